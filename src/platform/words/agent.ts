@@ -1,0 +1,81 @@
+import type { Id } from '#lib/index.ts'
+import type { CallCause, Party, Target, Via } from './call.ts'
+
+/** A call as its agent first sees it. */
+export interface OfferedCall {
+  call: Id<'call'>
+  from: Party
+  to: Party
+  /** Whether the caller withheld the number. */
+  anonymous: boolean
+  /** Ms left to decide before the stored default route is taken. */
+  deadlineMs: number
+}
+
+export interface DialResult {
+  status: 'answered' | 'busy' | 'no-answer' | 'failed' | 'cancelled'
+  /** Seconds that the dialled leg was answered. */
+  durationSeconds: number
+  cause: CallCause
+}
+
+/** The verbs that an agent may send for a call, with the meanings that TwiML and jambonz gave them. */
+export interface VerbMethods {
+  'call.answer': { params: { call: Id<'call'> }; result: null }
+  'call.reject': { params: { call: Id<'call'>; status?: number; reason?: string }; result: null }
+  'call.ring': { params: { call: Id<'call'> }; result: null }
+  'call.play': {
+    params: {
+      call: Id<'call'>
+      file?: string
+      tone?: { frequencies: number[]; onMs: number; offMs: number }[]
+      totalMs?: number
+      loop?: number
+      early?: boolean
+    }
+    result: { playedMs: number }
+  }
+  'call.say': {
+    params: { call: Id<'call'>; text: string; language?: string; voice?: string; rate?: number; early?: boolean }
+    result: { playedMs: number }
+  }
+  'call.gather': {
+    params: {
+      call: Id<'call'>
+      say?: string
+      play?: string
+      language?: string
+      maxDigits?: number
+      finishKey?: string
+      timeoutSeconds?: number
+      interDigitTimeoutSeconds?: number
+    }
+    result: { digits: string; reason: string }
+  }
+  'call.record': {
+    params: { call: Id<'call'>; maxSeconds?: number; silenceSeconds?: number; finishKey?: string; beep?: boolean }
+    result: { recording: Id<'rec'>; durationSeconds: number; reason: string }
+  }
+  /** Answers when the dialled leg is over, or could not be had. */
+  'call.dial': {
+    params: { call: Id<'call'>; target: Target; via?: Via; timeoutSeconds?: number; callerId?: string }
+    result: DialResult
+  }
+  'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }
+}
+
+/** What the switch asks of an agent. `call.offered` answers when the agent's function for the call has returned. */
+export interface AgentMethods {
+  'call.offered': { params: OfferedCall; result: { outcome: 'returned' | 'threw'; message?: string } }
+  /** The switch has restarted while the call was in a verb: the agent takes it from here. */
+  'call.resumed': { params: OfferedCall; result: { outcome: 'returned' | 'threw'; message?: string } }
+}
+
+export interface AgentNotifications {
+  /** The call is over: `call.signal` aborts. Always the last that is said of a call. */
+  'call.ended': { call: Id<'call'>; cause: CallCause }
+  'call.digit': { call: Id<'call'>; digit: string }
+}
+
+/** The codes of errors that a verb rejects with. */
+export type VerbErrorCode = 'call-gone' | 'resource-unavailable' | 'interrupted' | 'invalid-argument' | 'verb-failed'

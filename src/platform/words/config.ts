@@ -1,0 +1,66 @@
+import type { Capacity } from './resource.ts'
+
+/** The configuration file, read, checked whole and completed with defaults. What changes while running is in the Snapshot. */
+export interface PlatformConfig {
+  /** Up to six of a-z and 0-9: names everything that this installation makes on the machine. */
+  instance: string
+  /** The one directory of all state. */
+  state: string
+  /** The name of this node; every record carries it. */
+  node: string
+  /** The trunk side's SIP address, in the node's own namespace. */
+  sip: { address: string; port: number }
+  /** The trunk side's RTP address, and the port range of every realm. */
+  media: { address: string; ports: { first: number; last: number } }
+  api: { address: string; port: number }
+  channel: {
+    /** Host name or address that sites reach the node by. */
+    endpoint: string
+    /** WireGuard's UDP ports: a subscriber has `first + slot`. */
+    ports: { first: number; last: number }
+    /** Our address and the site's in every tunnel. They may be the same for all: tunnels never meet. */
+    address: string
+    peerAddress: string
+    mtu: number
+    /** `auto` takes the kernel's WireGuard where there is one. */
+    implementation: 'auto' | 'kernel' | 'wireguard-go'
+  }
+  /** SIP port inside the namespaces. */
+  siteSipPort: number
+  voice: { processes: number; mediaTimeoutMs: number }
+  agents: { firstUid: number }
+  capacities: Capacity[]
+  log: { level: 'debug' | 'info' | 'warn' | 'error' }
+  /** Another PostgreSQL than the embedded one. */
+  databaseUrl: string | null
+}
+
+/**
+ * The first IPC message that host sends to a process that it has started: all that the process is told. Secrets travel
+ * here, never in arguments or the environment.
+ */
+export interface StartMessage {
+  start: {
+    config: PlatformConfig
+    /** Where this process may write: `<state>/<process>`. */
+    directory: string
+    /** Where the links' sockets are: `<state>/run`. */
+    run: string
+    /** 32 bytes in base64: unseals the snapshot's secrets. Only for switch and control. */
+    sealingKey?: string
+    /** Only for control. */
+    databaseUrl?: string
+    /** Which of the voice processes this is, from 0. */
+    index?: number
+  }
+}
+
+/** The sockets of the links below `run`. */
+export const LINKS = {
+  host: 'host.sock',
+  switch: 'switch.sock',
+  control: 'control.sock',
+  /** TLS; each agent sees only this one. */
+  agents: 'agents.sock',
+  voice: (index: number) => `voice-${index}.sock`,
+} as const

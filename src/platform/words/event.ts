@@ -1,0 +1,45 @@
+import type { Id } from '#lib/index.ts'
+import type { CallCause } from './call.ts'
+
+/**
+ * One thing that happened to a subscriber. `number` is given when the journal is appended: per subscriber, from 1, with
+ * no gap, and it survives a restart.
+ */
+export interface PlatformEvent {
+  id: Id<'evt'>
+  subscriber: Id<'sub'>
+  number: number
+  /** RFC 3339, UTC, with milliseconds. */
+  at: string
+  type: EventType
+  call?: Id<'call'>
+  leg?: Id<'leg'>
+  cause?: CallCause
+  /** Facts by type; JSON, no secret. */
+  data: Record<string, unknown>
+}
+
+/**
+ * Types of events. `call.*` and `leg.*` follow CSTA (ECMA-269 §15): offered, originated, delivered, established, held,
+ * retrieved, transferred, diverted, connection cleared, call cleared, failed.
+ */
+export type EventType =
+  | 'call.offered' // a call has come in and has been admitted
+  | 'call.refused' // admission said no; data.refusal explains
+  | 'call.routed' // decided; data: by (agent | default | emergency), why, target
+  | 'call.resumed' // carried on after a restart of the switch
+  | 'call.cleared' // the last event of a call
+  | 'leg.originated' // we sent an INVITE; data: via, target
+  | 'leg.delivered' // it rings
+  | 'leg.established'
+  | 'leg.diverted' // another road was taken; data: from, to, why
+  | 'leg.failed' // a leg that was never answered is over
+  | 'leg.cleared' // an answered leg is over
+  | 'leg.digits' // DTMFDigitsDetected
+  | 'media.silent'
+  | 'media.flowing'
+  | 'verb.started'
+  | 'verb.ended'
+  | 'resource.refused' // a verb's lease was refused; data.refusal explains
+  | 'channel.state' // data: state, reason
+  | 'agent.state' // data: state, reason, version

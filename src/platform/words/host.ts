@@ -1,0 +1,87 @@
+import type { Id } from '#lib/index.ts'
+import type { Snapshot, SnapshotChange } from './snapshot.ts'
+import type { Realm } from './voice.ts'
+
+export type ChannelState = 'provisioned' | 'connecting' | 'up' | 'stale' | 'down' | 'removed'
+
+export type AgentState = 'none' | 'starting' | 'ready' | 'backing-off' | 'stopped'
+
+export interface ChannelStatus {
+  subscriber: Id<'sub'>
+  state: ChannelState
+  reason: string
+  /** Seconds since WireGuard's last handshake; null before the first. */
+  handshakeAgeSeconds: number | null
+  receivedBytes: number
+  sentBytes: number
+  mtu: number
+}
+
+export interface AgentStatus {
+  subscriber: Id<'sub'>
+  state: AgentState
+  reason: string
+  version: Id<'agt'> | null
+  pid: number | null
+  restarts: number
+}
+
+/** One step of `tieline channel check`; steps stop to be tried after the first that fails. */
+export interface CheckStep {
+  step: 'namespace' | 'handshake' | 'gateway' | 'dns' | 'route' | 'route-back' | 'mtu'
+  ok: boolean
+  /** What was seen and what to do, one sentence for people. */
+  text: string
+}
+
+/** What control, switch and voice may ask of host. */
+export interface HostMethods {
+  /** Control publishes. Answers with the number that host is at: when it isn't the change's, a whole snapshot is due. */
+  publish: { params: { snapshot: Snapshot } | { change: SnapshotChange }; result: { number: number } }
+  /** Waits until the kernel is as the snapshot says for one subscriber, or says what is wrong. */
+  settle: { params: { subscriber: Id<'sub'>; timeoutMs: number }; result: { ok: boolean; reason: string } }
+  'channel.list': { params: Record<string, never>; result: ChannelStatus[] }
+  'channel.check': { params: { subscriber: Id<'sub'> }; result: CheckStep[] }
+  'agent.list': { params: Record<string, never>; result: AgentStatus[] }
+  'agent.logs': { params: { subscriber: Id<'sub'>; lines: number }; result: { lines: string[] } }
+  /** Kills and starts again, for the operator and for tests. */
+  'agent.restart': { params: { subscriber: Id<'sub'> }; result: null }
+  /**
+   * Opens a UDP socket bound to `port` at the realm's address and hands it to the asking process over its IPC channel as
+   * `{ socket: { id, realm, purpose: 'rtp', address, port } }`. Rejects when the port is taken.
+   */
+  'socket.open': { params: { realm: Realm; port: number }; result: { id: string; address: string; port: number } }
+  /** What leads to each process, for `tieline status`. */
+  status: { params: Record<string, never>; result: { instance: string; processes: ProcessStatus[]; snapshot: number } }
+}
+
+export interface ProcessStatus {
+  name: string
+  pid: number | null
+  uid: number
+  restarts: number
+  startedAt: string
+}
+
+/** What host tells every linked process unasked. */
+export interface HostNotifications {
+  'channel.state': ChannelStatus
+  'agent.state': AgentStatus
+}
+
+/** The message that carries a socket over Node's IPC channel; the handle is its second argument. */
+export interface SocketHandover {
+  socket: {
+    id: string
+    realm: Realm
+    /** `sip`: a listening SIP socket, sent again to a restarted switch. `dns`: for questions to a site's DNS. */
+    purpose: 'sip' | 'dns' | 'rtp'
+    address: string
+    port: number
+  }
+}
+
+/** A realm is gone: close what you hold of it. */
+export interface RealmGone {
+  gone: { realm: Realm }
+}

@@ -1,0 +1,21 @@
+import type { Id } from '#lib/index.ts'
+import type { PlatformEvent } from './event.ts'
+import type { Lease } from './resource.ts'
+import type { Instant } from './time.ts'
+
+/** What the journal keeps. `at` is when it was written; a `beat` every 5 s is the last proven moment of a boot. */
+export type JournalRecord =
+  | { type: 'boot'; at: Instant; node: string }
+  | { type: 'beat'; at: Instant }
+  | { type: 'lease.taken'; at: Instant; lease: Lease }
+  | { type: 'lease.answered'; at: Instant; lease: Id<'lse'> }
+  | { type: 'lease.released'; at: Instant; lease: Id<'lse'>; reason: string; review?: boolean }
+  | { type: 'event'; at: Instant; event: PlatformEvent }
+  /** Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal. */
+  | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown }
+
+/** A record and its position: a number that only grows, from which reading goes on. */
+export interface JournalEntry {
+  position: number
+  record: JournalRecord
+}

@@ -1,0 +1,93 @@
+import type { Fault, Id } from '#lib/index.ts'
+import type { Instant } from './time.ts'
+
+/** The name of a kind of call-handling resource. Kinds are data: a new one needs no new code. */
+export type Kind = string
+
+/** What is known of a kind. */
+export interface KindRule {
+  kind: Kind
+  /** One sentence for people. */
+  title: string
+  /** What its usage is measured in when it is billed. */
+  unit: 'second' | 'piece' | 'mebibyte-hour'
+  /** From which moment its lease is billable. `taken` only where the kind is used without an answered call. */
+  billableFrom: 'answered' | 'taken'
+}
+
+/** The kinds that the platform itself leases. */
+export const KINDS: readonly KindRule[] = [
+  { kind: 'trunk.in', title: 'a call in on a trunk', unit: 'second', billableFrom: 'answered' },
+  { kind: 'trunk.out', title: 'a call out on a trunk', unit: 'second', billableFrom: 'answered' },
+  { kind: 'channel.leg', title: 'a leg over the private channel', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.relay', title: 'audio relayed between two legs', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.prompt', title: 'a prompt player and digit collector', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.record', title: 'a recorder', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.seat', title: 'a conference seat', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.speech', title: 'speech synthesis', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.recognition', title: 'speech recognition', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.port', title: 'an RTP port', unit: 'second', billableFrom: 'answered' },
+  { kind: 'agent.memory', title: 'memory of an agent', unit: 'mebibyte-hour', billableFrom: 'taken' },
+]
+
+/** The stored right of a subscriber to resources of a kind. `guaranteed <= ceiling`. */
+export interface Allocation {
+  kind: Kind
+  guaranteed: number
+  ceiling: number
+}
+
+/** How much of a kind a node has; the guarantees of all its subscribers fit into it. */
+export interface Capacity {
+  kind: Kind
+  capacity: number
+}
+
+/** What a step of a call needs before it does anything. */
+export interface Demand {
+  kind: Kind
+  count: number
+  leg?: Id<'leg'>
+  /** For kinds that also have a limit of their own per trunk. */
+  trunk?: Id<'trk'>
+  /** Facts that rating needs: the dialled number, the caller's. */
+  detail?: LeaseDetail
+}
+
+export interface LeaseDetail {
+  /** E.164, the far end that decides the price of a trunk leg. */
+  number?: string
+  trunk?: Id<'trk'>
+  /** Placed on the emergency share: never refused, never billed. */
+  emergency?: boolean
+}
+
+/** A resource held. Capacity is held from `taken` to `released`; usage is billable from `answered` to `released`. */
+export interface Lease {
+  id: Id<'lse'>
+  subscriber: Id<'sub'>
+  kind: Kind
+  count: number
+  call: Id<'call'>
+  leg?: Id<'leg'>
+  taken: Instant
+  answered?: Instant
+  released?: Instant
+  /** Why it was released: `hangup`, `cancelled`, `crash` … */
+  reason?: string
+  detail?: LeaseDetail
+}
+
+/** Why admission said no: everything a person needs to understand it. */
+export interface Refusal {
+  kind: Kind
+  /** Which limit was met: the subscriber's own ceiling, the node's pool, or a trunk's channels. */
+  limitedBy: 'ceiling' | 'pool' | 'trunk'
+  limit: number
+  inUse: number
+  requested: number
+  /** Who holds it, at most twenty. Holders that are other subscribers are named only to the operator. */
+  holders: { subscriber: Id<'sub'>; call: Id<'call'>; count: number }[]
+  /** CSTA: `subscriber` is *subscribed resource availability*, `system` is *system resource availability*. */
+  fault: Extract<Fault, 'subscriber' | 'system'>
+}

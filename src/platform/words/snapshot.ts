@@ -1,0 +1,111 @@
+import type { Id } from '#lib/index.ts'
+import type { Target } from './call.ts'
+import type { Allocation, Capacity } from './resource.ts'
+
+/** A secret sealed with the platform's key (AES-256-GCM): `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. */
+export type Sealed = `v1.${string}`
+
+/**
+ * What should be, as control publishes it to host and switch. They keep the newest on disk and start from it when
+ * PostgreSQL is away.
+ */
+export interface Snapshot {
+  /** Grows by one with every publication. */
+  number: number
+  capacities: Capacity[]
+  trunks: TrunkConfig[]
+  subscribers: SubscriberConfig[]
+  emergency: EmergencyConfig
+  /** The platform's own CA, PEM. Agents' and links' certificates come from it. */
+  ca: string
+  /** The switch's own certificate and key for the agents' links. */
+  switchCertificate: { certificate: string; key: Sealed }
+}
+
+/** A change between two publications. Whoever is not at `base` asks for a whole snapshot. */
+export interface SnapshotChange {
+  number: number
+  base: number
+  capacities?: Capacity[]
+  trunks?: TrunkConfig[]
+  emergency?: EmergencyConfig
+  ca?: string
+  switchCertificate?: { certificate: string; key: Sealed }
+  subscribers?: { upsert: SubscriberConfig[]; remove: Id<'sub'>[] }
+}
+
+export interface EmergencyConfig {
+  /** The numbers as dialled: `112`, `911`. */
+  numbers: string[]
+}
+
+export interface TrunkConfig {
+  id: Id<'trk'>
+  name: string
+  /** Requests are accepted from these addresses and sent to them in this order. */
+  gateways: { address: string; port: number }[]
+  /** Calls at once; absent means no limit of its own. */
+  maxIn?: number
+  maxOut?: number
+  /** Of `maxOut`, how many only emergency calls may use. */
+  emergencyReserve: number
+  /** `direct` lets audio pass by the node between two trunks that both say so. */
+  media: 'relay' | 'direct'
+}
+
+export interface SubscriberConfig {
+  id: Id<'sub'>
+  /** Unique, lower case: `acme`. */
+  name: string
+  /** A small number unique on the node, from which uid, port and interface name are made. */
+  slot: number
+  numbers: { number: string }[]
+  allocations: Allocation[]
+  channel: ChannelConfig
+  site: SiteConfig
+  /** Taken when the agent is down, late or broken. */
+  defaultRoute: Target & { via?: 'channel' | 'trunk' }
+  agent: AgentConfig
+}
+
+export interface ChannelConfig {
+  /** Our address in the tunnel; also the address of the platform's SIP and RTP for the site. */
+  address: string
+  /** The site's gateway in the tunnel. */
+  peerAddress: string
+  /** WireGuard's UDP port in the node's own namespace, unique on the node. */
+  listenPort: number
+  privateKey: Sealed
+  publicKey: string
+  peerPublicKey: string
+  presharedKey: Sealed
+  /** What the site may send from and what is routed to it, CIDR. */
+  siteNetworks: string[]
+  mtu: number
+  keepaliveSeconds: number
+  /** The site's own DNS servers, or none. */
+  dns: { servers: string[]; search?: string } | null
+}
+
+export interface SiteConfig {
+  /** The site's PBX: where it is in the site's network, and its public number, the road round a dead tunnel. */
+  pbx: { host: string; port: number; number?: string } | null
+  /** The caller id registered for emergency calls. */
+  emergencyCallerId?: string
+}
+
+export interface AgentConfig {
+  /** What is deployed; null until the first deployment. `path` holds the unpacked, read-only bundle. */
+  version: { id: Id<'agt'>; digest: string; path: string; entry: string } | null
+  /** Ms within which a call that waits for a decision must get one. */
+  decisionDeadlineMs: number
+  memoryMebibytes: number
+  /** Share of one core, 0..1 and above. */
+  cpuShare: number
+  maxProcesses: number
+  /** Ports on which the site may call its agent. */
+  listen: number[]
+  /** The certificate of its link. Its subject's common name is the subscriber's id. */
+  certificate: string
+  key: Sealed
+}

@@ -1,0 +1,31 @@
+import type { Id } from '#lib/index.ts'
+import type { CallView } from './call.ts'
+import type { JournalEntry } from './journal.ts'
+import type { Snapshot, SnapshotChange } from './snapshot.ts'
+
+/** What control may ask of the switch. */
+export interface SwitchMethods {
+  publish: { params: { snapshot: Snapshot } | { change: SnapshotChange }; result: { number: number } }
+  'call.list': { params: { subscriber?: Id<'sub'> }; result: CallView[] }
+  /** Ends a call in whatever state it is. */
+  'call.kill': { params: { call: Id<'call'> }; result: { found: boolean } }
+  'resource.list': {
+    params: { subscriber?: Id<'sub'> }
+    result: {
+      kind: string
+      capacity: number
+      inUse: number
+      bySubscriber: { subscriber: Id<'sub'>; inUse: number; guaranteed: number; ceiling: number }[]
+    }[]
+  }
+  /** Journal entries after `position`, at most `limit`, and where to go on; answers at once, empty when there are none. */
+  'journal.read': { params: { after: number; limit: number }; result: { entries: JournalEntry[]; position: number } }
+  /** All up to `position` is in PostgreSQL: the journal may forget it. */
+  'journal.shipped': { params: { position: number }; result: null }
+  /** SIP OPTIONS to the site's PBX and a DNS question through the tunnel, for `tieline channel check`. */
+  'channel.probe': {
+    params: { subscriber: Id<'sub'>; timeoutMs: number }
+    result: { dns: { ok: boolean; text: string } | null; pbx: { ok: boolean; text: string } | null }
+  }
+  status: { params: Record<string, never>; result: { boot: string; calls: number; snapshot: number; uptimeMs: number } }
+}

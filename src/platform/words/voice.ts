@@ -1,0 +1,113 @@
+import type { Id } from '#lib/index.ts'
+
+/** Where a socket lives: the node's own network namespace, or that of a subscriber. */
+export type Realm = 'node' | Id<'sub'>
+
+/** How the audio of a leg travels. SRTP and DTLS have their place here and come later. */
+export type MediaTransport = 'rtp'
+
+/** How one stream is encoded towards its receiver. Payload type numbers are the receiver's (RFC 3264 §5.1). */
+export interface StreamFormat {
+  codec: 'PCMU' | 'PCMA'
+  payloadType: number
+  ptimeMs: number
+  /** RFC 4733, 8000 Hz; absent when it was not negotiated. */
+  telephoneEvent?: number
+}
+
+/** What the signalling says of an endpoint's far end. */
+export interface EndpointDescription {
+  transport: MediaTransport
+  /** Where the far end says that it listens: the first place that we trust (RTPBleed: PITFALLS F03). */
+  remote: { address: string; port: number }
+  send: StreamFormat
+  /** What we announced: payload types that may come in. */
+  receive: StreamFormat
+  /** From our side (RFC 3264): `sendonly` while the far end is held. */
+  direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive'
+}
+
+/** What a prompt is made of. Paths are absolute and already checked by the switch. */
+export type PromptSource =
+  | { file: string } // a WAV file
+  | { tone: { frequencies: number[]; onMs: number; offMs: number }[]; totalMs: number }
+  | { say: string; language?: string; voice?: string; rate?: number }
+
+export interface MediaStats {
+  packetsReceived: number
+  packetsSent: number
+  octetsReceived: number
+  octetsSent: number
+  /** Packets that were refused because they came from a stranger or were not RTP. */
+  packetsRefused: number
+}
+
+export type VerbEnd = 'done' | 'stopped' | 'interrupted' | 'gone'
+
+/** What the switch may ask of voice. One JSON-RPC method each; `play`, `say`, `gather` and `record` answer at their end. */
+export interface VoiceMethods {
+  /** Opens an endpoint of a call: binds an RTP/RTCP port pair in the realm. */
+  'endpoint.open': {
+    params: { call: Id<'call'>; endpoint: Id<'med'>; realm: Realm }
+    result: { address: string; port: number }
+  }
+  /** Says where the far end is and what it speaks; again at every change. Without it an endpoint sends nothing. */
+  'endpoint.describe': { params: { endpoint: Id<'med'>; description: EndpointDescription }; result: null }
+  /** Relays each endpoint's sound to the other. Both belong to one call. Ends what was playing on either. */
+  'endpoint.join': { params: { a: Id<'med'>; b: Id<'med'> }; result: null }
+  'endpoint.part': { params: { endpoint: Id<'med'> }; result: null }
+  'endpoint.close': { params: { endpoint: Id<'med'> }; result: MediaStats }
+  /** Watches for silence: no packet for `timeoutMs` while sound is expected gives one `media` notification. 0 turns it off. */
+  'endpoint.watch': { params: { endpoint: Id<'med'>; timeoutMs: number }; result: null }
+  play: {
+    params: { endpoint: Id<'med'>; verb: Id<'verb'>; source: PromptSource; loop?: number }
+    result: { reason: VerbEnd; playedMs: number }
+  }
+  /** Collects digits, playing a prompt meanwhile, which the first digit ends. */
+  gather: {
+    params: {
+      endpoint: Id<'med'>
+      verb: Id<'verb'>
+      prompt?: PromptSource
+      maxDigits?: number
+      finishKey?: string
+      /** Ms to wait for the first digit after the prompt has ended, and between digits. */
+      timeoutMs: number
+      interDigitTimeoutMs: number
+    }
+    result: { digits: string; reason: 'max-digits' | 'finish-key' | 'timeout' | 'stopped' | 'gone' }
+  }
+  record: {
+    params: {
+      endpoint: Id<'med'>
+      verb: Id<'verb'>
+      file: string
+      maxMs: number
+      /** Ms of silence that ends it; 0 for never. */
+      silenceMs: number
+      finishKey?: string
+      beep: boolean
+    }
+    result: { file: string; durationMs: number; bytes: number; reason: 'max' | 'silence' | 'finish-key' | 'stopped' | 'gone' }
+  }
+  /** Sends telephone-events to the far end. */
+  dtmf: { params: { endpoint: Id<'med'>; digits: string; onMs: number; offMs: number }; result: null }
+  stop: { params: { verb: Id<'verb'> }; result: null }
+  /**
+   * After the switch (re)connects: these calls are mine. Endpoints of other calls are closed after 15 s without a claim.
+   * Answers with the endpoints that are there.
+   */
+  claim: { params: { calls: Id<'call'>[] }; result: { endpoints: { call: Id<'call'>; endpoint: Id<'med'> }[] } }
+  status: {
+    params: Record<string, never>
+    result: { endpoints: number; calls: number; portsInUse: number; portsQuarantined: number }
+  }
+}
+
+/** What voice tells the switch unasked. */
+export interface VoiceNotifications {
+  /** A digit has ended (RFC 4733), once for each key press. */
+  digit: { endpoint: Id<'med'>; digit: string; durationMs: number }
+  /** No packet came for the watched time, or packets come again. */
+  media: { endpoint: Id<'med'>; state: 'silent' | 'flowing'; silentMs: number }
+}

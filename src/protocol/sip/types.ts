@@ -1,0 +1,180 @@
+import type { Clock, Log } from '#lib/index.ts'
+import type { SipRequest, SipResponse } from './message.ts'
+
+/** A next or previous hop. TCP, TLS and WSS have their place here. */
+export interface Hop {
+  transport: 'udp'
+  address: string
+  port: number
+}
+
+/** A bound socket as the SIP layers see it. */
+export interface SipTransport {
+  readonly local: { address: string; port: number }
+  /** Queues a datagram; whoever wires it may hold it back until the journal is written. */
+  send(bytes: Uint8Array, to: Hop): void
+}
+
+export interface UserAgentOptions {
+  clock: Clock
+  log: Log
+  transport: SipTransport
+  /** RFC 3261 §17 and table 4, in ms; defaults T1 500, T2 4000, T4 5000. Timer B may be cut per request. */
+  timers?: { t1?: number; t2?: number; t4?: number }
+  /** Asked before a datagram is parsed: a stranger gets no answer at all (PITFALLS F01). */
+  accepts?(from: Hop): boolean
+  onInvite(invite: IncomingInvite): void
+  /** Requests outside dialogs other than INVITE, CANCEL and ACK. */
+  onRequest(request: IncomingRequest): void
+}
+
+/** The user agent core of one socket: RFC 3261 §8, §12–§15, §17 as objects that await. */
+export interface UserAgent {
+  /** A datagram from the socket. Never throws. */
+  receive(bytes: Uint8Array, from: Hop): void
+  /** Sends an INVITE. */
+  invite(options: InviteOptions): OutgoingInvite
+  /** Sends a request outside a dialog and awaits its final answer; rejects with SipFailure when none comes. */
+  request(options: RequestOptions): Promise<SipResponse>
+  /** Takes up a session that a former process had confirmed. */
+  restoreSession(snapshot: SessionSnapshot): Session
+  /** Takes up an INVITE that a former process had received and not finally answered. */
+  restoreIncoming(snapshot: IncomingSnapshot): IncomingInvite
+  /** Takes up an INVITE that a former process had sent: it can be cancelled, and a late 2xx gets ACK and BYE. */
+  restoreOutgoing(snapshot: OutgoingSnapshot): OutgoingInvite
+  /** Transactions and sessions that are alive: zero of both when nothing is left. */
+  readonly counts: { transactions: number; sessions: number }
+  /** Cancels all timers and forgets all state; sends nothing. */
+  close(): void
+}
+
+export type HeaderList = readonly (readonly [name: string, value: string])[]
+
+export interface InviteOptions {
+  uri: string
+  to: Hop
+  /** Complete header values without tags: `"Alice" <sip:+322…@host>`. */
+  from: string
+  toHeader: string
+  /** Default: `<sip:local address:port>`. */
+  contact?: string
+  callId?: string
+  /** Further headers: Max-Forwards (default 70), P-Asserted-Identity, Allow, Supported … */
+  headers?: HeaderList
+  body?: { type: string; content: Uint8Array | string }
+  /** Ms until the first response of any kind, after which the invite fails with `timeout`; default timer B (64*T1). */
+  firstResponseMs?: number
+  onProvisional?(response: SipResponse): void
+}
+
+export interface RequestOptions extends Omit<InviteOptions, 'onProvisional' | 'firstResponseMs'> {
+  method: string
+  timeoutMs?: number
+}
+
+export interface OutgoingInvite {
+  readonly callId: string
+  /**
+   * Resolves with the session of the first 2xx; the ACK has been sent. Rejects with SipFailure on any other end. Later
+   * 2xx of other forks get ACK and BYE by themselves (S17).
+   */
+  readonly answered: Promise<Session>
+  /**
+   * CANCEL, as soon as the RFC allows. A 2xx that crosses it gets ACK and BYE, and `answered` rejects all the same (S18).
+   */
+  cancel(headers?: HeaderList): void
+  snapshot(): OutgoingSnapshot
+}
+
+export interface IncomingRequest {
+  readonly request: SipRequest
+  readonly source: Hop
+  respond(status: number, options?: ResponseOptions): void
+}
+
+export interface ResponseOptions {
+  reason?: string
+  headers?: HeaderList
+  body?: { type: string; content: Uint8Array | string }
+}
+
+/** An INVITE that has come in; 100 Trying has been sent. */
+export interface IncomingInvite {
+  readonly request: SipRequest
+  readonly source: Hop
+  /** Aborts when the caller cancels; 487 has then been sent already. */
+  readonly cancelled: AbortSignal
+  /** Whether a final answer has been given by either side. */
+  readonly finished: boolean
+  /** 180, 183 …; does nothing once finished. */
+  provisional(status: number, options?: ResponseOptions): void
+  /** A final answer from 300 up; does nothing once finished. */
+  refuse(status: number, options?: ResponseOptions): void
+  /** 200, sent again until the ACK comes. Returns null when the caller has cancelled first. */
+  accept(options: ResponseOptions & { contact?: string }): Session | null
+  snapshot(): IncomingSnapshot
+}
+
+/** A re-INVITE inside a session: answer it once. Unanswered it gets 488 after 30 s. */
+export interface IncomingReinvite {
+  readonly request: SipRequest
+  accept(options: ResponseOptions): void
+  refuse(status: number, options?: ResponseOptions): void
+}
+
+export interface SessionEnd {
+  /** `no-ack`: our 2xx was never acknowledged and BYE has been sent (RFC 3261 §13.3.1.4). `gone`: 481 or 408 to a request. */
+  by: 'local' | 'remote' | 'no-ack' | 'gone'
+  request?: SipRequest
+}
+
+/** A confirmed dialog that an INVITE made, with its usage. */
+export interface Session {
+  readonly callId: string
+  /** The remote body of the INVITE or 2xx that made it. */
+  readonly remoteBody: Uint8Array
+  /** Resolves when the ACK of our 2xx has come (at once for sessions that we invited). */
+  readonly acknowledged: Promise<{ body: Uint8Array }>
+  readonly ended: Promise<SessionEnd>
+  /** Sends BYE; does nothing when it is over. Resolves when answered or timed out. */
+  bye(headers?: HeaderList): Promise<void>
+  reinvite(body: { type: string; content: string }): Promise<SipResponse>
+  request(method: string, options?: ResponseOptions): Promise<SipResponse>
+  /** One handler each; without one, re-INVITE gets 488 and INFO, UPDATE … 405 or 200 as the RFC says. */
+  onReinvite?: (invite: IncomingReinvite) => void
+  onRequest?: (request: IncomingRequest) => void
+  snapshot(): SessionSnapshot
+}
+
+/** Plain JSON: all of a dialog that must outlive the process (RFC 3261 §12). */
+export interface SessionSnapshot {
+  callId: string
+  localTag: string
+  remoteTag: string
+  /** Complete From/To values without tag, from our side. */
+  local: string
+  remote: string
+  localSequence: number
+  remoteSequence: number | null
+  /** Already in the order in which our requests carry it. */
+  routeSet: string[]
+  remoteTarget: string
+  contact: string
+  /** Where requests go when no route or target says it better. */
+  hop: Hop
+  /** Our 2xx awaits its ACK, or the ACK that answers a repeated 2xx of theirs. */
+  pending?: { kind: 'awaiting-ack' | 'ack'; sequence: number; message: string }
+}
+
+export interface IncomingSnapshot {
+  /** The head of the INVITE as it came. */
+  message: string
+  source: Hop
+  localTag: string
+}
+
+export interface OutgoingSnapshot {
+  /** The INVITE as it was sent. */
+  message: string
+  hop: Hop
+}
