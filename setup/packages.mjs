@@ -1,0 +1,39 @@
+// The Debian packages that Tieline needs, by what it is about to do. Each says why, so that a person who has to do
+// without one knows what is lost.
+
+/** @typedef {{ name: string, program: string, why: string }} DebianPackage */
+
+/** @type {DebianPackage[]} */
+const run = [
+  { name: 'iproute2', program: 'ip', why: 'network namespaces and routes' },
+  { name: 'nftables', program: 'nft', why: 'the guard inside each namespace' },
+  { name: 'wireguard-tools', program: 'wg', why: 'the tunnels to the sites' },
+  { name: 'wireguard-go', program: 'wireguard-go', why: 'WireGuard where the kernel has none' },
+  { name: 'bubblewrap', program: 'bwrap', why: "the agents' sandbox" },
+  { name: 'util-linux', program: 'setpriv', why: 'dropping privileges' },
+  { name: 'iputils-ping', program: 'ping', why: 'the channel check' },
+  { name: 'espeak-ng', program: 'espeak-ng', why: 'speech that is always there' },
+]
+
+/** @type {DebianPackage[]} */
+const demo = [
+  ...run,
+  { name: 'tcpdump', program: 'tcpdump', why: 'the proof of isolation' },
+  { name: 'procps', program: 'sysctl', why: 'routing in the offices of the demonstration' },
+  { name: 'sip-tester', program: 'sipp', why: 'SIPp, a foreign carrier' },
+  { name: 'baresip-core', program: 'baresip', why: 'baresip, a foreign telephone' },
+]
+
+/** @type {DebianPackage[]} */
+const test = [
+  ...demo,
+  { name: 'kamailio', program: 'kamailio', why: 'a foreign proxy' },
+  { name: 'tshark', program: 'tshark', why: 'a foreign decoder of what we send' },
+  { name: 'sox', program: 'sox', why: 'a foreign ear' },
+]
+
+/** @type {DebianPackage[]} */
+const bench = [...test, { name: 'rtpengine-daemon', program: 'rtpengine', why: 'a foreign relay, measured beside ours' }]
+
+/** What each command needs. `check` needs nothing of the system. */
+export const packagesFor = { check: [], start: run, demo, test, bench, all: bench }

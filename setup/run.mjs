@@ -1,0 +1,82 @@
+#!/usr/bin/env node
+// What `npm run …` calls: makes the machine ready, then runs the real thing with the Node that package.json pins.
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { node, orExplain, setUp } from './setup.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const [command = '', ...args] = process.argv.slice(2)
+
+/** Test files below the folders, as paths from the root. */
+function testsIn(...folders) {
+  return folders
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+        .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+        .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1)),
+    )
+    .filter((path) => !path.includes('node_modules/'))
+    .sort()
+}
+
+/** Runs Node 24 to its end, passing signals on; resolves with its exit code. */
+function run(nodeArgs) {
+  return new Promise((resolve) => {
+    const child = spawn(node, nodeArgs, { cwd: root, stdio: 'inherit' })
+    // A terminal gives Ctrl-C to the whole foreground group: the child has it already, and a second one means force.
+    const pass = (signal) => {
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+    }
+    process.on('SIGINT', pass)
+    process.on('SIGTERM', pass)
+    child.on('exit', (code, signal) => {
+      process.off('SIGINT', pass)
+      process.off('SIGTERM', pass)
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
+    })
+  })
+}
+
+/** Runs one after the other until one fails. */
+async function inTurn(...steps) {
+  for (const step of steps) {
+    const code = await step()
+    if (code !== 0) return code
+  }
+  return 0
+}
+
+const commands = {
+  check: () =>
+    inTurn(
+      () => run(['node_modules/typescript/bin/tsc', '-p', '.']),
+      () => run(['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']),
+    ),
+  async test() {
+    if (args.length) return run(['--test', '--test-concurrency=1', ...args])
+    // Pure tests share one process; what starts processes and namespaces gets its own, one after the other.
+    return inTurn(
+      () => run(['--test', '--test-isolation=none', ...testsIn('src', 'sdk', 'setup', 'test/law')]),
+      () =>
+        run([
+          '--test',
+          '--test-concurrency=1',
+          '--test-timeout=300000',
+          ...testsIn('test/peer', 'test/world', 'test/call', 'test/interop'),
+        ]),
+    )
+  },
+  demo: () => run(['demo/main.ts', ...args]),
+  start: () => run(['src/main/cli.ts', 'up', ...args]),
+  bench: () => run(['bench/main.ts', ...args]),
+}
+
+if (!(command in commands)) {
+  process.stderr.write(`usage: node setup/run.mjs ${Object.keys(commands).join(' | ')}\n`)
+  process.exit(2)
+}
+await orExplain(() => setUp(command))
+process.exitCode = await commands[command]()
