@@ -9,7 +9,11 @@ export type JournalRecord =
   | { type: 'beat'; at: Instant }
   | { type: 'lease.taken'; at: Instant; lease: Lease }
   | { type: 'lease.answered'; at: Instant; lease: Id<'lse'> }
-  | { type: 'lease.released'; at: Instant; lease: Id<'lse'>; reason: string; review?: boolean }
+  /**
+   * Carries the whole lease, with `released` and `reason`, so that usage follows from this one record, in whatever order
+   * and however often it is read. `review` is set where a crash closed it at the last proven moment.
+   */
+  | { type: 'lease.released'; at: Instant; lease: Lease; review?: boolean }
   | { type: 'event'; at: Instant; event: PlatformEvent }
   /** Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal. */
   | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown }

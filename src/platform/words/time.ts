@@ -1,3 +1,5 @@
+import type { Clock } from '#lib/index.ts'
+
 /** A moment as a record keeps it: durations come from `mono` within one `boot`, calendar instants from `wall`. */
 export interface Instant {
   /** Ms since the epoch by the wall clock. */
@@ -12,4 +14,9 @@ export interface Instant {
 export function durationMs(from: Instant, to: Instant): number {
   const ms = from.boot === to.boot ? to.mono - from.mono : to.wall - from.wall
   return Math.max(0, Math.round(ms))
+}
+
+/** This moment by `clock`, in the run `boot`. */
+export function instantOf(clock: Clock, boot: string): Instant {
+  return { wall: clock.wall(), mono: clock.now(), boot }
 }

@@ -1,0 +1,5 @@
+export { decide, type Limit, type Standing } from './admission.ts'
+export { LeaseHold } from './hold.ts'
+export { type RegistryOptions, type Request, type ResourceConfiguration, ResourceRegistry } from './registry.ts'
+export { ResourceUnavailable } from './unavailable.ts'
+export type { ResourceUse } from './use.ts'

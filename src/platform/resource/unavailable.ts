@@ -1,0 +1,30 @@
+import { TielineError, type Verdict } from '#lib/index.ts'
+import type { Refusal } from '#platform/words/index.ts'
+
+/** Admission said no. `refusal` explains it; `verdict.sip` is what the caller is told. */
+export class ResourceUnavailable extends TielineError {
+  readonly refusal: Refusal
+  /** Seconds for Retry-After; absent where the limit is the subscriber's own, which no waiting of the carrier changes. */
+  readonly retryAfterSeconds?: number
+
+  constructor(refusal: Refusal) {
+    const own = refusal.limitedBy === 'ceiling'
+    super(sentence(refusal), own ? OWN : SYSTEM, { refusal, ...(own ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }) })
+    this.name = 'ResourceUnavailable'
+    this.refusal = refusal
+    if (!own) this.retryAfterSeconds = RETRY_AFTER_SECONDS
+  }
+}
+
+const RETRY_AFTER_SECONDS = 5
+
+/** 486 and not 503: many carriers take a gateway that says 503 out of service, for everyone. Q.850 17 is *user busy*. */
+const OWN: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 486, q850: 17 }
+
+/** Q.850 34 is *no circuit/channel available*. */
+const SYSTEM: Verdict = { code: 'resource-unavailable', fault: 'system', retry: true, http: 503, sip: 503, q850: 34 }
+
+function sentence(r: Refusal): string {
+  const whose = { ceiling: "the subscriber's ceiling", pool: "the node's pool", trunk: "the trunk's channels" }[r.limitedBy]
+  return `no ${r.kind} left: ${whose} is ${r.limit}, ${r.inUse} in use, ${r.requested} more asked for`
+}
