@@ -1,0 +1,12 @@
+/** One measured figure, with DESIGN's budget beside it where there is one. Printed, never asserted. */
+export interface Figure {
+  name: string
+  value: number
+  unit: string
+  /** What it must keep; null where no budget was set. */
+  must: number | null
+  aim: number | null
+  better: 'lower' | 'higher'
+  /** The same work by another program in the same run, or null. */
+  peer: { name: string; value: number } | null
+}
