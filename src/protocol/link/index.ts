@@ -1,0 +1,5 @@
+export { type ConnectOptions, connectLink, type LinkClient } from './connect.ts'
+export type { CallContext, CallOptions, Handlers, Hello, LinkTypes, Listeners } from './contract.ts'
+export { LinkLost, type LinkLostReason } from './error.ts'
+export type { Link, LinkSettings } from './link.ts'
+export { type LinkServer, type ServeOptions, serveLink } from './serve.ts'
