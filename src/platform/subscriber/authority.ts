@@ -1,0 +1,114 @@
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import * as x509 from '@peculiar/x509'
+import { type Clock, token } from '#lib/index.ts'
+
+/** A certificate and its private key, both PEM; the key is PKCS #8 and must be sealed before it rests. */
+export interface Credential {
+  certificate: string
+  key: string
+  /** Hex, unique within the platform. */
+  serial: string
+  notBefore: Date
+  notAfter: Date
+}
+
+const DAY_MS = 86_400_000
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+/** Clocks differ: a certificate counts from five minutes before it is made. */
+const BACKDATED_MS = 300_000
+
+/** The name that the switch's own certificate carries and that agents check. */
+export const SWITCH_NAME = 'switch.tieline'
+
+/** Makes the platform's own certificate authority: ECDSA P-256, ten years, path length 0 (RFC 5280 §4.2.1.9). */
+export async function createAuthority(clock: Clock): Promise<Credential> {
+  const keys = await generate()
+  const validity = lasting(clock, 3650)
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serial(),
+      name: 'CN=Tieline platform',
+      ...validity,
+      keys,
+      signingAlgorithm: ALGORITHM,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ],
+    },
+    webcrypto as unknown as Crypto,
+  )
+  return credential(certificate, keys, validity)
+}
+
+/** What a certificate is issued for: a subscriber's agent (client), or the switch's link for agents (server). */
+export type CertificatePurpose = { agentOf: string } | { server: string }
+
+/** Issues a certificate for a new key. The agent's subject common name is its subscriber's id: it *is* the identity. */
+export async function issueCertificate(
+  clock: Clock,
+  authority: Pick<Credential, 'certificate' | 'key'>,
+  purpose: CertificatePurpose,
+  days = 825,
+): Promise<Credential> {
+  const keys = await generate()
+  const validity = lasting(clock, days)
+  const issuer = new x509.X509Certificate(authority.certificate)
+  const name = 'agentOf' in purpose ? purpose.agentOf : purpose.server
+  const usage = 'agentOf' in purpose ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: serial(),
+      subject: [{ CN: [name] }],
+      issuer: issuer.subjectName,
+      ...validity,
+      publicKey: keys.publicKey,
+      signingKey: await signingKey(authority.key),
+      signingAlgorithm: ALGORITHM,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([usage]),
+        await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+        ...('server' in purpose ? [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])] : []),
+      ],
+    },
+    webcrypto as unknown as Crypto,
+  )
+  return credential(certificate, keys, validity)
+}
+
+function generate() {
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as Promise<CryptoKeyPair>
+}
+
+function signingKey(pem: string) {
+  const der = Buffer.from(x509.PemConverter.decodeFirst(pem))
+  return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign'])
+}
+
+/** RFC 5280 §4.1.2.2: positive, at most 20 octets. */
+function serial(): string {
+  return `4${token(16).slice(1)}`
+}
+
+function lasting(clock: Clock, days: number) {
+  const wall = clock.wall()
+  return { notBefore: new Date(wall - BACKDATED_MS), notAfter: new Date(wall + days * DAY_MS) }
+}
+
+async function credential(
+  certificate: x509.X509Certificate,
+  keys: CryptoKeyPair,
+  validity: { notBefore: Date; notAfter: Date },
+): Promise<Credential> {
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return {
+    certificate: certificate.toString('pem'),
+    key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
+    serial: certificate.serialNumber,
+    ...validity,
+  }
+}

@@ -1,0 +1,35 @@
+import { KINDS, type Snapshot, type SnapshotChange, type SubscriberConfig } from '../words/index.ts'
+import type { SubscriberRecord } from './record.ts'
+
+/** What host and switch are told of a subscriber, made of its rows; null while it is on its way out. */
+export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | null {
+  if (record.state === 'removing') return null
+  const { siteHoldsKey: _, ...channel } = record.channel
+  return {
+    id: record.id,
+    name: record.name,
+    slot: record.slot,
+    numbers: record.numbers.map((number) => ({ number })),
+    allocations: record.state === 'suspended' ? nothing(record) : record.allocations,
+    channel,
+    site: record.site,
+    defaultRoute: record.defaultRoute,
+    agent: record.agent,
+  }
+}
+
+/** A suspended subscriber keeps its channel and numbers, but no call gets a resource; emergency calls ask for none. */
+function nothing(record: SubscriberRecord): SubscriberConfig['allocations'] {
+  const kinds = new Set([...KINDS.map((rule) => rule.kind), ...record.allocations.map((allocation) => allocation.kind)])
+  return [...kinds].map((kind) => ({ kind, guaranteed: 0, ceiling: 0 }))
+}
+
+/** The snapshot after a change; host and switch do the same with what they have on disk. */
+export function applyChange(snapshot: Snapshot, change: SnapshotChange): Snapshot {
+  const { base: _, subscribers, ...rest } = change
+  if (!subscribers) return { ...snapshot, ...rest }
+  const replaced = new Map(subscribers.upsert.map((subscriber) => [subscriber.id, subscriber]))
+  const removed = new Set(subscribers.remove)
+  const kept = snapshot.subscribers.filter(({ id }) => !removed.has(id) && !replaced.has(id))
+  return { ...snapshot, ...rest, subscribers: [...kept, ...replaced.values()] }
+}

@@ -1,0 +1,30 @@
+export { type CertificatePurpose, type Credential, createAuthority, issueCertificate, SWITCH_NAME } from './authority.ts'
+export { applyChange, subscriberConfig } from './config.ts'
+export { type ChangedParts, type PublicationSource, Publisher, type Receiver } from './publish.ts'
+export type {
+  AgentVersionRecord,
+  DefaultRoute,
+  KeyRecord,
+  NewSubscriber,
+  Page,
+  PageQuery,
+  Principal,
+  SubscriberRecord,
+  SubscriberState,
+} from './record.ts'
+export { checkRoute } from './route.ts'
+export {
+  checkAddress,
+  checkAllocation,
+  checkHost,
+  checkName,
+  checkNetwork,
+  checkNumber,
+  checkPort,
+  checkTimeZone,
+  checkTunnelKey,
+  checkUser,
+  invalid,
+} from './rule.ts'
+export { createSealer, type Sealer } from './sealing.ts'
+export { hashApiKey, isTunnelKey, type KeyRole, newApiKey, newPassword, newPresharedKey, newTunnelKeys, sameHash } from './secret.ts'

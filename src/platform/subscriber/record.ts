@@ -1,0 +1,80 @@
+import type { Id } from '#lib/index.ts'
+import type { AgentConfig, Allocation, ChannelConfig, SiteConfig, SubscriberConfig } from '../words/index.ts'
+
+/**
+ * `installing` is published but not yet proven; `suspended` keeps everything but is refused every resource; `removing`
+ * is no longer published, and its rows go when the node has nothing of it left.
+ */
+export type SubscriberState = 'installing' | 'active' | 'suspended' | 'removing'
+
+export type DefaultRoute = SubscriberConfig['defaultRoute']
+
+/** A subscriber as the database has it. Secrets are sealed. */
+export interface SubscriberRecord {
+  id: Id<'sub'>
+  name: string
+  slot: number
+  state: SubscriberState
+  /** IANA name; periods of its bills are cut in it. */
+  timeZone: string
+  /** The name of the plan that it is billed by. */
+  plan: string | null
+  numbers: string[]
+  allocations: Allocation[]
+  channel: ChannelConfig & {
+    /** The site made its own key pair: the platform never had the private key. */
+    siteHoldsKey: boolean
+  }
+  site: SiteConfig
+  defaultRoute: DefaultRoute
+  agent: AgentConfig
+  /** User names of its telephones. */
+  telephones: string[]
+  createdAt: string
+}
+
+/** What is decided before a subscriber gets its slot, which the database gives. */
+export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telephones' | 'createdAt'> & {
+  channel: Omit<SubscriberRecord['channel'], 'listenPort'>
+  agentCertificate: { id: Id<'crt'>; serial: string; notBefore: Date; notAfter: Date }
+  apiKey: { id: Id<'key'>; hash: string }
+  telephones: { name: string; password: string }[]
+}
+
+/** Who asks: the operator, or one subscriber. Every read and write of the store is on behalf of one. */
+export type Principal =
+  | { role: 'operator'; key: Id<'key'> }
+  | { role: 'subscriber'; key: Id<'key'>; subscriber: Id<'sub'> }
+
+/** An API key as it is listed: never the key itself. */
+export interface KeyRecord {
+  id: Id<'key'>
+  createdAt: string
+  expiresAt: string | null
+  revokedAt: string | null
+}
+
+/** An immutable version of an agent's program. */
+export interface AgentVersionRecord {
+  id: Id<'agt'>
+  /** SHA-256 of the tarball, hex. */
+  digest: string
+  path: string
+  entry: string
+  bytes: number
+  createdAt: string
+  /** Whether it is the one that takes new calls. */
+  active: boolean
+}
+
+/** One page of a list: `next` is the cursor to go on from, absent at the end. */
+export interface Page<T> {
+  items: T[]
+  next?: string
+}
+
+export interface PageQuery {
+  after?: string | undefined
+  /** 1 to 1,000. */
+  limit: number
+}
