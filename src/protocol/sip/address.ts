@@ -1,0 +1,110 @@
+import { type Params, parseParams } from './params.ts'
+import { SipParseError } from './parse-error.ts'
+import { endOfQuoted, isToken, quote, skipBlanks, unquote } from './text.ts'
+import { formatUri, parseHostPort, parseUri, type SipUri, type UriParts } from './uri.ts'
+
+/** The value of From, To, Contact, Route, P-Asserted-Identity … (RFC 3261 §20.10). */
+export class NameAddr {
+  /** Unquoted and unescaped; '' when there is none. */
+  readonly displayName: string
+  /** The URI as it came, without brackets. */
+  readonly address: string
+  readonly params: Params
+  #uri: SipUri | undefined
+
+  constructor(displayName: string, address: string, params: Params) {
+    this.displayName = displayName
+    this.address = address
+    this.params = params
+  }
+
+  /** @throws SipParseError 400 or 416; never for the From, To and Contact of a message that the user agent let through. */
+  get uri(): SipUri {
+    this.#uri ??= parseUri(this.address)
+    return this.#uri
+  }
+
+  get tag(): string | undefined {
+    return this.params.get('tag')
+  }
+}
+
+/**
+ * Parses one name-addr or addr-spec with its parameters.
+ * @throws SipParseError 400
+ */
+export function parseNameAddr(text: string): NameAddr {
+  let i = skipBlanks(text, 0)
+  let displayName = ''
+  if (text.charCodeAt(i) === 34) {
+    const end = endOfQuoted(text, i)
+    displayName = unquote(text.slice(i, end))
+    i = skipBlanks(text, end)
+    if (text.charCodeAt(i) !== 60) throw new SipParseError(400, 'Malformed address')
+  }
+  const open = text.indexOf('<', i)
+  if (open < 0) {
+    const semicolon = text.indexOf(';', i)
+    const address = text.slice(i, semicolon < 0 ? text.length : semicolon).trim()
+    // §20.10: a URI with a comma, question mark or semicolon must be in brackets.
+    if (!address || /[,?\s"]/.test(address)) throw new SipParseError(400, 'Malformed address')
+    return new NameAddr('', address, parseParams(text, semicolon < 0 ? text.length : semicolon))
+  }
+  if (!displayName) displayName = text.slice(i, open).trim()
+  const close = text.indexOf('>', open)
+  if (close < 0) throw new SipParseError(400, 'Malformed address')
+  const address = text.slice(open + 1, close).trim()
+  if (!address || /\s/.test(address)) throw new SipParseError(400, 'Malformed address')
+  return new NameAddr(displayName, address, parseParams(text, close + 1))
+}
+
+/**
+ * Writes a name-addr without tag: quotes the display name where it is not plain tokens, escapes the URI (PITFALLS S56, F09).
+ * `uri` is either parts, or a text that is already a URI.
+ * @throws SipParseError 400 when the URI cannot be one.
+ */
+export function formatNameAddr(address: { displayName?: string; uri: UriParts | string }): string {
+  const uri = typeof address.uri === 'string' ? address.uri : formatUri(address.uri)
+  if (/[\s<>\0"]/.test(uri)) throw new SipParseError(400, 'Malformed URI')
+  const name = address.displayName?.toWellFormed()
+  if (!name) return `<${uri}>`
+  return `${name.split(' ').every(isToken) ? name : quote(name)} <${uri}>`
+}
+
+/** One Via (RFC 3261 §20.42, RFC 3581). */
+export interface Via {
+  /** Upper case: UDP, TCP, TLS … */
+  readonly transport: string
+  readonly host: string
+  /** As it came; absent means 5060. */
+  readonly port: number | undefined
+  readonly params: Params
+  readonly branch: string | undefined
+}
+
+const SENT_PROTOCOL = /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+/i
+
+/**
+ * Parses one Via.
+ * @throws SipParseError 400
+ */
+export function parseVia(text: string): Via {
+  let transport: string
+  let i: number
+  if (text.startsWith('SIP/2.0/UDP ')) {
+    transport = 'UDP'
+    i = skipBlanks(text, 12)
+  } else {
+    const match = SENT_PROTOCOL.exec(text)
+    if (!match) throw new SipParseError(400, 'Malformed Via')
+    transport = match[1]!.toUpperCase()
+    i = match[0].length
+  }
+  const semicolon = text.indexOf(';', i)
+  // sent-by allows blanks around its colon, unlike a URI's host.
+  const sentBy = text.slice(i, semicolon < 0 ? text.length : semicolon).replace(/[ \t]+/g, '')
+  const { host, port, end } = parseHostPort(sentBy, 0)
+  if (end < sentBy.length) throw new SipParseError(400, 'Malformed Via')
+  const params = parseParams(text, semicolon < 0 ? text.length : semicolon)
+  return { transport, host, port, params, branch: params.get('branch') }
+}

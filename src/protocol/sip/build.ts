@@ -1,0 +1,118 @@
+import { SipTextRefused } from './failure.ts'
+import type { SipRequest } from './message.ts'
+import { reasonPhrase } from './reason.ts'
+import { isToken } from './text.ts'
+import type { HeaderList } from './types.ts'
+
+export interface MessageBody {
+  type: string
+  content: Uint8Array | string
+}
+
+/** All that a request is made of. Values are complete header values; From and To with their tags. */
+export interface RequestParts {
+  method: string
+  uri: string
+  via: string
+  from: string
+  to: string
+  callId: string
+  sequence: number
+  /** Default 70. */
+  maxForwards?: number
+  /** Route values in order. */
+  routes?: readonly string[]
+  contact?: string
+  headers?: HeaderList | undefined
+  body?: MessageBody | undefined
+}
+
+export interface ResponseParts {
+  status: number
+  reason?: string | undefined
+  /** Added to To where the request had none (RFC 3261 §8.2.6.2). Never for 100. */
+  toTag?: string
+  contact?: string | undefined
+  /** Whether to copy Record-Route: in answers that make a dialog (§12.1.1). */
+  recordRoute?: boolean
+  headers?: HeaderList | undefined
+  body?: MessageBody | undefined
+}
+
+const BREAKOUT = /[\r\n\0]/
+
+/** One header line. @throws SipTextRefused for what would break out of it. */
+function line(name: string, value: string): string {
+  if (BREAKOUT.test(value)) throw new SipTextRefused(name)
+  return `${name}: ${value}\r\n`
+}
+
+function extraLines(headers: HeaderList | undefined): string {
+  let text = ''
+  if (headers) {
+    for (const [name, value] of headers) {
+      if (!isToken(name)) throw new SipTextRefused('a header name')
+      text += line(name, value)
+    }
+  }
+  return text
+}
+
+/** Closes the head and adds the body: text is written in one pass, bytes are copied. */
+function finish(head: string, body: MessageBody | undefined): Buffer {
+  if (!body) return Buffer.from(`${head}Content-Length: 0\r\n\r\n`)
+  const type = line('Content-Type', body.type)
+  if (typeof body.content === 'string') {
+    return Buffer.from(`${head}${type}Content-Length: ${Buffer.byteLength(body.content)}\r\n\r\n${body.content}`)
+  }
+  return Buffer.concat([Buffer.from(`${head}${type}Content-Length: ${body.content.length}\r\n\r\n`), body.content])
+}
+
+/**
+ * Writes a request.
+ * @throws SipTextRefused when a value holds CR, LF or NUL, a name is no token, or the Request-URI holds blanks (PITFALLS F09).
+ */
+export function buildRequest(parts: RequestParts): Buffer {
+  if (!isToken(parts.method) || /[\s<>\0"]/.test(parts.uri) || !parts.uri) throw new SipTextRefused('the request line')
+  let head = `${parts.method} ${parts.uri} SIP/2.0\r\n${line('Via', parts.via)}`
+  if (parts.routes) for (const route of parts.routes) head += line('Route', route)
+  head += `Max-Forwards: ${parts.maxForwards ?? 70}\r\n${line('From', parts.from)}${line('To', parts.to)}`
+  head += `${line('Call-ID', parts.callId)}CSeq: ${parts.sequence} ${parts.method}\r\n`
+  if (parts.contact) head += line('Contact', parts.contact)
+  return finish(head + extraLines(parts.headers), parts.body)
+}
+
+/** The headers that every response copies from its request but To (RFC 3261 §8.2.6.2); `via` replaces the topmost Via. */
+export function responsePrefix(request: SipRequest, via?: string): string {
+  const vias = request.list('via')
+  if (via !== undefined) vias[0] = via
+  let text = ''
+  for (const value of vias) text += `Via: ${value}\r\n`
+  const from = request.header('from')
+  if (from !== undefined) text += `From: ${from}\r\n`
+  const callId = request.header('call-id')
+  if (callId !== undefined) text += `Call-ID: ${callId}\r\n`
+  const cseq = request.header('cseq')
+  return cseq !== undefined ? `${text}CSeq: ${cseq}\r\n` : text
+}
+
+/** Writes a response behind a {@link responsePrefix}, so that several answers to one request share it. */
+export function buildResponseWith(prefix: string, request: SipRequest, parts: ResponseParts): Buffer {
+  const reason = parts.reason ?? reasonPhrase(parts.status)
+  if (BREAKOUT.test(reason)) throw new SipTextRefused('a reason phrase')
+  let to = request.header('to')
+  if (to !== undefined && parts.toTag && !/;\s*tag\s*=/i.test(to)) to += `;tag=${parts.toTag}`
+  let head = `SIP/2.0 ${parts.status} ${reason}\r\n${prefix}`
+  if (to !== undefined) head += `To: ${to}\r\n`
+  if (parts.recordRoute) for (const value of request.headers('record-route')) head += `Record-Route: ${value}\r\n`
+  if (parts.contact) head += line('Contact', parts.contact)
+  return finish(head + extraLines(parts.headers), parts.body)
+}
+
+/**
+ * Writes a response to `request`.
+ * @throws SipTextRefused as {@link buildRequest} does.
+ */
+export function buildResponse(request: SipRequest, parts: ResponseParts): Buffer {
+  return buildResponseWith(responsePrefix(request), request, parts)
+}

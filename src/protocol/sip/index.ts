@@ -1,0 +1,29 @@
+export { formatNameAddr, NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
+export { buildRequest, buildResponse, type MessageBody, type RequestParts, type ResponseParts } from './build.ts'
+export { SipFailure, type SipFailureReason, SipTextRefused } from './failure.ts'
+export { type CSeq, SipRequest, SipResponse } from './message.ts'
+export { Params } from './params.ts'
+export { parseHead, parseMessage } from './parse.ts'
+export { SipParseError } from './parse-error.ts'
+export { reasonPhrase } from './reason.ts'
+export type {
+  HeaderList,
+  Hop,
+  IncomingInvite,
+  IncomingReinvite,
+  IncomingRequest,
+  IncomingSnapshot,
+  InviteOptions,
+  OutgoingInvite,
+  OutgoingSnapshot,
+  RequestOptions,
+  ResponseOptions,
+  Session,
+  SessionEnd,
+  SessionSnapshot,
+  SipTransport,
+  UserAgent,
+  UserAgentOptions,
+} from './types.ts'
+export { formatUri, parseUri, type SipUri, type UriParts } from './uri.ts'
+export { createUserAgent } from './user-agent.ts'

@@ -1,0 +1,83 @@
+import { SipParseError } from './parse-error.ts'
+
+const SPACE = 32
+const TAB = 9
+const QUOTE = 34
+const BACKSLASH = 92
+
+/** Whether a character code is SP or HTAB. */
+export function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB
+}
+
+/** The index of the first character from `i` that is not blank. */
+export function skipBlanks(text: string, i: number): number {
+  while (isBlank(text.charCodeAt(i))) i++
+  return i
+}
+
+/**
+ * The index just behind the quoted string that opens at `open` (RFC 3261 §25.1 quoted-string).
+ * @throws SipParseError 400 when it never closes.
+ */
+export function endOfQuoted(text: string, open: number): number {
+  for (let i = open + 1; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === BACKSLASH) i++
+    else if (code === QUOTE) return i + 1
+  }
+  throw new SipParseError(400, 'Unbalanced quotes')
+}
+
+/** The text that a quoted string stands for; `quoted` has its quotes. */
+export function unquote(quoted: string): string {
+  const inner = quoted.slice(1, -1)
+  return inner.includes('\\') ? inner.replace(/\\([\s\S])/g, '$1') : inner
+}
+
+/** A quoted string that stands for `text`. CR, LF and NUL cannot be said in one (RFC 3261 §25.1) and become spaces. */
+export function quote(text: string): string {
+  return `"${text.replace(/[\r\n\0]+/g, ' ').replace(/["\\]/g, '\\$&')}"`
+}
+
+/** Splits a comma-separated header value, heeding quoted strings and angle brackets. Empty elements are left out. */
+export function splitList(value: string): string[] {
+  if (!value.includes(',')) {
+    const only = value.trim()
+    return only ? [only] : []
+  }
+  const parts: string[] = []
+  let start = 0
+  let bracket = false
+  for (let i = 0; i <= value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code === QUOTE && !bracket) i = endOfQuoted(value, i) - 1
+    else if (code === 60) bracket = true
+    else if (code === 62) bracket = false
+    else if ((code === 44 && !bracket) || i === value.length) {
+      const part = value.slice(start, i).trim()
+      if (part) parts.push(part)
+      start = i + 1
+    }
+  }
+  return parts
+}
+
+const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/
+
+/** Whether this is a token of RFC 3261 §25.1. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
+/** A number of decimal digits alone, at most `max`; null when it is anything else. */
+export function parseDigits(text: string, max: number): number | null {
+  if (text.length === 0 || text.length > 10) return null
+  let n = 0
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return null
+    n = n * 10 + digit
+  }
+  return n <= max ? n : null
+}
