@@ -23,7 +23,8 @@ function names(file) {
 function run(program, args) {
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
   const result = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, PATH: path } })
-  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')} failed: ${result.error?.message ?? result.stderr.trim()}`)
+  if (result.status !== 0)
+    throw new Error(`${program} ${args.join(' ')} failed: ${result.error?.message ?? result.stderr.trim()}`)
 }
 
 /** Which of the accounts and groups are not there yet. */
@@ -51,6 +52,7 @@ export function ensureAccounts() {
     ])
   }
   const members = new Set((names('/etc/group').get(LINKS_GROUP)?.[3] ?? '').split(','))
-  for (const { name, links } of ACCOUNTS) if (links && !members.has(name)) run('usermod', ['--append', '--groups', LINKS_GROUP, name])
+  for (const { name, links } of ACCOUNTS)
+    if (links && !members.has(name)) run('usermod', ['--append', '--groups', LINKS_GROUP, name])
   return made
 }

@@ -1,0 +1,77 @@
+import { isIP } from 'node:net'
+import { oneLine } from './device.ts'
+
+export interface SiteFile {
+  /** For the comment at its head: whose file it is. */
+  title: string
+  /** Null when the site made its own key pair: the file then names where its own key is to be put. */
+  privateKey: string | null
+  /** The site's address in the tunnel. */
+  address: string
+  mtu: number
+  /** The platform's end. */
+  platform: { publicKey: string; presharedKey: string; endpoint: { host: string; port: number }; address: string }
+  keepaliveSeconds: number
+  /**
+   * How the site's hosts answer: `route` when the office's router sends the platform's address to this machine, `masquerade`
+   * when this machine shall put its own address in front, so that nothing need be changed in the office.
+   */
+  lan: 'route' | 'masquerade'
+}
+
+/** The one file that a site needs, for `wg-quick up`. It has secrets. */
+export function toSiteFile(file: SiteFile): string {
+  const { platform } = file
+  const family = platform.address.includes(':') ? 'ipv6' : 'ipv4'
+  const forwarding = family === 'ipv4' ? 'net.ipv4.ip_forward=1' : 'net.ipv6.conf.all.forwarding=1'
+  const length = family === 'ipv4' ? 32 : 128
+  const endpoint = `${platform.endpoint.host.includes(':') ? `[${platform.endpoint.host}]` : platform.endpoint.host}:${platform.endpoint.port}`
+  const lines = [
+    `# ${file.title}`,
+    '# Secret. Put it into /etc/wireguard/tieline.conf with mode 0600 and run: wg-quick up tieline',
+    '[Interface]',
+    file.privateKey ? `PrivateKey = ${file.privateKey}` : '# Your own private key goes here:\n# PrivateKey =',
+    `Address = ${file.address}/${length}`,
+    `MTU = ${file.mtu}`,
+    '# The platform reaches the telephones, computers and databases behind this machine.',
+    `PostUp = sysctl -q -w ${forwarding}`,
+    ...lanLines(file, family),
+    ...reresolveLines(file, endpoint),
+    '',
+    '[Peer]',
+    `PublicKey = ${platform.publicKey}`,
+    `PresharedKey = ${platform.presharedKey}`,
+    `Endpoint = ${endpoint}`,
+    `AllowedIPs = ${platform.address}/${length}`,
+    '# Keeps the way back open through the office router.',
+    `PersistentKeepalive = ${file.keepaliveSeconds}`,
+  ]
+  return `${lines
+    .flatMap((line) => line.split('\n'))
+    .map(oneLine)
+    .join('\n')}\n`
+}
+
+function lanLines(file: SiteFile, family: 'ipv4' | 'ipv6'): string[] {
+  const { address } = file.platform
+  if (file.lan === 'route')
+    return [`# On the office's router: send ${address} to this machine's address in the office, or the hosts cannot answer.`]
+  const [table, source] = family === 'ipv4' ? ['ip', 'ip saddr'] : ['ip6', 'ip6 saddr']
+  return [
+    "# The platform appears under this machine's own address, so that the office needs no route.",
+    `PostUp = nft add table ${table} tieline`,
+    `PostUp = nft add chain ${table} tieline postrouting '{ type nat hook postrouting priority srcnat; }'`,
+    `PostUp = nft add rule ${table} tieline postrouting ${source} ${address} oifname != %i masquerade`,
+    `PostDown = nft delete table ${table} tieline`,
+  ]
+}
+
+/** wg-quick resolves the endpoint's name once; this asks again every minute until the interface is gone. */
+function reresolveLines(file: SiteFile, endpoint: string): string[] {
+  if (isIP(file.platform.endpoint.host)) return []
+  const again = `wg set %i peer ${file.platform.publicKey} endpoint ${endpoint}`
+  return [
+    '# Follows the platform when its name gets another address; ends with the interface.',
+    `PostUp = (while sleep 60 && wg show %i >/dev/null 2>&1; do ${again}; done) >/dev/null 2>&1 &`,
+  ]
+}
