@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { appendFileSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -25,8 +25,11 @@ export interface TestPostgres extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** Starts one in about a second. As root it runs as `nobody`, since PostgreSQL refuses root. */
-export async function startPostgres(): Promise<TestPostgres> {
+/**
+ * Starts one in about a second. As root it runs as `nobody`, since PostgreSQL refuses root. With `listen` it is also there
+ * on port 5432 of that address, for whoever reaches it: for namespaces of our own only.
+ */
+export async function startPostgres(options: { listen?: string } = {}): Promise<TestPostgres> {
   hydrateSymlinks()
   const directory = mkdtempSync(join(tmpdir(), 'tlpg-'))
   if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY)
@@ -41,13 +44,14 @@ export async function startPostgres(): Promise<TestPostgres> {
   const output = collect(initdb)
   const [code] = await once(initdb, 'exit')
   if (code !== 0) throw new Error(`initdb failed: ${output()}`)
+  if (options.listen) appendFileSync(join(data, 'pg_hba.conf'), 'host all all 0.0.0.0/0 trust\n')
 
   let server: ChildProcess | null = null
   const url = (database: string) => `postgresql://${USER}@localhost/${database}?host=${encodeURIComponent(directory)}`
   const start = async () => {
     if (server) return
     const settings = [
-      'listen_addresses=',
+      `listen_addresses=${options.listen ?? ''}`,
       `unix_socket_directories=${directory}`,
       'fsync=off',
       'shared_buffers=16MB',
