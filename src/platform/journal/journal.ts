@@ -21,7 +21,7 @@ export interface JournalOptions {
   syncMs?: number
 }
 
-/** What a former process has left: where the switch goes on from. */
+/** What former processes have left: where the switch goes on from. */
 export interface Replay {
   /** Taken and not released, as they stood. */
   leases: Lease[]
@@ -30,10 +30,10 @@ export interface Replay {
   /** The last event number of each subscriber. */
   eventNumbers: Map<Id<'sub'>, number>
   /**
-   * The last moment at which each boot was proven to live: a lease that cannot be carried on is closed at that of its
-   * boot, the last of the journal where that is not known any more.
+   * The last moment at which the process was proven to live that last wrote of this lease's call: where the lease is
+   * closed, for review, when the call cannot be carried on. Who carries a call on appends its state, which moves this.
    */
-  lastProven: Map<string, Instant>
+  lastProven(lease: Lease): Instant
   /** Bytes of a torn last write that were cut off, and damaged records further up that were passed over. */
   cutBytes: number
   damaged: number

@@ -1,0 +1,269 @@
+import { unlinkSync } from 'node:fs'
+import type { Timer } from '#lib/index.ts'
+import { instantOf, type JournalEntry, type JournalRecord } from '#platform/words/index.ts'
+import { Disk } from './disk.ts'
+import type { Journal, JournalOptions, JournalStatus, Replay } from './journal.ts'
+import { LineBuffer } from './line.ts'
+import type { LiveState } from './live.ts'
+import { type Head, openToAppend, type Segment, segmentPath, walk } from './segment.ts'
+
+/** What opening found and made ready. */
+export interface Opened {
+  segments: Segment[]
+  fd: number
+  live: LiveState
+  replay: Replay
+  position: number
+}
+
+const CARRY_AT_ONCE = 200
+
+/** The journal as files. See README.md for what always holds. */
+export class FileJournal implements Journal {
+  readonly boot: string
+  readonly #options: Required<JournalOptions>
+  readonly #replay: Replay
+  readonly #live: LiveState
+  readonly #segments: Segment[]
+  readonly #disk: Disk
+  readonly #buffer = new LineBuffer()
+  #position: number
+  #written: number
+  #synced: number
+  #shipped = 0
+  /** Counts lines, the file's own ones too: how far writing and syncing have come. */
+  #lines = 0
+  #syncedLines = 0
+  /** The oldest segment may go when this many lines are on the disk. */
+  #removable: number | null = null
+  #failedWrites = 0
+  #lost = 0
+  #full = false
+  #cursor = { position: -1, segment: -1, offset: 0 }
+  #syncing: Promise<void> | null = null
+  #syncTimer: Timer | null = null
+  #beatTimer: Timer | null = null
+  #closed = false
+
+  constructor(options: Required<JournalOptions>, opened: Opened) {
+    this.#options = options
+    this.boot = options.boot
+    this.#replay = opened.replay
+    this.#live = opened.live
+    this.#segments = opened.segments
+    this.#position = opened.position
+    this.#written = opened.position
+    this.#synced = opened.position
+    this.#disk = new Disk(options.directory, opened.fd, options.reserveBytes)
+    if (this.#active.bytes === 0) this.#head()
+    this.append({ type: 'boot', at: this.#now(), node: options.node })
+    this.flush()
+    this.#beat()
+  }
+
+  replay(): Replay {
+    return this.#replay
+  }
+
+  append(record: JournalRecord): number {
+    if (record.type === 'event') record.event.number = this.#live.nextNumber(record.event.subscriber)
+    const json = JSON.stringify(record)
+    this.#live.evolve(record, json, this.#active.first)
+    const position = ++this.#position
+    if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lost++
+    else this.#line(position, json)
+    return position
+  }
+
+  flush(): void {
+    if (this.#buffer.length === 0 || this.#closed) return
+    const { written, error } = this.#disk.write(this.#buffer.bytes())
+    this.#active.bytes += written
+    this.#buffer.drop(written)
+    if (error) {
+      this.#refused(error)
+      return
+    }
+    this.#written = this.#position
+    if (this.#full) {
+      this.#full = false
+      this.#options.log.info({ position: this.#position }, 'the journal can be written again')
+    }
+    this.#syncSoon()
+    if (this.#active.bytes >= this.#options.segmentBytes) this.#rotate()
+  }
+
+  async sync(): Promise<void> {
+    this.flush()
+    while (this.#syncing) await this.#syncing
+    await this.#sync()
+  }
+
+  read(after: number, limit: number): { entries: JournalEntry[]; position: number } {
+    const entries: JournalEntry[] = []
+    let at = after
+    const known = this.#cursor.position === after
+    let i = known
+      ? this.#segments.findIndex((s) => s.first === this.#cursor.segment)
+      : Math.max(
+          0,
+          this.#segments.findLastIndex((s) => s.first <= after + 1),
+        )
+    let offset = known && i >= 0 ? this.#cursor.offset : 0
+    for (i = Math.max(0, i); i < this.#segments.length; i++, offset = 0) {
+      const segment = this.#segments[i]!
+      const end = walk(segment, offset, (position, json) => {
+        if (entries.length >= limit || position > this.#synced) return false
+        if (position <= at) return true
+        at = position
+        entries.push({ position, record: JSON.parse(json) })
+        return true
+      })
+      this.#cursor = { position: at, segment: segment.first, offset: end }
+      if (entries.length >= limit) break
+    }
+    return { entries, position: at }
+  }
+
+  shipped(position: number): void {
+    this.#shipped = Math.max(this.#shipped, Math.min(position, this.#synced))
+    this.#reclaim()
+  }
+
+  status(): JournalStatus {
+    return {
+      position: this.#position,
+      synced: this.#synced,
+      shipped: this.#shipped,
+      segments: this.#segments.length,
+      backlogBytes: this.#buffer.length,
+      failedWrites: this.#failedWrites,
+      lost: this.#lost,
+      reserve: this.#disk.reserve,
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#beatTimer?.cancel()
+    await this.sync()
+    this.#syncTimer?.cancel()
+    this.#closed = true
+    if (this.#buffer.length > 0)
+      this.#options.log.error({ bytes: this.#buffer.length }, 'the end of the journal could not be written')
+    this.#disk.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  get #active(): Segment {
+    return this.#segments.at(-1)!
+  }
+
+  #now() {
+    return instantOf(this.#options.clock, this.boot)
+  }
+
+  #line(position: number, json: string): void {
+    this.#buffer.add(position, json)
+    this.#lines++
+  }
+
+  #head(): void {
+    const head: Head = { type: 'segment', first: this.#active.first, carried: this.#live.carried() }
+    this.#line(0, JSON.stringify(head))
+  }
+
+  #beat(): void {
+    this.#beatTimer = this.#options.clock.after(this.#options.beatMs, () => {
+      this.append({ type: 'beat', at: this.#now() })
+      this.flush()
+      if (!this.#full)
+        this.#disk.refill().catch((error) => this.#options.log.warn({ error }, 'the reserve of the journal cannot be renewed'))
+      this.#beat()
+    })
+  }
+
+  #refused(error: Error): void {
+    this.#failedWrites++
+    if (this.#full) return
+    this.#full = true
+    this.#options.log.error({ error, backlogBytes: this.#buffer.length }, 'the journal cannot be written; records wait in memory')
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#syncing) return this.#syncing
+    const written = this.#written
+    const lines = this.#buffer.length === 0 ? this.#lines : this.#syncedLines
+    if (written === this.#synced && lines === this.#syncedLines) return
+    this.#syncing = this.#disk.sync().then(
+      () => {
+        this.#synced = written
+        this.#syncedLines = lines
+      },
+      (error) => this.#refused(error),
+    )
+    await this.#syncing
+    this.#syncing = null
+    if (!this.#closed) this.#reclaim()
+  }
+
+  /** Begins the next segment. When that cannot be had, the old one goes on growing. */
+  #rotate(): void {
+    const first = this.#position + 1
+    if (first === this.#active.first) return
+    const path = segmentPath(this.#options.directory, first)
+    try {
+      this.#disk.turn(openToAppend(path, 0))
+    } catch (error) {
+      this.#refused(error as Error)
+      return
+    }
+    this.#segments.push({ first, path, bytes: 0 })
+    this.#head()
+    this.flush()
+  }
+
+  /**
+   * Removes the oldest segments whose records have been shipped, once what lives in them has been written again further
+   * on, and what ended it has reached the disk. Writing again waits until the files are several times what is live, so
+   * that it stays a small part of all writing.
+   */
+  #reclaim(): void {
+    while (this.#segments.length > 1 && this.#segments[1]!.first - 1 <= this.#shipped) {
+      const oldest = this.#segments[0]!
+      const live = this.#live.in(oldest.first, CARRY_AT_ONCE)
+      if (live.length > 0) {
+        const bytes = this.#segments.reduce((sum, s) => sum + s.bytes, 0)
+        if (bytes >= 4 * (this.#options.segmentBytes + this.#live.bytes)) this.#carry(live)
+        return
+      }
+      this.#removable ??= this.#lines
+      if (this.#syncedLines < this.#removable) {
+        this.#syncSoon()
+        return
+      }
+      this.#removable = null
+      unlinkSync(oldest.path)
+      this.#segments.shift()
+    }
+  }
+
+  #carry(live: { record: JournalRecord; json: string }[]): void {
+    for (const { record, json } of live) {
+      this.#live.evolve(record, json, this.#active.first)
+      this.#line(0, json)
+    }
+    this.flush()
+    this.#syncSoon()
+  }
+
+  #syncSoon(): void {
+    this.#syncTimer ??= this.#options.clock.after(this.#options.syncMs, () => {
+      this.#syncTimer = null
+      void this.#sync()
+    })
+  }
+}

@@ -1,0 +1,136 @@
+import type { Id } from '#lib/index.ts'
+import type { Instant, JournalRecord, Lease } from '#platform/words/index.ts'
+import type { Replay } from './journal.ts'
+
+/** What must not be forgotten, and in which segment it stands. */
+interface Kept {
+  json: string
+  segment: number
+}
+
+interface KeptLease {
+  lease: Lease
+  segment: number
+}
+
+/** What the first line of a segment carries over from the ones before it. */
+export interface Carried {
+  numbers: [Id<'sub'>, number][]
+  proven: Instant[]
+}
+
+/**
+ * The state that the records amount to: open leases, calls that are not over, event numbers, proven moments. It is built
+ * by the same steps while appending and while reading the file again.
+ */
+export class LiveState {
+  readonly #leases = new Map<Id<'lse'>, KeptLease>()
+  readonly #calls = new Map<Id<'call'>, Kept>()
+  readonly #boots = new Map<Id<'call'>, string>()
+  readonly #numbers = new Map<Id<'sub'>, number>()
+  readonly #proven = new Map<string, Instant>()
+  #bytes = 0
+
+  /** Roughly how many bytes it takes to write all that is live once more. */
+  get bytes(): number {
+    return this.#bytes + this.#leases.size * 400
+  }
+
+  nextNumber(subscriber: Id<'sub'>): number {
+    return (this.#numbers.get(subscriber) ?? 0) + 1
+  }
+
+  /** Takes one record in, which stands in `segment`. `json` is its text. */
+  evolve(record: JournalRecord, json: string, segment: number): void {
+    this.#prove(record.at)
+    switch (record.type) {
+      case 'lease.taken':
+        this.#leases.set(record.lease.id, { lease: { ...record.lease }, segment })
+        this.#boots.set(record.lease.call, record.at.boot)
+        return
+      case 'lease.answered': {
+        const kept = this.#leases.get(record.lease)
+        if (!kept) return
+        kept.lease.answered ??= record.at
+        this.#boots.set(kept.lease.call, record.at.boot)
+        return
+      }
+      case 'lease.released':
+        this.#leases.delete(record.lease.id)
+        return
+      case 'event': {
+        const { subscriber, number, call } = record.event
+        if (number > (this.#numbers.get(subscriber) ?? 0)) this.#numbers.set(subscriber, number)
+        if (call && this.#boots.has(call)) this.#boots.set(call, record.at.boot)
+        return
+      }
+      case 'call':
+        this.#call(record.call, record.state === null ? null : json, segment, record.at.boot)
+        return
+    }
+  }
+
+  carried(): Carried {
+    this.#forget()
+    return { numbers: [...this.#numbers], proven: [...this.#proven.values()] }
+  }
+
+  carry(from: Carried): void {
+    for (const [subscriber, number] of from.numbers) {
+      if (number > (this.#numbers.get(subscriber) ?? 0)) this.#numbers.set(subscriber, number)
+    }
+    for (const instant of from.proven) this.#prove(instant)
+  }
+
+  /** The records, at most `limit`, that `segment` holds and that are needed still; written again, they move. */
+  in(segment: number, limit: number): { record: JournalRecord; json: string }[] {
+    const found: { record: JournalRecord; json: string }[] = []
+    for (const kept of this.#leases.values()) {
+      if (kept.segment !== segment) continue
+      const record: JournalRecord = { type: 'lease.taken', at: kept.lease.taken, lease: kept.lease }
+      if (found.push({ record, json: JSON.stringify(record) }) >= limit) return found
+    }
+    for (const kept of this.#calls.values()) {
+      if (kept.segment !== segment) continue
+      if (found.push({ record: JSON.parse(kept.json), json: kept.json }) >= limit) return found
+    }
+    return found
+  }
+
+  /** What is there now, as copies. */
+  replay(): Pick<Replay, 'leases' | 'calls' | 'eventNumbers' | 'lastProven'> {
+    const proven = new Map(this.#proven)
+    const boots = new Map(this.#boots)
+    return {
+      leases: [...this.#leases.values()].map(({ lease }) => ({ ...lease })),
+      calls: [...this.#calls].map(([call, { json }]) => ({ call, state: JSON.parse(json).state })),
+      eventNumbers: new Map(this.#numbers),
+      lastProven: (lease) => proven.get(boots.get(lease.call) ?? lease.taken.boot) ?? lease.answered ?? lease.taken,
+    }
+  }
+
+  #prove(at: Instant): void {
+    const known = this.#proven.get(at.boot)
+    if (!known || known.mono < at.mono) this.#proven.set(at.boot, at)
+  }
+
+  #call(call: Id<'call'>, json: string | null, segment: number, boot: string): void {
+    this.#bytes -= this.#calls.get(call)?.json.length ?? 0
+    if (json === null) {
+      this.#calls.delete(call)
+      return
+    }
+    this.#bytes += json.length
+    this.#calls.set(call, { json, segment })
+    this.#boots.set(call, boot)
+  }
+
+  /** Drops the boots that nothing refers to any more. */
+  #forget(): void {
+    const calls = new Set([...this.#calls.keys(), ...[...this.#leases.values()].map(({ lease }) => lease.call)])
+    for (const call of this.#boots.keys()) if (!calls.has(call)) this.#boots.delete(call)
+    const boots = new Set(this.#boots.values())
+    const last = [...this.#proven.keys()].at(-1)
+    for (const boot of this.#proven.keys()) if (boot !== last && !boots.has(boot)) this.#proven.delete(boot)
+  }
+}
