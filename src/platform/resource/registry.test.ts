@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Id, newId, TurnedClock } from '#lib/index.ts'
+import type { JournalRecord } from '#platform/words/index.ts'
+import { ResourceRegistry } from './registry.ts'
+import { ResourceUnavailable } from './unavailable.ts'
+
+const acme = newId('sub')
+const globex = newId('sub')
+const carrier = newId('trk')
+
+function registry() {
+  const clock = new TurnedClock()
+  const records: JournalRecord[] = []
+  const made = new ResourceRegistry({ clock, boot: 'b1', record: (record) => records.push(structuredClone(record)) })
+  made.configure({
+    capacities: [
+      { kind: 'trunk.in', capacity: 4 },
+      { kind: 'voice.relay', capacity: 10 },
+    ],
+    subscribers: [
+      { id: acme, allocations: ['trunk.in', 'voice.relay'].map((kind) => ({ kind, guaranteed: 1, ceiling: 3 })) },
+      { id: globex, allocations: ['trunk.in', 'voice.relay'].map((kind) => ({ kind, guaranteed: 1, ceiling: 3 })) },
+    ],
+    trunks: [{ id: carrier, maxIn: 3, maxOut: 3, emergencyReserve: 1 }],
+  })
+  return { registry: made, clock, records }
+}
+
+function refusalOf(run: () => unknown): ResourceUnavailable {
+  try {
+    run()
+  } catch (error) {
+    assert(error instanceof ResourceUnavailable)
+    return error
+  }
+  throw new assert.AssertionError({ message: 'it was granted' })
+}
+
+test("a subscriber's own ceiling answers 486 with cause 17, and names the holders", () => {
+  const { registry: r } = registry()
+  const calls = [newId('call'), newId('call'), newId('call')]
+  for (const call of calls) r.admit({ subscriber: acme, call, demands: [{ kind: 'trunk.in', count: 1 }] })
+  const error = refusalOf(() => r.admit({ subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] }))
+  assert.equal(error.verdict.sip, 486)
+  assert.equal(error.verdict.q850, 17)
+  assert.equal(error.retryAfterSeconds, undefined)
+  assert.deepEqual(error.refusal, {
+    kind: 'trunk.in',
+    limitedBy: 'ceiling',
+    limit: 3,
+    inUse: 3,
+    requested: 1,
+    holders: calls.map((call) => ({ subscriber: acme, call, count: 1 })),
+    fault: 'subscriber',
+  })
+})
+
+test('an empty pool answers 503 with Retry-After, and holds the guarantee of the other open', () => {
+  const { registry: r } = registry()
+  for (let i = 0; i < 3; i++) r.admit({ subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] })
+  r.admit({ subscriber: globex, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] })
+  const error = refusalOf(() => r.admit({ subscriber: globex, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] }))
+  assert.equal(error.verdict.sip, 503)
+  assert.equal(error.refusal.fault, 'system')
+  assert(error.retryAfterSeconds! > 0)
+  assert.equal(error.refusal.holders.length, 4)
+})
+
+test('several kinds at once are leased all or none', () => {
+  const { registry: r, records } = registry()
+  r.admit({ subscriber: acme, call: newId('call'), demands: [{ kind: 'voice.relay', count: 3 }] })
+  const before = records.length
+  const error = refusalOf(() =>
+    r.admit({
+      subscriber: acme,
+      call: newId('call'),
+      demands: [
+        { kind: 'trunk.in', count: 1, trunk: carrier },
+        { kind: 'voice.relay', count: 1 },
+      ],
+    }),
+  )
+  assert.equal(error.refusal.kind, 'voice.relay')
+  assert.equal(r.inUseOf(acme, 'trunk.in'), 0)
+  assert.equal(records.length, before, 'nothing is written of what was not granted')
+})
+
+test('a kind without an allocation, or without a capacity, is refused', () => {
+  const { registry: r } = registry()
+  const ask = (kind: string, subscriber: Id<'sub'>) => () =>
+    r.admit({ subscriber, call: newId('call'), demands: [{ kind, count: 1 }] })
+  assert.equal(refusalOf(ask('voice.seat', acme)).refusal.limitedBy, 'ceiling')
+  assert.equal(refusalOf(ask('trunk.in', newId('sub'))).refusal.limitedBy, 'ceiling')
+})
+
+test('a trunk has its own limit, and an emergency call gets through it (R04)', () => {
+  const { registry: r } = registry()
+  r.configure({
+    capacities: [{ kind: 'trunk.out', capacity: 100 }],
+    subscribers: [{ id: acme, allocations: [{ kind: 'trunk.out', guaranteed: 0, ceiling: 100 }] }],
+    trunks: [{ id: carrier, maxOut: 3, emergencyReserve: 1 }],
+  })
+  const out = { kind: 'trunk.out', count: 1, trunk: carrier }
+  for (let i = 0; i < 2; i++) r.admit({ subscriber: acme, call: newId('call'), demands: [out] })
+  const error = refusalOf(() => r.admit({ subscriber: acme, call: newId('call'), demands: [out] }))
+  assert.deepEqual({ by: error.refusal.limitedBy, limit: error.refusal.limit }, { by: 'trunk', limit: 2 })
+  for (let i = 0; i < 3; i++) {
+    const [lease] = r.admit({ subscriber: globex, call: newId('call'), demands: [{ ...out, detail: { emergency: true } }] })
+    assert.deepEqual(lease?.detail, { emergency: true, trunk: carrier })
+  }
+})
+
+test('releasing, answering and restoring twice has one effect (R03)', () => {
+  const { registry: r, clock, records } = registry()
+  const call = newId('call')
+  const [lease] = r.admit({ subscriber: acme, call, demands: [{ kind: 'trunk.in', count: 1 }] })
+  clock.turn(1000)
+  r.answered([lease!.id])
+  clock.turn(1000)
+  r.answered([lease!.id])
+  r.restore([lease!])
+  r.release([lease!.id], 'hangup')
+  r.release([lease!.id], 'crossed bye')
+  r.answered([lease!.id])
+  assert.equal(r.releaseCall(call, 'end'), 0)
+  assert.equal(r.inUseOf(acme, 'trunk.in'), 0)
+  assert.equal(r.size, 0)
+  assert.deepEqual(
+    records.map((record) => record.type),
+    ['lease.taken', 'lease.answered', 'lease.released'],
+  )
+  const released = records[2]
+  assert(released?.type === 'lease.released')
+  assert.equal(released.lease.answered?.mono, 1000)
+  assert.equal(released.lease.released?.mono, 2000)
+  assert.equal(released.lease.reason, 'hangup')
+})
+
+test('a stack carries a hold and gives it back with its reason; moved, it keeps it', async () => {
+  const { registry: r, records } = registry()
+  const request = { subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] }
+  {
+    await using stack = new AsyncDisposableStack()
+    stack.use(r.hold(request)).reason = 'cancelled'
+    assert.equal(r.inUseOf(acme, 'trunk.in'), 1)
+  }
+  assert.equal(r.inUseOf(acme, 'trunk.in'), 0)
+  const last = records.at(-1)
+  assert(last?.type === 'lease.released' && last.lease.reason === 'cancelled')
+
+  const stack = new AsyncDisposableStack()
+  const hold = stack.use(r.hold(request))
+  const moved = stack.move()
+  await stack.disposeAsync()
+  assert.equal(r.inUseOf(acme, 'trunk.in'), 1)
+  r.resume(hold.ids).release('later')
+  await moved.disposeAsync()
+  assert.equal(r.size, 0)
+})
+
+test('leases of a former process count, above the limits too, and go as any other', () => {
+  const { registry: r } = registry()
+  const old = registry()
+  const leases = [1, 2, 3].flatMap(() =>
+    old.registry.admit({ subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1, trunk: carrier }] }),
+  )
+  r.configure({
+    capacities: [{ kind: 'trunk.in', capacity: 2 }],
+    subscribers: [{ id: acme, allocations: [{ kind: 'trunk.in', guaranteed: 0, ceiling: 1 }] }],
+    trunks: [],
+  })
+  r.restore(leases)
+  assert.equal(r.inUse()[0]?.inUse, 3)
+  const ask = { subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] }
+  refusalOf(() => r.admit(ask))
+  r.release(
+    leases.map((lease) => lease.id),
+    'crash',
+    { review: true },
+  )
+  assert.equal(r.admit(ask).length, 1)
+})
+
+test('a subscriber that is removed while it holds something is forgotten when it holds nothing', () => {
+  const { registry: r } = registry()
+  const [lease] = r.admit({ subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] })
+  const without = { capacities: [{ kind: 'trunk.in', capacity: 4 }], subscribers: [], trunks: [] }
+  r.configure(without)
+  assert.equal(r.inUse()[0]?.bySubscriber[0]?.inUse, 1)
+  r.release([lease!.id], 'removed')
+  r.configure(without)
+  assert.deepEqual(r.inUse(), [{ kind: 'trunk.in', capacity: 4, inUse: 0, bySubscriber: [] }])
+})
