@@ -60,7 +60,10 @@ export const LINKS = {
   host: 'host.sock',
   switch: 'switch.sock',
   control: 'control.sock',
-  /** TLS; each agent sees only this one. */
-  agents: 'agents.sock',
+  /**
+   * TLS; each agent sees only this one. In a directory of its own, which is what a sandbox binds: the socket file of a
+   * restarted switch is another file, and a bound file would stay the old one. Host makes `run/agents`, the switch owns it.
+   */
+  agents: 'agents/link.sock',
   voice: (index: number) => `voice-${index}.sock`,
 } as const
