@@ -31,6 +31,7 @@ export class LinkLost extends TielineError {
 const VERDICTS = {
   timeout: { code: 'timeout', fault: 'peer', retry: true, http: 504 },
   'no-such-method': { code: 'no-such-method', fault: 'system', retry: false, http: 501 },
+  'too-many': { code: 'too-many', fault: 'peer', retry: true, http: 429 },
   internal: { code: 'internal', fault: 'system', retry: false, http: 500 },
 } as const satisfies Record<string, Verdict>
 

@@ -12,6 +12,8 @@ export interface LinkSettings {
   maxLineBytes?: number
   /** Bytes waiting to be written from which on nothing more is read; default 4 MiB. At four times as many it closes. */
   maxQueuedBytes?: number
+  /** Calls of the other side that may be unanswered at once; more reject with `too-many`. Default: no limit. */
+  maxInFlight?: number
   /** Ms of silence after which a ping is sent, and after which the other side counts as frozen; 2500 and 8000. */
   heartbeat?: { everyMs: number; deadMs: number }
   clock?: Clock
@@ -222,6 +224,7 @@ export class Link<T extends LinkTypes = LinkTypes> {
     let answer: unknown
     try {
       if (!handler) throw linkError('no-such-method', `there is no method ${method.slice(0, 64)}`)
+      if (this.#incoming.size >= (this.#parts.maxInFlight ?? Infinity)) throw linkError('too-many', 'too many calls at once')
       answer = handler(params as never, incoming)
     } catch (error) {
       this.#fail(id, method, error)

@@ -1,0 +1,120 @@
+import { TielineError } from '#lib/index.ts'
+import type { VerbMethods } from '#platform/words/index.ts'
+
+export type VerbName = keyof VerbMethods
+
+/** What a field may be. A check answers the sentence that says what is wrong, or null. */
+type Check = (value: unknown) => string | null
+
+const text =
+  (max: number): Check =>
+  (v) =>
+    typeof v === 'string' && v.length > 0 && v.length <= max ? null : `is text of 1 to ${max} characters`
+const count =
+  (min: number, max: number): Check =>
+  (v) =>
+    Number.isInteger(v) && (v as number) >= min && (v as number) <= max ? null : `is a whole number from ${min} to ${max}`
+const seconds =
+  (max: number): Check =>
+  (v) =>
+    typeof v === 'number' && v >= 0 && v <= max ? null : `is a number of seconds from 0 to ${max}`
+const flag: Check = (v) => (typeof v === 'boolean' ? null : 'is true or false')
+const key: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]$/.test(v) ? null : 'is one of 0-9, A-D, * and #')
+const via: Check = (v) => (v === 'channel' || v === 'trunk' ? null : 'is channel or trunk')
+
+const tone: Check = (v) => {
+  const wrong = 'is a list of 1 to 16 of { frequencies, onMs, offMs }'
+  if (!Array.isArray(v) || v.length === 0 || v.length > 16) return wrong
+  const ms = count(0, 60_000)
+  for (const part of v) {
+    const { frequencies, onMs, offMs } = part ?? {}
+    if (!Array.isArray(frequencies) || frequencies.length > 4 || ms(onMs) || ms(offMs)) return wrong
+    if (!frequencies.every((f) => typeof f === 'number' && f >= 20 && f < 4000)) return 'has frequencies from 20 to 4000 Hz'
+  }
+  return null
+}
+
+const TARGETS: Record<string, Record<string, number>> = {
+  pbx: { pbx: 64 },
+  user: { user: 64 },
+  number: { number: 32 },
+  'number trunk': { number: 32, trunk: 64 },
+  sip: { sip: 512 },
+}
+
+const target: Check = (v) => {
+  const wrong = 'is one of { pbx }, { user }, { number }, { trunk, number } and { sip }'
+  if (typeof v !== 'object' || v === null) return wrong
+  const fields = TARGETS[Object.keys(v).sort().join(' ')]
+  if (!fields) return wrong
+  // A line break in a target would write headers of its own into the INVITE.
+  const ok = Object.entries(v).every(
+    ([k, s]) => typeof s === 'string' && s !== '' && s.length <= fields[k]! && !/[\s<>\x00-\x1f]/.test(s),
+  )
+  return ok ? null : 'has text without spaces and brackets'
+}
+
+type Fields = Record<string, Check>
+
+const say: Fields = { language: text(16), voice: text(64), rate: count(50, 400) }
+
+/** The fields of each verb beside `call`; those in `required` may not be left out. */
+const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
+  'call.answer': { required: [], fields: {} },
+  'call.reject': { required: [], fields: { status: count(300, 699), reason: text(128) } },
+  'call.ring': { required: [], fields: {} },
+  'call.play': {
+    required: [],
+    fields: { file: text(256), tone, totalMs: count(1, 3_600_000), loop: count(1, 10_000), early: flag },
+  },
+  'call.say': { required: ['text'], fields: { ...say, text: text(4096), early: flag } },
+  'call.gather': {
+    required: [],
+    fields: {
+      say: text(4096),
+      play: text(256),
+      language: text(16),
+      maxDigits: count(1, 64),
+      finishKey: key,
+      timeoutSeconds: seconds(600),
+      interDigitTimeoutSeconds: seconds(600),
+    },
+  },
+  'call.record': {
+    required: [],
+    fields: { maxSeconds: seconds(14_400), silenceSeconds: seconds(600), finishKey: key, beep: flag },
+  },
+  'call.dial': { required: ['target'], fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32) } },
+  'call.hangup': { required: [], fields: { reason: text(128) } },
+}
+
+export const VERB_NAMES = Object.keys(VERBS) as VerbName[]
+
+function invalid(verb: VerbName, field: string, wrong: string): TielineError {
+  const verdict = { code: 'invalid-argument', fault: 'subscriber', retry: false, http: 422 } as const
+  return new TielineError(`${verb}: ${field} ${wrong}`, verdict, { verb, field })
+}
+
+/**
+ * Checks what an agent sent: a program that may be broken or bent on harm. Answers the parameters with nothing in them
+ * that the verb doesn't know; rejects with `invalid-argument`. Whether the call is the agent's own is checked elsewhere.
+ */
+export function checkVerb<V extends VerbName>(verb: V, params: unknown): VerbMethods[V]['params'] {
+  const { required, fields } = VERBS[verb]
+  const given = (typeof params === 'object' && params !== null ? params : {}) as Record<string, unknown>
+  const checked: Record<string, unknown> = { call: given.call }
+  for (const [name, check] of Object.entries(fields)) {
+    const value = given[name]
+    if (value === undefined || value === null) {
+      if (required.includes(name)) throw invalid(verb, name, 'is missing')
+      continue
+    }
+    const wrong = check(value)
+    if (wrong) throw invalid(verb, name, wrong)
+    checked[name] = value
+  }
+  if (verb === 'call.play' && (checked.file === undefined) === (checked.tone === undefined)) {
+    throw invalid(verb, 'file', 'or tone, one of the two, must be given')
+  }
+  return checked as VerbMethods[V]['params']
+}

@@ -1,0 +1,26 @@
+import { systemClock } from '#lib/index.ts'
+import { createAuthority, issueCertificate } from '#platform/subscriber/index.ts'
+
+/** A certificate and its key, PEM. */
+export interface Issued {
+  certificate: string
+  key: string
+}
+
+/** A CA like the platform's own, that lives as long as a test. */
+export interface TestCa {
+  certificate: string
+  /** A certificate as install issues it for an agent of this subscriber. */
+  agent(subscriber: string): Promise<Issued>
+  /** A certificate as the switch has it. */
+  switch(): Promise<Issued>
+}
+
+export async function createTestCa(): Promise<TestCa> {
+  const authority = await createAuthority(systemClock)
+  return {
+    certificate: authority.certificate,
+    agent: (subscriber) => issueCertificate(systemClock, authority, { agentOf: subscriber }),
+    switch: () => issueCertificate(systemClock, authority, { server: 'switch.tieline' }),
+  }
+}
