@@ -38,7 +38,7 @@ export async function createAuthority(clock: Clock): Promise<Credential> {
         await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       ],
     },
-    webcrypto as unknown as Crypto,
+    webcrypto,
   )
   return credential(certificate, keys, validity)
 }
@@ -75,13 +75,13 @@ export async function issueCertificate(
         ...('server' in purpose ? [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])] : []),
       ],
     },
-    webcrypto as unknown as Crypto,
+    webcrypto,
   )
   return credential(certificate, keys, validity)
 }
 
 function generate() {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as Promise<CryptoKeyPair>
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>
 }
 
 function signingKey(pem: string) {
@@ -101,7 +101,7 @@ function lasting(clock: Clock, days: number) {
 
 async function credential(
   certificate: x509.X509Certificate,
-  keys: CryptoKeyPair,
+  keys: webcrypto.CryptoKeyPair,
   validity: { notBefore: Date; notAfter: Date },
 ): Promise<Credential> {
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)

@@ -1,5 +1,6 @@
 export { type CertificatePurpose, type Credential, createAuthority, issueCertificate, SWITCH_NAME } from './authority.ts'
 export { applyChange, subscriberConfig } from './config.ts'
+export type { AgentVersionStore, PlatformStore, Scope, SecretStore, SubscriberStore } from './ports.ts'
 export { type ChangedParts, type PublicationSource, Publisher, type Receiver } from './publish.ts'
 export type {
   AgentVersionRecord,
@@ -27,4 +28,4 @@ export {
   invalid,
 } from './rule.ts'
 export { createSealer, type Sealer } from './sealing.ts'
-export { hashApiKey, isTunnelKey, type KeyRole, newApiKey, newPassword, newPresharedKey, newTunnelKeys, sameHash } from './secret.ts'
+export { hashApiKey, type KeyRole, newApiKey, newPassword } from './secret.ts'

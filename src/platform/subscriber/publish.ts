@@ -7,7 +7,11 @@ export interface PublicationSource {
   /** All that should be, under a new number. */
   snapshot(): Promise<Snapshot>
   /** A new number and what should be now of these parts; null for a subscriber that is to be gone. */
-  parts(what: ChangedParts): Promise<{ number: number; parts: Omit<SnapshotChange, 'number' | 'base' | 'subscribers'>; subscribers: Map<Id<'sub'>, SubscriberConfig | null> }>
+  parts(what: ChangedParts): Promise<{
+    number: number
+    parts: Omit<SnapshotChange, 'number' | 'base' | 'subscribers'>
+    subscribers: Map<Id<'sub'>, SubscriberConfig | null>
+  }>
 }
 
 /** Which parts of what should be have changed. */
@@ -112,7 +116,8 @@ export class Publisher implements Disposable {
       try {
         let at = change ? (await receiver.publish({ change })).number : -1
         if (at !== snapshot.number) at = (await receiver.publish({ snapshot })).number
-        if (at !== snapshot.number) this.#log.error({ receiver: entry.name, at, number: snapshot.number }, 'a receiver refuses a snapshot')
+        if (at !== snapshot.number)
+          this.#log.error({ receiver: entry.name, at, number: snapshot.number }, 'a receiver refuses a snapshot')
       } catch (error) {
         this.#log.warn({ receiver: entry.name, number: snapshot.number, err: error }, 'a publication was not taken')
       }

@@ -42,9 +42,7 @@ export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telepho
 }
 
 /** Who asks: the operator, or one subscriber. Every read and write of the store is on behalf of one. */
-export type Principal =
-  | { role: 'operator'; key: Id<'key'> }
-  | { role: 'subscriber'; key: Id<'key'>; subscriber: Id<'sub'> }
+export type Principal = { role: 'operator'; key: Id<'key'> } | { role: 'subscriber'; key: Id<'key'>; subscriber: Id<'sub'> }
 
 /** An API key as it is listed: never the key itself. */
 export interface KeyRecord {

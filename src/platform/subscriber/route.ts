@@ -10,7 +10,8 @@ export function checkRoute(field: string, route: DefaultRoute, pbx: SiteConfig['
   if ('pbx' in route) {
     checkUser(`${field}.pbx`, route.pbx)
     if (!pbx) throw invalid(field, 'The default route leads to a PBX, but the site has none.')
-    if (route.via === 'trunk' && !pbx.number) throw invalid(field, 'Over the trunk a PBX is reached by its public number: set it.')
+    if (route.via === 'trunk' && !pbx.number)
+      throw invalid(field, 'Over the trunk a PBX is reached by its public number: set it.')
   } else if ('user' in route) {
     checkUser(`${field}.user`, route.user)
     if (route.via === 'trunk') throw invalid(field, 'A telephone of the site is reached over the channel only.')

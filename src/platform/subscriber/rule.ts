@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { TielineError } from '#lib/index.ts'
+import { isKey } from '#protocol/wireguard/index.ts'
 import type { Allocation } from '../words/index.ts'
-import { isTunnelKey } from './secret.ts'
 
 /** A name in URLs, file names and labels of a host name (RFC 1123 §2.1). */
 const NAME = /^[a-z][a-z0-9-]{0,30}[a-z0-9]$|^[a-z]$/
@@ -21,7 +21,8 @@ export function checkName(field: string, name: string): void {
 }
 
 export function checkNumber(field: string, number: string): void {
-  if (!NUMBER.test(number)) throw invalid(field, 'A telephone number is written in E.164: +, country code and number, digits only.')
+  if (!NUMBER.test(number))
+    throw invalid(field, 'A telephone number is written in E.164: +, country code and number, digits only.')
 }
 
 export function checkUser(field: string, user: string): void {
@@ -51,7 +52,7 @@ export function checkNetwork(field: string, network: string): void {
 }
 
 export function checkTunnelKey(field: string, key: string): void {
-  if (!isTunnelKey(key)) throw invalid(field, 'A WireGuard public key is 32 bytes in base64, as `wg pubkey` prints it.')
+  if (!isKey(key)) throw invalid(field, 'A WireGuard public key is 32 bytes in base64, as `wg pubkey` prints it.')
 }
 
 export function checkTimeZone(field: string, zone: string): void {

@@ -151,7 +151,7 @@ alter table subscriber enable row level security;
 alter table subscriber force row level security;
 create policy tenant on subscriber to tieline_api using (id = app_subscriber()) with check (id = app_subscriber());
 do $$ begin execute format('create policy platform on subscriber to %I using (true) with check (true)', current_user); end $$;
-grant select, update on subscriber to tieline_api;
+grant select, update (default_route, pbx, decision_deadline_ms, agent_version) on subscriber to tieline_api;
 -- What a subscriber may not do to itself, not even through a fault of the API.
 revoke insert, update, delete on number, allocation, plan_binding, channel, certificate, event from tieline_api;
 

@@ -1,0 +1,82 @@
+import type { Id } from '#lib/index.ts'
+import type { CallCause, PlatformEvent, Refusal } from '../words/index.ts'
+
+/** Why a call went as it did: what `tieline explain` shows. */
+export interface Explanation {
+  call: Id<'call'>
+  subscriber: Id<'sub'>
+  /** One sentence for people. */
+  summary: string
+  cause?: CallCause
+  /** Refused for want of a resource: kind, limit, in use, and who held it. */
+  refusals: Refusal[]
+  /** What happened, in order. */
+  steps: { at: string; type: string; text: string }[]
+}
+
+/**
+ * Explains a call by its events, in order. A subscriber reads nothing of others: their holdings are counted, not named.
+ * Answers null when there is no event.
+ */
+export function explain(events: PlatformEvent[], reader: 'operator' | Id<'sub'>): Explanation | null {
+  const [first] = events
+  if (!first?.call) return null
+  const refusals = events.flatMap((event) => (event.data.refusal ? [visible(event.data.refusal as Refusal, reader)] : []))
+  const last = events.findLast((event) => event.cause)
+  return {
+    call: first.call,
+    subscriber: first.subscriber,
+    summary: summary(events, refusals, last?.cause),
+    ...(last?.cause ? { cause: last.cause } : {}),
+    refusals,
+    steps: events.map(({ at, type, data, cause }) => ({ at, type, text: stepText(type, data, cause) })),
+  }
+}
+
+/** A refusal as its reader may see it. */
+export function visible(refusal: Refusal, reader: 'operator' | Id<'sub'>): Refusal {
+  if (reader === 'operator') return refusal
+  return { ...refusal, holders: refusal.holders.filter((holder) => holder.subscriber === reader) }
+}
+
+/** The event as its reader may see it: the same, but for holders that are others. */
+export function visibleEvent(event: PlatformEvent, reader: 'operator' | Id<'sub'>): PlatformEvent {
+  if (reader === 'operator' || !event.data.refusal) return event
+  return { ...event, data: { ...event.data, refusal: visible(event.data.refusal as Refusal, reader) } }
+}
+
+const LIMITED_BY: Record<Refusal['limitedBy'], string> = {
+  ceiling: "the subscriber's own ceiling",
+  pool: 'the pool of the node',
+  trunk: 'the channels of the trunk',
+}
+
+export function refusalText(refusal: Refusal): string {
+  const { kind, limitedBy, limit, inUse, requested } = refusal
+  return `${kind} was refused by ${LIMITED_BY[limitedBy]}: ${inUse} of ${limit} were in use and ${requested} more was asked for.`
+}
+
+function summary(events: PlatformEvent[], refusals: Refusal[], cause: CallCause | undefined): string {
+  const refused = events.find(({ type }) => type === 'call.refused')
+  const [refusal] = refusals
+  if (refused && refusal) return `The call was refused: ${refusalText(refusal)}`
+  const diverted = events.findLast(({ type }) => type === 'leg.diverted')
+  const routed = events.findLast(({ type }) => type === 'call.routed')
+  const parts: string[] = []
+  if (routed)
+    parts.push(`The call was routed by ${routed.data.by ?? 'the switch'}${routed.data.why ? ` (${routed.data.why})` : ''}.`)
+  if (diverted) parts.push(`It took another road${diverted.data.why ? `, because ${diverted.data.why}` : ''}.`)
+  if (refusal) parts.push(refusalText(refusal))
+  if (cause) parts.push(`It ended by the ${cause.by}: ${cause.text ?? cause.reason}${cause.sip ? ` (SIP ${cause.sip})` : ''}.`)
+  else parts.push('It is still up, or its end is on its way here.')
+  return parts.join(' ')
+}
+
+function stepText(type: string, data: Record<string, unknown>, cause: CallCause | undefined): string {
+  if (data.refusal) return refusalText(data.refusal as Refusal)
+  const facts = Object.entries(data).flatMap(([key, value]) =>
+    value === null || value === undefined ? [] : [`${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`],
+  )
+  if (cause) facts.push(`${cause.reason} by ${cause.by}${cause.sip ? `, SIP ${cause.sip}` : ''}`)
+  return facts.join(', ') || type
+}

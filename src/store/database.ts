@@ -1,0 +1,111 @@
+import type { ColumnType, GeneratedAlways } from 'kysely'
+import type { Sealed } from '#platform/words/index.ts'
+
+/** PostgreSQL's bigint comes back as text, so that nothing is lost; every figure of these tables is below 2^53. */
+type Bigint = ColumnType<string, number, number>
+/** Written by `json()`, read as parsed. */
+type Json<T> = ColumnType<T, T, T>
+
+/** The tables of this folder's first migration. Billing keeps its own list. */
+export interface Database {
+  subscriber: {
+    id: string
+    name: string
+    slot: number
+    state: 'installing' | 'active' | 'suspended' | 'removing'
+    time_zone: string
+    default_route: Json<object>
+    pbx: Json<object | null>
+    emergency_caller_id: string | null
+    agent_version: string | null
+    decision_deadline_ms: number
+    memory_mebibytes: number
+    cpu_share: number
+    max_processes: number
+    listen: number[]
+    created_at: Date
+  }
+  number: { subscriber_id: string; number: string }
+  allocation: { subscriber_id: string; kind: string; guaranteed: Bigint; ceiling: Bigint }
+  plan_binding: { subscriber_id: string; since: Date; plan: string }
+  channel: {
+    subscriber_id: string
+    address: string
+    peer_address: string
+    listen_port: number
+    private_key: Sealed
+    public_key: string
+    peer_public_key: string
+    preshared_key: Sealed
+    site_holds_key: boolean
+    site_networks: string[]
+    mtu: number
+    keepalive_seconds: number
+    dns: Json<object | null>
+  }
+  agent_version: {
+    subscriber_id: string
+    id: string
+    digest: string
+    path: string
+    entry: string
+    bytes: Bigint
+    created_at: Date
+  }
+  certificate: {
+    subscriber_id: string
+    id: string
+    serial: string
+    certificate: string
+    private_key: Sealed
+    not_before: Date
+    not_after: Date
+    revoked_at: Date | null
+  }
+  api_key: {
+    subscriber_id: string
+    id: string
+    hash: string
+    created_at: Date
+    expires_at: Date | null
+    revoked_at: Date | null
+  }
+  telephone: { subscriber_id: string; name: string; password: Sealed }
+  rotation: { subscriber_id: string; secret: 'preshared-key'; next: Sealed; activates_at: Date }
+  event: {
+    subscriber_id: string
+    id: string
+    number: Bigint
+    position: GeneratedAlways<string>
+    at: Date
+    type: string
+    call: string | null
+    leg: string | null
+    cause: Json<object | null>
+    data: Json<object>
+  }
+  trunk: {
+    id: string
+    name: string
+    max_in: number | null
+    max_out: number | null
+    emergency_reserve: number
+    media: 'relay' | 'direct'
+  }
+  gateway: { trunk_id: string; position: number; address: string; port: number }
+  capacity: { node: string; kind: string; capacity: Bigint }
+  emergency_number: { number: string }
+  authority: { name: 'ca' | 'switch'; certificate: string; private_key: Sealed; not_after: Date }
+  operator_key: { id: string; hash: string; label: string; created_at: Date; expires_at: Date | null; revoked_at: Date | null }
+  publication: { only_row: boolean; number: Bigint }
+  shipped: { node: string; position: Bigint }
+  idempotency: {
+    scope: string
+    key: string
+    fingerprint: string
+    boot: string
+    status: number | null
+    answer: Sealed | null
+    created_at: Date
+  }
+}

@@ -1,0 +1,55 @@
+import { sql } from 'kysely'
+import type { Id } from '#lib/index.ts'
+import { type ChangedParts, type PublicationSource, subscriberConfig } from '#platform/subscriber/index.ts'
+import type { Snapshot } from '#platform/words/index.ts'
+import { listCapacities } from './allocation.ts'
+import { readAuthorities } from './authority.ts'
+import type { Store, Tx } from './store.ts'
+import { readSubscribers } from './subscriber.ts'
+import { listEmergencyNumbers, listTrunks } from './trunk.ts'
+
+/** Publications made of the rows, each read in one transaction with its number. */
+export function publicationSource(store: Store, node: string): PublicationSource {
+  return {
+    snapshot: () => store.transaction('platform', (tx) => readSnapshot(tx, node)),
+    parts: (what) => store.transaction('platform', (tx) => readParts(tx, node, what)),
+  }
+}
+
+async function readSnapshot(tx: Tx, node: string): Promise<Snapshot> {
+  const number = await nextNumber(tx)
+  const { ca, switch: own } = await readAuthorities(tx)
+  return {
+    number,
+    capacities: await listCapacities(tx, node),
+    trunks: await listTrunks(tx),
+    subscribers: (await readSubscribers(tx)).flatMap((record) => subscriberConfig(record) ?? []),
+    emergency: { numbers: await listEmergencyNumbers(tx) },
+    ca: ca.certificate,
+    switchCertificate: own,
+  }
+}
+
+async function readParts(tx: Tx, node: string, what: ChangedParts): ReturnType<PublicationSource['parts']> {
+  const number = await nextNumber(tx)
+  const ids = what.subscribers ?? []
+  const records = new Map<Id<'sub'>, Awaited<ReturnType<typeof readSubscribers>>[number]>()
+  if (ids.length > 0) for (const record of await readSubscribers(tx, ids)) records.set(record.id, record)
+  const configOf = (id: Id<'sub'>) => {
+    const record = records.get(id)
+    return record ? subscriberConfig(record) : null
+  }
+  return {
+    number,
+    parts: {
+      ...(what.trunks ? { trunks: await listTrunks(tx), emergency: { numbers: await listEmergencyNumbers(tx) } } : {}),
+      ...(what.capacities ? { capacities: await listCapacities(tx, node) } : {}),
+    },
+    subscribers: new Map(ids.map((id) => [id, configOf(id)])),
+  }
+}
+
+async function nextNumber(tx: Tx): Promise<number> {
+  const row = await tx.updateTable('publication').set({ number: sql`number + 1` }).returning('number').executeTakeFirstOrThrow()
+  return Number(row.number)
+}

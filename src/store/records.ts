@@ -1,0 +1,146 @@
+import { type Clock, type Id, idOf, TielineError } from '#lib/index.ts'
+import type { EventQuery, EventSink } from '#platform/cti/index.ts'
+import type {
+  AgentVersionStore,
+  Page,
+  PlatformStore,
+  Scope,
+  Sealer,
+  SecretStore,
+  SubscriberStore,
+} from '#platform/subscriber/index.ts'
+import type { PlatformEvent } from '#platform/words/index.ts'
+import { activateVersion, addVersion, listVersions, replaceCertificate } from './agent.ts'
+import { listCapacities, removeAllocation, setAllocations, setCapacity } from './allocation.ts'
+import { readAuthorities } from './authority.ts'
+import * as change from './change.ts'
+import { listEvents, newestEvent, setShippedPosition, shippedPosition, takeEvents } from './event.ts'
+import { deleteSubscriber, insertSubscriber, setState } from './install.ts'
+import { listKeys, principalOf, replaceOperatorKey, revokeKey, rotateKey } from './key.ts'
+import type { Store } from './store.ts'
+import { findSubscriber, listSubscribers } from './subscriber.ts'
+import * as trunk from './trunk.ts'
+
+/** Reading of events, in the scope of who asks. */
+export interface EventStore {
+  listEvents(scope: Scope, query: EventQuery): Promise<Page<PlatformEvent>>
+  newestEvent(scope: Scope, subscriber?: Id<'sub'>): Promise<string>
+}
+
+export type Records = SubscriberStore & SecretStore & AgentVersionStore & PlatformStore & EventStore & { events: EventSink }
+
+export interface RecordsOptions {
+  node: string
+  ports: { first: number; last: number }
+  sealer: Sealer
+  clock: Clock
+}
+
+/** All that the nouns ask of the database, each method one transaction. */
+export function createRecords(store: Store, options: RecordsOptions): Records {
+  return {
+    ...subscriberRecords(store, options),
+    ...secretRecords(store, options),
+    ...versionRecords(store, options),
+    ...platformRecords(store, options),
+    ...eventRecords(store, options),
+  }
+}
+
+function subscriberRecords(store: Store, { node, ports, sealer, clock }: RecordsOptions): SubscriberStore {
+  const platform = store.transaction.bind(store, 'platform') as <T>(
+    work: Parameters<typeof store.transaction<T>>[1],
+  ) => Promise<T>
+  return {
+    find: (scope, idOrName) => store.transaction(scope, (tx) => findSubscriber(tx, idOrName)),
+    list: (page) => platform((tx) => listSubscribers(tx, page)),
+    insert: (subscriber) =>
+      platform((tx) => insertSubscriber(tx, subscriber, { node, ports, sealer, now: new Date(clock.wall()) })),
+    update: (scope, id, change_) =>
+      store.transaction(scope, async (tx) => {
+        const record = change_(await findSubscriber(tx, id))
+        await change.updateRouting(tx, record)
+        if (scope !== 'platform') return findSubscriber(tx, id)
+        await change.updateTerms(tx, record)
+        await change.updateChannel(tx, record)
+        return record
+      }),
+    setState: (id, state) => platform((tx) => setState(tx, id, state)),
+    delete: (id) => platform((tx) => deleteSubscriber(tx, id)),
+    bindPlan: (id, plan) => platform((tx) => change.bindPlan(tx, id, plan, new Date(clock.wall()))),
+    setAllocations: (id, allocations) => platform((tx) => setAllocations(tx, node, id, allocations)),
+    removeAllocation: (id, kind) => platform((tx) => removeAllocation(tx, id, kind)),
+    addNumber: (id, number) => platform((tx) => change.addNumber(tx, id, number)),
+    removeNumber: (id, number) => platform((tx) => change.removeNumber(tx, id, number)),
+    addTelephone: (scope, id, telephone) => store.transaction(scope, (tx) => change.addTelephone(tx, sealer, id, telephone)),
+    removeTelephone: (scope, id, name) => store.transaction(scope, (tx) => change.removeTelephone(tx, id, name)),
+  }
+}
+
+function secretRecords(store: Store, { clock }: RecordsOptions): SecretStore {
+  const now = () => new Date(clock.wall())
+  return {
+    principal: (hash) => store.transaction('platform', (tx) => principalOf(tx, hash, now())),
+    replaceOperatorKey: (key) => store.transaction('platform', (tx) => replaceOperatorKey(tx, { ...key, now: now() })),
+    listKeys: (scope, id) => store.transaction(scope, (tx) => listKeys(tx, id)),
+    rotateKey: (scope, id, key) => store.transaction(scope, (tx) => rotateKey(tx, id, { ...key, now: now() })),
+    revokeKey: (scope, id, key) => store.transaction(scope, (tx) => revokeKey(tx, id, key, now())),
+    authority: () => store.transaction('platform', async (tx) => (await readAuthorities(tx)).ca),
+    replaceCertificate: (id, issued) =>
+      store.transaction('platform', (tx) => replaceCertificate(tx, id, { ...issued, now: now() })),
+    planRotation: (id, next, at) => store.transaction('platform', (tx) => change.planRotation(tx, id, next, at)),
+    activateRotations: async () => {
+      const uuids = await store.transaction('platform', (tx) => change.activateRotations(tx, now()))
+      return uuids.map((uuid) => idOf('sub', uuid))
+    },
+  }
+}
+
+function versionRecords(store: Store, { clock }: RecordsOptions): AgentVersionStore {
+  return {
+    listVersions: (scope, id) => store.transaction(scope, (tx) => listVersions(tx, id)),
+    addVersion: (scope, id, version) =>
+      store.transaction(scope, (tx) => addVersion(tx, id, { ...version, now: new Date(clock.wall()) })),
+    activateVersion: (scope, id, version) => store.transaction(scope, (tx) => activateVersion(tx, id, version)),
+  }
+}
+
+function platformRecords(store: Store, { node }: RecordsOptions): PlatformStore {
+  return {
+    listTrunks: () => store.transaction('platform', (tx) => trunk.listTrunks(tx)),
+    findTrunk: (idOrName) => store.transaction('platform', (tx) => trunk.findTrunk(tx, idOrName)),
+    writeTrunk: (config) => store.transaction('platform', (tx) => trunk.writeTrunk(tx, config)),
+    deleteTrunk: (id) => store.transaction('platform', (tx) => trunk.deleteTrunk(tx, id)),
+    listCapacities: () => store.transaction('platform', (tx) => listCapacities(tx, node)),
+    setCapacity: (capacity) => store.transaction('platform', (tx) => setCapacity(tx, node, capacity)),
+    listEmergencyNumbers: () => store.transaction('platform', (tx) => trunk.listEmergencyNumbers(tx)),
+    setEmergencyNumbers: (numbers) => store.transaction('platform', (tx) => trunk.setEmergencyNumbers(tx, numbers)),
+  }
+}
+
+function eventRecords(store: Store, { node }: RecordsOptions): EventStore & { events: EventSink } {
+  return {
+    listEvents: (scope, query) => {
+      if (query.after !== undefined && !/^\d{1,15}$/.test(query.after)) throw badCursor()
+      return store.transaction(scope, (tx) => listEvents(tx, query))
+    },
+    newestEvent: (scope, subscriber) => store.transaction(scope, (tx) => newestEvent(tx, subscriber)),
+    events: {
+      position: () => store.transaction('platform', (tx) => shippedPosition(tx, node)),
+      take: (events, position) =>
+        store.transaction('platform', async (tx) => {
+          await takeEvents(tx, events)
+          await setShippedPosition(tx, node, position)
+        }),
+    },
+  }
+}
+
+function badCursor(): TielineError {
+  return new TielineError('The cursor is not one that a page gave.', {
+    code: 'invalid-argument',
+    fault: 'caller',
+    retry: false,
+    http: 422,
+  })
+}

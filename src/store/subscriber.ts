@@ -1,0 +1,134 @@
+import type { ExpressionBuilder, Selectable } from 'kysely'
+import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
+import { type Id, idOf, uuidOf } from '#lib/index.ts'
+import type { DefaultRoute, Page, PageQuery, SubscriberRecord } from '#platform/subscriber/index.ts'
+import type { Sealed } from '#platform/words/index.ts'
+import type { Database } from './database.ts'
+import { notFound } from './error.ts'
+import type { Tx } from './store.ts'
+
+/** One query for everything of one or more subscribers, by name. */
+function everything(tx: Tx) {
+  return tx.selectFrom('subscriber').selectAll().select(parts).orderBy('name')
+}
+
+function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
+  const certificate = eb
+    .selectFrom('certificate')
+    .select(['certificate', 'private_key as privateKey'])
+    .whereRef('certificate.subscriber_id', '=', 'subscriber.id')
+    .where('revoked_at', 'is', null)
+    .orderBy('not_before', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+  return [
+    jsonArrayFrom(
+      eb.selectFrom('number').select('number').whereRef('number.subscriber_id', '=', 'subscriber.id').orderBy('number'),
+    ).as('numbers'),
+    jsonArrayFrom(
+      eb
+        .selectFrom('allocation')
+        .select(['kind', 'guaranteed', 'ceiling'])
+        .whereRef('allocation.subscriber_id', '=', 'subscriber.id')
+        .orderBy('kind'),
+    ).as('allocations'),
+    jsonArrayFrom(
+      eb.selectFrom('telephone').select('name').whereRef('telephone.subscriber_id', '=', 'subscriber.id').orderBy('name'),
+    ).as('telephones'),
+    jsonObjectFrom(eb.selectFrom('channel').selectAll().whereRef('channel.subscriber_id', '=', 'subscriber.id')).as('channel'),
+    jsonObjectFrom(certificate).as('credential'),
+    jsonObjectFrom(
+      eb
+        .selectFrom('agent_version')
+        .select(['agent_version.id', 'digest', 'path', 'entry'])
+        .whereRef('agent_version.subscriber_id', '=', 'subscriber.id')
+        .whereRef('agent_version.id', '=', 'subscriber.agent_version'),
+    ).as('version'),
+    eb
+      .selectFrom('plan_binding')
+      .select('plan')
+      .whereRef('plan_binding.subscriber_id', '=', 'subscriber.id')
+      .orderBy('since', 'desc')
+      .limit(1)
+      .as('plan'),
+  ] as const
+}
+
+type Row = Awaited<ReturnType<ReturnType<typeof everything>['executeTakeFirstOrThrow']>>
+
+/** Rows as the platform's own record of them. */
+function recordOf(row: Row): SubscriberRecord {
+  const { channel, credential, version } = row
+  if (!channel || !credential) throw new Error('a subscriber without channel or certificate: install writes all at once')
+  return {
+    id: idOf('sub', row.id),
+    name: row.name,
+    slot: row.slot,
+    state: row.state,
+    timeZone: row.time_zone,
+    plan: row.plan,
+    numbers: row.numbers.map(({ number }) => number),
+    allocations: row.allocations.map((a) => ({ kind: a.kind, guaranteed: Number(a.guaranteed), ceiling: Number(a.ceiling) })),
+    channel: channelOf(channel),
+    site: {
+      pbx: row.pbx as SubscriberRecord['site']['pbx'],
+      ...(row.emergency_caller_id === null ? {} : { emergencyCallerId: row.emergency_caller_id }),
+    },
+    defaultRoute: row.default_route as DefaultRoute,
+    agent: {
+      version: version && { ...version, id: idOf('agt', version.id) },
+      decisionDeadlineMs: row.decision_deadline_ms,
+      memoryMebibytes: row.memory_mebibytes,
+      cpuShare: row.cpu_share,
+      maxProcesses: row.max_processes,
+      listen: row.listen,
+      certificate: credential.certificate,
+      key: credential.privateKey as Sealed,
+    },
+    telephones: row.telephones.map(({ name }) => name),
+    createdAt: row.created_at.toISOString(),
+  }
+}
+
+function channelOf(row: Omit<Selectable<Database['channel']>, 'subscriber_id'>): SubscriberRecord['channel'] {
+  return {
+    address: row.address,
+    peerAddress: row.peer_address,
+    listenPort: row.listen_port,
+    privateKey: row.private_key,
+    publicKey: row.public_key,
+    peerPublicKey: row.peer_public_key,
+    presharedKey: row.preshared_key,
+    siteHoldsKey: row.site_holds_key,
+    siteNetworks: row.site_networks,
+    mtu: row.mtu,
+    keepaliveSeconds: row.keepalive_seconds,
+    dns: row.dns as SubscriberRecord['channel']['dns'],
+  }
+}
+
+/** The subscriber of an id or a name. Rejects with `not-found`, also for one that this scope may not see. */
+export async function findSubscriber(tx: Tx, idOrName: string): Promise<SubscriberRecord> {
+  const isId = /^sub_[0-9a-f]{32}$/.test(idOrName)
+  const row = await everything(tx)
+    .where(isId ? 'id' : 'name', '=', isId ? uuidOf(idOrName) : idOrName)
+    .executeTakeFirst()
+  if (!row) throw notFound('subscriber')
+  return recordOf(row)
+}
+
+/** Those of these ids that exist, or all. */
+export async function readSubscribers(tx: Tx, ids?: Id<'sub'>[]): Promise<SubscriberRecord[]> {
+  const query = everything(tx)
+  const rows = await (ids ? query.where('id', 'in', ids.map(uuidOf)) : query).execute()
+  return rows.map(recordOf)
+}
+
+/** A page by name; `after` is the last name that was seen. */
+export async function listSubscribers(tx: Tx, { after, limit }: PageQuery): Promise<Page<SubscriberRecord>> {
+  const query = everything(tx).limit(limit + 1)
+  const rows = await (after === undefined ? query : query.where('name', '>', after)).execute()
+  const items = rows.slice(0, limit).map(recordOf)
+  const last = items.at(-1)
+  return rows.length > limit && last ? { items, next: last.name } : { items }
+}

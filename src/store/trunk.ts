@@ -1,0 +1,74 @@
+import { jsonArrayFrom } from 'kysely/helpers/postgres'
+import { type Id, idOf, isId, uuidOf } from '#lib/index.ts'
+import type { TrunkConfig } from '#platform/words/index.ts'
+import { notFound } from './error.ts'
+import type { Tx } from './store.ts'
+
+/** All trunks by name, as host and switch are told of them. */
+export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
+  const rows = await tx
+    .selectFrom('trunk')
+    .selectAll()
+    .select((eb) =>
+      jsonArrayFrom(
+        eb.selectFrom('gateway').select(['address', 'port']).whereRef('trunk_id', '=', 'trunk.id').orderBy('position'),
+      ).as('gateways'),
+    )
+    .orderBy('name')
+    .execute()
+  return rows.map((row) => ({
+    id: idOf('trk', row.id),
+    name: row.name,
+    gateways: row.gateways,
+    ...(row.max_in === null ? {} : { maxIn: row.max_in }),
+    ...(row.max_out === null ? {} : { maxOut: row.max_out }),
+    emergencyReserve: row.emergency_reserve,
+    media: row.media,
+  }))
+}
+
+/** The trunk of an id or a name. Rejects with `not-found`. */
+export async function findTrunk(tx: Tx, idOrName: string): Promise<TrunkConfig> {
+  const trunk = (await listTrunks(tx)).find(({ id, name }) => (isId('trk', idOrName) ? id === idOrName : name === idOrName))
+  if (!trunk) throw notFound('trunk')
+  return trunk
+}
+
+/** Writes a trunk, new or known, with exactly these gateways. */
+export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
+  const id = uuidOf(trunk.id)
+  const values = {
+    name: trunk.name,
+    max_in: trunk.maxIn ?? null,
+    max_out: trunk.maxOut ?? null,
+    emergency_reserve: trunk.emergencyReserve,
+    media: trunk.media,
+  }
+  await tx
+    .insertInto('trunk')
+    .values({ id, ...values })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
+    .execute()
+  await tx.deleteFrom('gateway').where('trunk_id', '=', id).execute()
+  await tx
+    .insertInto('gateway')
+    .values(trunk.gateways.map(({ address, port }, position) => ({ trunk_id: id, position, address, port })))
+    .execute()
+}
+
+export async function deleteTrunk(tx: Tx, id: Id<'trk'>): Promise<void> {
+  await tx.deleteFrom('trunk').where('id', '=', uuidOf(id)).execute()
+}
+
+export async function listEmergencyNumbers(tx: Tx): Promise<string[]> {
+  const rows = await tx.selectFrom('emergency_number').select('number').orderBy('number').execute()
+  return rows.map(({ number }) => number)
+}
+
+export async function setEmergencyNumbers(tx: Tx, numbers: string[]): Promise<void> {
+  await tx.deleteFrom('emergency_number').execute()
+  await tx
+    .insertInto('emergency_number')
+    .values(numbers.map((number) => ({ number })))
+    .execute()
+}
