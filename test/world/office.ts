@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Customer, type Peer, SipPeer, startCrmPeer, startDnsPeer } from '../peer/index.ts'
+import { cable, must, type Namespace } from './namespace.ts'
+
+/** Both offices have the same addresses. */
+export const OFFICE = {
+  network: '192.168.1.0/24',
+  router: '192.168.1.1',
+  pbx: '192.168.1.10',
+  crm: '192.168.1.20',
+  dns: '192.168.1.53',
+} as const
+
+export interface OfficePlan {
+  /** `acme`: also its subscriber's name. */
+  name: string
+  /** The router's public address. */
+  publicAddress: string
+  /** Hz that its telephone 101 sends. */
+  tone: number
+  customers: Customer[]
+}
+
+/** An office: a router with a LAN behind it, on which are a PBX, a customer database and a DNS server. */
+export class Office implements AsyncDisposable {
+  readonly plan: OfficePlan
+  readonly router: Namespace
+  readonly machines: { pbx: Namespace; crm: Namespace; dns: Namespace }
+  pbx!: SipPeer
+  crm!: Peer
+  dns!: Peer
+  /** Name of its end of the tunnel; unique on the machine, since that is what wireguard-go's socket is called. */
+  readonly tunnel: string
+  #directory: string
+  #net: Namespace
+
+  private constructor(plan: OfficePlan, spaces: Namespace[], net: Namespace, directory: string, tunnel: string) {
+    const at = (role: string) => spaces.find((space) => space.role === `${plan.name}-${role}`)!
+    this.plan = plan
+    this.router = at('router')
+    this.machines = { pbx: at('pbx'), crm: at('crm'), dns: at('dns') }
+    this.#net = net
+    this.#directory = directory
+    this.tunnel = tunnel
+  }
+
+  static roles(name: string): string[] {
+    return ['router', 'pbx', 'crm', 'dns'].map((role) => `${name}-${role}`)
+  }
+
+  /** Cables the office and gives it addresses; its machines run from {@link open} on. */
+  static async build(plan: OfficePlan, spaces: Namespace[], net: Namespace, directory: string, tunnel: string): Promise<Office> {
+    const office = new Office(plan, spaces, net, directory, tunnel)
+    const { router, machines } = office
+    await cable(net, `to-${plan.name}`, router, 'eth0')
+    await router.ip(
+      'link add lan type bridge forward_delay 0 mcast_snooping 0',
+      `addr add ${OFFICE.router}/24 dev lan`,
+      'link set lan up',
+    )
+    for (const [role, machine] of Object.entries(machines)) {
+      await cable(router, role, machine, 'eth0')
+      const address = OFFICE[role as keyof typeof machines]
+      await Promise.all([
+        router.ip(`link set ${role} master lan`, `link set ${role} up`),
+        machine.ip(`addr add ${address}/24 dev eth0`, 'link set eth0 up', `route add default via ${OFFICE.router}`),
+      ])
+    }
+    await net.ip(`link set to-${plan.name} master public`, `link set to-${plan.name} up`)
+    await router.ip(`addr add ${plan.publicAddress}/24 dev eth0`, 'link set eth0 up')
+    return office
+  }
+
+  /** Starts the machines of the office. `watched` are the frequencies that its ears tell apart. */
+  async open(watched: readonly number[]): Promise<void> {
+    const { name, tone, customers } = this.plan
+    const { pbx, crm, dns } = this.machines
+    const names = { 'crm.office.lan': OFFICE.crm, 'pbx.office.lan': OFFICE.pbx }
+    ;[this.pbx, this.crm, this.dns] = await Promise.all([
+      SipPeer.start(`${name}-pbx`, OFFICE.pbx, pbx.enter, watched),
+      startCrmPeer(`${name}-crm`, OFFICE.crm, crm.enter, customers),
+      startDnsPeer(`${name}-dns`, OFFICE.dns, dns.enter, names),
+    ])
+    await this.pbx.rules([{ user: '101', does: 'answer', tone, ringMs: 50 }])
+  }
+
+  /** Does with the file that install printed what its head says: `wg-quick up`, on the office's router. */
+  async connect(siteFile: string): Promise<void> {
+    const file = join(this.#directory, `${this.tunnel}.conf`)
+    writeFileSync(file, siteFile, { mode: 0o600 })
+    const env = {
+      ...process.env,
+      WG_QUICK_USERSPACE_IMPLEMENTATION: 'wireguard-go',
+      WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1',
+    }
+    await must([...this.router.enter, 'wg-quick', 'up', file], '', env)
+  }
+
+  async disconnect(): Promise<void> {
+    await this.router.run(['wg-quick', 'down', join(this.#directory, `${this.tunnel}.conf`)])
+  }
+
+  /** Pulls the office's cable to the public network, or puts it back. */
+  async plug(plugged: boolean): Promise<void> {
+    await this.#net.ip(`link set to-${this.plan.name} ${plugged ? 'up' : 'down'}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.pbx, this.crm, this.dns].map((peer) => peer?.[Symbol.asyncDispose]()))
+  }
+}
