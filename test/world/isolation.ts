@@ -2,12 +2,16 @@ import { createHash } from 'node:crypto'
 import { type Packet, readPcap } from './pcap.ts'
 
 /**
- * What makes a packet recognisable wherever it passes: addresses and all after the IP header, without what a hop changes
- * (TTL, checksum). Two different packets that agree in it would have to share TCP sequence numbers, RTP sources or SIP
- * branches, which are random.
+ * What makes a packet recognisable wherever it passes: addresses and all after the IP header, without what changes on the
+ * way (TTL, and checksums, which a virtual cable leaves unfinished). Two different packets that agree in it would have to
+ * share TCP sequence numbers, RTP sources or SIP branches, which are random.
  */
 function fingerprint({ source, destination, protocol, body }: Packet): string {
-  return createHash('sha1').update(`${source} ${destination} ${protocol} `).update(body).digest('base64')
+  const hash = createHash('sha1').update(`${source} ${destination} ${protocol} `)
+  const checksum = protocol === 17 ? 6 : protocol === 6 ? 16 : null
+  if (checksum === null) hash.update(body)
+  else hash.update(body.subarray(0, checksum)).update(body.subarray(checksum + 2))
+  return hash.digest('base64')
 }
 
 /** Packets that many hosts send alike, and that say nothing: none of TCP, and of UDP and ICMP those without content. */
