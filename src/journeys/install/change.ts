@@ -1,0 +1,139 @@
+import { newId } from '#lib/index.ts'
+import {
+  checkAddress,
+  checkAllocation,
+  checkName,
+  checkNumber,
+  checkPort,
+  checkRoute,
+  checkTimeZone,
+  type DefaultRoute,
+  invalid,
+  type Scope,
+  type SubscriberRecord,
+} from '#platform/subscriber/index.ts'
+import type { Allocation, Capacity, SiteConfig, TrunkConfig } from '#platform/words/index.ts'
+import { type InstallDeps, publishChange, wrongState } from './deps.ts'
+import { checkAgent, checkSite, type InstallOrder } from './order.ts'
+
+/** What may change of a subscriber; what is absent stays. */
+export interface SubscriberPatch {
+  defaultRoute?: DefaultRoute
+  pbx?: SiteConfig['pbx']
+  decisionDeadlineMs?: number
+  /** From here on the operator's alone. */
+  timeZone?: string
+  plan?: string
+  emergencyCallerId?: string | null
+  siteNetworks?: string[]
+  dns?: { servers: string[]; search?: string } | null
+  agent?: Omit<NonNullable<InstallOrder['agent']>, 'decisionDeadlineMs'>
+}
+
+/** Fields that a subscriber may change of itself. */
+export const OWN_FIELDS: readonly (keyof SubscriberPatch)[] = ['defaultRoute', 'pbx', 'decisionDeadlineMs']
+
+/** Changes a subscriber, checked as a whole, and publishes it. Rejects with `invalid-argument`, and then nothing changes. */
+export async function changeSubscriber(
+  deps: InstallDeps,
+  scope: Scope,
+  { id }: SubscriberRecord,
+  patch: SubscriberPatch,
+): Promise<SubscriberRecord> {
+  const changed = await deps.store.update(scope, id, (record) => patched(record, patch))
+  if (patch.plan !== undefined && scope === 'platform') await deps.store.bindPlan(id, patch.plan)
+  await publishChange(deps, { subscribers: [id] })
+  return patch.plan === undefined ? changed : { ...changed, plan: patch.plan }
+}
+
+function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRecord {
+  if (patch.timeZone !== undefined) checkTimeZone('timeZone', patch.timeZone)
+  if (patch.emergencyCallerId) checkNumber('emergencyCallerId', patch.emergencyCallerId)
+  const deadline = patch.decisionDeadlineMs === undefined ? {} : { decisionDeadlineMs: patch.decisionDeadlineMs }
+  checkAgent({ ...patch.agent, ...deadline })
+  const { emergencyCallerId: callerId, ...site } = record.site
+  const nextCallerId = patch.emergencyCallerId === undefined ? callerId : patch.emergencyCallerId
+  const next: SubscriberRecord = {
+    ...record,
+    timeZone: patch.timeZone ?? record.timeZone,
+    defaultRoute: patch.defaultRoute ?? record.defaultRoute,
+    site: {
+      ...site,
+      pbx: patch.pbx === undefined ? site.pbx : patch.pbx,
+      ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
+    },
+    channel: {
+      ...record.channel,
+      siteNetworks: patch.siteNetworks ?? record.channel.siteNetworks,
+      dns: patch.dns === undefined ? record.channel.dns : patch.dns,
+    },
+    agent: { ...record.agent, ...patch.agent, ...deadline },
+  }
+  checkSite({ networks: next.channel.siteNetworks, dns: next.channel.dns, pbx: next.site.pbx })
+  checkRoute('defaultRoute', next.defaultRoute, next.site.pbx)
+  return next
+}
+
+/** Refuses or grants a subscriber all resources, without touching anything that it has. */
+export async function suspend(deps: InstallDeps, record: SubscriberRecord, suspended: boolean): Promise<SubscriberRecord> {
+  if (record.state !== 'active' && record.state !== 'suspended')
+    throw wrongState(`The subscriber is ${record.state}: it can be neither suspended nor resumed.`)
+  const state = suspended ? 'suspended' : 'active'
+  await deps.store.setState(record.id, state)
+  await publishChange(deps, { subscribers: [record.id] })
+  return { ...record, state }
+}
+
+export async function allocate(deps: InstallDeps, { id }: SubscriberRecord, allocation: Allocation): Promise<void> {
+  checkAllocation('allocation', allocation)
+  await deps.store.setAllocations(id, [allocation])
+  await publishChange(deps, { subscribers: [id] })
+}
+
+export async function addNumber(deps: InstallDeps, { id }: SubscriberRecord, number: string): Promise<void> {
+  checkNumber('number', number)
+  await deps.store.addNumber(id, number)
+  await publishChange(deps, { subscribers: [id] })
+}
+
+export async function removeNumber(deps: InstallDeps, { id }: SubscriberRecord, number: string): Promise<void> {
+  await deps.store.removeNumber(id, number)
+  await publishChange(deps, { subscribers: [id] })
+}
+
+export async function setCapacity(deps: InstallDeps, capacity: Capacity): Promise<void> {
+  await deps.store.setCapacity(capacity)
+  await publishChange(deps, { capacities: true })
+}
+
+/** Adds a trunk, or changes one; calls that are up on it stay up (PITFALLS O07). */
+export async function writeTrunk(
+  deps: InstallDeps,
+  trunk: Omit<TrunkConfig, 'id'> & { id?: TrunkConfig['id'] },
+): Promise<TrunkConfig> {
+  checkName('name', trunk.name)
+  if (trunk.gateways.length === 0) throw invalid('gateways', 'A trunk has at least one gateway.')
+  for (const { address, port } of trunk.gateways) {
+    checkAddress('gateways', address)
+    checkPort('gateways', port)
+  }
+  if (trunk.maxOut !== undefined && trunk.emergencyReserve > trunk.maxOut)
+    throw invalid('emergencyReserve', 'No more than maxOut can be reserved for emergency calls.')
+  const written: TrunkConfig = { ...trunk, id: trunk.id ?? newId('trk', deps.clock.wall()) }
+  await deps.store.writeTrunk(written)
+  await publishChange(deps, { trunks: true })
+  return written
+}
+
+export async function removeTrunk(deps: InstallDeps, trunk: TrunkConfig): Promise<void> {
+  await deps.store.deleteTrunk(trunk.id)
+  await publishChange(deps, { trunks: true })
+}
+
+export async function setEmergencyNumbers(deps: InstallDeps, numbers: string[]): Promise<void> {
+  for (const number of numbers)
+    if (!/^[0-9*#]{2,8}$/.test(number)) throw invalid('numbers', 'An emergency number is 2 to 8 digits, as dialled.')
+  if (numbers.length === 0) throw invalid('numbers', 'There is at least one emergency number.')
+  await deps.store.setEmergencyNumbers([...new Set(numbers)])
+  await publishChange(deps, { trunks: true })
+}

@@ -1,0 +1,19 @@
+export {
+  addNumber,
+  allocate,
+  changeSubscriber,
+  OWN_FIELDS,
+  removeNumber,
+  removeTrunk,
+  type SubscriberPatch,
+  setCapacity,
+  setEmergencyNumbers,
+  suspend,
+  writeTrunk,
+} from './change.ts'
+export { type BundleShelf, deploy, rollback } from './deploy.ts'
+export type { InstallDeps } from './deps.ts'
+export { type Installed, install, siteFileOf } from './install.ts'
+export type { InstallOrder } from './order.ts'
+export { finishHalfDone, remove } from './remove.ts'
+export { activateDue, addTelephone, type Rotated, rotateApiKey, rotateCertificate, rotatePresharedKey } from './rotate.ts'

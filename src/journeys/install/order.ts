@@ -1,0 +1,134 @@
+import { BlockList, isIP } from 'node:net'
+import {
+  checkAddress,
+  checkAllocation,
+  checkHost,
+  checkName,
+  checkNetwork,
+  checkNumber,
+  checkPort,
+  checkRoute,
+  checkTimeZone,
+  checkTunnelKey,
+  checkUser,
+  type DefaultRoute,
+  invalid,
+} from '#platform/subscriber/index.ts'
+import { type Allocation, KINDS, type SiteConfig } from '#platform/words/index.ts'
+
+/** What an operator says of a new subscriber. */
+export interface InstallOrder {
+  name: string
+  numbers: string[]
+  timeZone?: string
+  plan?: string
+  /** Kinds that are not named get a guarantee of nothing and a ceiling of 100. */
+  allocations?: Allocation[]
+  site: {
+    networks: string[]
+    pbx?: { host: string; port?: number; number?: string }
+    dns?: { servers: string[]; search?: string }
+    /** The site's own WireGuard public key: then no private key of the site ever exists here. */
+    publicKey?: string
+    emergencyCallerId?: string
+    /** Whether the site's gateway masquerades the platform's address, or the LAN has a route to it. */
+    lan?: 'route' | 'masquerade'
+  }
+  defaultRoute: DefaultRoute
+  agent?: { decisionDeadlineMs?: number; memoryMebibytes?: number; cpuShare?: number; maxProcesses?: number; listen?: number[] }
+  /** User names of telephones that register: each gets a password. */
+  telephones?: string[]
+}
+
+/** The PBX of an order with its port. */
+export function pbxOf({ site }: InstallOrder): SiteConfig['pbx'] {
+  const { pbx } = site
+  return pbx ? { host: pbx.host, port: pbx.port ?? 5060, ...(pbx.number ? { number: pbx.number } : {}) } : null
+}
+
+const DEFAULT_CEILING = 100
+
+/** All kinds of the platform, with what the order says of some. */
+export function allocationsOf(order: InstallOrder, memoryMebibytes: number): Allocation[] {
+  const named = new Map((order.allocations ?? []).map((allocation) => [allocation.kind, allocation]))
+  const rest = KINDS.filter(({ kind }) => !named.has(kind)).map(({ kind }) => ({
+    kind,
+    guaranteed: 0,
+    ceiling: kind === 'agent.memory' ? memoryMebibytes : DEFAULT_CEILING,
+  }))
+  return [...named.values(), ...rest]
+}
+
+/** Rejects with `invalid-argument` at the first thing that cannot be, before anything is made. */
+export function checkOrder(order: InstallOrder): void {
+  checkName('name', order.name)
+  for (const number of order.numbers) checkNumber('numbers', number)
+  checkDistinct('numbers', order.numbers)
+  if (order.timeZone !== undefined) checkTimeZone('timeZone', order.timeZone)
+  for (const allocation of order.allocations ?? []) checkAllocation('allocations', allocation)
+  checkDistinct(
+    'allocations',
+    (order.allocations ?? []).map(({ kind }) => kind),
+  )
+  for (const telephone of order.telephones ?? []) checkUser('telephones', telephone)
+  checkDistinct('telephones', order.telephones ?? [])
+  if (order.site.publicKey !== undefined) checkTunnelKey('site.publicKey', order.site.publicKey)
+  if (order.site.emergencyCallerId !== undefined) checkNumber('site.emergencyCallerId', order.site.emergencyCallerId)
+  const pbx = pbxOf(order)
+  checkSite({ networks: order.site.networks, dns: order.site.dns ?? null, pbx })
+  checkRoute('defaultRoute', order.defaultRoute, pbx)
+  checkAgent(order.agent ?? {})
+}
+
+/** Checks where things are in a site, for install and for later changes. */
+export function checkSite(site: {
+  networks: string[]
+  dns: { servers: string[]; search?: string } | null
+  pbx: SiteConfig['pbx']
+}): void {
+  for (const network of site.networks) checkNetwork('site.networks', network)
+  if (site.networks.length === 0) throw invalid('site.networks', 'A site has at least one network: nothing else is routed to it.')
+  const inside = insideOf(site.networks)
+  for (const server of site.dns?.servers ?? []) {
+    checkAddress('site.dns.servers', server)
+    if (!inside(server)) throw invalid('site.dns.servers', 'A DNS server is in one of the networks of the site.')
+  }
+  if (site.dns?.search !== undefined) checkHost('site.dns.search', site.dns.search)
+  if (!site.pbx) return
+  checkHost('site.pbx.host', site.pbx.host)
+  checkPort('site.pbx.port', site.pbx.port)
+  if (site.pbx.number !== undefined) checkNumber('site.pbx.number', site.pbx.number)
+  if (isIP(site.pbx.host) !== 0 && !inside(site.pbx.host))
+    throw invalid('site.pbx.host', 'The PBX is in none of the networks of the site, so that nothing would be routed to it.')
+  if (isIP(site.pbx.host) === 0 && !site.dns)
+    throw invalid('site.pbx.host', 'A name needs a DNS server of the site: name one, or give an address.')
+}
+
+export function checkAgent(agent: NonNullable<InstallOrder['agent']>): void {
+  const { decisionDeadlineMs: deadline, memoryMebibytes: memory, cpuShare, maxProcesses, listen = [] } = agent
+  if (deadline !== undefined && !within(deadline, 50, 30_000))
+    throw invalid('agent.decisionDeadlineMs', 'A deadline is 50 to 30000 ms.')
+  if (memory !== undefined && !within(memory, 32, 65_536)) throw invalid('agent.memoryMebibytes', 'Memory is 32 to 65536 MiB.')
+  if (cpuShare !== undefined && !(cpuShare >= 0.05 && cpuShare <= 64))
+    throw invalid('agent.cpuShare', 'A CPU share is 0.05 to 64 cores.')
+  if (maxProcesses !== undefined && !within(maxProcesses, 8, 4096))
+    throw invalid('agent.maxProcesses', 'Processes are 8 to 4096.')
+  for (const port of listen) checkPort('agent.listen', port)
+}
+
+function within(value: number, from: number, to: number): boolean {
+  return Number.isInteger(value) && value >= from && value <= to
+}
+
+function checkDistinct(field: string, values: string[]): void {
+  if (new Set(values).size !== values.length) throw invalid(field, 'Something is named twice here.')
+}
+
+function insideOf(networks: string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/')
+    list.addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  }
+  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}

@@ -1,0 +1,81 @@
+import { type Id, newId } from '#lib/index.ts'
+import { issueCertificate, newApiKey, newPassword, type Scope, type SubscriberRecord } from '#platform/subscriber/index.ts'
+import { newPresharedKey } from '#protocol/wireguard/index.ts'
+import { type InstallDeps, publishChange } from './deps.ts'
+import { siteFileOf } from './install.ts'
+
+/** A new secret, told once, and until when the old one counts. */
+export interface Rotated<T> {
+  secret: T
+  oldCountsUntil: string
+}
+
+/** A new API key beside the old ones, which end after the overlap. An overlap of 0 revokes them at once. */
+export async function rotateApiKey(
+  { store, clock }: InstallDeps,
+  scope: Scope,
+  { id }: SubscriberRecord,
+  overlapSeconds: number,
+): Promise<Rotated<string> & { id: Id<'key'> }> {
+  const { key, hash } = newApiKey('subscriber')
+  const keyId = newId('key', clock.wall())
+  const othersExpireAt = new Date(clock.wall() + overlapSeconds * 1000)
+  await store.rotateKey(scope, id, { id: keyId, hash, othersExpireAt })
+  return { id: keyId, secret: key, oldCountsUntil: othersExpireAt.toISOString() }
+}
+
+/**
+ * A new preshared key of the channel. WireGuard knows one at a time: the node changes over at the end of the overlap, and
+ * the site within it, at its leisure; a session that is up lives on its old keys for up to 180 s more, so that calls do
+ * not notice. An overlap of 0 changes over at once.
+ */
+export async function rotatePresharedKey(
+  deps: InstallDeps,
+  record: SubscriberRecord,
+  overlapSeconds: number,
+): Promise<Rotated<{ presharedKey: string; siteFile: string | null }>> {
+  const presharedKey = newPresharedKey()
+  const activatesAt = new Date(deps.clock.wall() + overlapSeconds * 1000)
+  await deps.store.planRotation(record.id, deps.sealer.seal(presharedKey), activatesAt)
+  if (overlapSeconds === 0) await activateDue(deps)
+  // The platform never keeps the site's private key: the file says where it stays.
+  const siteFile = siteFileOf(deps, record, { privateKey: null, presharedKey, lan: 'route' })
+  return { secret: { presharedKey, siteFile }, oldCountsUntil: activatesAt.toISOString() }
+}
+
+/** Changes over to the secrets that are due. Called once a second, and whenever one is due at once. */
+export async function activateDue(deps: InstallDeps): Promise<void> {
+  const subscribers = await deps.store.activateRotations()
+  if (subscribers.length === 0) return
+  deps.log.info({ subscribers: subscribers.length }, 'preshared keys are changed over')
+  await publishChange(deps, { subscribers })
+}
+
+/** A new certificate for the agent. The switch takes the one that is published, so that the old one is revoked with it. */
+export async function rotateCertificate(
+  deps: InstallDeps,
+  { id }: SubscriberRecord,
+): Promise<{ serial: string; notAfter: string }> {
+  const { store, sealer, clock } = deps
+  const authority = await store.authority()
+  const issued = await issueCertificate(
+    clock,
+    { certificate: authority.certificate, key: sealer.openText(authority.key) },
+    { agentOf: id },
+  )
+  await store.replaceCertificate(id, { ...issued, id: newId('crt', clock.wall()), key: sealer.seal(issued.key) })
+  await publishChange(deps, { subscribers: [id] })
+  return { serial: issued.serial, notAfter: issued.notAfter.toISOString() }
+}
+
+/** A telephone with a password of its own, told once. */
+export async function addTelephone(
+  { store }: InstallDeps,
+  scope: Scope,
+  { id }: SubscriberRecord,
+  name: string,
+): Promise<{ name: string; password: string }> {
+  const telephone = { name, password: newPassword() }
+  await store.addTelephone(scope, id, telephone)
+  return telephone
+}
