@@ -71,6 +71,17 @@ export function formatNameAddr(address: { displayName?: string; uri: UriParts | 
   return `${name.split(' ').every(isToken) ? name : quote(name)} <${uri}>`
 }
 
+/** A From or To value with its tag left out; the rest as it came. */
+export function withoutTag(text: string): string {
+  let i = skipBlanks(text, 0)
+  if (text.charCodeAt(i) === 34) i = endOfQuoted(text, i)
+  const open = text.indexOf('<', i)
+  const close = open < 0 ? -1 : text.indexOf('>', open)
+  const params = close < 0 ? text.indexOf(';', i) : close + 1
+  if (params < 0) return text
+  return text.slice(0, params) + text.slice(params).replace(/;\s*tag\s*=\s*[^;\s]*/i, '')
+}
+
 /** One Via (RFC 3261 §20.42, RFC 3581). */
 export interface Via {
   /** Upper case: UDP, TCP, TLS … */

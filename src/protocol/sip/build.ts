@@ -96,12 +96,21 @@ export function responsePrefix(request: SipRequest, via?: string): string {
   return cseq !== undefined ? `${text}CSeq: ${cseq}\r\n` : text
 }
 
+/** Whether To has a tag; a To that cannot be read is copied as it is. */
+function hasTag(request: SipRequest): boolean {
+  try {
+    return request.to.tag !== undefined
+  } catch {
+    return true
+  }
+}
+
 /** Writes a response behind a {@link responsePrefix}, so that several answers to one request share it. */
 export function buildResponseWith(prefix: string, request: SipRequest, parts: ResponseParts): Buffer {
   const reason = parts.reason ?? reasonPhrase(parts.status)
   if (BREAKOUT.test(reason)) throw new SipTextRefused('a reason phrase')
   let to = request.header('to')
-  if (to !== undefined && parts.toTag && !/;\s*tag\s*=/i.test(to)) to += `;tag=${parts.toTag}`
+  if (to !== undefined && parts.toTag && !hasTag(request)) to += `;tag=${parts.toTag}`
   let head = `SIP/2.0 ${parts.status} ${reason}\r\n${prefix}`
   if (to !== undefined) head += `To: ${to}\r\n`
   if (parts.recordRoute) for (const value of request.headers('record-route')) head += `Record-Route: ${value}\r\n`

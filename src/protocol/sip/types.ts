@@ -23,6 +23,11 @@ export interface UserAgentOptions {
   timers?: { t1?: number; t2?: number; t4?: number }
   /** Asked before a datagram is parsed: a stranger gets no answer at all (PITFALLS F01). */
   accepts?(from: Hop): boolean
+  /**
+   * Whether `source`, which is neither the address where a dialog came about (`hop`) nor its next hop, may send requests
+   * inside it all the same: another gateway of the same trunk. Default: no; such requests get 481 (PITFALLS F04).
+   */
+  belongs?(source: Hop, hop: Hop): boolean
   onInvite(invite: IncomingInvite): void
   /** Requests outside dialogs other than INVITE, CANCEL and ACK. */
   onRequest(request: IncomingRequest): void
@@ -44,7 +49,7 @@ export interface UserAgent {
   restoreOutgoing(snapshot: OutgoingSnapshot): OutgoingInvite
   /** Transactions and sessions that are alive: zero of both when nothing is left. */
   readonly counts: { transactions: number; sessions: number }
-  /** Cancels all timers and forgets all state; sends nothing. */
+  /** Cancels all timers and forgets all state; sends nothing. What is awaited of it stays unsettled. */
   close(): void
 }
 
@@ -133,7 +138,10 @@ export interface Session {
   readonly callId: string
   /** The remote body of the INVITE or 2xx that made it. */
   readonly remoteBody: Uint8Array
-  /** Resolves when the ACK of our 2xx has come (at once for sessions that we invited). */
+  /**
+   * Resolves when the ACK of our 2xx has come (at once for sessions that we invited). Rejects with SipFailure when the
+   * session ends first; need not be awaited.
+   */
   readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
   /** Sends BYE; does nothing when it is over. Resolves when answered or timed out. */

@@ -1,6 +1,164 @@
-import type { UserAgent, UserAgentOptions } from './types.ts'
+import { token } from '#lib/index.ts'
+import { Core } from './core.ts'
+import { dialogKey } from './dialog.ts'
+import { SipFailure } from './failure.ts'
+import { ReceivedInvite } from './incoming-invite.ts'
+import { SipRequest, type SipResponse } from './message.ts'
+import { SentInvite, sendInvite, splitMaxForwards } from './outgoing-invite.ts'
+import { parseHead, parseMessage } from './parse.ts'
+import { SipParseError } from './parse-error.ts'
+import { answerMalformed, receiveRequest } from './receive-request.ts'
+import { checkSyntax } from './request-checks.ts'
+import { ConfirmedSession } from './session.ts'
+import type {
+  Hop,
+  IncomingInvite,
+  IncomingSnapshot,
+  InviteOptions,
+  OutgoingInvite,
+  OutgoingSnapshot,
+  RequestOptions,
+  Session,
+  SessionSnapshot,
+  UserAgent,
+  UserAgentOptions,
+} from './types.ts'
+import { keptRoute } from './via.ts'
 
 /** Makes the user agent core of one socket. */
 export function createUserAgent(options: UserAgentOptions): UserAgent {
-  throw new Error(`no user agent on port ${options.transport.local.port} yet`)
+  return new SocketUserAgent(new Core(options))
+}
+
+class SocketUserAgent implements UserAgent {
+  readonly #core: Core
+  #closed = false
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  get counts(): { transactions: number; sessions: number } {
+    return { transactions: this.#core.transactions.size, sessions: this.#core.dialogs.size }
+  }
+
+  receive(bytes: Uint8Array, from: Hop): void {
+    if (this.#closed || this.#core.options.accepts?.(from) === false) return
+    // Keep-alives of RFC 5626 and of NAT boxes: nothing, or nothing but line ends and zeros.
+    if (bytes.length < 16) return
+    try {
+      const message = parseMessage(bytes)
+      if (message instanceof SipRequest) this.#receiveRequest(message, from)
+      else this.#receiveResponse(message)
+    } catch (error) {
+      if (error instanceof SipParseError) this.#malformed(error, from)
+      else this.#core.log.error({ error }, 'Handling a SIP message failed')
+    }
+  }
+
+  #receiveRequest(request: SipRequest, source: Hop): void {
+    try {
+      checkSyntax(request)
+    } catch (error) {
+      if (error instanceof SipParseError) error.request = request
+      throw error
+    }
+    receiveRequest(this.#core, request, source)
+  }
+
+  #receiveResponse(response: SipResponse): void {
+    // §8.1.3.3: one that has passed through us is not ours.
+    if (response.list('via').length !== 1) return
+    void response.from
+    void response.to
+    void response.callId
+    const transaction = this.#core.transactions.clientOf(response)
+    if (transaction) return transaction.receive(response)
+    // A 2xx to an INVITE of a former process, or one whose transaction is over.
+    const { cseq, status, callId, from, to } = response
+    if (cseq.method !== 'INVITE' || status < 200 || status > 299) return
+    this.#core.dialogs.get(dialogKey(callId, from.tag ?? '', to.tag ?? ''))?.repeatAck(cseq.sequence)
+  }
+
+  #malformed(error: SipParseError, from: Hop): void {
+    this.#core.log.debug({ pii_address: from.address, fault: error.message }, 'A malformed SIP message came')
+    try {
+      answerMalformed(this.#core, error, from)
+    } catch (cause) {
+      this.#core.log.error({ error: cause }, 'Answering a malformed SIP message failed')
+    }
+  }
+
+  invite(options: InviteOptions): OutgoingInvite {
+    return sendInvite(this.#core, options)
+  }
+
+  request(options: RequestOptions): Promise<SipResponse> {
+    const { parts, headers } = splitMaxForwards(options.headers ?? [])
+    return new Promise((resolve, reject) => {
+      const user = {
+        onResponse: (response: SipResponse) => response.status >= 200 && resolve(response),
+        onTimeout: () => reject(new SipFailure('timeout', 408)),
+      }
+      const transaction = this.#core.newClient(options.to, user, (via) => ({
+        ...parts,
+        method: options.method,
+        uri: options.uri,
+        via,
+        from: `${options.from};tag=${token(8)}`,
+        to: options.toHeader,
+        callId: options.callId ?? token(16),
+        sequence: 1,
+        contact: this.#core.contact(options.contact),
+        headers,
+        body: options.body,
+      }))
+      transaction.start(options.timeoutMs)
+    })
+  }
+
+  restoreSession(snapshot: SessionSnapshot): Session {
+    const { pending, ...dialog } = snapshot
+    const session = new ConfirmedSession(this.#core, { ...dialog, routeSet: [...dialog.routeSet] }, new Uint8Array(0))
+    session.resume(pending, pending?.kind === 'awaiting-ack' ? keptRoute(pending.message) : snapshot.hop)
+    return session
+  }
+
+  restoreIncoming(snapshot: IncomingSnapshot): IncomingInvite {
+    const request = parseHead(snapshot.message)
+    if (!(request instanceof SipRequest)) throw new SipParseError(400, 'No request')
+    checkSyntax(request)
+    const transaction = this.#core.transactions.addServer(request, snapshot.source, snapshot.localTag)
+    return new ReceivedInvite(this.#core, request, transaction)
+  }
+
+  restoreOutgoing(snapshot: OutgoingSnapshot): OutgoingInvite {
+    const bytes = Buffer.from(snapshot.message)
+    const request = parseMessage(bytes)
+    if (!(request instanceof SipRequest)) throw new SipParseError(400, 'No request')
+    const sent = {
+      method: request.method,
+      uri: request.uri,
+      via: request.header('via') ?? '',
+      from: request.header('from') ?? '',
+      to: request.header('to') ?? '',
+      callId: request.callId,
+      sequence: request.cseq.sequence,
+      routes: request.routes,
+    }
+    const invite = new SentInvite(this.#core, {
+      localTag: request.from.tag ?? '',
+      contact: request.header('contact') ?? this.#core.contact(undefined),
+      transaction: (user) => this.#core.transactions.addClient(request.via.branch ?? '', sent, bytes, snapshot.hop, user),
+    })
+    invite.resume()
+    return invite
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#core.transactions.close()
+    this.#core.dialogs.clear()
+    this.#core.early.clear()
+  }
 }

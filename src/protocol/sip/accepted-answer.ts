@@ -1,0 +1,47 @@
+import type { Core } from './core.ts'
+import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
+import type { Hop } from './types.ts'
+
+/**
+ * A 2xx of ours to an INVITE, sent again from T1 doubling to T2 until its ACK comes, at most for 64*T1
+ * (RFC 3261 §13.3.1.4, PITFALLS S22, S23).
+ */
+export class AcceptedAnswer implements TimerOwner {
+  readonly sequence: number
+  readonly bytes: Uint8Array
+  readonly #core: Core
+  readonly #hop: Hop
+  readonly #onGivenUp: () => void
+  readonly #repeat = new WheelTimer(this)
+  readonly #life = new WheelTimer(this)
+  #interval: number
+
+  constructor(core: Core, sequence: number, bytes: Uint8Array, hop: Hop, onGivenUp: () => void) {
+    this.#core = core
+    this.sequence = sequence
+    this.bytes = bytes
+    this.#hop = hop
+    this.#onGivenUp = onGivenUp
+    const { times, wheel } = core.transactions
+    this.#interval = times.t1
+    wheel.arm(this.#repeat, times.t1, 'repeat')
+    wheel.arm(this.#life, times.transaction, 'give up')
+  }
+
+  onTimer(name: string): void {
+    const { times, wheel, transport } = this.#core.transactions
+    if (name === 'repeat') {
+      this.#interval = Math.min(2 * this.#interval, times.t2)
+      wheel.arm(this.#repeat, this.#interval, 'repeat')
+      transport.send(this.bytes, this.#hop)
+    } else {
+      this.stop()
+      this.#onGivenUp()
+    }
+  }
+
+  stop(): void {
+    this.#core.transactions.wheel.cancel(this.#repeat)
+    this.#core.transactions.wheel.cancel(this.#life)
+  }
+}

@@ -1,0 +1,147 @@
+import { buildRequest, type RequestParts } from './build.ts'
+import { type ClientAction, type InviteClientEvent, type InviteClientState, inviteClient } from './client-invite-fsm.ts'
+import { type RequestClientEvent, type RequestClientState, requestClient } from './client-request-fsm.ts'
+import type { SipResponse } from './message.ts'
+import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
+import type { Transactions } from './transactions.ts'
+import type { Hop } from './types.ts'
+
+/** Who sent the request. */
+export interface ClientUser {
+  onResponse(response: SipResponse): void
+  onTimeout(): void
+}
+
+/** What a sent request leaves in its transaction: enough for its ACK and its CANCEL (RFC 3261 §17.1.1.3, §9.1). */
+export type SentParts = Pick<RequestParts, 'method' | 'uri' | 'via' | 'from' | 'to' | 'callId' | 'sequence' | 'routes'>
+
+/** One client transaction: the timers and the sending around {@link inviteClient} and {@link requestClient}. */
+export class ClientTransaction implements TimerOwner {
+  readonly key: string
+  readonly sent: SentParts
+  readonly hop: Hop
+  readonly bytes: Uint8Array
+  readonly #all: Transactions
+  readonly #user: ClientUser
+  readonly #repeat = new WheelTimer(this)
+  readonly #life = new WheelTimer(this)
+  #state: InviteClientState | RequestClientState
+  #interval: number
+  #ack: Uint8Array | null = null
+
+  constructor(all: Transactions, branch: string, sent: SentParts, bytes: Uint8Array, hop: Hop, user: ClientUser) {
+    this.#all = all
+    this.sent = sent
+    this.bytes = bytes
+    this.hop = hop
+    this.#user = user
+    this.key = `${branch} ${sent.method}`
+    this.#state = sent.method === 'INVITE' ? 'Calling' : 'Trying'
+    this.#interval = all.times.t1
+  }
+
+  get state(): InviteClientState | RequestClientState {
+    return this.#state
+  }
+
+  /** Sends the request and starts timers A and B, or E and F; `timeoutMs` cuts the latter. */
+  start(timeoutMs?: number): void {
+    const { times, wheel, transport } = this.#all
+    const invite = this.sent.method === 'INVITE'
+    wheel.arm(this.#repeat, this.#interval, invite ? 'A' : 'E')
+    wheel.arm(this.#life, Math.min(timeoutMs ?? times.transaction, times.transaction), invite ? 'B' : 'F')
+    transport.send(this.bytes, this.hop)
+  }
+
+  /** Goes on where a former process was, which may have had provisional answers: sends nothing by itself. */
+  resume(timeoutMs: number): void {
+    this.#state = 'Proceeding'
+    this.#all.wheel.arm(this.#life, timeoutMs, 'B')
+  }
+
+  /** Sends the request no more, and waits for an answer of any kind all the same. */
+  stopRepeating(): void {
+    this.#all.wheel.cancel(this.#repeat)
+  }
+
+  /** An INVITE that has been cancelled waits 64*T1 from now for its final answer (RFC 3261 §9.1). */
+  limit(): void {
+    if (this.#state === 'Proceeding' || this.#state === 'Calling')
+      this.#all.wheel.arm(this.#life, this.#all.times.transaction, 'B')
+  }
+
+  receive(response: SipResponse): void {
+    const { status } = response
+    if (this.sent.method === 'INVITE') {
+      this.#inviteEvent(status < 200 ? '1xx' : status < 300 ? '2xx' : '300-699', response)
+    } else {
+      this.#requestEvent(status < 200 ? '1xx' : '200-699', response)
+    }
+  }
+
+  onTimer(name: string): void {
+    if (this.sent.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
+    else this.#requestEvent(name as RequestClientEvent)
+  }
+
+  #inviteEvent(event: InviteClientEvent, response?: SipResponse): void {
+    const step = inviteClient(this.#state as InviteClientState, event)
+    this.#become(step.state, step.actions, response)
+  }
+
+  #requestEvent(event: RequestClientEvent, response?: SipResponse): void {
+    const step = requestClient(this.#state as RequestClientState, event)
+    this.#become(step.state, step.actions, response)
+  }
+
+  #become(state: InviteClientState | RequestClientState, actions: readonly ClientAction[], response?: SipResponse): void {
+    // §17.1.1.2: once answered, timer B means nothing any more: how long it may ring is the transaction user's to say.
+    if (this.#state === 'Calling' && state === 'Proceeding') this.#all.wheel.cancel(this.#life)
+    this.#state = state
+    if (state === 'Terminated') this.#end()
+    for (const action of actions) this.#act(action, response)
+  }
+
+  #act(action: ClientAction, response: SipResponse | undefined): void {
+    const { wheel, times, transport } = this.#all
+    switch (action) {
+      case 'send':
+        return transport.send(this.bytes, this.hop)
+      case 'pass':
+        return this.#user.onResponse(response!)
+      case 'ack':
+        return this.#sendAck(response!)
+      case 'timeout':
+        return this.#user.onTimeout()
+      case 'double A':
+        this.#interval *= 2
+        return wheel.arm(this.#repeat, this.#interval, 'A')
+      case 'double E':
+        this.#interval = Math.min(2 * this.#interval, times.t2)
+        return wheel.arm(this.#repeat, this.#interval, 'E')
+      case 'E to T2':
+        return wheel.arm(this.#repeat, times.t2, 'E')
+      case 'stop A':
+        return wheel.cancel(this.#repeat)
+      case 'start D':
+        return wheel.arm(this.#life, times.d, 'D')
+      case 'start M':
+        return wheel.arm(this.#life, times.transaction, 'M')
+      case 'start K':
+        wheel.cancel(this.#repeat)
+        return wheel.arm(this.#life, times.t4, 'K')
+    }
+  }
+
+  /** §17.1.1.3: same branch, Request-URI and Route as the INVITE, the To of the response. */
+  #sendAck(response: SipResponse): void {
+    this.#ack ??= buildRequest({ ...this.sent, method: 'ACK', to: response.header('to') ?? this.sent.to })
+    this.#all.transport.send(this.#ack, this.hop)
+  }
+
+  #end(): void {
+    this.#all.wheel.cancel(this.#repeat)
+    this.#all.wheel.cancel(this.#life)
+    this.#all.removeClient(this)
+  }
+}

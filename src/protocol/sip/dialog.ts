@@ -1,0 +1,126 @@
+import { isIP } from 'node:net'
+import { parseNameAddr, withoutTag } from './address.ts'
+import type { RequestParts } from './build.ts'
+import type { SipRequest, SipResponse } from './message.ts'
+import type { Hop, SessionSnapshot } from './types.ts'
+import { parseUri } from './uri.ts'
+
+/** The state of a dialog (RFC 3261 §12): what a snapshot keeps of it. Requests inside it change it in place. */
+export type Dialog = Omit<SessionSnapshot, 'pending'>
+
+/** By which a dialog is found (§12: Call-ID, local tag, remote tag). */
+export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
+  return `${localTag} ${remoteTag} ${callId}`
+}
+
+/** §12.1.1: the dialog that our 2xx to an INVITE makes. */
+export function dialogOfServer(invite: SipRequest, source: Hop, localTag: string, contact: string): Dialog {
+  return {
+    callId: invite.callId,
+    localTag,
+    remoteTag: invite.from.tag ?? '',
+    local: withoutTag(invite.header('to')!),
+    remote: withoutTag(invite.header('from')!),
+    localSequence: 0,
+    remoteSequence: invite.cseq.sequence,
+    routeSet: invite.recordRoutes,
+    remoteTarget: contactOf(invite) ?? invite.from.address,
+    contact,
+    hop: source,
+  }
+}
+
+/** §12.1.2: the dialog that a 2xx to our INVITE makes. */
+export function dialogOfClient(
+  sent: { uri: string; from: string; to: string; callId: string; sequence: number },
+  localTag: string,
+  contact: string,
+  response: SipResponse,
+  hop: Hop,
+): Dialog {
+  return {
+    callId: sent.callId,
+    localTag,
+    remoteTag: response.to.tag ?? '',
+    local: withoutTag(sent.from),
+    remote: withoutTag(sent.to),
+    localSequence: sent.sequence,
+    remoteSequence: null,
+    routeSet: response.recordRoutes.reverse(),
+    remoteTarget: contactOf(response) ?? sent.uri,
+    contact,
+    hop,
+  }
+}
+
+/** The URI of the first Contact; undefined when there is none that can be used. */
+export function contactOf(message: SipRequest | SipResponse): string | undefined {
+  try {
+    const contact = message.contact
+    return contact && contact.uri.scheme !== 'tel' ? contact.address : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** §12.2.1.1: what every request inside the dialog is made of. `via` and `sequence` are the caller's. */
+export function requestInside(dialog: Dialog, method: string, sequence: number, via: string): RequestParts {
+  const first = dialog.routeSet[0]
+  const strict = first !== undefined && !isLoose(first)
+  return {
+    method,
+    // A strict router (RFC 2543) wants its own URI in the request line, and the target at the end of the route.
+    uri: strict ? addressOf(first) : dialog.remoteTarget,
+    routes: strict ? [...dialog.routeSet.slice(1), `<${dialog.remoteTarget}>`] : dialog.routeSet,
+    via,
+    from: `${dialog.local};tag=${dialog.localTag}`,
+    to: dialog.remoteTag ? `${dialog.remote};tag=${dialog.remoteTag}` : dialog.remote,
+    callId: dialog.callId,
+    sequence,
+  }
+}
+
+function addressOf(route: string): string {
+  try {
+    return parseNameAddr(route).address
+  } catch {
+    return route
+  }
+}
+
+function isLoose(route: string): boolean {
+  try {
+    return parseNameAddr(route).uri.params.has('lr')
+  } catch {
+    return true
+  }
+}
+
+/**
+ * §12.2.1.1, §8.1.2: where requests inside the dialog go: the first route, else the remote target (PITFALLS S25). Names are
+ * not resolved here: for them, and for an address of the other family than the socket's, it is where the dialog came about.
+ */
+export function nextHop(dialog: Dialog): Hop {
+  const route = dialog.routeSet[0]
+  return hopOf(route === undefined ? dialog.remoteTarget : addressOf(route), dialog.hop) ?? dialog.hop
+}
+
+function hopOf(uri: string, like: Hop): Hop | null {
+  try {
+    const { host, port, scheme } = parseUri(uri)
+    const family = isIP(host)
+    if (scheme !== 'sip' || family === 0 || family !== isIP(like.address)) return null
+    return { transport: like.transport, address: host, port: port ?? 5060 }
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Whether a request inside the dialog may come from there (PITFALLS F04): from the address where the dialog came about,
+ * from the one that our own requests go to, or from what the product says belongs to the former.
+ */
+export function isPeer(dialog: Dialog, source: Hop, belongs?: (source: Hop, hop: Hop) => boolean): boolean {
+  const { address } = source
+  return address === dialog.hop.address || address === nextHop(dialog).address || belongs?.(source, dialog.hop) === true
+}

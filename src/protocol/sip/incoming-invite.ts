@@ -1,0 +1,100 @@
+import { type Core, type DialogUser, withAllow } from './core.ts'
+import { dialogKey, dialogOfServer } from './dialog.ts'
+import { responseParts } from './incoming-request.ts'
+import type { SipRequest } from './message.ts'
+import type { Cancellable, ServerTransaction } from './server-transaction.ts'
+import { ConfirmedSession } from './session.ts'
+import type { Hop, IncomingInvite, IncomingSnapshot, ResponseOptions, Session } from './types.ts'
+
+/** An INVITE outside a dialog that waits for its final answer (RFC 3261 §13.3). */
+export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
+  readonly request: SipRequest
+  readonly #core: Core
+  readonly #transaction: ServerTransaction
+  readonly #abort = new AbortController()
+  readonly #earlyKey: string
+
+  constructor(core: Core, request: SipRequest, transaction: ServerTransaction) {
+    this.#core = core
+    this.request = request
+    this.#transaction = transaction
+    this.#earlyKey = dialogKey(request.callId, transaction.toTag, request.from.tag ?? '')
+    core.early.set(this.#earlyKey, this)
+    transaction.user = this
+  }
+
+  get source(): Hop {
+    return this.#transaction.source
+  }
+
+  get cancelled(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  get finished(): boolean {
+    return this.#transaction.finished
+  }
+
+  provisional(status: number, options?: ResponseOptions): void {
+    // §12.1.1: what makes an early dialog says where it leads.
+    const parts = { ...responseParts(status, options), contact: this.#core.contact(undefined), recordRoute: true }
+    this.#transaction.respond(parts)
+  }
+
+  refuse(status: number, options?: ResponseOptions): void {
+    if (this.#transaction.respond(responseParts(status, options))) this.#core.early.delete(this.#earlyKey)
+  }
+
+  accept(options: ResponseOptions & { contact?: string }): Session | null {
+    if (this.finished) return null
+    const contact = this.#core.contact(options.contact)
+    const headers = withAllow(options.headers)
+    const parts = { ...responseParts(200, { ...options, headers }), contact, recordRoute: true }
+    const { source, hop, toTag } = this.#transaction
+    const { request } = this
+    const bytes = this.#transaction.respond(parts)
+    if (!bytes) return null
+    this.#core.early.delete(this.#earlyKey)
+    const session = new ConfirmedSession(this.#core, dialogOfServer(request, source, toTag, contact), request.body)
+    session.awaitAck(request.cseq.sequence, bytes, hop)
+    return session
+  }
+
+  /** §9.2: the caller has cancelled, or hung up inside the early dialog (§15). */
+  cancel(): void {
+    if (this.finished) return
+    this.refuse(487)
+    this.#abort.abort()
+  }
+
+  receive(request: SipRequest, transaction: ServerTransaction): void {
+    if (transaction.source.address !== this.source.address) return void transaction.respond({ status: 481 })
+    switch (request.method) {
+      case 'BYE':
+        transaction.respond({ status: 200 })
+        return this.cancel()
+      case 'INVITE':
+        // §14.2: a second INVITE before the answer to the first.
+        return void transaction.respond({ status: 500, headers: [['Retry-After', String(Math.floor(Math.random() * 11))]] })
+      case 'UPDATE':
+        // RFC 3311 §5.2: the offer of the INVITE has no answer yet.
+        return void transaction.respond({ status: 500, headers: [['Retry-After', '1']] })
+      case 'OPTIONS':
+        return void transaction.respond({ status: 200 })
+      default:
+        return void transaction.respond({ status: 481 })
+    }
+  }
+
+  receiveAck(): void {
+    // An ACK to an answer of 300 or more belongs to the transaction; there is no 2xx yet.
+  }
+
+  repeatAck(): void {
+    // We have not invited here.
+  }
+
+  snapshot(): IncomingSnapshot {
+    return { message: this.request.head, source: this.source, localTag: this.#transaction.toTag }
+  }
+}

@@ -1,0 +1,173 @@
+import { token } from '#lib/index.ts'
+import { buildRequest, type RequestParts } from './build.ts'
+import type { ClientTransaction, ClientUser } from './client-transaction.ts'
+import { type Core, NOBODY, sentOf, withAllow } from './core.ts'
+import { type Dialog, dialogOfClient, nextHop, requestInside } from './dialog.ts'
+import { SipFailure } from './failure.ts'
+import type { SipResponse } from './message.ts'
+import { ConfirmedSession } from './session.ts'
+import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
+import type { HeaderList, Hop, InviteOptions, OutgoingInvite, OutgoingSnapshot, Session } from './types.ts'
+
+/** How long an INVITE of a former process, which nobody cancels, may still bring answers. */
+const ABANDONED_MS = 180_000
+
+/** An INVITE of ours, from its sending to the last of its forks (RFC 3261 §13.2). */
+export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
+  readonly callId: string
+  readonly answered: Promise<Session>
+  readonly #core: Core
+  readonly #transaction: ClientTransaction
+  readonly #localTag: string
+  readonly #contact: string
+  readonly #outcome = Promise.withResolvers<Session>()
+  readonly #firstResponse = new WheelTimer(this)
+  #onProvisional: ((response: SipResponse) => void) | undefined
+  /** The ACK that each fork's 2xx was given, by its tag. */
+  readonly #acks = new Map<string, { bytes: Uint8Array; hop: Hop }>()
+  #settled = false
+  #provisional = false
+  #final = false
+  #cancel: { headers: HeaderList | undefined; sent: boolean } | null = null
+
+  constructor(core: Core, made: { transaction(user: ClientUser): ClientTransaction; localTag: string; contact: string }) {
+    this.#core = core
+    this.#localTag = made.localTag
+    this.#contact = made.contact
+    this.#transaction = made.transaction(this)
+    this.callId = this.#transaction.sent.callId
+    this.answered = this.#outcome.promise
+    // Whoever cancels need not look at how it ended.
+    this.answered.catch(() => {})
+  }
+
+  start(options: InviteOptions): void {
+    this.#onProvisional = options.onProvisional
+    const { wheel, times } = this.#core.transactions
+    const ms = options.firstResponseMs
+    if (ms !== undefined && ms < times.transaction) wheel.arm(this.#firstResponse, ms, 'first response')
+    this.#transaction.start()
+  }
+
+  /** Takes up an INVITE that a former process has sent. Whatever comes of it, nobody waits for a session any more. */
+  resume(): void {
+    this.#provisional = true
+    this.#fail(new SipFailure('gone', 487))
+    this.#transaction.resume(ABANDONED_MS)
+  }
+
+  onTimer(): void {
+    // The far end may be slow rather than dead: should it wake up after all, it is cancelled.
+    this.#transaction.stopRepeating()
+    this.#cancel ??= { headers: undefined, sent: false }
+    this.#fail(new SipFailure('timeout', 408))
+  }
+
+  onTimeout(): void {
+    this.#fail(new SipFailure('timeout', 408))
+  }
+
+  onResponse(response: SipResponse): void {
+    if (!this.#provisional) {
+      this.#provisional = true
+      this.#core.transactions.wheel.cancel(this.#firstResponse)
+    }
+    if (response.status >= 200) return this.#onFinal(response)
+    if (this.#cancel) return this.#sendCancel()
+    if (response.status > 100) this.#onProvisional?.(response)
+  }
+
+  #onFinal(response: SipResponse): void {
+    this.#final = true
+    if (response.status >= 300) return this.#fail(new SipFailure('refused', response.status, response))
+    const tag = response.to.tag ?? ''
+    const ack = this.#acks.get(tag)
+    // §13.2.2.4: a repeated 2xx gets its ACK again (PITFALLS S21).
+    if (ack) return this.#core.options.transport.send(ack.bytes, ack.hop)
+    const dialog = dialogOfClient(this.#transaction.sent, this.#localTag, this.#contact, response, this.#transaction.hop)
+    if (this.#settled) return this.#hangUp(tag, dialog)
+    this.#settled = true
+    this.#onProvisional = undefined
+    const session = new ConfirmedSession(this.#core, dialog, response.body)
+    this.#acks.set(tag, session.sendAck(dialog.localSequence))
+    this.#outcome.resolve(session)
+  }
+
+  /** The 2xx of a second fork (PITFALLS S17), or one that crossed our CANCEL (S18): taken, and hung up at once. */
+  #hangUp(tag: string, dialog: Dialog): void {
+    const bytes = buildRequest(requestInside(dialog, 'ACK', dialog.localSequence, this.#core.via(this.#core.newBranch())))
+    const ack = { bytes, hop: nextHop(dialog) }
+    this.#acks.set(tag, ack)
+    this.#core.options.transport.send(bytes, ack.hop)
+    const sequence = dialog.localSequence + 1
+    this.#core.newClient(nextHop(dialog), NOBODY, (via) => requestInside(dialog, 'BYE', sequence, via)).start()
+  }
+
+  cancel(headers?: HeaderList): void {
+    if (this.#cancel || this.#final || (this.#settled && !this.#abandoned)) return
+    this.#cancel = { headers, sent: false }
+    this.#fail(new SipFailure('cancelled', 487))
+    if (this.#provisional) this.#sendCancel()
+  }
+
+  get #abandoned(): boolean {
+    return this.#provisional && !this.#final && this.#transaction.state === 'Proceeding'
+  }
+
+  /** §9.1: the branch, Request-URI, Call-ID, From, To and CSeq number of the INVITE. */
+  #sendCancel(): void {
+    if (!this.#cancel || this.#cancel.sent || this.#final) return
+    this.#cancel.sent = true
+    const parts: RequestParts = { ...this.#transaction.sent, method: 'CANCEL', headers: this.#cancel.headers }
+    const branch = this.#transaction.key.slice(0, -' INVITE'.length)
+    const { transactions } = this.#core
+    transactions.addClient(branch, sentOf(parts), buildRequest(parts), this.#transaction.hop, NOBODY).start()
+    this.#transaction.limit()
+  }
+
+  #fail(failure: SipFailure): void {
+    this.#core.transactions.wheel.cancel(this.#firstResponse)
+    if (this.#settled) return
+    this.#settled = true
+    this.#onProvisional = undefined
+    this.#outcome.reject(failure)
+  }
+
+  snapshot(): OutgoingSnapshot {
+    return { message: Buffer.from(this.#transaction.bytes).toString(), hop: this.#transaction.hop }
+  }
+}
+
+/** Sends a new INVITE. */
+export function sendInvite(core: Core, options: InviteOptions): SentInvite {
+  const localTag = token(8)
+  const contact = core.contact(options.contact)
+  const { parts, headers } = splitMaxForwards(withAllow(options.headers))
+  const invite = new SentInvite(core, {
+    localTag,
+    contact,
+    transaction: (user) =>
+      core.newClient(options.to, user, (via) => ({
+        ...parts,
+        method: 'INVITE',
+        uri: options.uri,
+        via,
+        from: `${options.from};tag=${localTag}`,
+        to: options.toHeader,
+        callId: options.callId ?? token(16),
+        sequence: 1,
+        contact,
+        headers,
+        body: options.body,
+      })),
+  })
+  invite.start(options)
+  return invite
+}
+
+/** Max-Forwards has its own place; the rest follows as it is. */
+export function splitMaxForwards(headers: HeaderList): { parts: { maxForwards?: number }; headers: HeaderList } {
+  const own = headers.find(([name]) => name.toLowerCase() === 'max-forwards')
+  if (!own) return { parts: {}, headers }
+  return { parts: { maxForwards: Number(own[1]) }, headers: headers.filter((header) => header !== own) }
+}

@@ -1,0 +1,88 @@
+import { token } from '#lib/index.ts'
+import { buildResponse } from './build.ts'
+import type { Core } from './core.ts'
+import { dialogKey } from './dialog.ts'
+import { ReceivedInvite } from './incoming-invite.ts'
+import { ReceivedRequest } from './incoming-request.ts'
+import type { SipRequest } from './message.ts'
+import type { SipParseError } from './parse-error.ts'
+import { checkRules } from './request-checks.ts'
+import type { ServerTransaction } from './server-transaction.ts'
+import type { Hop } from './types.ts'
+import { responseRoute } from './via.ts'
+
+/** Where a request goes that has come in: to its transaction, its dialog, or the product. Its syntax has been checked. */
+export function receiveRequest(core: Core, request: SipRequest, source: Hop): void {
+  const known = core.transactions.serverOf(request)
+  if (request.method === 'ACK') return receiveAck(core, request, source, known)
+  if (known) return known.repeated()
+  if (request.method === 'CANCEL') return receiveCancel(core, request, source)
+  const merged = core.transactions.isMerged(request)
+  const { tag } = request.to
+  const transaction = core.transactions.addServer(request, source, tag === undefined ? token(8) : '')
+  // §8.2.2.2: the same request over another road.
+  if (merged) return void transaction.respond({ status: 482 })
+  const refusal = checkRules(request)
+  if (refusal) return void transaction.respond(refusal)
+  try {
+    if (tag === undefined) receiveOutside(core, request, transaction)
+    else receiveInside(core, request, transaction, tag)
+  } catch (error) {
+    core.log.error({ error }, 'Handling a SIP request failed')
+    transaction.respond({ status: 500 })
+  }
+}
+
+/** §17: an ACK is never answered, whatever is wrong with it (PITFALLS S24). */
+function receiveAck(core: Core, ack: SipRequest, source: Hop, known: ServerTransaction | undefined): void {
+  // Some senders keep the branch of the INVITE for the ACK of its 2xx.
+  if (known && known.state !== 'Accepted') return known.acknowledged()
+  core.dialogs.get(dialogKey(ack.callId, ack.to.tag ?? '', ack.from.tag ?? ''))?.receiveAck(ack, source)
+}
+
+/** §9.2 */
+function receiveCancel(core: Core, cancel: SipRequest, source: Hop): void {
+  const invite = core.transactions.inviteOf(cancel)
+  const meant = invite !== undefined && invite.source.address === source.address
+  const transaction = core.transactions.addServer(cancel, source, meant ? invite.toTag : token(8))
+  transaction.respond({ status: meant ? 200 : 481 })
+  if (meant) invite.user?.cancel()
+}
+
+function receiveInside(core: Core, request: SipRequest, transaction: ServerTransaction, tag: string): void {
+  const key = dialogKey(request.callId, tag, request.from.tag ?? '')
+  const dialog = core.dialogs.get(key) ?? core.early.get(key)
+  // §12.2.2: PITFALLS S06.
+  if (!dialog) return void transaction.respond({ status: 481 })
+  dialog.receive(request, transaction)
+}
+
+function receiveOutside(core: Core, request: SipRequest, transaction: ServerTransaction): void {
+  switch (request.method) {
+    case 'INVITE':
+      // §17.2.1: at once, so that the sender need not repeat it.
+      transaction.respond({ status: 100 })
+      return core.options.onInvite(new ReceivedInvite(core, request, transaction))
+    case 'BYE':
+    case 'INFO':
+    case 'UPDATE':
+    case 'PRACK':
+      // These mean something only inside a dialog (PITFALLS F02).
+      return void transaction.respond({ status: 481 })
+    default:
+      return core.options.onRequest(new ReceivedRequest(request, transaction))
+  }
+}
+
+/** Answers a request that could not be read, without keeping anything of it (§8.2.7); an ACK gets nothing. */
+export function answerMalformed(core: Core, error: SipParseError, source: Hop): void {
+  const { request } = error
+  if (!request || request.method === 'ACK') return
+  let hop: Hop
+  try {
+    hop = responseRoute(request, source).hop
+  } catch {
+    return
+  }
+  core.options.transport.send(buildResponse(request, { status: error.status, toTag: core.statelessTag }), hop)
+}

@@ -1,0 +1,63 @@
+import { type Core, withAllow } from './core.ts'
+import { responseParts } from './incoming-request.ts'
+import type { SipRequest } from './message.ts'
+import type { Cancellable, ServerTransaction } from './server-transaction.ts'
+import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
+import type { IncomingReinvite, ResponseOptions } from './types.ts'
+
+const UNANSWERED_MS = 30_000
+
+/** A re-INVITE that waits for its one answer (RFC 3261 §14.2). */
+export class ReceivedReinvite implements IncomingReinvite, Cancellable, TimerOwner {
+  readonly request: SipRequest
+  /** Our Contact of the dialog. */
+  contact = ''
+  readonly #core: Core
+  readonly #transaction: ServerTransaction
+  /** Told of the end, with the bytes of the 2xx when there was one. */
+  readonly #onAnswered: (accepted: Uint8Array | null) => void
+  readonly #patience = new WheelTimer(this)
+
+  constructor(
+    core: Core,
+    request: SipRequest,
+    transaction: ServerTransaction,
+    onAnswered: (accepted: Uint8Array | null) => void,
+  ) {
+    this.#core = core
+    this.request = request
+    this.#transaction = transaction
+    this.#onAnswered = onAnswered
+    transaction.user = this
+    core.transactions.wheel.arm(this.#patience, UNANSWERED_MS, 'unanswered')
+    transaction.respond({ status: 100 })
+  }
+
+  accept(options: ResponseOptions): void {
+    const headers = withAllow(options.headers)
+    const parts = { ...responseParts(200, { ...options, headers }), contact: this.contact }
+    this.#settle(() => this.#transaction.respond(parts))
+  }
+
+  refuse(status: number, options?: ResponseOptions): void {
+    this.#settle(() => {
+      this.#transaction.respond(responseParts(status, options))
+      return null
+    })
+  }
+
+  cancel(): void {
+    this.refuse(487)
+  }
+
+  onTimer(): void {
+    this.refuse(488)
+  }
+
+  #settle(answer: () => Uint8Array | null): void {
+    if (this.#transaction.finished) return
+    const accepted = answer()
+    this.#core.transactions.wheel.cancel(this.#patience)
+    this.#onAnswered(accepted)
+  }
+}

@@ -1,0 +1,66 @@
+import { ALLOW } from './core.ts'
+import type { SipRequest } from './message.ts'
+import { SipParseError } from './parse-error.ts'
+import type { HeaderList } from './types.ts'
+
+/** A request that is refused before anybody is asked. */
+export interface Refusal {
+  status: number
+  headers?: HeaderList
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  ...['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK'],
+  ...['MESSAGE', 'NOTIFY', 'SUBSCRIBE', 'REFER', 'REGISTER', 'PUBLISH'],
+])
+
+const WITH_CONTACT: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'REGISTER', 'SUBSCRIBE', 'REFER'])
+
+/**
+ * Reads all headers that the user agent and the product rely on (RFC 3261 §8.1.1), so that nothing throws later.
+ * @throws SipParseError with the status to answer with.
+ */
+export function checkSyntax(request: SipRequest): void {
+  // Via comes first: without it there is nowhere to answer to.
+  void request.via
+  const { cseq, from, to } = request
+  void request.callId
+  void request.maxForwards
+  if (cseq.method !== request.method) throw new SipParseError(400, 'CSeq of another method')
+  if (request.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
+  try {
+    void from.uri
+    void to.uri
+    if (WITH_CONTACT.has(request.method)) void request.contact?.uri
+  } catch (error) {
+    // 416 is for the Request-URI alone (§8.2.2.1).
+    throw error instanceof SipParseError && error.status === 416 ? new SipParseError(400, error.message) : error
+  }
+}
+
+/** §8.2: what a user agent server refuses by itself, in the order of the RFC. Not for ACK and CANCEL. */
+export function checkRules(request: SipRequest): Refusal | null {
+  if (!KNOWN.has(request.method)) return { status: 405, headers: [['Allow', ALLOW]] }
+  // §11: an OPTIONS with Max-Forwards 0 is a question to whoever it has reached.
+  if (request.maxForwards === 0 && request.method !== 'OPTIONS') return { status: 483 }
+  const required = request.list('require')
+  if (required.length > 0) return { status: 420, headers: [['Unsupported', required.join(', ')]] }
+  return request.method === 'INVITE' ? checkOffer(request) : null
+}
+
+const SDP = 'application/sdp'
+
+/** §8.2.3: a body that an INVITE of ours can have; §21.4.7: and one that may answer it. */
+function checkOffer(request: SipRequest): Refusal | null {
+  const accept = request.header('accept')
+  if (accept !== undefined && !/(?:application\/(?:sdp|\*)|\*\/\*)/i.test(accept)) return { status: 406 }
+  if (request.body.length === 0) return null
+  const encoding = request.header('content-encoding')
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    return { status: 415, headers: [['Accept-Encoding', 'identity']] }
+  }
+  const type = request.contentType
+  if (type === SDP || type === 'multipart/mixed') return null
+  if (/;\s*handling\s*=\s*optional/i.test(request.header('content-disposition') ?? '')) return null
+  return { status: 415, headers: [['Accept', SDP]] }
+}

@@ -1,0 +1,142 @@
+import { buildResponseWith, type ResponseParts, responsePrefix } from './build.ts'
+import type { SipRequest } from './message.ts'
+import { type InviteServerEvent, type InviteServerState, inviteServer, type ServerAction } from './server-invite-fsm.ts'
+import { type RequestServerEvent, type RequestServerState, requestServer } from './server-request-fsm.ts'
+import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
+import type { Transactions } from './transactions.ts'
+import type { Hop } from './types.ts'
+import { responseRoute } from './via.ts'
+
+/** Who answers an INVITE and can be told that it is cancelled. */
+export interface Cancellable {
+  cancel(): void
+}
+
+/** One server transaction: the timers and the sending around {@link inviteServer} and {@link requestServer}. */
+export class ServerTransaction implements TimerOwner {
+  readonly key: string
+  /** What a merged request shares with this one (RFC 3261 §8.2.2.2); '' inside a dialog. */
+  readonly mergeKey: string
+  readonly source: Hop
+  /** Where responses go (RFC 3261 §18.2.2, RFC 3581). */
+  readonly hop: Hop
+  /** The tag that our responses add to To. */
+  readonly toTag: string
+  /** Told of a CANCEL; only for INVITE. */
+  user: Cancellable | null = null
+  readonly #all: Transactions
+  readonly #invite: boolean
+  readonly #repeat = new WheelTimer(this)
+  readonly #life = new WheelTimer(this)
+  /** Dropped with the final answer: what lingers is only the bytes. */
+  #request: SipRequest | null
+  #prefix: string
+  #last: Uint8Array | null = null
+  #state: InviteServerState | RequestServerState
+  #interval: number
+
+  constructor(all: Transactions, key: string, mergeKey: string, request: SipRequest, source: Hop, toTag: string) {
+    this.#all = all
+    this.key = key
+    this.mergeKey = mergeKey
+    this.source = source
+    this.toTag = toTag
+    this.#request = request
+    this.#invite = request.method === 'INVITE'
+    this.#state = this.#invite ? 'Proceeding' : 'Trying'
+    this.#interval = all.times.t1
+    const route = responseRoute(request, source)
+    this.hop = route.hop
+    this.#prefix = responsePrefix(request, route.via)
+    if (!this.#invite) all.wheel.arm(this.#life, all.times.transaction, 'J')
+  }
+
+  get state(): InviteServerState | RequestServerState {
+    return this.#state
+  }
+
+  /** Whether a final answer has been given. */
+  get finished(): boolean {
+    return this.#request === null
+  }
+
+  /** Sends a response, and returns it as sent; null when a final one has been given before. */
+  respond(parts: ResponseParts): Uint8Array | null {
+    const request = this.#request
+    if (!request || this.#state === 'Terminated') return null
+    const { status } = parts
+    const bytes = buildResponseWith(this.#prefix, request, status > 100 ? { ...parts, toTag: this.toTag } : parts)
+    this.#last = bytes
+    if (status >= 200) {
+      this.#request = null
+      this.#prefix = ''
+    }
+    if (this.#invite) this.#inviteEvent(status < 200 ? 'send 1xx' : status < 300 ? 'send 2xx' : 'send 300-699')
+    else this.#requestEvent(status < 200 ? 'send 1xx' : 'send 200-699')
+    return bytes
+  }
+
+  /** The request came once more. */
+  repeated(): void {
+    if (this.#invite) this.#inviteEvent('INVITE')
+    else this.#requestEvent('request')
+  }
+
+  /** An ACK with the branch of this INVITE: it belongs to an answer of 300 or more. */
+  acknowledged(): void {
+    if (this.#invite) this.#inviteEvent('ACK')
+  }
+
+  onTimer(name: string): void {
+    if (this.#invite) this.#inviteEvent(name as InviteServerEvent)
+    else this.#requestEvent(name as RequestServerEvent)
+  }
+
+  #inviteEvent(event: InviteServerEvent): void {
+    const step = inviteServer(this.#state as InviteServerState, event)
+    this.#become(step.state, step.actions)
+  }
+
+  #requestEvent(event: RequestServerEvent): void {
+    const step = requestServer(this.#state as RequestServerState, event)
+    this.#become(step.state, step.actions)
+  }
+
+  #become(state: InviteServerState | RequestServerState, actions: readonly ServerAction[]): void {
+    this.#state = state
+    for (const action of actions) this.#act(action)
+    if (state === 'Terminated') {
+      this.#all.wheel.cancel(this.#repeat)
+      this.#all.wheel.cancel(this.#life)
+      this.#all.removeServer(this)
+    }
+  }
+
+  #act(action: ServerAction): void {
+    const { wheel, times, transport } = this.#all
+    switch (action) {
+      case 'send':
+        return transport.send(this.#last!, this.hop)
+      case 'resend':
+        if (this.#last) transport.send(this.#last, this.hop)
+        return
+      case 'start G':
+        return wheel.arm(this.#repeat, this.#interval, 'G')
+      case 'double G':
+        this.#interval = Math.min(2 * this.#interval, times.t2)
+        return wheel.arm(this.#repeat, this.#interval, 'G')
+      case 'stop G':
+        return wheel.cancel(this.#repeat)
+      case 'start H':
+        return wheel.arm(this.#life, times.transaction, 'H')
+      case 'start I':
+        return wheel.arm(this.#life, times.t4, 'I')
+      case 'start J':
+        return wheel.arm(this.#life, times.transaction, 'J')
+      case 'start L':
+        // The transaction user repeats its 2xx by itself; kept for repeats of the INVITE only.
+        this.#last = null
+        return wheel.arm(this.#life, times.transaction, 'L')
+    }
+  }
+}
