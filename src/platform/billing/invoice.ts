@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import type { Id } from '#lib/index.ts'
+import type { Account } from './account.ts'
+import { formatMicros, type Micros, minorDigits, mulDiv, parseMicros, payable } from './money.ts'
+import type { Period } from './period.ts'
+import { localDate } from './period.ts'
+import type { Plan, Tax } from './plan.ts'
+import type { Meters } from './rate.ts'
+
+/** A bill as JSON. Amounts are decimals in `currency`; Σ lines + Σ taxes + rounding = total, exactly. */
+export interface Invoice {
+  id: Id<'inv'>
+  /** What people call it by. */
+  number: string
+  /** A draft is of a period that is not over; it is made anew each time and posted nowhere. */
+  state: 'draft' | 'closed'
+  subscriber: Id<'sub'>
+  name: string
+  period: string
+  timeZone: string
+  /** RFC 3339, UTC: `to` does not belong to it any more. */
+  from: string
+  to: string
+  /** The first day after the period, whenever it is closed. */
+  issuedOn: string
+  currency: string
+  lines: InvoiceLine[]
+  subtotal: string
+  taxes: { title: string; percent: string; base: string; amount: string }[]
+  rounding: string
+  total: string
+}
+
+export interface InvoiceLine {
+  line: number
+  type: 'recurring' | 'usage' | 'adjustment'
+  title: string
+  plan: string
+  /** The rate's key in the plan; absent for recurring fees. */
+  rate?: string
+  kind?: string
+  /** For an adjustment: the closed period that the usage belongs to (B12). */
+  adjusts?: string
+  /** Leases, or days of a recurring fee. */
+  count: number
+  /** Ms as they were, and units as they are charged. */
+  billableMs: number
+  units: number
+  includedUnits: number
+  amount: string
+  /** Every lease that the line is made of. */
+  leases: Id<'lse'>[]
+}
+
+/** A line before it is written down. */
+export type DraftLine = Omit<InvoiceLine, 'line' | 'amount'> & { amount: Micros }
+
+/** One movement of the ledger: `micros` is positive and goes from `credit` to `debit`. Entries are only ever added. */
+export interface Entry {
+  line: number | null
+  lease: Id<'lse'> | null
+  debit: string
+  credit: string
+  micros: Micros
+}
+
+/** All that closing a period brings forth. */
+export interface Statement {
+  invoice: Invoice
+  entries: Entry[]
+  /** By period: what tiers and included units have been counted up to. */
+  meters: Record<string, Meters>
+}
+
+/** The invoice of these lines. Its id, number and dates follow from account and period alone. */
+export function writeInvoice(
+  account: Account,
+  within: Period,
+  state: Invoice['state'],
+  drafts: DraftLine[],
+  plans: Plan[],
+): Invoice {
+  const currency = plans[0]?.currency ?? 'EUR'
+  const places = minorDigits(currency)
+  const subtotal = drafts.reduce((sum, line) => sum + line.amount, 0n)
+  const taxes = taxesOf(plans).map((tax) => ({
+    ...tax,
+    micros: payable(mulDiv(subtotal, parseMicros(tax.percent), 100_000_000n), currency),
+  }))
+  const due = taxes.reduce((sum, tax) => sum + tax.micros, subtotal)
+  const total = payable(due, currency)
+  const digest = createHash('sha256').update(`${account.subscriber} ${within.name}`).digest('hex')
+  return {
+    // A UUIDv8 (RFC 9562 §5.8): the period's end, then what the account and the period are hashed to.
+    id: `inv_${within.to.getTime().toString(16).padStart(12, '0')}8${digest.slice(0, 3)}8${digest.slice(3, 18)}`,
+    number: `${within.name}-${digest.slice(0, 8).toUpperCase()}`,
+    state,
+    subscriber: account.subscriber,
+    name: account.name,
+    period: within.name,
+    timeZone: within.timeZone,
+    from: within.from.toISOString(),
+    to: within.to.toISOString(),
+    issuedOn: localDate(within.to, within.timeZone),
+    currency,
+    lines: drafts.map((draft, i) => ({ ...draft, line: i + 1, amount: formatMicros(draft.amount, places) })),
+    subtotal: formatMicros(subtotal, places),
+    taxes: taxes.map(({ title, percent, micros }) => ({
+      title,
+      percent,
+      base: formatMicros(subtotal, places),
+      amount: formatMicros(micros, places),
+    })),
+    rounding: formatMicros(total - due, places),
+    total: formatMicros(total, places),
+  }
+}
+
+/** The taxes of the plan that is in force at the end. */
+function taxesOf(plans: Plan[]): Tax[] {
+  return plans[0]?.taxes ?? []
+}
+
+/** The bytes of an invoice as JSON: the same for the same invoice. */
+export function invoiceBytes(invoice: Invoice): string {
+  return `${JSON.stringify(invoice, null, 2)}\n`
+}

@@ -1,0 +1,109 @@
+import { TielineError } from '#lib/index.ts'
+import type { Kind } from '#platform/words/index.ts'
+import { parseMicros } from './money.ts'
+
+/** What a subscriber pays by. A plan is never changed: a new price is a new plan under a new name. */
+export interface Plan {
+  /** Lower case, unique: `standard`. */
+  name: string
+  title: string
+  /** ISO 4217. */
+  currency: string
+  rates: Rate[]
+  recurring: RecurringFee[]
+  taxes: Tax[]
+}
+
+/** The price of a kind. Amounts are decimals as text, up to six places. A kind without a rate costs nothing. */
+export interface Rate {
+  kind: Kind
+  /** For `trunk.out`: the beginning of the E.164 number, with `+`; the longest that fits decides, `''` fits all. */
+  prefix: string
+  title: string
+  /** `second`: lease count × billed seconds. `piece`: lease count. */
+  unit: 'second' | 'piece'
+  /** Seconds: the first is always charged, then in steps of `next`. `{ first: 60, next: 60 }` is 60/60. */
+  increments: { first: number; next: number }
+  /** Charged once for each lease that is billable. */
+  setUpFee: string
+  /** How many units a price is for: 60 makes it a price per minute. */
+  per: number
+  /** Units free of charge in each period. */
+  included: number
+  /** Prices by how many units beyond the included ones the period has seen; the last has `upTo: null`. */
+  tiers: { upTo: number | null; price: string }[]
+}
+
+/** A fee for each month, prorated by days of the subscriber's calendar. */
+export interface RecurringFee {
+  title: string
+  amount: string
+}
+
+/** `percent` is a decimal: `21` or `5.5`. */
+export interface Tax {
+  title: string
+  percent: string
+}
+
+/** Reads a plan that came from outside. @throws TielineError `invalid-plan` that names what is wrong. */
+export function checkPlan(plan: Plan): Plan {
+  const wrong = (why: string) =>
+    new TielineError(
+      `the plan cannot be used: ${why}`,
+      { code: 'invalid-plan', fault: 'caller', retry: false, http: 422 },
+      { plan: plan.name },
+    )
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(plan.name)) throw wrong('its name may have a-z, 0-9 and -')
+  if (!/^[A-Z]{3}$/.test(plan.currency)) throw wrong('its currency is an ISO 4217 code')
+  for (const fee of plan.recurring) notNegative(fee.amount, fee.title)
+  for (const tax of plan.taxes) notNegative(tax.percent, tax.title)
+  const keys = new Set<string>()
+  for (const rate of plan.rates) {
+    checkRate(rate, wrong)
+    const key = rateKey(rate)
+    if (keys.has(key)) throw wrong(`two rates are for ${key}`)
+    keys.add(key)
+  }
+  for (const { kind } of plan.rates) {
+    if (!keys.has(kind)) throw wrong(`${kind} has prefixes but no rate for all other numbers`)
+  }
+  return plan
+
+  function notNegative(amount: string, what: string): void {
+    if (parseMicros(amount) < 0n) throw wrong(`${what} is negative`)
+  }
+}
+
+function checkRate(rate: Rate, wrong: (why: string) => Error): void {
+  const key = rateKey(rate)
+  const whole = (n: number, least: number) => Number.isSafeInteger(n) && n >= least
+  if (!/^(\+\d{1,15})?$/.test(rate.prefix)) throw wrong(`the prefix of ${key} is not the beginning of an E.164 number`)
+  if (!whole(rate.increments.first, 1) || !whole(rate.increments.next, 1))
+    throw wrong(`the increments of ${key} are whole seconds from 1`)
+  if (!whole(rate.per, 1) || !whole(rate.included, 0)) throw wrong(`the units of ${key} are whole numbers`)
+  if (parseMicros(rate.setUpFee) < 0n) throw wrong(`the set-up fee of ${key} is negative`)
+  if (rate.tiers.at(-1)?.upTo !== null) throw wrong(`the last tier of ${key} has to be open`)
+  let below = 0
+  for (const [i, tier] of rate.tiers.entries()) {
+    if (parseMicros(tier.price) < 0n) throw wrong(`a price of ${key} is negative`)
+    if (i === rate.tiers.length - 1) return
+    if (tier.upTo === null || !whole(tier.upTo, below + 1)) throw wrong(`the tiers of ${key} have to rise`)
+    below = tier.upTo
+  }
+}
+
+/** Names a rate within its plan: `voice.relay`, `trunk.out +32`. */
+export function rateKey(rate: Pick<Rate, 'kind' | 'prefix'>): string {
+  return rate.prefix ? `${rate.kind} ${rate.prefix}` : rate.kind
+}
+
+/** The rate for a kind and, where it matters, a number: the longest prefix that fits. */
+export function rateFor(plan: Plan, kind: Kind, number: string | undefined): Rate | undefined {
+  let best: Rate | undefined
+  for (const rate of plan.rates) {
+    if (rate.kind !== kind || !(number ?? '').startsWith(rate.prefix)) continue
+    if (!best || rate.prefix.length > best.prefix.length) best = rate
+  }
+  return best
+}

@@ -1,0 +1,71 @@
+import type { Id } from '#lib/index.ts'
+import type { UsageRecord } from '#platform/words/index.ts'
+import { type Micros, mulDiv, parseMicros } from './money.ts'
+import { type Plan, type Rate, rateFor, rateKey } from './plan.ts'
+
+/** How many units each rate of a plan has seen in one period: what tiers and included units are counted by. */
+export type Meters = Record<string, number>
+
+/** The price of one lease, and how it came about. */
+export interface Rating {
+  lease: Id<'lse'>
+  plan: string
+  /** The rate's key in the plan. */
+  rate: string
+  /** Seconds as they were, in ms, and units as they are charged (count × seconds after increments, or pieces). */
+  billableMs: number
+  units: number
+  /** Of them free of charge. */
+  includedUnits: number
+  setUp: Micros
+  amount: Micros
+}
+
+/** Whole seconds that are charged for `ms`: 0 for 0, else the first increment and as many next ones as it takes (B05). */
+export function billedSeconds(ms: number, increments: Rate['increments']): number {
+  if (ms <= 0) return 0
+  const { first, next } = increments
+  const over = Math.max(0, Math.ceil((Math.ceil(ms) - first * 1000) / 1000))
+  return first + Math.ceil(over / next) * next
+}
+
+/**
+ * Rates one usage record by a plan: pure, in exact integers, rounded once to a millionth. `meters` are those of the
+ * period so far; the answer has them moved on. `null` where nothing is owed: never answered, no time passed, an emergency
+ * call, or a kind that the plan has no price for (B04). Whether and why a call ended does not matter (B08).
+ */
+export function rate(usage: UsageRecord, plan: Plan, meters: Meters): { rating: Rating; meters: Meters } | null {
+  if (usage.answeredAt === null || usage.billableMs <= 0 || usage.detail.emergency) return null
+  const found = rateFor(plan, usage.kind, usage.detail.number)
+  if (!found) return null
+  const units = usage.count * (found.unit === 'piece' ? 1 : billedSeconds(usage.billableMs, found.increments))
+  const key = `${plan.name} ${rateKey(found)}`
+  const before = meters[key] ?? 0
+  const includedUnits = Math.min(units, Math.max(0, found.included - before))
+  const setUp = parseMicros(found.setUpFee) * BigInt(usage.count)
+  const rating: Rating = {
+    lease: usage.lease,
+    plan: plan.name,
+    rate: rateKey(found),
+    billableMs: usage.billableMs,
+    units,
+    includedUnits,
+    setUp,
+    amount: setUp + tiered(found, Math.max(0, before - found.included), units - includedUnits),
+  }
+  return { rating, meters: { ...meters, [key]: before + units } }
+}
+
+/** The price of `units` when `before` charged ones came earlier in the period. */
+function tiered(found: Rate, before: number, units: number): Micros {
+  let sum = 0n
+  let from = before
+  const end = before + units
+  for (const { upTo, price } of found.tiers) {
+    const to = Math.min(end, upTo ?? end)
+    if (to <= from) continue
+    sum += parseMicros(price) * BigInt(to - from)
+    from = to
+  }
+  return mulDiv(sum, 1n, BigInt(found.per))
+}

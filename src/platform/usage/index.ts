@@ -1,0 +1,2 @@
+export { usageOf } from './fold.ts'
+export type { UsageQuery, UsageSink } from './sink.ts'
