@@ -46,7 +46,7 @@ async function serve(path: string, identity: (Issued & { ca: string }) | null): 
 type Near = { calls: Far }
 
 /** CPU µs a round trip, both processes together; and wall-clock µs. */
-async function measure(link: Link<Near>, calls: number, atOnce: number): Promise<{ cpu: number; wall: number }> {
+async function roundTrips(link: Link<Near>, calls: number, atOnce: number): Promise<{ cpu: number; wall: number }> {
   const round = async (n: number) => {
     for (let i = 0; i < n; i++) await link.call('decide', PARAMS)
   }
@@ -80,8 +80,8 @@ async function over(kind: 'unix' | 'tls'): Promise<Figure[]> {
       log: silentLog,
     })
     const link = await client.ready(5000)
-    const alone = await measure(link, 50_000, 1)
-    const many = await measure(link, 100_000, 50)
+    const alone = await roundTrips(link, 50_000, 1)
+    const many = await roundTrips(link, 100_000, 50)
     const name = `link, ${kind === 'tls' ? 'TLS 1.3 over a Unix socket' : 'Unix socket'}`
     const figure = (what: string, value: number, aim: number | null): Figure => ({
       name: `${name}: ${what}`,
@@ -105,12 +105,12 @@ async function over(kind: 'unix' | 'tls'): Promise<Figure[]> {
 }
 
 /** Round trips between two processes, the offered call's size. */
-export async function measureLink(): Promise<Figure[]> {
+export async function measure(): Promise<Figure[]> {
   return [...(await over('unix')), ...(await over('tls'))]
 }
 
 if (process.argv[2] === 'serve') {
   process.once('message', (m: { path: string; identity: (Issued & { ca: string }) | null }) => void serve(m.path, m.identity))
 } else if (process.argv[1] === import.meta.filename) {
-  for (const f of await measureLink()) console.log(`${f.name}: ${f.value} ${f.unit} (aim ${f.aim ?? '–'})`)
+  for (const f of await measure()) console.log(`${f.name}: ${f.value} ${f.unit} (aim ${f.aim ?? '–'})`)
 }

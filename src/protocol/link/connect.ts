@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream'
 import { systemClock, type Timer } from '#lib/index.ts'
 import type { Answers, CallOptions, Calls, Handlers, Hears, LinkTypes, Listeners, Params, Result, Says } from './contract.ts'
 import { LinkLost } from './error.ts'
+import { listenerMap, methodMap } from './handlers.ts'
 import { Link, type LinkSettings } from './link.ts'
-import { listenerMap, methodMap } from './serve.ts'
 
 export interface ConnectOptions<T extends LinkTypes> extends LinkSettings {
   /** A Unix socket's pathname. */

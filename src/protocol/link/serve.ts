@@ -2,7 +2,8 @@ import { chmodSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
-import type { Answers, CallContext, Handlers, Hears, LinkTypes, Listeners } from './contract.ts'
+import type { Answers, Handlers, Hears, LinkTypes, Listeners } from './contract.ts'
+import { listenerMap, methodMap } from './handlers.ts'
 import { Link, type LinkSettings } from './link.ts'
 
 export interface ServeOptions<T extends LinkTypes> extends LinkSettings {
@@ -67,12 +68,4 @@ async function listenAt(server: net.Server, path: string, mode: number): Promise
   })
   // Until here only this user could connect: the umask leaves nobody else the right to write.
   chmodSync(path, mode)
-}
-
-export function methodMap<T extends LinkTypes>(methods: object | undefined) {
-  return new Map(Object.entries(methods ?? {}) as [string, (params: never, context: CallContext<T>) => unknown][])
-}
-
-export function listenerMap<T extends LinkTypes>(listeners: object | undefined) {
-  return new Map(Object.entries(listeners ?? {}) as [string, (params: never, link: Link<T>) => void][])
 }

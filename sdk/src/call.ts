@@ -1,0 +1,152 @@
+import { CallGone, verbError } from './error.ts'
+import type {
+  CallCause,
+  DialOptions,
+  DialResult,
+  GatherOptions,
+  Party,
+  PlayOptions,
+  RecordOptions,
+  SayOptions,
+  Target,
+  Tone,
+} from './types.ts'
+
+/** What a call needs of the agent that has it. */
+export interface Commander {
+  command(method: string, params: object): Promise<unknown>
+}
+
+export interface CallEvents {
+  /** The caller has pressed a key. */
+  digit: (digit: string) => void
+  /** The call is over; told once, whatever the end. */
+  ended: (cause: CallCause) => void
+}
+
+/**
+ * A call that was offered to the agent. Each verb resolves when it is done, and rejects with CallGone when the call ends
+ * first, ResourceUnavailable when a lease is refused, Interrupted when the switch restarts, InvalidArgument.
+ */
+export class Call {
+  readonly id: string
+  readonly from: Party
+  readonly to: Party
+  /** Whether the caller withheld the number. */
+  readonly anonymous: boolean
+  /** Ms within which the call had to be decided when it was offered; then the stored default route is taken. */
+  readonly deadlineMs: number
+  #commander: Commander
+  #controller = new AbortController()
+  #cause: CallCause | null = null
+  #pending = new Set<(error: unknown) => void>()
+  #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], ended: [] }
+
+  constructor(offered: { call: string; from: Party; to: Party; anonymous: boolean; deadlineMs: number }, commander: Commander) {
+    this.id = offered.call
+    this.from = offered.from
+    this.to = offered.to
+    this.anonymous = offered.anonymous
+    this.deadlineMs = offered.deadlineMs
+    this.#commander = commander
+  }
+
+  /** Aborts when the call ends. Hand it to `fetch` and the like. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Why the call ended; null while it is up. */
+  get cause(): CallCause | null {
+    return this.#cause
+  }
+
+  on<E extends keyof CallEvents>(event: E, listener: CallEvents[E]): this {
+    this.#listeners[event].push(listener)
+    return this
+  }
+
+  async answer(): Promise<void> {
+    await this.#verb('call.answer', {})
+  }
+
+  /** Turns an unanswered call away; default 486 *Busy Here*. */
+  async reject(options: { status?: number; reason?: string } = {}): Promise<void> {
+    await this.#verb('call.reject', options)
+  }
+
+  /** Lets the caller hear ringing. */
+  async ring(): Promise<void> {
+    await this.#verb('call.ring', {})
+  }
+
+  /** Plays a WAV file or a tone. Answers the call unless `early`. */
+  play(source: string | Tone, options: PlayOptions = {}): Promise<{ playedMs: number }> {
+    const what = typeof source === 'string' ? { file: source } : source
+    return this.#verb('call.play', { ...options, ...what }) as Promise<{ playedMs: number }>
+  }
+
+  /** Speaks a text. Answers the call unless `early`. */
+  say(text: string, options: SayOptions = {}): Promise<{ playedMs: number }> {
+    return this.#verb('call.say', { ...options, text }) as Promise<{ playedMs: number }>
+  }
+
+  /** Collects digits; the first one ends the prompt. Answers the call. */
+  gather(options: GatherOptions = {}): Promise<{ digits: string; reason: string }> {
+    const { timeout, interDigitTimeout, ...rest } = options
+    const params = { ...rest, timeoutSeconds: timeout, interDigitTimeoutSeconds: interDigitTimeout }
+    return this.#verb('call.gather', params) as Promise<{ digits: string; reason: string }>
+  }
+
+  /** Records the caller. Answers the call. */
+  record(options: RecordOptions = {}): Promise<{ recording: string; durationSeconds: number; reason: string }> {
+    return this.#verb('call.record', options) as Promise<{ recording: string; durationSeconds: number; reason: string }>
+  }
+
+  /** Calls the target and joins it to the caller. Resolves when the dialled leg is over, or could not be had. */
+  dial(target: Target, options: DialOptions = {}): Promise<DialResult> {
+    const { timeout, ...rest } = options
+    return this.#verb('call.dial', { ...rest, target, timeoutSeconds: timeout }) as Promise<DialResult>
+  }
+
+  /** Ends the call; on one that has ended it does nothing. */
+  async hangup(options: { reason?: string } = {}): Promise<void> {
+    try {
+      await this.#verb('call.hangup', options)
+    } catch (error) {
+      if (!(error instanceof CallGone)) throw error
+    }
+  }
+
+  /** @internal The switch says that a key was pressed. */
+  _digit(digit: string): void {
+    for (const listener of this.#listeners.digit) listener(digit)
+  }
+
+  /** @internal The switch says that the call is over, or the link to it is. */
+  _end(cause: CallCause, error: unknown = new CallGone()): void {
+    if (this.#cause) return
+    this.#cause = cause
+    for (const reject of this.#pending) reject(error)
+    this.#pending.clear()
+    this.#controller.abort(error)
+    for (const listener of this.#listeners.ended) listener(cause)
+  }
+
+  #verb(method: string, params: object): Promise<unknown> {
+    if (this.#cause) return Promise.reject(new CallGone())
+    return new Promise((resolve, reject) => {
+      this.#pending.add(reject)
+      this.#commander.command(method, { call: this.id, ...params }).then(
+        (result) => {
+          this.#pending.delete(reject)
+          resolve(result)
+        },
+        (error) => {
+          this.#pending.delete(reject)
+          reject(verbError(error))
+        },
+      )
+    })
+  }
+}

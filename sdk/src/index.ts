@@ -1,0 +1,5 @@
+export { type Agent, type AgentProgram, agent } from './agent.ts'
+export type { Call, CallEvents } from './call.ts'
+export { CallGone, Interrupted, InvalidArgument, ResourceUnavailable, VerbError } from './error.ts'
+export type { AgentSession, AgentSurroundings } from './session.ts'
+export type * from './types.ts'

@@ -1,0 +1,99 @@
+/** One end of a call. */
+export interface Party {
+  /** E.164 with `+`, an extension, or `anonymous`. */
+  number: string
+  name?: string
+  /** The SIP URI as it came. */
+  uri?: string
+}
+
+/** Where `dial` may send a call. */
+export type Target =
+  | { pbx: string } // an extension of the office's PBX
+  | { user: string } // a registered telephone or computer of the office
+  | { number: string } // an E.164 number, over a trunk
+  | { trunk: string; number: string } // over this trunk
+  | { sip: string } // a SIP URI in the office's network
+
+/** Which road a leg takes: the private channel to the office, or the carrier's trunk. */
+export type Via = 'channel' | 'trunk'
+
+/** Why a call or a leg ended. */
+export interface CallCause {
+  by: 'caller' | 'callee' | 'agent' | 'operator' | 'switch' | 'network'
+  reason: string
+  sip?: number
+  q850?: number
+  text?: string
+}
+
+export interface Tone {
+  tone: { frequencies: number[]; onMs: number; offMs: number }[]
+  /** Ms in all. */
+  totalMs?: number
+}
+
+export interface PlayOptions {
+  /** How often; default 1. */
+  loop?: number
+  /** As early media: the call is not answered by it. */
+  early?: boolean
+}
+
+export interface SayOptions {
+  /** `en`, `fr`, `nl-BE` … */
+  language?: string
+  voice?: string
+  /** Words a minute. */
+  rate?: number
+  /** As early media: the call is not answered by it. */
+  early?: boolean
+}
+
+export interface GatherOptions {
+  /** What is said, or played from a file, until the first digit. */
+  say?: string
+  play?: string
+  language?: string
+  maxDigits?: number
+  /** Ends the input and is not part of it. */
+  finishKey?: string
+  /** Seconds to wait for the first digit after the prompt. */
+  timeout?: number
+  /** Seconds to wait between digits. */
+  interDigitTimeout?: number
+}
+
+export interface RecordOptions {
+  maxSeconds?: number
+  /** Seconds of silence that end it. */
+  silenceSeconds?: number
+  finishKey?: string
+  beep?: boolean
+}
+
+export interface DialOptions {
+  /** Forces a road. */
+  via?: Via
+  /** Seconds to ring. */
+  timeout?: number
+  /** One of the subscriber's own numbers. */
+  callerId?: string
+}
+
+export interface DialResult {
+  status: 'answered' | 'busy' | 'no-answer' | 'failed' | 'cancelled'
+  /** Seconds that the dialled leg was answered. */
+  durationSeconds: number
+  cause: CallCause
+}
+
+/** Why a resource was refused. */
+export interface Refusal {
+  kind: string
+  limitedBy: 'ceiling' | 'pool' | 'trunk'
+  limit: number
+  inUse: number
+  requested: number
+  fault: 'subscriber' | 'system'
+}
