@@ -1,0 +1,32 @@
+import type { EndpointDescription, MediaStats } from '#platform/words/index.ts'
+
+/** What the main thread tells the media loop. An endpoint is a small number, its slot. */
+export type MediaCommand =
+  | { type: 'open'; slot: number; rtp: number; rtcp: number }
+  /** `anyHost`: the named address can't be reached, so that the first proven source may be the far end. */
+  | { type: 'describe'; slot: number; description: EndpointDescription; anyHost: boolean }
+  | { type: 'join'; a: number; b: number }
+  | { type: 'part'; slot: number }
+  | { type: 'watch'; slot: number; timeoutMs: number }
+  /** Plays `samples` from the beginning of `pcm`, again and again when it is shorter. */
+  | { type: 'play'; slot: number; play: number; pcm: Int16Array; samples: number }
+  | { type: 'unplay'; slot: number; play: number }
+  | { type: 'dtmf'; slot: number; play: number; digits: string; onMs: number; offMs: number }
+  | { type: 'record'; slot: number; record: number }
+  | { type: 'unrecord'; slot: number; record: number }
+  | { type: 'close'; slot: number }
+  | { type: 'stop' }
+
+/** How something that was played has ended: all was sent, it was stopped, another has taken its place. */
+export type PlayEnd = 'done' | 'stopped' | 'interrupted'
+
+/** What the media loop tells the main thread. */
+export type MediaReport =
+  | { type: 'played'; slot: number; play: number; end: PlayEnd; playedMs: number }
+  | { type: 'digit-started'; slot: number; digit: string }
+  | { type: 'digit'; slot: number; digit: string; durationMs: number }
+  | { type: 'media'; slot: number; state: 'silent' | 'flowing'; silentMs: number }
+  | { type: 'recorded'; slot: number; record: number; pcm: Int16Array; last: boolean }
+  | { type: 'closed'; slot: number; stats: MediaStats }
+  /** A bug that a packet or a command has met: it was dropped, the loop goes on. */
+  | { type: 'fault'; message: string; stack: string }

@@ -1,0 +1,81 @@
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type { Log } from '#lib/index.ts'
+import type { MediaCommand, MediaReport } from './command.ts'
+import { EVENTFD_FLAGS, type Libc, reserve } from './libc.ts'
+
+export interface EngineOptions {
+  libc: Libc
+  log: Log
+  /** The media thread is dead: nothing works any more, the process has to end. */
+  onDeath(error: Error): void
+}
+
+type Listener = (report: MediaReport) => void
+
+/** The media thread as the main thread sees it: commands go in order, reports come back by slot. */
+export class Engine {
+  readonly #libc: Libc
+  readonly #worker: Worker
+  readonly #port
+  readonly #wake: number
+  /** What is written to the eventfd: the number 1. */
+  readonly #one = reserve(8)
+  readonly #listeners = new Map<number, Listener>()
+  readonly #free: number[] = []
+  #slots = 0
+  #stopped: Promise<void> | undefined
+  readonly #ended: Promise<void>
+
+  constructor({ libc, log, onDeath }: EngineOptions) {
+    this.#libc = libc
+    this.#wake = libc.eventfd(0, EVENTFD_FLAGS)
+    if (this.#wake < 0) throw new Error(`eventfd failed: errno ${libc.errno()}`)
+    this.#one.bytes[0] = 1
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: { port: port2, wake: this.#wake },
+      transferList: [port2],
+    })
+    port1.on('message', (report: MediaReport) => {
+      if (report.type === 'fault') log.error({ fault: report.message, stack: report.stack }, 'the media loop met a bug')
+      else this.#listeners.get(report.slot)?.(report)
+    })
+    this.#worker.on('error', (error) => onDeath(error instanceof Error ? error : new Error(String(error))))
+    this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
+    void this.#ended.then(() => {
+      if (!this.#stopped) onDeath(new Error('the media thread has ended'))
+    })
+  }
+
+  /** Reserves a slot. Its reports go to `listener` until {@link release}. */
+  reserve(listener: Listener): number {
+    const slot = this.#free.pop() ?? this.#slots++
+    this.#listeners.set(slot, listener)
+    return slot
+  }
+
+  /** Gives a slot back, once the loop has reported it closed. */
+  release(slot: number): void {
+    this.#listeners.delete(slot)
+    this.#free.push(slot)
+  }
+
+  send(command: MediaCommand): void {
+    this.#port.postMessage(command)
+    this.#libc.write(this.#wake, this.#one.address, 8)
+  }
+
+  /** Stops the thread; whatever is open is closed and reported first. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.send({ type: 'stop' })
+    await this.#ended
+    this.#port.close()
+    this.#libc.close(this.#wake)
+  }
+}

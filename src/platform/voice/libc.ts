@@ -1,0 +1,71 @@
+import koffi from 'koffi'
+
+/**
+ * The few calls of libc that a media loop makes. Addresses of memory are plain numbers: koffi passes them on without
+ * looking at what they are, which is the cheapest it can do. All return −1 on failure; `errno()` then says why.
+ */
+export interface Libc {
+  recvfrom(fd: number, into: number, length: number, flags: number, address: number, addressLength: number): number
+  recv(fd: number, into: number, length: number, flags: number): number
+  sendto(fd: number, from: number, length: number, flags: number, address: number, addressLength: number): number
+  epollCreate(flags: number): number
+  epollCtl(epoll: number, operation: number, fd: number, event: number): number
+  epollWait(epoll: number, events: number, max: number, timeoutMs: number): number
+  eventfd(initial: number, flags: number): number
+  read(fd: number, into: number, length: number): number
+  write(fd: number, from: number, length: number): number
+  usleep(microseconds: number): number
+  close(fd: number): number
+  /** Duplicates a descriptor; the copy is closed in child processes. */
+  duplicate(fd: number): number
+  errno(): number
+}
+
+export const EPOLL_CTL_ADD = 1
+export const EPOLL_CTL_DEL = 2
+export const EPOLLIN = 1
+/** Bytes of `struct epoll_event`: packed on x86-64 only. */
+export const EPOLL_EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 }
+export const MSG_DONTWAIT = 0x40
+export const EAGAIN = 11
+export const EINTR = 4
+
+const CLOEXEC = 0o2000000
+const NONBLOCK = 0o4000
+const F_DUPFD_CLOEXEC = 1030
+
+export const EVENTFD_FLAGS = CLOEXEC | NONBLOCK
+export const EPOLL_FLAGS = CLOEXEC
+
+/** Loads libc; once for each thread. */
+export function loadLibc(): Libc {
+  const libc = koffi.load(null)
+  const fcntl = libc.func('int fcntl(int fd, int command, ...)')
+  return {
+    recvfrom: libc.func('recvfrom', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'int64']),
+    recv: libc.func('recv', 'int', ['int', 'int64', 'uint32', 'int']),
+    sendto: libc.func('sendto', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'uint32']),
+    epollCreate: libc.func('epoll_create1', 'int', ['int']),
+    epollCtl: libc.func('epoll_ctl', 'int', ['int', 'int', 'int', 'int64']),
+    epollWait: libc.func('epoll_wait', 'int', ['int', 'int64', 'int', 'int']),
+    eventfd: libc.func('eventfd', 'int', ['uint32', 'int']),
+    read: libc.func('read', 'int', ['int', 'int64', 'uint32']),
+    write: libc.func('write', 'int', ['int', 'int64', 'uint32']),
+    usleep: libc.func('usleep', 'int', ['uint32']),
+    close: libc.func('close', 'int', ['int']),
+    duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0),
+    errno: () => koffi.errno(),
+  }
+}
+
+/** Memory that libc may be given: its bytes never move. */
+export interface Memory {
+  bytes: Uint8Array
+  address: number
+}
+
+/** Reserves memory that lives as long as the object is held. Larger than what V8 keeps inside its own heap. */
+export function reserve(length: number): Memory {
+  const bytes = new Uint8Array(new ArrayBuffer(Math.max(length, 4096)))
+  return { bytes, address: Number(koffi.address(bytes)) }
+}

@@ -1,0 +1,257 @@
+import type { MediaCommand, MediaReport } from './command.ts'
+import { Endpoint } from './endpoint.ts'
+import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLL_FLAGS, EPOLLIN, type Libc, type Memory, reserve } from './libc.ts'
+import { Receiver } from './receiver.ts'
+import { Sender } from './sender.ts'
+import { Transmitter } from './transmitter.ts'
+
+/** How many sockets one `epoll_wait` may report. */
+const EVENTS = 512
+
+/** How often silence, event time-outs and recordings are looked at, ms. */
+const SWEEP_MS = 50
+
+/** Where no deadline is nearer, the loop sleeps this long, ms. */
+const LONGEST_SLEEP_MS = 1000
+
+/**
+ * Under load the loop rests this long, in µs, before it asks for packets again: the packets of one millisecond then share
+ * one wake-up, which costs more than the packets themselves. It delays sound by at most as much.
+ */
+const REST_US = 1000
+
+/** Packets of one round from which on the next ones are worth resting for. */
+const REST_FROM = 2
+
+export interface MediaLoopOptions {
+  libc: Libc
+  /** An eventfd that is written to when there is a command. */
+  wake: number
+  /** Monotonic, ms. */
+  now(): number
+  /** 32 random bits. */
+  random(): number
+  report(report: MediaReport): void
+  /** The next command, if there is one. */
+  command(): MediaCommand | undefined
+}
+
+/**
+ * One thread that moves all RTP of a voice process: waits in `epoll_wait`, takes what has come, passes it on, and sends
+ * what is due. It allocates nothing per packet.
+ */
+export class MediaLoop {
+  readonly #options: MediaLoopOptions
+  readonly #libc: Libc
+  readonly #epoll: number
+  readonly #events: Memory
+  readonly #eventView: DataView
+  readonly #receiver: Receiver
+  readonly #sender: Sender
+  readonly #endpoints: (Endpoint | undefined)[] = []
+  #count = 0
+  #running = true
+  #sweepAt = 0
+
+  constructor(options: MediaLoopOptions) {
+    this.#options = options
+    this.#libc = options.libc
+    this.#epoll = this.#libc.epollCreate(EPOLL_FLAGS)
+    if (this.#epoll < 0) throw new Error(`epoll_create1 failed: errno ${this.#libc.errno()}`)
+    this.#events = reserve(EVENTS * EPOLL_EVENT.bytes)
+    this.#eventView = new DataView(this.#events.bytes.buffer)
+    const transmitter = new Transmitter(this.#libc)
+    this.#sender = new Sender(transmitter, options.report)
+    this.#receiver = new Receiver(transmitter, this.#sender)
+    this.#control(EPOLL_CTL_ADD, options.wake, -1)
+  }
+
+  /** Runs until `stop` comes. */
+  run(): void {
+    let packets = 0
+    while (this.#running) {
+      if (packets >= REST_FROM) this.#libc.usleep(REST_US)
+      packets = this.#round()
+    }
+    for (const endpoint of this.#endpoints) if (endpoint) this.#close(endpoint)
+    this.#libc.close(this.#epoll)
+  }
+
+  /** Waits once, and does what there is to do. Returns how many sockets had something. */
+  #round(): number {
+    const timeout = Math.ceil(this.#nextDeadline() - this.#options.now())
+    const ready = this.#libc.epollWait(this.#epoll, this.#events.address, EVENTS, Math.max(0, timeout))
+    const now = this.#options.now()
+    let commands = false
+    for (let i = 0; i < ready; i++) {
+      const data = this.#eventView.getInt32(i * EPOLL_EVENT.bytes + EPOLL_EVENT.data, true)
+      if (data < 0) commands = true
+      else this.#packet(data, now)
+    }
+    this.#send(now)
+    if (now >= this.#sweepAt) this.#sweep(now)
+    if (commands) this.#commands()
+    return ready
+  }
+
+  #packet(data: number, now: number): void {
+    const endpoint = this.#endpoints[data >> 1]
+    if (!endpoint) return
+    try {
+      if (data & 1) this.#receiver.control(endpoint, now)
+      else this.#receiver.rtp(endpoint, now)
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  #nextDeadline(): number {
+    if (this.#count === 0) return this.#options.now() + LONGEST_SLEEP_MS
+    return Math.min(this.#sweepAt, this.#sender.nextDue())
+  }
+
+  #send(now: number): void {
+    try {
+      this.#sender.send(now)
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  /** Events that fell silent, far ends that fell silent, sound to be recorded. */
+  #sweep(now: number): void {
+    this.#sweepAt = now + SWEEP_MS
+    for (const endpoint of this.#endpoints) {
+      if (!endpoint) continue
+      endpoint.events.tick(now)
+      const { recording } = endpoint
+      if (recording) this.#recorded(endpoint.slot, recording.record, recording.timeline.pull(now, false), false)
+      if (!endpoint.expectsSound || endpoint.silent === now - endpoint.heardAt >= endpoint.watchMs) continue
+      endpoint.silent = !endpoint.silent
+      const state = endpoint.silent ? 'silent' : 'flowing'
+      this.#options.report({ type: 'media', slot: endpoint.slot, state, silentMs: Math.round(now - endpoint.heardAt) })
+    }
+  }
+
+  #recorded(slot: number, record: number, pcm: Int16Array, last: boolean): void {
+    if (pcm.length > 0 || last) this.#options.report({ type: 'recorded', slot, record, pcm, last })
+  }
+
+  #commands(): void {
+    this.#libc.read(this.#options.wake, this.#events.address, 8)
+    for (let command = this.#options.command(); command; command = this.#options.command()) {
+      try {
+        this.#obey(command)
+      } catch (error) {
+        this.#fault(error)
+      }
+    }
+  }
+
+  #obey(command: MediaCommand): void {
+    const now = this.#options.now()
+    if (command.type === 'stop') {
+      this.#running = false
+      return
+    }
+    if (command.type === 'open') {
+      this.#open(command.slot, command.rtp, command.rtcp)
+      return
+    }
+    if (command.type === 'join') {
+      this.#join(this.#endpoints[command.a], this.#endpoints[command.b])
+      return
+    }
+    const endpoint = this.#endpoints[command.slot]
+    if (!endpoint) return
+    switch (command.type) {
+      case 'describe':
+        endpoint.describe(command.description, command.anyHost, now)
+        return
+      case 'part':
+        part(endpoint)
+        return
+      case 'watch':
+        endpoint.watchMs = command.timeoutMs
+        endpoint.heardAt = now
+        endpoint.silent = false
+        return
+      case 'play':
+        this.#sender.play(endpoint, command.play, command.pcm, command.samples, now)
+        return
+      case 'unplay':
+        this.#sender.unplay(endpoint, command.play, 'stopped')
+        return
+      case 'dtmf':
+        this.#sender.press(endpoint, command, now)
+        return
+      case 'record':
+        this.#receiver.record(endpoint, command.record, now)
+        return
+      case 'unrecord':
+        this.#unrecord(endpoint, command.record, now)
+        return
+      case 'close':
+        this.#close(endpoint)
+        return
+    }
+  }
+
+  #open(slot: number, rtp: number, rtcp: number): void {
+    this.#endpoints[slot] = new Endpoint(slot, rtp, rtcp, this.#options.report, this.#options.random)
+    this.#count++
+    this.#control(EPOLL_CTL_ADD, rtp, slot << 1)
+    this.#control(EPOLL_CTL_ADD, rtcp, (slot << 1) | 1)
+  }
+
+  #join(a: Endpoint | undefined, b: Endpoint | undefined): void {
+    if (!a || !b || a === b) return
+    for (const endpoint of [a, b]) {
+      part(endpoint)
+      this.#sender.silence(endpoint)
+    }
+    a.peer = b
+    b.peer = a
+  }
+
+  #unrecord(endpoint: Endpoint, record: number, now: number): void {
+    const { recording } = endpoint
+    if (recording?.record !== record) return
+    endpoint.recording = null
+    this.#recorded(endpoint.slot, record, recording.timeline.pull(now, true), true)
+  }
+
+  #close(endpoint: Endpoint): void {
+    this.#control(EPOLL_CTL_DEL, endpoint.rtp, 0)
+    this.#control(EPOLL_CTL_DEL, endpoint.rtcp, 0)
+    part(endpoint)
+    this.#sender.silence(endpoint)
+    if (endpoint.recording) this.#unrecord(endpoint, endpoint.recording.record, this.#options.now())
+    this.#endpoints[endpoint.slot] = undefined
+    this.#count--
+    this.#options.report({ type: 'closed', slot: endpoint.slot, stats: endpoint.stats })
+  }
+
+  #control(operation: number, fd: number, data: number): void {
+    this.#eventView.setUint32(0, EPOLLIN, true)
+    this.#eventView.setInt32(EPOLL_EVENT.data, data, true)
+    if (this.#libc.epollCtl(this.#epoll, operation, fd, this.#events.address) < 0) {
+      throw new Error(`epoll_ctl ${operation} failed: errno ${this.#libc.errno()}`)
+    }
+  }
+
+  #fault(error: unknown): void {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error))
+    this.#options.report({ type: 'fault', message, stack: stack ?? '' })
+  }
+}
+
+/** Ends a relay; nothing when there is none. */
+function part(endpoint: Endpoint): void {
+  const { peer } = endpoint
+  if (!peer) return
+  endpoint.peer = null
+  endpoint.reframing = null
+  peer.peer = null
+  peer.reframing = null
+}

@@ -1,0 +1,120 @@
+import type { Law } from '#protocol/audio/index.ts'
+import { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader } from '#protocol/rtp/index.ts'
+import { conversion, type Endpoint } from './endpoint.ts'
+import type { Sender } from './sender.ts'
+import { Timeline } from './timeline.ts'
+import { LARGEST_PACKET, type Transmitter } from './transmitter.ts'
+
+/** Samples of a packet that are cut anew: 200 ms, as much as is held. */
+const LARGEST_PAYLOAD = 1600
+
+/** What comes in: judged, counted, and given to whoever listens. Never throws on any bytes. */
+export class Receiver {
+  readonly #transmitter: Transmitter
+  readonly #sender: Sender
+  readonly #packet = new RtpReader()
+
+  constructor(transmitter: Transmitter, sender: Sender) {
+    this.#transmitter = transmitter
+    this.#sender = sender
+  }
+
+  /** Takes one datagram from an endpoint's RTP socket. */
+  rtp(endpoint: Endpoint, now: number): void {
+    const { bytes, source } = this.#transmitter
+    const length = this.#transmitter.receive(endpoint.rtp)
+    if (length < 0) return
+    const { gate, stats } = endpoint
+    const packet = this.#packet
+    if (!gate) {
+      stats.packetsRefused++
+      return
+    }
+    if (looksLikeRtcp(bytes, length)) {
+      this.#sign(endpoint, now)
+      return
+    }
+    if (length === LARGEST_PACKET || !packet.read(bytes, length)) {
+      stats.packetsRefused++
+      return
+    }
+    const law = endpoint.lawOf(packet.payloadType)
+    const isEvent = packet.payloadType === endpoint.receiveEvents
+    if (
+      (!law && !isEvent && !endpoint.isComfortNoise(packet.payloadType)) ||
+      gate.judge(source, 0, packet.ssrc, packet.sequence) === 'refused'
+    ) {
+      stats.packetsRefused++
+      return
+    }
+    stats.packetsReceived++
+    stats.octetsReceived += packet.payloadLength
+    endpoint.heardAt = now
+    if (packet.ssrc !== endpoint.ssrc) {
+      if (endpoint.ssrc >= 0) endpoint.events.reset()
+      endpoint.ssrc = packet.ssrc
+    }
+    if (!endpoint.canReceive) return
+    if (isEvent) {
+      endpoint.events.receive(bytes, packet.payloadStart, packet.payloadLength, packet.timestamp, now)
+      if (endpoint.peer) this.#relayEvent(endpoint.peer, now)
+    } else if (law && packet.payloadLength > 0) this.#sound(endpoint, law, now)
+  }
+
+  /** Takes one datagram from an endpoint's RTCP socket. It shows that the far end lives, and goes no further. */
+  control(endpoint: Endpoint, now: number): void {
+    const length = this.#transmitter.receive(endpoint.rtcp)
+    if (length < 0) return
+    if (endpoint.gate && looksLikeRtcp(this.#transmitter.bytes, length)) this.#sign(endpoint, now)
+    else endpoint.stats.packetsRefused++
+  }
+
+  record(endpoint: Endpoint, record: number, now: number): void {
+    endpoint.recording = { record, timeline: new Timeline(now) }
+  }
+
+  #sign(endpoint: Endpoint, now: number): void {
+    if (!endpoint.gate?.admitsControl(this.#transmitter.source, 0)) {
+      endpoint.stats.packetsRefused++
+      return
+    }
+    endpoint.controlDropped++
+    endpoint.heardAt = now
+  }
+
+  #sound(endpoint: Endpoint, law: Law, now: number): void {
+    const { bytes } = this.#transmitter
+    const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
+    const { recording, peer } = endpoint
+    recording?.timeline.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
+    if (!peer?.canSend || peer.playing || peer.pressing) return
+    const table = conversion(law, peer.sendLaw)
+    if (table) for (let i = payloadStart, end = payloadStart + payloadLength; i < end; i++) bytes[i] = table[bytes[i]!]!
+    if (payloadLength !== peer.frameSamples || peer.reframing) {
+      this.#reframe(peer, payloadStart, payloadLength, now)
+      return
+    }
+    this.#pass(peer, peer.sendPayloadType, now)
+  }
+
+  #relayEvent(peer: Endpoint, now: number): void {
+    if (!peer.canSend || peer.playing || peer.pressing || peer.sendEvents < 0) return
+    this.#pass(peer, peer.sendEvents, now)
+  }
+
+  /** Sends the payload of the packet in hand on, with the header of the peer's own stream. */
+  #pass(peer: Endpoint, payloadType: number, now: number): void {
+    const { ssrc, sequence, timestamp, marker, payloadStart, payloadLength } = this.#packet
+    peer.out.map(ssrc, sequence, timestamp, marker, now)
+    if (payloadStart !== RTP_HEADER_BYTES) {
+      this.#transmitter.bytes.copyWithin(RTP_HEADER_BYTES, payloadStart, payloadStart + payloadLength)
+    }
+    this.#transmitter.send(peer, payloadType, payloadLength)
+  }
+
+  /** Packets of another length than the peer asked for go through a buffer, from which the sender takes its frames. */
+  #reframe(peer: Endpoint, start: number, length: number, now: number): void {
+    if (!peer.reframing) this.#sender.reframe(peer, length, now)
+    peer.reframing!.reframer.push(this.#transmitter.bytes, start, Math.min(length, LARGEST_PAYLOAD))
+  }
+}

@@ -1,0 +1,147 @@
+import { EventSender, RTP_HEADER_BYTES } from '#protocol/rtp/index.ts'
+import type { MediaReport, PlayEnd } from './command.ts'
+import type { Endpoint } from './endpoint.ts'
+import { Pacer } from './pacer.ts'
+import { PcmSource, Reframer } from './source.ts'
+import type { Transmitter } from './transmitter.ts'
+
+/** What leaves at our own pace: prompts, pressed keys, and relayed sound that is cut anew. */
+export class Sender {
+  readonly #transmitter: Transmitter
+  readonly #report: (report: MediaReport) => void
+  /** Endpoints that have something to send. */
+  readonly #active: Endpoint[] = []
+
+  constructor(transmitter: Transmitter, report: (report: MediaReport) => void) {
+    this.#transmitter = transmitter
+    this.#report = report
+  }
+
+  /** When the next packet is due, ms; infinity when none is. */
+  nextDue(): number {
+    let due = Number.POSITIVE_INFINITY
+    for (const { playing, pressing, reframing } of this.#active) {
+      if (playing && playing.pacer.due < due) due = playing.pacer.due
+      if (pressing && pressing.pacer.due < due) due = pressing.pacer.due
+      if (reframing && reframing.pacer.due < due) due = reframing.pacer.due
+    }
+    return due
+  }
+
+  /** Sends what is due. */
+  send(now: number): void {
+    for (let i = this.#active.length - 1; i >= 0; i--) {
+      const endpoint = this.#active[i]!
+      if (endpoint.pressing) this.#sendKeys(endpoint, now)
+      if (endpoint.playing) this.#sendPlaying(endpoint, now)
+      if (endpoint.reframing) this.#sendReframed(endpoint, now)
+      if (!endpoint.pressing && !endpoint.playing && !endpoint.reframing) this.#active.splice(i, 1)
+    }
+  }
+
+  play(endpoint: Endpoint, play: number, pcm: Int16Array, samples: number, now: number): void {
+    if (endpoint.playing) this.unplay(endpoint, endpoint.playing.play, 'interrupted')
+    const pacer = new Pacer(endpoint.frameSamples / 8, now)
+    endpoint.playing = { play, source: new PcmSource(pcm, samples), pacer, lagMs: 0, fresh: true }
+    this.#activate(endpoint)
+  }
+
+  unplay(endpoint: Endpoint, play: number, end: PlayEnd): void {
+    const { playing, pressing, slot } = endpoint
+    if (playing?.play === play) {
+      const { playedMs } = endpoint
+      endpoint.playing = null
+      this.#report({ type: 'played', slot, play, end, playedMs })
+    } else if (pressing?.play === play) {
+      endpoint.pressing = null
+      this.#report({ type: 'played', slot, play, end, playedMs: 0 })
+    }
+  }
+
+  press(endpoint: Endpoint, keys: { play: number; digits: string; onMs: number; offMs: number }, now: number): void {
+    if (endpoint.pressing) this.unplay(endpoint, endpoint.pressing.play, 'interrupted')
+    const frame = endpoint.frameSamples
+    endpoint.pressing = {
+      play: keys.play,
+      sender: new EventSender(keys.digits, keys.onMs, keys.offMs, frame),
+      pacer: new Pacer(frame / 8, now),
+      timestamp: 0,
+    }
+    this.#activate(endpoint)
+  }
+
+  /** Begins to take frames from the endpoint's reframer. `packetSamples` is the length of the packets that fill it. */
+  reframe(endpoint: Endpoint, packetSamples: number, now: number): void {
+    const frame = endpoint.frameSamples
+    const reframer = new Reframer(Math.max(packetSamples, frame) + frame / 2)
+    endpoint.reframing = { reframer, pacer: new Pacer(frame / 8, now), fresh: true }
+    this.#activate(endpoint)
+  }
+
+  /** Ends whatever the endpoint was sending of its own. */
+  silence(endpoint: Endpoint): void {
+    endpoint.reframing = null
+    if (endpoint.playing) this.unplay(endpoint, endpoint.playing.play, 'interrupted')
+    if (endpoint.pressing) this.unplay(endpoint, endpoint.pressing.play, 'interrupted')
+  }
+
+  #activate(endpoint: Endpoint): void {
+    if (!this.#active.includes(endpoint)) this.#active.push(endpoint)
+  }
+
+  #sendPlaying(endpoint: Endpoint, now: number): void {
+    const playing = endpoint.playing!
+    const { pacer, source } = playing
+    while (pacer.take(now)) {
+      if (source.ended) {
+        this.unplay(endpoint, playing.play, 'done')
+        return
+      }
+      const samples = Math.round(pacer.frameMs * 8)
+      source.pull(this.#transmitter.bytes, RTP_HEADER_BYTES, samples, endpoint.sendLaw)
+      if (!endpoint.canSend || endpoint.pressing) {
+        playing.fresh = true
+        continue
+      }
+      endpoint.out.next(samples + playing.lagMs * 8, playing.fresh, now)
+      this.#transmitter.send(endpoint, endpoint.sendPayloadType, samples)
+      playing.fresh = false
+      playing.lagMs = 0
+    }
+    playing.lagMs += pacer.skippedMs
+  }
+
+  #sendKeys(endpoint: Endpoint, now: number): void {
+    const { sender, pacer, play } = endpoint.pressing!
+    while (pacer.take(now)) {
+      const step = sender.step()
+      if (step === 'done' || endpoint.sendEvents < 0) {
+        this.unplay(endpoint, play, 'done')
+        return
+      }
+      if (step === 'pause' || !endpoint.canSend) continue
+      const { out } = endpoint
+      if (sender.first) endpoint.pressing!.timestamp = out.startingAt(endpoint.frameSamples, now)
+      out.at(endpoint.pressing!.timestamp, sender.first, now)
+      sender.write(this.#transmitter.bytes, RTP_HEADER_BYTES)
+      this.#transmitter.send(endpoint, endpoint.sendEvents, 4)
+    }
+  }
+
+  #sendReframed(endpoint: Endpoint, now: number): void {
+    const reframing = endpoint.reframing!
+    const { pacer, reframer } = reframing
+    while (pacer.take(now)) {
+      const samples = endpoint.frameSamples
+      const had = reframer.pull(this.#transmitter.bytes, RTP_HEADER_BYTES, samples)
+      if (had === 0 || !endpoint.canSend || endpoint.playing || endpoint.pressing) {
+        reframing.fresh = true
+        continue
+      }
+      endpoint.out.next(samples, reframing.fresh, now)
+      this.#transmitter.send(endpoint, endpoint.sendPayloadType, samples)
+      reframing.fresh = false
+    }
+    if (pacer.skippedMs > 0) reframing.fresh = true
+  }
+}

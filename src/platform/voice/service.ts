@@ -1,0 +1,324 @@
+import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
+import type { PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
+import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
+import { Claims } from './claims.ts'
+import { Engine } from './engine.ts'
+import { Collector, type GatherResult } from './gather.ts'
+import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
+import { PortPool, type SocketSource } from './pool.ts'
+import { preparePrompt } from './prompt.ts'
+import { record } from './recording.ts'
+import { type Notify, Session } from './session.ts'
+import { Speech } from './speech.ts'
+
+export interface VoiceOptions {
+  clock: Clock
+  log: Log
+  media: PlatformConfig['media']
+  /** Which of how many voice processes this is. */
+  share: { index: number; of: number }
+  sockets: SocketSource
+  /** Where spoken prompts are kept. */
+  directory: string
+  notify: Notify
+  onDeath(error: Error): void
+  libc?: Libc
+  /** For tests: the speech program and its time, the rest of ports. */
+  speech?: { command?: string; timeoutMs?: number }
+  quarantineMs?: number
+}
+
+type Methods = {
+  [M in keyof VoiceMethods]: (params: VoiceMethods[M]['params'], signal?: AbortSignal) => Promise<VoiceMethods[M]['result']>
+}
+
+interface Verb {
+  session: Session
+  controller: AbortController
+  /** Whether another prompt, or being joined, ends it. */
+  plays: boolean
+}
+
+function gone(endpoint: string): TielineError {
+  return new TielineError(
+    'The endpoint is gone.',
+    { code: 'call-gone', fault: 'caller', retry: false, http: 404, sip: 481 },
+    { endpoint },
+  )
+}
+
+/** Voice processing: everything that the switch may ask of this process, one method each. */
+export class VoiceService implements Methods, AsyncDisposable {
+  readonly #options: VoiceOptions
+  readonly #engine: Engine
+  readonly #pool: PortPool
+  readonly #speech: Speech
+  readonly #claims: Claims
+  readonly #sessions = new Map<Id<'med'>, Session>()
+  /** Endpoints that wait for their ports. */
+  readonly #opening = new Set<Id<'med'>>()
+  readonly #verbs = new Map<Id<'verb'>, Verb>()
+
+  constructor(options: VoiceOptions) {
+    const { clock, log, media, share, sockets, directory, onDeath, libc = loadLibc(), quarantineMs } = options
+    this.#options = options
+    this.#engine = new Engine({ libc, log, onDeath })
+    this.#pool = new PortPool({
+      clock,
+      log,
+      sockets,
+      ports: media.ports,
+      share,
+      drain: drainer(libc),
+      close: (fd) => void libc.close(fd),
+      ...(quarantineMs === undefined ? {} : { quarantineMs }),
+    })
+    this.#speech = new Speech({ clock, directory, ...options.speech })
+    this.#claims = new Claims(clock, (calls) => void this.#abandon(calls))
+  }
+
+  async 'endpoint.open'({ call, endpoint, realm }: VoiceMethods['endpoint.open']['params']) {
+    if (this.#sessions.has(endpoint) || this.#opening.has(endpoint)) {
+      throw new TielineError('The endpoint is there already.', {
+        code: 'invalid-argument',
+        fault: 'system',
+        retry: false,
+        http: 409,
+      })
+    }
+    this.#opening.add(endpoint)
+    try {
+      const pair = await this.#pool.take(realm)
+      const session = new Session({ engine: this.#engine, notify: this.#options.notify, endpoint, call, pair })
+      this.#sessions.set(endpoint, session)
+      return { address: pair.rtp.address, port: pair.rtp.port }
+    } finally {
+      this.#opening.delete(endpoint)
+    }
+  }
+
+  async 'endpoint.describe'({ endpoint, description }: VoiceMethods['endpoint.describe']['params']) {
+    this.#session(endpoint).describe(description)
+    return null
+  }
+
+  async 'endpoint.join'({ a, b }: VoiceMethods['endpoint.join']['params']) {
+    const [first, second] = [this.#session(a), this.#session(b)]
+    if (first.call !== second.call || first === second) {
+      throw new TielineError('Only two endpoints of one call can be joined.', {
+        code: 'invalid-argument',
+        fault: 'system',
+        retry: false,
+        http: 422,
+      })
+    }
+    this.#interrupt(first)
+    this.#interrupt(second)
+    this.#engine.send({ type: 'join', a: first.slot, b: second.slot })
+    return null
+  }
+
+  async 'endpoint.part'({ endpoint }: VoiceMethods['endpoint.part']['params']) {
+    const session = this.#sessions.get(endpoint)
+    if (session) this.#engine.send({ type: 'part', slot: session.slot })
+    return null
+  }
+
+  async 'endpoint.close'({ endpoint }: VoiceMethods['endpoint.close']['params']) {
+    const session = this.#sessions.get(endpoint)
+    if (!session) return { packetsReceived: 0, packetsSent: 0, octetsReceived: 0, octetsSent: 0, packetsRefused: 0 }
+    return this.#close(session)
+  }
+
+  async 'endpoint.watch'({ endpoint, timeoutMs }: VoiceMethods['endpoint.watch']['params']) {
+    this.#engine.send({ type: 'watch', slot: this.#session(endpoint).slot, timeoutMs })
+    return null
+  }
+
+  play({ endpoint, verb, source, loop }: VoiceMethods['play']['params'], signal?: AbortSignal) {
+    return this.#run<VoiceMethods['play']['result']>(
+      { endpoint, verb, signal, plays: true, gone: { reason: 'gone', playedMs: 0 } },
+      async (session, stop) => {
+        this.#interrupt(session, verb)
+        const prompt = await this.#prepare(source, stop, loop)
+        if (!prompt) return { reason: stop.reason as VerbEnd, playedMs: 0 }
+        const playback = session.play(prompt)
+        stop.addEventListener('abort', playback.stop, { once: true })
+        const { end, playedMs } = await playback.done
+        return { reason: stop.aborted ? (stop.reason as VerbEnd) : end, playedMs }
+      },
+    )
+  }
+
+  gather(params: VoiceMethods['gather']['params'], signal?: AbortSignal) {
+    return this.#run<GatherResult>({ ...params, signal, gone: { digits: '', reason: 'gone' } }, (session, stop) =>
+      this.#gather(session, params, stop),
+    )
+  }
+
+  record(params: VoiceMethods['record']['params'], signal?: AbortSignal) {
+    return this.#run<VoiceMethods['record']['result']>(
+      { ...params, signal, gone: { file: params.file, durationMs: 0, bytes: 0, reason: 'gone' } },
+      (session, stop) => record(session, params, stop),
+    )
+  }
+
+  /** To a far end without telephone-events the tones themselves are sent. */
+  async dtmf({ endpoint, digits, onMs, offMs }: VoiceMethods['dtmf']['params']) {
+    const session = this.#session(endpoint)
+    if (session.hearsEvents) {
+      await session.press(digits, onMs, offMs).done
+      return null
+    }
+    const keys = [...digits.toUpperCase()].filter((key) => '0123456789*#ABCD'.includes(key))
+    const pcm = toneCycle(keys.map((key) => ({ frequencies: dtmfFrequencies(key), onMs, offMs })))
+    await session.play({ pcm, samples: pcm.length }).done
+    return null
+  }
+
+  async stop({ verb }: VoiceMethods['stop']['params']) {
+    this.#verbs.get(verb)?.controller.abort('stopped')
+    return null
+  }
+
+  async claim({ calls }: VoiceMethods['claim']['params']) {
+    this.#claims.claim(calls)
+    const claimed = new Set(calls)
+    const sessions = [...this.#sessions.values()].filter(({ call }) => claimed.has(call))
+    return { endpoints: sessions.map(({ call, endpoint }) => ({ call, endpoint })) }
+  }
+
+  async status() {
+    const { inUse, quarantined } = this.#pool.counts
+    const calls = new Set([...this.#sessions.values()].map(({ call }) => call)).size
+    return { endpoints: this.#sessions.size, calls, portsInUse: inUse, portsQuarantined: quarantined }
+  }
+
+  /** The switch is gone: its calls wait 15 s for one that claims them. */
+  switchLost(): void {
+    this.#claims.lost([...this.#sessions.values()].map(({ call }) => call))
+  }
+
+  /** A realm is no more: everything in it is closed. */
+  async realmGone(realm: Realm): Promise<void> {
+    this.#pool.drop(realm)
+    await Promise.all([...this.#sessions.values()].filter((session) => session.realm === realm).map((s) => this.#close(s)))
+  }
+
+  /** Closes every endpoint, every socket and the media thread. */
+  async close(): Promise<void> {
+    this.#claims.close()
+    await Promise.all([...this.#sessions.values()].map((session) => this.#close(session)))
+    this.#pool.close()
+    await this.#engine.stop()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #session(endpoint: Id<'med'>): Session {
+    const session = this.#sessions.get(endpoint)
+    if (!session) throw gone(endpoint)
+    return session
+  }
+
+  async #close(session: Session) {
+    this.#sessions.delete(session.endpoint)
+    const first = !session.gone.aborted
+    const stats = await session.close()
+    if (first) this.#pool.give(session.pair)
+    return stats
+  }
+
+  async #abandon(calls: Id<'call'>[]): Promise<void> {
+    const abandoned = new Set(calls)
+    const sessions = [...this.#sessions.values()].filter(({ call }) => abandoned.has(call))
+    if (sessions.length > 0)
+      this.#options.log.warn({ endpoints: sessions.length }, 'endpoints that no switch has claimed are closed')
+    await Promise.all(sessions.map((session) => this.#close(session)))
+  }
+
+  /** Runs a verb: it can be stopped by its id, by the end of its endpoint and by the loss of whoever has asked. */
+  async #run<T>(
+    verb: { endpoint: Id<'med'>; verb: Id<'verb'>; signal: AbortSignal | undefined; plays?: boolean; gone: T },
+    run: (session: Session, stop: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const session = this.#sessions.get(verb.endpoint)
+    if (!session) return verb.gone
+    const controller = new AbortController()
+    const onGone = () => controller.abort('gone')
+    const onLost = () => controller.abort('stopped')
+    session.gone.addEventListener('abort', onGone, { once: true })
+    verb.signal?.addEventListener('abort', onLost, { once: true })
+    this.#verbs.set(verb.verb, { session, controller, plays: verb.plays ?? false })
+    try {
+      return await run(session, controller.signal)
+    } finally {
+      this.#verbs.delete(verb.verb)
+      session.gone.removeEventListener('abort', onGone)
+      verb.signal?.removeEventListener('abort', onLost)
+    }
+  }
+
+  /** Ends what is played, or will be once it is prepared. */
+  #interrupt(session: Session, except?: Id<'verb'>): void {
+    for (const [id, verb] of this.#verbs) {
+      if (verb.plays && verb.session === session && id !== except) verb.controller.abort('interrupted')
+    }
+  }
+
+  /** The prompt, or null when the verb was stopped meanwhile. */
+  async #prepare(source: Parameters<typeof preparePrompt>[0], stop: AbortSignal, loop = 1) {
+    try {
+      const prompt = await preparePrompt(source, this.#speech, stop, loop)
+      return stop.aborted ? null : prompt
+    } catch (error) {
+      if (stop.aborted) return null
+      throw error
+    }
+  }
+
+  async #gather(session: Session, params: VoiceMethods['gather']['params'], stop: AbortSignal): Promise<GatherResult> {
+    const { promise, resolve } = Promise.withResolvers<GatherResult>()
+    const collector = new Collector(params, this.#options.clock, resolve)
+    const bargeIn = new AbortController()
+    const digits = {
+      started: () => {
+        collector.started()
+        bargeIn.abort('stopped')
+      },
+      ended: (digit: string) => collector.ended(digit),
+    }
+    const onStop = () => {
+      bargeIn.abort('stopped')
+      collector.end(stop.reason === 'gone' ? 'gone' : 'stopped')
+    }
+    session.digits.add(digits)
+    stop.addEventListener('abort', onStop, { once: true })
+    try {
+      if (params.prompt) {
+        const prompt = await this.#prepare(params.prompt, bargeIn.signal)
+        if (prompt) {
+          const playback = session.play(prompt)
+          bargeIn.signal.addEventListener('abort', playback.stop, { once: true })
+          void playback.done.then(() => collector.promptEnded())
+        } else collector.promptEnded()
+      } else collector.promptEnded()
+      return await promise
+    } finally {
+      bargeIn.abort('stopped')
+      session.digits.delete(digits)
+    }
+  }
+}
+
+/** Empties a socket without waiting. */
+function drainer(libc: Libc): (fd: number) => number {
+  const scrap = reserve(4096)
+  return (fd) => {
+    let count = 0
+    while (count < 10_000 && libc.recv(fd, scrap.address, 2048, MSG_DONTWAIT) >= 0) count++
+    return count
+  }
+}

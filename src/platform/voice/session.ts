@@ -1,0 +1,142 @@
+import type { Id } from '#lib/index.ts'
+import type { EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
+import type { MediaReport, PlayEnd } from './command.ts'
+import type { Engine } from './engine.ts'
+import type { PortPair } from './pool.ts'
+import type { Prompt } from './prompt.ts'
+import { isPrivate } from './sockaddr.ts'
+
+/** Something that is being played; `done` resolves once, however it ends. */
+export interface Playback {
+  done: Promise<{ end: PlayEnd; playedMs: number }>
+  stop(): void
+}
+
+export interface DigitListener {
+  started(digit: string): void
+  ended(digit: string): void
+}
+
+export type Notify = <N extends keyof VoiceNotifications>(name: N, params: VoiceNotifications[N]) => void
+
+export interface SessionOptions {
+  engine: Engine
+  notify: Notify
+  endpoint: Id<'med'>
+  call: Id<'call'>
+  pair: PortPair
+}
+
+/** One endpoint on the main thread: its place in the media loop, and who waits for what it reports. */
+export class Session {
+  readonly endpoint: Id<'med'>
+  readonly call: Id<'call'>
+  readonly realm: Realm
+  readonly pair: PortPair
+  readonly slot: number
+  readonly digits = new Set<DigitListener>()
+  readonly #engine: Engine
+  readonly #notify: Notify
+  readonly #gone = new AbortController()
+  readonly #playing = new Map<number, (result: { end: PlayEnd; playedMs: number }) => void>()
+  readonly #recording = new Map<number, (pcm: Int16Array, last: boolean) => void>()
+  readonly #closed = Promise.withResolvers<MediaStats>()
+  #numbers = 0
+  /** Whether the far end understands telephone-events. */
+  hearsEvents = false
+
+  constructor({ engine, notify, endpoint, call, pair }: SessionOptions) {
+    this.#engine = engine
+    this.#notify = notify
+    this.endpoint = endpoint
+    this.call = call
+    this.pair = pair
+    this.realm = pair.realm
+    this.slot = engine.reserve((report) => this.#take(report))
+    engine.send({ type: 'open', slot: this.slot, rtp: pair.rtp.fd, rtcp: pair.rtcp.fd })
+  }
+
+  /** Aborts, with the reason `gone`, when the endpoint is closed. */
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  /**
+   * A far end on the node's side that names an address from a private network, while ours is a public one, can't be
+   * reached there: it is behind a NAT that didn't tell it, and may be anywhere.
+   */
+  describe(description: EndpointDescription): void {
+    this.hearsEvents = description.send.telephoneEvent !== undefined
+    const anyHost = this.realm === 'node' && isPrivate(description.remote.address) && !isLocal(this.pair.rtp.address)
+    this.#engine.send({ type: 'describe', slot: this.slot, description, anyHost })
+  }
+
+  play({ pcm, samples }: Prompt): Playback {
+    const play = ++this.#numbers
+    return this.#start(play, () => this.#engine.send({ type: 'play', slot: this.slot, play, pcm, samples }))
+  }
+
+  press(digits: string, onMs: number, offMs: number): Playback {
+    const play = ++this.#numbers
+    return this.#start(play, () => this.#engine.send({ type: 'dtmf', slot: this.slot, play, digits, onMs, offMs }))
+  }
+
+  /** Hands on what is heard, laid out along the clock; the last piece comes after `stop` or when the endpoint is closed. */
+  record(take: (pcm: Int16Array, last: boolean) => void): { stop(): void } {
+    const record = ++this.#numbers
+    this.#recording.set(record, take)
+    this.#engine.send({ type: 'record', slot: this.slot, record })
+    return { stop: () => this.#engine.send({ type: 'unrecord', slot: this.slot, record }) }
+  }
+
+  /** Closes; what is played and recorded ends first. The pair is no longer read when it resolves. */
+  close(): Promise<MediaStats> {
+    if (!this.#gone.signal.aborted) {
+      this.#gone.abort('gone')
+      this.#engine.send({ type: 'close', slot: this.slot })
+    }
+    return this.#closed.promise
+  }
+
+  #start(play: number, start: () => void): Playback {
+    const { promise, resolve } = Promise.withResolvers<{ end: PlayEnd; playedMs: number }>()
+    if (this.#gone.signal.aborted) resolve({ end: 'stopped', playedMs: 0 })
+    else {
+      this.#playing.set(play, resolve)
+      start()
+    }
+    return { done: promise, stop: () => this.#engine.send({ type: 'unplay', slot: this.slot, play }) }
+  }
+
+  #take(report: MediaReport): void {
+    const { endpoint } = this
+    switch (report.type) {
+      case 'played':
+        this.#playing.get(report.play)?.({ end: report.end, playedMs: report.playedMs })
+        this.#playing.delete(report.play)
+        return
+      case 'digit-started':
+        for (const listener of [...this.digits]) listener.started(report.digit)
+        return
+      case 'digit':
+        for (const listener of [...this.digits]) listener.ended(report.digit)
+        this.#notify('digit', { endpoint, digit: report.digit, durationMs: report.durationMs })
+        return
+      case 'media':
+        this.#notify('media', { endpoint, state: report.state, silentMs: report.silentMs })
+        return
+      case 'recorded':
+        this.#recording.get(report.record)?.(report.pcm, report.last)
+        if (report.last) this.#recording.delete(report.record)
+        return
+      case 'closed':
+        this.#engine.release(this.slot)
+        this.#closed.resolve(report.stats)
+        return
+    }
+  }
+}
+
+function isLocal(address: string): boolean {
+  return isPrivate(address) || address.startsWith('127.') || address === '::1'
+}

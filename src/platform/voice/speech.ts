@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, TielineError, token } from '#lib/index.ts'
+import { readWav, writeWav } from '#protocol/audio/index.ts'
+
+export interface SayRequest {
+  say: string
+  /** BCP 47, as espeak-ng knows it: `en`, `fr-be`. */
+  language?: string
+  voice?: string
+  /** Words a minute. */
+  rate?: number
+}
+
+export interface SpeechOptions {
+  clock: Clock
+  /** Where spoken prompts are kept. */
+  directory: string
+  /** The program that speaks; default espeak-ng. */
+  command?: string
+  /** After this it is killed, ms. */
+  timeoutMs?: number
+}
+
+const TIMEOUT_MS = 10_000
+const LONGEST_TEXT = 4000
+/** Programs that speak at once; more wait. */
+const AT_ONCE = 4
+/** Prompts that are kept; beyond, the ones that were made first go. */
+const KEPT = 500
+/** The largest output that is taken: about six minutes. */
+const LARGEST_BYTES = 16 << 20
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_+-]{0,39}$/
+
+function failed(why: string, cause?: unknown): TielineError {
+  return new TielineError(
+    `Nothing was said: ${why}.`,
+    { code: 'verb-failed', fault: 'system', retry: true, http: 503 },
+    {},
+    { cause },
+  )
+}
+
+function invalid(why: string): TielineError {
+  return new TielineError(`Nothing was said: ${why}.`, { code: 'invalid-argument', fault: 'subscriber', retry: false, http: 422 })
+}
+
+/** Text to sound through espeak-ng, bounded in time and kept by what was asked for (C10). */
+export class Speech {
+  readonly #options: SpeechOptions
+  #running = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor(options: SpeechOptions) {
+    this.#options = options
+  }
+
+  /** Speaks, 8 kHz. Rejects with `verb-failed`, `invalid-argument`, or the signal's reason. */
+  async say(request: SayRequest, signal: AbortSignal): Promise<Int16Array> {
+    const { say, language = 'en', voice = language, rate = 160 } = request
+    if (say.length > LONGEST_TEXT) throw invalid('the text is too long')
+    if (!NAME.test(voice)) throw invalid('the voice has no proper name')
+    const words = Math.round(Math.max(80, Math.min(450, rate)))
+    const key = createHash('sha256')
+      .update(JSON.stringify([say, voice, words]))
+      .digest('hex')
+    const file = join(this.#options.directory, `${key}.wav`)
+    const kept = await readFile(file).catch(() => null)
+    if (kept) return readWav(kept)
+    await this.#turn(signal)
+    try {
+      const pcm = readWav(await this.#speak(say, ['--stdin', '--stdout', '-v', voice, '-s', String(words)], signal))
+      await this.#keep(file, pcm)
+      return pcm
+    } finally {
+      this.#running--
+      this.#waiting.shift()?.()
+    }
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    while (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#running++
+    if (!signal.aborted) return
+    this.#running--
+    this.#waiting.shift()?.()
+    throw signal.reason
+  }
+
+  #speak(text: string, args: string[], signal: AbortSignal): Promise<Buffer> {
+    const { clock, command = 'espeak-ng', timeoutMs = TIMEOUT_MS } = this.#options
+    return new Promise((resolve, reject) => {
+      const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] })
+      const chunks: Buffer[] = []
+      let bytes = 0
+      let why: unknown = null
+      const kill = (reason: unknown) => {
+        why ??= reason
+        child.kill('SIGKILL')
+      }
+      const timer = clock.after(timeoutMs, () => kill(failed('the speech program takes too long')), { keepAlive: true })
+      const onAbort = () => kill(signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+      child.stdin.on('error', () => {})
+      child.stdin.end(text)
+      child.stdout.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes > LARGEST_BYTES) kill(invalid('the text is too long'))
+        else chunks.push(chunk)
+      })
+      child.once('error', (error) => {
+        why ??= failed('the speech program can not be started', error)
+      })
+      child.once('close', (code) => {
+        timer.cancel()
+        signal.removeEventListener('abort', onAbort)
+        if (why !== null) reject(why)
+        else if (code !== 0 || bytes === 0) reject(failed('the speech program failed'))
+        else resolve(Buffer.concat(chunks))
+      })
+    })
+  }
+
+  /** A full disk only costs the cache. */
+  async #keep(file: string, pcm: Int16Array): Promise<void> {
+    const { directory } = this.#options
+    const part = `${file}.${token(4)}`
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o750 })
+      await writeFile(part, writeWav(pcm), { mode: 0o640 })
+      await rename(part, file)
+      await this.#forget(directory)
+    } catch {
+      await rm(part, { force: true })
+    }
+  }
+
+  async #forget(directory: string): Promise<void> {
+    const names = await readdir(directory)
+    if (names.length <= KEPT) return
+    const dated = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(directory, name))).mtimeMs })))
+    dated.sort((a, b) => a.at - b.at)
+    await Promise.all(dated.slice(0, names.length - KEPT).map(({ name }) => rm(join(directory, name), { force: true })))
+  }
+}

@@ -1,0 +1,63 @@
+import { DECODE, type Law } from '#protocol/audio/index.ts'
+import { timestampDelta } from '#protocol/rtp/index.ts'
+
+/** Samples that are kept open for late packets: 120 ms. */
+const OPEN = 960
+
+/** A packet that comes further from its place than this, in samples, has lost its clock: it is put where the clock says. */
+const LARGEST_SHIFT = 800
+
+const RING = 8192
+
+/**
+ * Lays received packets out along the clock, as a recording needs them: each at the place that its timestamp says, silence
+ * where nothing came, and no shift by a stall, a new SSRC or a jump of timestamps.
+ */
+export class Timeline {
+  readonly #ring = new Int16Array(RING)
+  readonly #startedAt: number
+  /** Samples that were handed out. */
+  #emitted = 0
+  #mapped = false
+  #ssrc = 0
+  #timestamp = 0
+  /** Place of `#timestamp`, in samples from the start. */
+  #place = 0
+
+  /** `now` in ms by the same clock as later calls. */
+  constructor(now: number) {
+    this.#startedAt = now
+  }
+
+  push(ssrc: number, timestamp: number, law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
+    const clock = Math.round((now - this.#startedAt) * 8)
+    let place = this.#mapped && ssrc === this.#ssrc ? this.#place + timestampDelta(timestamp, this.#timestamp) : clock
+    if (place < clock - LARGEST_SHIFT || place > clock + LARGEST_SHIFT) place = clock
+    this.#mapped = true
+    this.#ssrc = ssrc
+    this.#timestamp = timestamp
+    this.#place = place
+    const decode = DECODE[law]
+    for (let i = Math.max(0, this.#emitted - place); i < length; i++) {
+      if (place + i >= this.#emitted + RING) break
+      this.#ring[(place + i) & (RING - 1)] = decode[bytes[start + i]!]!
+    }
+  }
+
+  /** Hands out what is complete; with `all`, everything up to `now`. */
+  pull(now: number, all: boolean): Int16Array {
+    const upTo = Math.floor((now - this.#startedAt) * 8) - (all ? 0 : OPEN)
+    const count = Math.max(0, upTo - this.#emitted)
+    const out = new Int16Array(count)
+    for (let i = 0; i < count; i++) {
+      const at = (this.#emitted + i) & (RING - 1)
+      // Beyond one ring nothing can have been written: a long stall of the loop is silence.
+      if (i < RING) {
+        out[i] = this.#ring[at]!
+        this.#ring[at] = 0
+      }
+    }
+    this.#emitted += count
+    return out
+  }
+}

@@ -1,0 +1,18 @@
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { MediaCommand, MediaReport } from './command.ts'
+import { loadLibc } from './libc.ts'
+import { MediaLoop } from './loop.ts'
+
+/** The media thread: blocks in the loop until it is told to stop. It never returns to an event loop while it runs. */
+const { port, wake } = workerData as { port: MessagePort; wake: number }
+
+const loop = new MediaLoop({
+  libc: loadLibc(),
+  wake,
+  now: () => performance.now(),
+  random: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+  report: (report: MediaReport) => port.postMessage(report),
+  command: () => receiveMessageOnPort(port)?.message as MediaCommand | undefined,
+})
+loop.run()
+port.close()

@@ -1,0 +1,6 @@
+export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SILENCE } from './g711.ts'
+export { amplitudeAt, heardTone, level } from './goertzel.ts'
+export { resample } from './resample.ts'
+export { dtmfFrequencies, type ToneStep, toneCycle } from './tone.ts'
+export { RATE, readWav } from './wav-reader.ts'
+export { WavWriter, writeWav } from './wav-writer.ts'

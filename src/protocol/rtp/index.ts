@@ -1,0 +1,5 @@
+export { EVENT_KEYS, EVENT_SILENCE_MS, EventReceiver, type EventSink } from './event-receiver.ts'
+export { EventSender } from './event-sender.ts'
+export { type OutgoingPacket, StreamMapper } from './mapper.ts'
+export { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader, writeRtpHeader } from './packet.ts'
+export { sequenceDelta, timestampDelta } from './sequence.ts'

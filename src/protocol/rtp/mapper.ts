@@ -1,0 +1,126 @@
+import { sequenceDelta, timestampDelta } from './sequence.ts'
+
+/** A jump of more packets than this, either way, is a new stream under an old name (RFC 3550 §A.1, MAX_DROPOUT). */
+const LARGEST_GAP = 3000
+
+/** Timestamps that part from the clock by more samples than this between two packets are a new stream, too. */
+const LARGEST_DRIFT = 16_000
+
+const SAMPLES_PER_MS = 8
+
+/** The header fields of a packet to be sent. */
+export interface OutgoingPacket {
+  marker: boolean
+  sequence: number
+  timestamp: number
+}
+
+/**
+ * What one endpoint sends is one stream for its whole life: one SSRC, sequence numbers without gaps of our making, and
+ * timestamps that follow the clock, whichever source the sound comes from. Packets of a relayed source keep their
+ * distances, so that loss and order show through; a change of source goes on where the last one was, plus the time that
+ * passed, with the marker set (RFC 3550 §5.1; RFC 3551 §4.1).
+ */
+export class StreamMapper implements OutgoingPacket {
+  readonly ssrc: number
+  marker = false
+  sequence: number
+  timestamp: number
+  /** The newest of what was sent. */
+  #sequence: number
+  #timestamp: number
+  /** When the newest timestamp was sent, ms. */
+  #sentAt = 0
+  #started = false
+  /** Of the relayed source. */
+  #mapped = false
+  #inSsrc = 0
+  #inSequence = 0
+  #inTimestamp = 0
+  #inAt = 0
+  #sequenceOffset = 0
+  #timestampOffset = 0
+
+  /** `ssrc`, `sequence` and `timestamp` are random numbers of 32, 16 and 32 bits. */
+  constructor(ssrc: number, sequence: number, timestamp: number) {
+    this.ssrc = ssrc >>> 0
+    this.sequence = this.#sequence = sequence & 0xffff
+    this.timestamp = this.#timestamp = timestamp >>> 0
+  }
+
+  /** Sets `marker`, `sequence` and `timestamp` for a packet of a relayed source. `now` in ms. */
+  map(ssrc: number, sequence: number, timestamp: number, marker: boolean, now: number): void {
+    if (!this.#mapped || !this.#goesOn(ssrc, sequence, timestamp, now)) {
+      this.#restart(ssrc, sequence, timestamp, now)
+      marker = true
+    } else if (timestampDelta(timestamp, this.#inTimestamp) > 0) {
+      this.#inTimestamp = timestamp
+      this.#inAt = now
+    }
+    if (sequenceDelta(sequence, this.#inSequence) > 0) this.#inSequence = sequence
+    this.marker = marker
+    this.sequence = (sequence + this.#sequenceOffset) & 0xffff
+    this.timestamp = (timestamp + this.#timestampOffset) >>> 0
+    this.#remember(now)
+  }
+
+  /**
+   * Sets them for the next packet of a source of our own. `samples` is how much later than the packet before it sounds;
+   * `fresh` says that the source has just begun or has paused: then the clock decides, and the marker is set.
+   */
+  next(samples: number, fresh: boolean, now: number): void {
+    this.#mapped = false
+    this.sequence = (this.#sequence + 1) & 0xffff
+    this.timestamp = fresh ? this.#byClock(samples, now) : (this.#timestamp + samples) >>> 0
+    this.marker = fresh
+    this.#remember(now)
+  }
+
+  /** Sets them for a packet that has its timestamp already: telephone-events, which keep that of their beginning. */
+  at(timestamp: number, marker: boolean, now: number): void {
+    this.#mapped = false
+    this.sequence = (this.#sequence + 1) & 0xffff
+    this.timestamp = timestamp
+    this.marker = marker
+    this.#remember(now)
+  }
+
+  /** The timestamp of something that begins now. */
+  startingAt(samples: number, now: number): number {
+    return this.#byClock(samples, now)
+  }
+
+  #byClock(atLeast: number, now: number): number {
+    if (!this.#started) return this.#timestamp
+    const elapsed = Math.round((now - this.#sentAt) * SAMPLES_PER_MS)
+    return (this.#timestamp + Math.max(atLeast, elapsed)) >>> 0
+  }
+
+  #goesOn(ssrc: number, sequence: number, timestamp: number, now: number): boolean {
+    if (ssrc !== this.#inSsrc) return false
+    const gap = sequenceDelta(sequence, this.#inSequence)
+    if (gap > LARGEST_GAP || gap < -LARGEST_GAP) return false
+    const drift = timestampDelta(timestamp, this.#inTimestamp) - (now - this.#inAt) * SAMPLES_PER_MS
+    return drift < LARGEST_DRIFT && drift > -LARGEST_DRIFT
+  }
+
+  #restart(ssrc: number, sequence: number, timestamp: number, now: number): void {
+    this.#mapped = true
+    this.#inSsrc = ssrc
+    this.#inSequence = sequence
+    this.#inTimestamp = timestamp
+    this.#inAt = now
+    this.#sequenceOffset = this.#sequence + 1 - sequence
+    this.#timestampOffset = this.#byClock(SAMPLES_PER_MS * 20, now) - timestamp
+  }
+
+  #remember(now: number): void {
+    const later = this.#started ? timestampDelta(this.timestamp, this.#timestamp) : 1
+    if (later > 0) {
+      this.#timestamp = this.timestamp
+      this.#sentAt = now
+    }
+    if (!this.#started || sequenceDelta(this.sequence, this.#sequence) > 0) this.#sequence = this.sequence
+    this.#started = true
+  }
+}

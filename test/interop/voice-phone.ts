@@ -1,0 +1,188 @@
+import dgram from 'node:dgram'
+import type { EndpointDescription } from '#platform/words/index.ts'
+import { amplitudeAt, decodeG711, encodeG711, heardTone, type Law, toneCycle } from '#protocol/audio/index.ts'
+import { RtpReader, writeRtpHeader } from '#protocol/rtp/index.ts'
+
+export interface Heard {
+  payloadType: number
+  sequence: number
+  timestamp: number
+  ssrc: number
+  marker: boolean
+  payload: Uint8Array
+  from: { address: string; port: number }
+  /** Monotonic, ms. */
+  at: number
+}
+
+/** A far end that speaks RTP: sends a tone, keeps what it hears, and misbehaves on order. */
+export class Phone implements AsyncDisposable {
+  readonly law: Law
+  readonly heard: Heard[] = []
+  ssrc = 0x1000
+  sequence = 100
+  timestamp = 5000
+  readonly #socket: dgram.Socket
+  readonly #others: dgram.Socket[] = []
+  #to: { address: string; port: number } | null = null
+  #timer: NodeJS.Timeout | undefined
+
+  private constructor(socket: dgram.Socket, law: Law) {
+    this.#socket = socket
+    this.law = law
+    socket.on('message', (bytes, from) => this.#hear(bytes, from))
+  }
+
+  static async open(options: { address?: string; law?: Law } = {}): Promise<Phone> {
+    return new Phone(await bound(options.address ?? '127.0.0.1'), options.law ?? 'PCMU')
+  }
+
+  get payloadType(): number {
+    return this.law === 'PCMU' ? 0 : 8
+  }
+
+  get local(): { address: string; port: number } {
+    return this.#socket.address()
+  }
+
+  /** What signalling would say of this phone. `ours` is what voice has announced. */
+  description(over: Partial<EndpointDescription> & { ptimeMs?: number; events?: number | null } = {}): EndpointDescription {
+    const { ptimeMs = 20, events = 101, ...rest } = over
+    const format = {
+      codec: this.law,
+      payloadType: this.payloadType,
+      ptimeMs,
+      ...(events === null ? {} : { telephoneEvent: events }),
+    }
+    return { transport: 'rtp', remote: this.local, send: format, receive: format, direction: 'sendrecv', ...rest }
+  }
+
+  towards(to: { address: string; port: number }): this {
+    this.#to = to
+    return this
+  }
+
+  /** Sends one packet of sound; `from` another socket where given. */
+  packet(
+    payload: Uint8Array,
+    fields: { payloadType?: number; timestamp?: number; marker?: boolean; from?: dgram.Socket } = {},
+  ): void {
+    const bytes = new Uint8Array(12 + payload.length)
+    const timestamp = fields.timestamp ?? this.timestamp
+    writeRtpHeader(
+      bytes,
+      fields.marker ?? false,
+      fields.payloadType ?? this.payloadType,
+      this.sequence,
+      timestamp >>> 0,
+      this.ssrc,
+    )
+    bytes.set(payload, 12)
+    this.sequence = (this.sequence + 1) & 0xffff
+    this.raw(bytes, fields.from)
+  }
+
+  raw(bytes: Uint8Array, from = this.#socket): void {
+    if (this.#to) from.send(bytes, this.#to.port, this.#to.address)
+  }
+
+  /** Speaks a tone until `quiet`. `ptimeMs` of sound in each packet. */
+  speak(hz: number, ptimeMs = 20, from?: dgram.Socket): void {
+    this.quiet()
+    const samples = ptimeMs * 8
+    const cycle = encodeG711(toneCycle([{ frequencies: [hz], onMs: 1000, offMs: 0 }]), this.law)
+    let at = 0
+    const start = performance.now()
+    let sent = 0
+    this.#timer = setInterval(() => {
+      while (sent * ptimeMs <= performance.now() - start) {
+        const payload = new Uint8Array(samples)
+        for (let i = 0; i < samples; i++) payload[i] = cycle[(at + i) % cycle.length]!
+        this.packet(payload, { marker: sent === 0, ...(from ? { from } : {}) })
+        at += samples
+        this.timestamp = (this.timestamp + samples) >>> 0
+        sent++
+      }
+    }, 5)
+  }
+
+  quiet(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** Presses a key as RFC 4733 says, as fast as packets can be sent; the timestamps are right. */
+  press(key: string, payloadType = 101, ms = 100): void {
+    const event = '0123456789*#ABCD'.indexOf(key)
+    const total = ms * 8
+    for (let duration = 160; ; duration += 160) {
+      const end = duration >= total
+      for (let i = 0; i < (end ? 3 : 1); i++) {
+        this.packet(eventPayload(event, end, Math.min(duration, total)), { payloadType, marker: duration === 160 })
+      }
+      if (end) break
+    }
+    this.timestamp = (this.timestamp + total + 480) >>> 0
+  }
+
+  /** Another socket of the same or another host. */
+  async another(address = this.local.address): Promise<dgram.Socket> {
+    const socket = await bound(address)
+    socket.on('message', (bytes, from) => this.#hear(bytes, from))
+    this.#others.push(socket)
+    return socket
+  }
+
+  /** The sound that came, from packet `from` on, without gaps. */
+  sound(from = 0): Int16Array {
+    const packets = this.heard.slice(from).filter(({ payloadType }) => payloadType === this.payloadType)
+    return decodeG711(Buffer.concat(packets.map(({ payload }) => payload)), this.law)
+  }
+
+  /** The tone in the last `ms` of what came. */
+  tone(candidates: readonly number[], ms = 200): number | null {
+    const sound = this.sound()
+    return sound.length < ms * 8 ? null : heardTone(sound.subarray(-ms * 8), candidates)
+  }
+
+  /** How strong a tone is in the last 200 ms. */
+  strength(hz: number): number {
+    return amplitudeAt(this.sound().subarray(-1600), hz)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.quiet()
+    await Promise.all([this.#socket, ...this.#others].map((socket) => new Promise<void>((done) => socket.close(() => done()))))
+  }
+
+  #hear(bytes: Uint8Array, from: { address: string; port: number }): void {
+    const reader = new RtpReader()
+    if (!reader.read(bytes, bytes.length)) return
+    const { payloadType, sequence, timestamp, ssrc, marker, payloadStart, payloadLength } = reader
+    const payload = bytes.slice(payloadStart, payloadStart + payloadLength)
+    this.heard.push({ payloadType, sequence, timestamp, ssrc, marker, payload, from, at: performance.now() })
+  }
+}
+
+export function eventPayload(event: number, end: boolean, duration: number): Uint8Array {
+  return Uint8Array.of(event, (end ? 0x80 : 0) | 10, duration >> 8, duration & 0xff)
+}
+
+async function bound(address: string): Promise<dgram.Socket> {
+  const socket = dgram.createSocket('udp4')
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind({ address, port: 0 }, resolve)
+  })
+  return socket
+}
+
+/** Waits until something holds; fails after `ms`. */
+export async function until(what: string, holds: () => boolean, ms = 5000): Promise<void> {
+  const deadline = performance.now() + ms
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`never came true: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
