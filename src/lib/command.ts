@@ -3,13 +3,20 @@ import { spawn } from 'node:child_process'
 /** A program that we ran to its end did not end well. The message has its own last words and never its input. */
 export class CommandFailed extends Error {
   readonly code: number | null
+  readonly stdout: string
   readonly stderr: string
 
-  constructor(program: string, args: readonly string[], code: number | null, stderr: string, options?: ErrorOptions) {
-    super(`${program} ${args.join(' ')}: ${stderr.trim() || `ended with ${code ?? 'a signal'}`}`, options)
+  constructor(
+    program: string,
+    args: readonly string[],
+    end: { code: number | null; stdout: string; stderr: string },
+    options?: ErrorOptions,
+  ) {
+    super(`${program} ${args.join(' ')}: ${end.stderr.trim() || `ended with ${end.code ?? 'a signal'}`}`, options)
     this.name = 'CommandFailed'
-    this.code = code
-    this.stderr = stderr
+    this.code = end.code
+    this.stdout = end.stdout
+    this.stderr = end.stderr
   }
 }
 
@@ -40,8 +47,12 @@ export function run(
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-4000)
     })
-    child.once('error', (cause) => reject(new CommandFailed(program, args, null, cause.message, { cause })))
-    child.once('close', (code) => (code === 0 ? resolve(stdout) : reject(new CommandFailed(program, args, code, stderr))))
+    child.once('error', (cause) =>
+      reject(new CommandFailed(program, args, { code: null, stdout, stderr: cause.message }, { cause })),
+    )
+    child.once('close', (code) =>
+      code === 0 ? resolve(stdout) : reject(new CommandFailed(program, args, { code, stdout, stderr })),
+    )
     // A program that has read enough closes its input: its exit code says whether that was right.
     child.stdin.on('error', () => {})
     child.stdin.end(options.input ?? '')

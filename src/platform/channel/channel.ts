@@ -1,0 +1,200 @@
+import type { Clock, Log } from '#lib/index.ts'
+import type { DeviceConfig } from '#protocol/wireguard/index.ts'
+import type { ChannelStatus, Sealed } from '../words/index.ts'
+import { addressInterface, createNamespace, fingerprint, loadRules, removeNamespace } from './namespace.ts'
+import type { ChannelPlan } from './plan.ts'
+import { channelState } from './state.ts'
+import type { OpenTunnel, Tunnel } from './tunnel.ts'
+
+export interface ChannelParts {
+  clock: Clock
+  log: Log
+  openTunnel: OpenTunnel
+  /** Opens a sealed secret: WireGuard's keys, base64. */
+  unseal(sealed: Sealed): string
+  /** The group that may ping inside. */
+  pingGroup: number
+  onStatus(status: ChannelStatus): void
+  /** The tunnel has died by itself. */
+  onDeath(): void
+}
+
+/** One subscriber's namespace and tunnel as they are in the kernel. Its methods are called one after the other. */
+export class Channel {
+  readonly #parts: ChannelParts
+  #plan: ChannelPlan
+  #tunnel: Tunnel | null = null
+  #fault: string | null = 'the channel has not been made yet'
+  #status: ChannelStatus
+  #print = ''
+
+  constructor(plan: ChannelPlan, parts: ChannelParts) {
+    this.#parts = parts
+    this.#plan = plan
+    this.#status = {
+      subscriber: plan.subscriber,
+      state: 'down',
+      reason: this.#fault ?? '',
+      handshakeAgeSeconds: null,
+      receivedBytes: 0,
+      sentBytes: 0,
+      mtu: plan.mtu,
+    }
+  }
+
+  get plan(): ChannelPlan {
+    return this.#plan
+  }
+
+  get status(): ChannelStatus {
+    return this.#status
+  }
+
+  /** Whether namespace and tunnel stand as planned. */
+  get stands(): boolean {
+    return this.#fault === null
+  }
+
+  /** Makes all anew. A failure is kept as the reason of state `down`, and thrown. */
+  async make(): Promise<void> {
+    await this.#attempt(async () => {
+      await this.#closeTunnel()
+      await createNamespace(this.#plan, this.#parts.pingGroup)
+      await this.#makeTunnel()
+    })
+  }
+
+  /** Goes over to another plan of the same identity without taking anything away that may stay. */
+  async change(plan: ChannelPlan): Promise<void> {
+    const before = this.#plan
+    this.#plan = plan
+    this.#status = { ...this.#status, mtu: plan.mtu }
+    if (!this.stands) return this.make()
+    await this.#attempt(async () => {
+      if (plan.rules !== before.rules) await loadRules(plan)
+      const keysChanged = JSON.stringify(plan.tunnel) !== JSON.stringify(before.tunnel)
+      if (keysChanged || String(plan.destinations) !== String(before.destinations)) await this.#tunnel?.configure(this.#device())
+      await addressInterface(plan)
+      this.#print = await fingerprint(plan)
+    })
+  }
+
+  /** Compares with the kernel and repairs: first what is inside, then, if that is not enough, all. */
+  async verify(): Promise<'intact' | 'repaired' | 'remade'> {
+    if (!this.stands) {
+      await this.make()
+      return 'remade'
+    }
+    if ((await this.#look()) === this.#print) return 'intact'
+    this.#parts.log.warn({ subscriber: this.#plan.subscriber }, 'a namespace is not as it was made')
+    try {
+      await loadRules(this.#plan)
+      await addressInterface(this.#plan)
+    } catch {}
+    if ((await this.#look()) === this.#print) return 'repaired'
+    await this.make()
+    return 'remade'
+  }
+
+  /** Asks WireGuard, and reports a change of state. */
+  async poll(): Promise<void> {
+    if (!this.#tunnel || this.#fault !== null) return
+    try {
+      const { peers } = await this.#tunnel.status()
+      const peer = peers.find((p) => p.publicKey === this.#plan.tunnel.peerPublicKey) ?? null
+      this.#observe(peer)
+    } catch (error) {
+      if (this.#fault !== null) return // it was taken away meanwhile
+      this.#fail(`WireGuard does not answer: ${(error as Error).message}`)
+      this.#parts.onDeath()
+    }
+  }
+
+  /** Takes tunnel and namespace away and says `removed`. Idempotent. */
+  async remove(): Promise<void> {
+    this.#fault = 'the channel has been removed'
+    await this.#closeTunnel()
+    await removeNamespace(this.#plan.namespace)
+    if (this.#status.state !== 'removed') this.#report({ ...this.#status, state: 'removed', reason: this.#fault })
+  }
+
+  async #makeTunnel(): Promise<void> {
+    const plan = this.#plan
+    const { interface: device, namespace, mtu } = plan
+    const tunnel = await this.#parts.openTunnel({ interface: device, namespace, mtu, device: this.#device() })
+    this.#tunnel = tunnel
+    void tunnel.died.then((reason) => {
+      if (this.#tunnel !== tunnel) return
+      this.#fail(reason)
+      this.#parts.onDeath()
+    })
+    await addressInterface(plan)
+    this.#print = await fingerprint(plan)
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#fail((error as Error).message)
+      throw error
+    }
+    this.#fault = null
+    this.#observe(null)
+    await this.poll()
+  }
+
+  async #look(): Promise<string> {
+    try {
+      return await fingerprint(this.#plan)
+    } catch (error) {
+      return `gone: ${(error as Error).message}`
+    }
+  }
+
+  async #closeTunnel(): Promise<void> {
+    const tunnel = this.#tunnel
+    this.#tunnel = null
+    await tunnel?.close()
+  }
+
+  #device(): DeviceConfig {
+    const { tunnel, destinations } = this.#plan
+    return {
+      privateKey: this.#parts.unseal(tunnel.privateKey),
+      listenPort: tunnel.listenPort,
+      peers: [
+        {
+          publicKey: tunnel.peerPublicKey,
+          presharedKey: this.#parts.unseal(tunnel.presharedKey),
+          allowedIps: destinations,
+        },
+      ],
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#fault = reason
+    this.#observe(null)
+  }
+
+  #observe(peer: Parameters<typeof channelState>[0]['peer']): void {
+    const nowSeconds = Math.floor(this.#parts.clock.wall() / 1000)
+    const { state, reason, age } = channelState({ fault: this.#fault, peer, nowSeconds })
+    this.#report({
+      subscriber: this.#plan.subscriber,
+      state,
+      reason,
+      handshakeAgeSeconds: age,
+      receivedBytes: peer?.receivedBytes ?? 0,
+      sentBytes: peer?.sentBytes ?? 0,
+      mtu: this.#plan.mtu,
+    })
+  }
+
+  #report(status: ChannelStatus): void {
+    const changed = status.state !== this.#status.state || status.reason !== this.#status.reason
+    this.#status = status
+    if (changed) this.#parts.onStatus(status)
+  }
+}

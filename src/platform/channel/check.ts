@@ -1,0 +1,135 @@
+import { isIP } from 'node:net'
+import { CommandFailed, confine, run } from '#lib/index.ts'
+import type { CheckStep, SiteConfig } from '../words/index.ts'
+import type { Channel } from './channel.ts'
+import { namespacePath } from './names.ts'
+import { runInside } from './namespace.ts'
+
+export interface CheckRequest {
+  channel: Channel
+  site: SiteConfig
+  /** The site's DNS servers. */
+  dnsServers: readonly string[]
+  /** The account that the probes run as: host itself reads nothing from a network. */
+  account: { name: string; gid: number }
+}
+
+/** What one ping has seen. */
+type Seen = 'answer' | 'expired' | 'unreachable' | 'nothing'
+
+/**
+ * Says which part of a channel fails, in the order in which a packet meets them. The first failure is the last step. Names
+ * of the site and SIP are the switch's to try (`channel.probe`).
+ */
+export async function checkChannel(request: CheckRequest): Promise<CheckStep[]> {
+  const steps: CheckStep[] = []
+  const say = (step: CheckStep['step'], ok: boolean, text: string) => {
+    steps.push({ step, ok, text })
+    return ok
+  }
+  const { plan } = request.channel
+  if (!(await checkNamespace(request, say))) return steps
+  await request.channel.poll()
+  const { state, handshakeAgeSeconds, reason } = request.channel.status
+  const shaken = handshakeAgeSeconds !== null && state === 'up'
+  const age = `the last handshake was ${handshakeAgeSeconds} s ago`
+  if (!say('handshake', shaken, shaken ? age : `${reason}; the site reaches this node at UDP port ${plan.tunnel.listenPort}`))
+    return steps
+
+  const ping = (address: string, extra: string[] = []) => pingFrom(request, address, extra)
+  const gateway = await ping(plan.peerAddress)
+  const gatewayText = gateway === 'answer' ? `the site's gateway ${plan.peerAddress} answers` : gatewayFault(plan.peerAddress)
+  if (!say('gateway', gateway === 'answer', gatewayText)) return steps
+
+  const target = targetOf(request)
+  if (!target) return steps
+  if (!(await checkRoute(plan.namespace, plan.interface, target, ping, say))) return steps
+  await checkMtu(plan.mtu, target, ping, say)
+  return steps
+}
+
+type Say = (step: CheckStep['step'], ok: boolean, text: string) => boolean
+type Ping = (address: string, extra?: string[]) => Promise<Seen>
+
+async function checkNamespace({ channel }: CheckRequest, say: Say): Promise<boolean> {
+  if (!channel.stands) return say('namespace', false, channel.status.reason)
+  try {
+    const text = await runInside(channel.plan.namespace, ['ip', '-o', 'addr', 'show', 'dev', channel.plan.interface])
+    const ok = text.includes(channel.plan.address)
+    return say(
+      'namespace',
+      ok,
+      ok ? 'the namespace stands and has its tunnel' : 'the tunnel has lost its address; it is repaired within a minute',
+    )
+  } catch (error) {
+    return say('namespace', false, `the namespace is not there: ${(error as Error).message}`)
+  }
+}
+
+async function checkRoute(namespace: string, device: string, target: string, ping: Ping, say: Say): Promise<boolean> {
+  const route = await runInside(namespace, ['ip', 'route', 'get', target]).catch((error: Error) => error.message)
+  if (!route.includes(`dev ${device}`))
+    return say('route', false, `${target} is in none of the site's networks: add its network to the subscriber`)
+  const seen = await ping(target)
+  if (seen === 'answer') {
+    say('route', true, `${target} is reached through the tunnel`)
+    return say('route-back', true, `${target} answers`)
+  }
+  if (seen === 'unreachable')
+    return say('route', false, `the site's gateway says that ${target} cannot be reached: it is off, or in another network`)
+  // With one hop to live a gateway that forwards must say that the packet has expired.
+  const hop = await ping(target, ['-t', '1'])
+  if (hop !== 'expired' && hop !== 'answer')
+    return say(
+      'route',
+      false,
+      "the site's gateway does not forward: set net.ipv4.ip_forward=1 there and let its firewall pass the tunnel",
+    )
+  say('route', true, "the site's gateway forwards")
+  return say(
+    'route-back',
+    false,
+    `${target} does not answer: it is off, drops pings, or its office has no route back to the platform's address (or turn masquerade on)`,
+  )
+}
+
+async function checkMtu(mtu: number, target: string, ping: Ping, say: Say): Promise<void> {
+  const headers = target.includes(':') ? 48 : 28
+  const passes = async (size: number) => (await ping(target, ['-M', 'do', '-s', String(size - headers)])) === 'answer'
+  if (await passes(mtu)) {
+    say('mtu', true, `packets of ${mtu} bytes pass whole`)
+    return
+  }
+  let works = 0
+  for (const size of [1420, 1400, 1380, 1340, 1280, 1200, 576]) {
+    if (size >= mtu || works) continue
+    if (await passes(size)) works = size
+  }
+  say(
+    'mtu',
+    false,
+    `packets of ${mtu} bytes are lost, ${works || 'not even 576'} pass: set the channel's MTU to ${works || 1280}`,
+  )
+}
+
+/** The host of the site that calls need most: its PBX, else its DNS server. Only an address: names are the switch's. */
+function targetOf({ site, dnsServers }: CheckRequest): string | null {
+  return [site.pbx?.host, ...dnsServers].find((name): name is string => name !== undefined && isIP(name) !== 0) ?? null
+}
+
+function gatewayFault(address: string): string {
+  return `the site's gateway ${address} does not answer: its firewall drops pings from the tunnel, or the address is not on its interface`
+}
+
+async function pingFrom({ channel, account }: CheckRequest, address: string, extra: string[]): Promise<Seen> {
+  const command = ['ping', '-n', '-c', '2', '-i', '0.2', '-W', '1', ...extra, address]
+  const { program, args } = confine({ user: account.name, group: String(account.gid) }, command)
+  try {
+    await run('nsenter', [`--net=${namespacePath(channel.plan.namespace)}`, '--', program, ...args])
+    return 'answer'
+  } catch (error) {
+    const text = error instanceof CommandFailed ? `${error.stdout}${error.stderr}` : ''
+    if (/Time to live exceeded|Hop limit/.test(text)) return 'expired'
+    return /Unreachable/i.test(text) ? 'unreachable' : 'nothing'
+  }
+}

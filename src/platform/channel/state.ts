@@ -1,0 +1,43 @@
+import type { PeerStatus } from '#protocol/wireguard/index.ts'
+import type { ChannelState } from '../words/index.ts'
+
+/** What is known of a channel at one moment. */
+export interface Observation {
+  /** Why there is no tunnel; null while there is one. */
+  fault: string | null
+  /** What WireGuard knows of the site; null before it was asked. */
+  peer: PeerStatus | null
+  /** Seconds since the epoch. */
+  nowSeconds: number
+}
+
+/** A session that has seen no handshake for so long has no valid keys any more (REJECT_AFTER_TIME, WireGuard paper §6.1). */
+export const STALE_AFTER_SECONDS = 180
+
+/**
+ *   provisioned ──▶ connecting ──▶ up ◀──▶ stale        any ──▶ down ──▶ provisioned        any ──▶ removed
+ *
+ * Pure: the state of a channel and the reason for it, in words for people.
+ */
+export function channelState({ fault, peer, nowSeconds }: Observation): {
+  state: ChannelState
+  reason: string
+  age: number | null
+} {
+  if (fault !== null) return { state: 'down', reason: fault, age: null }
+  if (!peer) return { state: 'provisioned', reason: 'the tunnel has been made', age: null }
+  if (peer.latestHandshake === null) {
+    if (peer.receivedBytes > 0 || peer.sentBytes > 0)
+      return {
+        state: 'connecting',
+        reason: 'packets have come from the site, but no handshake is complete: compare the keys',
+        age: null,
+      }
+    return { state: 'provisioned', reason: 'the site has not called yet', age: null }
+  }
+  // A clock that was set back would give an age below zero.
+  const age = Math.max(0, nowSeconds - peer.latestHandshake)
+  if (age > STALE_AFTER_SECONDS)
+    return { state: 'stale', reason: `no handshake for ${STALE_AFTER_SECONDS} s: the site or its internet access is down`, age }
+  return { state: 'up', reason: 'the site has made a handshake', age }
+}
