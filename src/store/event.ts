@@ -1,8 +1,7 @@
 import type { Selectable } from 'kysely'
 import { sql } from 'kysely'
 import { type Id, idOf, uuidOf } from '#lib/index.ts'
-import type { EventQuery } from '#platform/cti/index.ts'
-import type { Page } from '#platform/subscriber/index.ts'
+import type { EventPage, EventQuery } from '#platform/cti/index.ts'
 import type { PlatformEvent } from '#platform/words/index.ts'
 import type { Database } from './database.ts'
 import type { Tx } from './store.ts'
@@ -35,7 +34,7 @@ export async function takeEvents(tx: Tx, events: PlatformEvent[]): Promise<void>
  * A page of events in order. For one subscriber the cursor is the event's own number, for the operator's stream of all
  * it is the position at which it was taken in.
  */
-export async function listEvents(tx: Tx, query: EventQuery): Promise<Page<PlatformEvent>> {
+export async function listEvents(tx: Tx, query: EventQuery): Promise<EventPage> {
   const cursor = query.subscriber ? 'number' : 'position'
   let rows = tx
     .selectFrom('event')
@@ -48,8 +47,8 @@ export async function listEvents(tx: Tx, query: EventQuery): Promise<Page<Platfo
   const found = await rows.execute()
   const page = found.slice(0, query.limit)
   const last = page.at(-1)
-  const items = page.map(eventOf)
-  return found.length > query.limit && last && !query.newestFirst ? { items, next: String(last[cursor]) } : { items }
+  const events = { items: page.map(eventOf), cursors: page.map((row) => String(row[cursor])) }
+  return found.length > query.limit && last && !query.newestFirst ? { ...events, next: String(last[cursor]) } : events
 }
 
 /** What a reader that has seen everything until now goes on from. */

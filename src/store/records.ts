@@ -1,15 +1,6 @@
-import { type Clock, type Id, idOf, TielineError } from '#lib/index.ts'
-import type { EventQuery, EventSink } from '#platform/cti/index.ts'
-import type {
-  AgentVersionStore,
-  Page,
-  PlatformStore,
-  Scope,
-  Sealer,
-  SecretStore,
-  SubscriberStore,
-} from '#platform/subscriber/index.ts'
-import type { PlatformEvent } from '#platform/words/index.ts'
+import { type Clock, idOf, TielineError } from '#lib/index.ts'
+import type { EventReader, EventSink } from '#platform/cti/index.ts'
+import type { AgentVersionStore, PlatformStore, Sealer, SecretStore, SubscriberStore } from '#platform/subscriber/index.ts'
 import { activateVersion, addVersion, listVersions, replaceCertificate } from './agent.ts'
 import { listCapacities, removeAllocation, setAllocations, setCapacity } from './allocation.ts'
 import { readAuthorities } from './authority.ts'
@@ -21,13 +12,7 @@ import type { Store } from './store.ts'
 import { findSubscriber, listSubscribers } from './subscriber.ts'
 import * as trunk from './trunk.ts'
 
-/** Reading of events, in the scope of who asks. */
-export interface EventStore {
-  listEvents(scope: Scope, query: EventQuery): Promise<Page<PlatformEvent>>
-  newestEvent(scope: Scope, subscriber?: Id<'sub'>): Promise<string>
-}
-
-export type Records = SubscriberStore & SecretStore & AgentVersionStore & PlatformStore & EventStore & { events: EventSink }
+export type Records = SubscriberStore & SecretStore & AgentVersionStore & PlatformStore & EventReader & { events: EventSink }
 
 export interface RecordsOptions {
   node: string
@@ -118,7 +103,7 @@ function platformRecords(store: Store, { node }: RecordsOptions): PlatformStore 
   }
 }
 
-function eventRecords(store: Store, { node }: RecordsOptions): EventStore & { events: EventSink } {
+function eventRecords(store: Store, { node }: RecordsOptions): EventReader & { events: EventSink } {
   return {
     listEvents: (scope, query) => {
       if (query.after !== undefined && !/^\d{1,15}$/.test(query.after)) throw badCursor()

@@ -1,3 +1,3 @@
 export { type Explanation, explain, refusalText, visible, visibleEvent } from './explain.ts'
-export type { EventQuery } from './query.ts'
-export { type EventSink, type JournalSource, type ShipOptions, shipJournal, shipOnce, type UsageSink } from './ship.ts'
+export type { EventPage, EventQuery, EventReader } from './query.ts'
+export { type EventSink, type JournalSource, type LeaseSink, type ShipOptions, shipJournal, shipOnce } from './ship.ts'

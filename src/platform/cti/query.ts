@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import type { PlatformEvent } from '../words/index.ts'
 
 /** Which events to read. */
 export interface EventQuery {
@@ -8,4 +9,18 @@ export interface EventQuery {
   after?: string | undefined
   limit: number
   newestFirst?: boolean
+}
+
+/** A page of events in order, each with the cursor to go on from; `next` only when there are more. */
+export interface EventPage {
+  items: PlatformEvent[]
+  cursors: string[]
+  next?: string
+}
+
+/** Reads what was taken in, in the scope of who asks: the platform's own, or one subscriber's. */
+export interface EventReader {
+  listEvents(scope: 'platform' | Id<'sub'>, query: EventQuery): Promise<EventPage>
+  /** What a reader that has seen everything until now goes on from. */
+  newestEvent(scope: 'platform' | Id<'sub'>, subscriber?: Id<'sub'>): Promise<string>
 }

@@ -15,14 +15,14 @@ export interface EventSink {
 }
 
 /** Takes leases in, each once by its id. It sees every entry, in order. */
-export interface UsageSink {
+export interface LeaseSink {
   take(entries: JournalEntry[]): Promise<void>
 }
 
 export interface ShipOptions {
   source: JournalSource
   events: EventSink
-  usage: UsageSink
+  leases: LeaseSink
   clock: Clock
   log: Log
   signal: AbortSignal
@@ -56,14 +56,14 @@ export async function shipJournal(options: ShipOptions): Promise<void> {
 }
 
 /** Ships one batch; answers whether there was one. */
-export async function shipOnce({ source, events, usage, onTaken, batch = 1000 }: ShipOptions): Promise<boolean> {
+export async function shipOnce({ source, events, leases, onTaken, batch = 1000 }: ShipOptions): Promise<boolean> {
   const after = await events.position()
   let { entries, position } = await source.read({ after, limit: batch })
   // A journal that ends before where we were is a new one: from its start, since ids make everything once.
   if (position < after) ({ entries, position } = await source.read({ after: 0, limit: batch }))
   if (entries.length === 0) return false
   // Usage first: it is idempotent, and the position is kept with the events.
-  await usage.take(entries)
+  await leases.take(entries)
   const found = entries.flatMap(({ record }) => (record.type === 'event' ? [record.event] : []))
   await events.take(found, position)
   await source.shipped({ position })

@@ -1,0 +1,90 @@
+import { Type } from 'typebox'
+import { allocate, setCapacity } from '#journeys/install/index.ts'
+import { type App, operatorOnly } from './app.ts'
+import type { ApiDeps } from './deps.ts'
+import { Allocation, OfSubscriber } from './schema.ts'
+
+const Amounts = Type.Object(
+  { guaranteed: Type.Integer({ minimum: 0 }), ceiling: Type.Integer({ minimum: 0 }) },
+  { additionalProperties: false },
+)
+const OfKind = Type.Object({ subscriber: Type.String(), kind: Type.String() })
+const Capacity = Type.Object({ kind: Type.String(), capacity: Type.Integer() })
+
+export function resourceRoutes(app: App, { install: deps, switch: callSwitch }: ApiDeps): void {
+  app.get(
+    '/v1/resources',
+    {
+      schema: {
+        summary: 'Resources in use',
+        description: 'The operator sees the node and who holds what; a subscriber sees its own.',
+        querystring: Type.Object({ subscriber: Type.Optional(Type.String()) }, { additionalProperties: false }),
+      },
+    },
+    async ({ principal, query }) => {
+      const scope = principal.role === 'operator' ? 'platform' : principal.subscriber
+      const one = query.subscriber === undefined ? scope : (await deps.store.find(scope, query.subscriber)).id
+      const kinds = await callSwitch.call('resource.list', one === 'platform' ? {} : { subscriber: one })
+      if (principal.role === 'operator') return { items: kinds }
+      // What the node has and what others hold is not a subscriber's to know.
+      const own = kinds.map(({ kind, bySubscriber }) => ({ kind, ...bySubscriber.find(({ subscriber }) => subscriber === one) }))
+      return { items: own.map(({ kind, inUse = 0, guaranteed = 0, ceiling = 0 }) => ({ kind, inUse, guaranteed, ceiling })) }
+    },
+  )
+  app.get(
+    '/v1/capacities',
+    {
+      config: operatorOnly,
+      schema: { summary: 'What the node has', response: { 200: Type.Object({ items: Type.Array(Capacity) }) } },
+    },
+    async () => ({ items: await deps.store.listCapacities() }),
+  )
+  app.put(
+    '/v1/capacities/:kind',
+    {
+      config: operatorOnly,
+      schema: {
+        summary: 'Set what the node has of a kind',
+        params: Type.Object({ kind: Type.String({ pattern: '^[a-z][a-z0-9.-]{1,62}$' }) }),
+        body: Type.Object(
+          { capacity: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) },
+          { additionalProperties: false },
+        ),
+        response: { 200: Capacity },
+      },
+    },
+    async (request) => {
+      const capacity = { kind: request.params.kind, capacity: request.body.capacity }
+      await setCapacity(deps, capacity)
+      return capacity
+    },
+  )
+  app.put(
+    '/v1/subscribers/:subscriber/allocations/:kind',
+    {
+      config: operatorOnly,
+      schema: {
+        summary: 'Set what a subscriber may take of a kind',
+        params: OfKind,
+        body: Amounts,
+        response: { 200: Allocation },
+      },
+    },
+    async (request) => {
+      const allocation = { kind: request.params.kind, ...request.body }
+      await allocate(deps, request.subscriber, allocation)
+      return allocation
+    },
+  )
+  app.get(
+    '/v1/subscribers/:subscriber/allocations',
+    {
+      schema: {
+        summary: 'What a subscriber may take',
+        params: OfSubscriber,
+        response: { 200: Type.Object({ items: Type.Array(Allocation) }) },
+      },
+    },
+    (request) => ({ items: request.subscriber.allocations }),
+  )
+}

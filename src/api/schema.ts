@@ -1,0 +1,164 @@
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** Schemas that more than one route speaks of. They check, document and give the types. */
+
+const closed = { additionalProperties: false }
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const Allocation = Type.Object(
+  { kind: Type.String(), guaranteed: Type.Integer({ minimum: 0 }), ceiling: Type.Integer({ minimum: 0 }) },
+  closed,
+)
+
+const Via = Type.Optional(Type.Union([Type.Literal('channel'), Type.Literal('trunk')]))
+
+/** Where a call goes when no agent decides. */
+export const DefaultRoute = Type.Union(
+  [
+    Type.Object({ pbx: Type.String(), via: Via }, closed),
+    Type.Object({ user: Type.String(), via: Via }, closed),
+    Type.Object({ sip: Type.String(), via: Via }, closed),
+    Type.Object({ trunk: Type.String(), number: Type.String(), via: Via }, closed),
+    Type.Object({ number: Type.String(), via: Via }, closed),
+  ],
+  { description: 'An extension of the PBX, a user, a SIP URI of the site, or a number, over a named trunk or any.' },
+)
+
+export const Dns = Type.Object(
+  { servers: Type.Array(Type.String(), { minItems: 1, maxItems: 3 }), search: Type.Optional(Type.String()) },
+  closed,
+)
+
+const PbxOrder = Type.Object(
+  { host: Type.String(), port: Type.Optional(Type.Integer()), number: Type.Optional(Type.String()) },
+  closed,
+)
+const Pbx = Type.Object({ host: Type.String(), port: Type.Integer(), number: Type.Optional(Type.String()) }, closed)
+
+const agentLimits = {
+  memoryMebibytes: Type.Optional(Type.Integer()),
+  cpuShare: Type.Optional(Type.Number()),
+  maxProcesses: Type.Optional(Type.Integer()),
+  listen: Type.Optional(Type.Array(Type.Integer(), { maxItems: 64 })),
+}
+
+export const InstallOrder = Type.Object(
+  {
+    name: Type.String(),
+    numbers: Type.Array(Type.String(), { maxItems: 10_000 }),
+    timeZone: Type.Optional(Type.String()),
+    plan: Type.Optional(Type.String()),
+    allocations: Type.Optional(Type.Array(Allocation, { maxItems: 100 })),
+    site: Type.Object(
+      {
+        networks: Type.Array(Type.String(), { minItems: 1, maxItems: 64 }),
+        pbx: Type.Optional(PbxOrder),
+        dns: Type.Optional(Dns),
+        publicKey: Type.Optional(Type.String({ description: "The site's own WireGuard public key." })),
+        emergencyCallerId: Type.Optional(Type.String()),
+        lan: Type.Optional(Type.Union([Type.Literal('route'), Type.Literal('masquerade')])),
+      },
+      closed,
+    ),
+    defaultRoute: DefaultRoute,
+    agent: Type.Optional(Type.Object({ decisionDeadlineMs: Type.Optional(Type.Integer()), ...agentLimits }, closed)),
+    telephones: Type.Optional(Type.Array(Type.String(), { maxItems: 10_000 })),
+  },
+  closed,
+)
+
+export const SubscriberPatch = Type.Object(
+  {
+    defaultRoute: Type.Optional(DefaultRoute),
+    pbx: Type.Optional(Nullable(Pbx)),
+    decisionDeadlineMs: Type.Optional(Type.Integer()),
+    timeZone: Type.Optional(Type.String()),
+    plan: Type.Optional(Type.String()),
+    emergencyCallerId: Type.Optional(Nullable(Type.String())),
+    siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
+    dns: Type.Optional(Nullable(Dns)),
+    agent: Type.Optional(Type.Object(agentLimits, closed)),
+  },
+  { ...closed, minProperties: 1 },
+)
+
+export const Subscriber = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  state: Type.String({ description: 'installing, active, suspended or removing' }),
+  timeZone: Type.String(),
+  plan: Nullable(Type.String()),
+  numbers: Type.Array(Type.String()),
+  allocations: Type.Array(Allocation),
+  defaultRoute: DefaultRoute,
+  site: Type.Object({
+    networks: Type.Array(Type.String()),
+    dns: Nullable(Dns),
+    pbx: Nullable(Pbx),
+    emergencyCallerId: Nullable(Type.String()),
+  }),
+  channel: Type.Object({
+    address: Type.String(),
+    peerAddress: Type.String(),
+    listenPort: Type.Integer(),
+    publicKey: Type.String(),
+    peerPublicKey: Type.String(),
+    siteHoldsKey: Type.Boolean(),
+    mtu: Type.Integer(),
+    keepaliveSeconds: Type.Integer(),
+  }),
+  agent: Type.Object({
+    version: Nullable(Type.String()),
+    decisionDeadlineMs: Type.Integer(),
+    memoryMebibytes: Type.Integer(),
+    cpuShare: Type.Number(),
+    maxProcesses: Type.Integer(),
+    listen: Type.Array(Type.Integer()),
+  }),
+  telephones: Type.Array(Type.String()),
+  createdAt: Type.String({ format: 'date-time' }),
+})
+
+export const Trunk = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  gateways: Type.Array(Type.Object({ address: Type.String(), port: Type.Integer() })),
+  maxIn: Type.Optional(Type.Integer()),
+  maxOut: Type.Optional(Type.Integer()),
+  emergencyReserve: Type.Integer(),
+  media: Type.Union([Type.Literal('relay'), Type.Literal('direct')]),
+})
+
+export const AgentVersion = Type.Object({
+  id: Type.String(),
+  digest: Type.String({ description: 'SHA-256 of the tarball, hex.' }),
+  entry: Type.String(),
+  bytes: Type.Integer(),
+  createdAt: Type.String({ format: 'date-time' }),
+  active: Type.Boolean(),
+})
+
+export const Event = Type.Object({
+  id: Type.String(),
+  subscriber: Type.String(),
+  number: Type.Integer({ description: 'Per subscriber, from 1, without a gap.' }),
+  at: Type.String({ format: 'date-time' }),
+  type: Type.String(),
+  call: Type.Optional(Type.String()),
+  leg: Type.Optional(Type.String()),
+  cause: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  data: Type.Record(Type.String(), Type.Unknown()),
+})
+
+/** Cursors: `after` is what the last page's `next` said. */
+export const PageParams = Type.Object(
+  { after: Type.Optional(Type.String()), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })) },
+  closed,
+)
+
+export const Paged = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item), next: Type.Optional(Type.String()) })
+
+export const OfSubscriber = Type.Object({ subscriber: Type.String({ description: 'Id or name.' }) })
+export const Done = Type.Null({ description: 'Done; there is nothing to say.' })
+
+export type InstallOrderBody = Static<typeof InstallOrder>

@@ -1,0 +1,84 @@
+import { Type } from 'typebox'
+import { addTelephone, rotateApiKey, rotateCertificate, rotatePresharedKey } from '#journeys/install/index.ts'
+import type { Id } from '#lib/index.ts'
+import { type App, operatorOnly, scopeOf } from './app.ts'
+import type { ApiDeps } from './deps.ts'
+import { problem } from './problem.ts'
+import { OfSubscriber } from './schema.ts'
+
+const Rotation = Type.Object(
+  {
+    secret: Type.Union([Type.Literal('api-key'), Type.Literal('preshared-key'), Type.Literal('agent-certificate')]),
+    overlapSeconds: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 30 * 86_400, description: 'How long the old one still counts; 0 revokes it at once.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const Key = Type.Object({
+  id: Type.String(),
+  createdAt: Type.String(),
+  expiresAt: Type.Union([Type.String(), Type.Null()]),
+  revokedAt: Type.Union([Type.String(), Type.Null()]),
+})
+
+/** Keys, certificates and passwords of a subscriber. Each is told once. */
+export function secretRoutes(app: App, { install: deps }: ApiDeps): void {
+  const { store } = deps
+  app.post(
+    '/v1/subscribers/:subscriber/rotate',
+    { schema: { summary: 'Replace a secret', params: OfSubscriber, body: Rotation } },
+    async (request) => {
+      const { secret, overlapSeconds = 3600 } = request.body
+      const { subscriber, principal } = request
+      if (secret === 'api-key') return rotateApiKey(deps, scopeOf(principal), subscriber, overlapSeconds)
+      if (secret === 'preshared-key') return rotatePresharedKey(deps, subscriber, overlapSeconds)
+      return rotateCertificate(deps, subscriber)
+    },
+  )
+  app.get(
+    '/v1/subscribers/:subscriber/keys',
+    { schema: { summary: 'List API keys', params: OfSubscriber, response: { 200: Type.Object({ items: Type.Array(Key) }) } } },
+    async (request) => ({ items: await store.listKeys(scopeOf(request.principal), request.subscriber.id) }),
+  )
+  app.delete(
+    '/v1/subscribers/:subscriber/keys/:key',
+    { schema: { summary: 'Revoke an API key at once', params: Type.Object({ subscriber: Type.String(), key: Type.String() }) } },
+    async (request, reply) => {
+      const { key } = request.params
+      if (!/^key_[0-9a-f]{32}$/.test(key)) throw problem('not-found', 404, 'There is no such API key.')
+      await store.revokeKey(scopeOf(request.principal), request.subscriber.id, key as Id<'key'>)
+      return reply.code(204).send()
+    },
+  )
+  app.post(
+    '/v1/subscribers/:subscriber/telephones',
+    {
+      config: operatorOnly,
+      schema: {
+        summary: 'Give a telephone its SIP credentials',
+        params: OfSubscriber,
+        body: Type.Object({ name: Type.String({ pattern: '^[A-Za-z0-9_.+*#-]{1,64}$' }) }, { additionalProperties: false }),
+      },
+    },
+    async (request, reply) => {
+      const telephone = await addTelephone(deps, scopeOf(request.principal), request.subscriber, request.body.name)
+      return reply.code(201).send(telephone)
+    },
+  )
+  app.delete(
+    '/v1/subscribers/:subscriber/telephones/:name',
+    {
+      config: operatorOnly,
+      schema: {
+        summary: 'Revoke the credentials of a telephone',
+        params: Type.Object({ subscriber: Type.String(), name: Type.String() }),
+      },
+    },
+    async (request, reply) => {
+      await store.removeTelephone(scopeOf(request.principal), request.subscriber.id, request.params.name)
+      return reply.code(204).send()
+    },
+  )
+}

@@ -1,0 +1,47 @@
+import type { AgentVersionRecord, SubscriberRecord } from '#platform/subscriber/index.ts'
+
+/** A subscriber as the API tells of it: every field named here, so that no secret can slip through. */
+export function subscriberView(record: SubscriberRecord) {
+  const { channel, site, agent } = record
+  return {
+    id: record.id,
+    name: record.name,
+    state: record.state,
+    timeZone: record.timeZone,
+    plan: record.plan,
+    numbers: record.numbers,
+    allocations: record.allocations,
+    defaultRoute: record.defaultRoute,
+    site: {
+      networks: channel.siteNetworks,
+      dns: channel.dns,
+      pbx: site.pbx,
+      emergencyCallerId: site.emergencyCallerId ?? null,
+    },
+    channel: {
+      address: channel.address,
+      peerAddress: channel.peerAddress,
+      listenPort: channel.listenPort,
+      publicKey: channel.publicKey,
+      peerPublicKey: channel.peerPublicKey,
+      siteHoldsKey: channel.siteHoldsKey,
+      mtu: channel.mtu,
+      keepaliveSeconds: channel.keepaliveSeconds,
+    },
+    agent: {
+      version: agent.version?.id ?? null,
+      decisionDeadlineMs: agent.decisionDeadlineMs,
+      memoryMebibytes: agent.memoryMebibytes,
+      cpuShare: agent.cpuShare,
+      maxProcesses: agent.maxProcesses,
+      listen: agent.listen,
+    },
+    telephones: record.telephones,
+    createdAt: record.createdAt,
+  }
+}
+
+/** A version without its place on the node's disk. */
+export function versionView({ id, digest, entry, bytes, createdAt, active }: AgentVersionRecord) {
+  return { id, digest, entry, bytes, createdAt, active }
+}

@@ -1,0 +1,76 @@
+import type { AccountBooks, Books } from '#journeys/period/index.ts'
+import { type Id, idOf, uuidOf } from '#lib/index.ts'
+import type { Account, Invoice, Meters } from '#platform/billing/index.ts'
+import { writeClosed, writeDraft } from './billing-invoice.ts'
+import { listPlans } from './billing-plan.ts'
+import { billing } from './billing-tables.ts'
+import { openUsage } from './billing-usage.ts'
+import { notFound } from './error.ts'
+import type { Store, Tx } from './store.ts'
+
+/** The books in PostgreSQL, for the journey that closes periods. */
+export function booksIn(store: Store): Books {
+  return {
+    accounts: () =>
+      store.transaction('platform', async (tx) => {
+        const rows = await billing(tx)
+          .selectFrom('account')
+          .select('subscriber_id')
+          .orderBy('name')
+          .orderBy('subscriber_id')
+          .execute()
+        return rows.map((row) => idOf('sub', row.subscriber_id))
+      }),
+    withAccount: (subscriber, work) =>
+      store.transaction('platform', async (tx) => work(accountBooks(tx, await lockAccount(tx, subscriber)))),
+  }
+}
+
+/** Two runs at once would close a period twice: the second waits, and finds it closed. */
+async function lockAccount(tx: Tx, subscriber: Id<'sub'>): Promise<Account> {
+  const id = uuidOf(subscriber)
+  const row = await billing(tx).selectFrom('account').selectAll().where('subscriber_id', '=', id).forUpdate().executeTakeFirst()
+  if (!row) throw notFound('subscriber')
+  const plans = await billing(tx)
+    .selectFrom('account_plan')
+    .select(['since', 'plan'])
+    .where('subscriber_id', '=', id)
+    .orderBy('since')
+    .execute()
+  return { subscriber, name: row.name, timeZone: row.time_zone, since: row.since, until: row.until, plans }
+}
+
+function accountBooks(tx: Tx, account: Account): AccountBooks {
+  const { subscriber } = account
+  const invoices = () => billing(tx).selectFrom('invoice').where('subscriber_id', '=', uuidOf(subscriber))
+  return {
+    account,
+    async lastClosed() {
+      const row = await invoices()
+        .select('period')
+        .where('state', '=', 'closed')
+        .orderBy('period', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row?.period ?? null
+    },
+    async invoice(period) {
+      const row = await invoices().select('document').where('period', '=', period).executeTakeFirst()
+      return row ? (JSON.parse(row.document) as Invoice) : null
+    },
+    openUsage: (to) => openUsage(tx, subscriber, to),
+    plans: async () => new Map((await listPlans(tx)).map((plan) => [plan.name, plan])),
+    async meters() {
+      const rows = await invoices().select('meters').where('state', '=', 'closed').orderBy('period').execute()
+      return rows.reduce<Record<string, Meters>>((all, { meters }) => Object.assign(all, meters), {})
+    },
+    draft: (invoice) => writeDraft(tx, invoice),
+    close: (statement, pdf, usage) =>
+      writeClosed(
+        tx,
+        statement,
+        pdf,
+        usage.map(({ lease }) => lease),
+      ),
+  }
+}

@@ -1,0 +1,116 @@
+import { type Insertable, type Selectable, sql } from 'kysely'
+import { type Id, idOf, uuidOf } from '#lib/index.ts'
+import { type UsageQuery, type UsageSink, usageOf } from '#platform/usage/index.ts'
+import type { UsageRecord } from '#platform/words/index.ts'
+import { type BillingTables, billing } from './billing-tables.ts'
+import { json, type Store, type Tx } from './store.ts'
+
+/** PostgreSQL takes 65,535 parameters in one statement. */
+const AT_ONCE = 1000
+
+/** Takes the journal's entries in: what control's shipper writes to. */
+export function usageSink(store: Store): UsageSink {
+  return {
+    async take(entries) {
+      const usage = usageOf(entries)
+      if (usage.length > 0) await store.transaction('platform', (tx) => recordUsage(tx, usage))
+    },
+  }
+}
+
+/** Keeps usage; a lease that is there already is passed over (PITFALLS B02, B03). Answers with how many were new. */
+export async function recordUsage(tx: Tx, usage: readonly UsageRecord[]): Promise<number> {
+  let added = 0
+  for (let i = 0; i < usage.length; i += AT_ONCE) {
+    const { numInsertedOrUpdatedRows } = await billing(tx)
+      .insertInto('usage')
+      .values(usage.slice(i, i + AT_ONCE).map(rowOf))
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst()
+    added += Number(numInsertedOrUpdatedRows ?? 0n)
+  }
+  return added
+}
+
+/** A page of a subscriber's usage in the order of its leases, which is that in which they were taken. */
+export async function listUsage(
+  tx: Tx,
+  subscriber: Id<'sub'>,
+  query: UsageQuery,
+): Promise<{ items: UsageRecord[]; next?: Id<'lse'> }> {
+  let select = billing(tx).selectFrom('usage').selectAll().where('subscriber_id', '=', uuidOf(subscriber))
+  if (query.from) select = select.where('released_at', '>=', new Date(query.from))
+  if (query.to) select = select.where('released_at', '<', new Date(query.to))
+  if (query.kind) select = select.where('kind', '=', query.kind)
+  if (query.call) select = select.where('call', '=', uuidOf(query.call))
+  if (query.review !== undefined) select = select.where('review', '=', query.review)
+  if (query.after) select = select.where('lease', '>', uuidOf(query.after))
+  const rows = await select
+    .orderBy('lease')
+    .limit(query.limit + 1)
+    .execute()
+  const items = rows.slice(0, query.limit).map(recordOf)
+  const last = items.at(-1)
+  return rows.length > query.limit && last ? { items, next: last.lease } : { items }
+}
+
+/** Usage that no closed invoice has settled, released before `to`. */
+export async function openUsage(tx: Tx, subscriber: Id<'sub'>, to: Date): Promise<UsageRecord[]> {
+  const rows = await billing(tx)
+    .selectFrom('usage')
+    .selectAll()
+    .where('subscriber_id', '=', uuidOf(subscriber))
+    .where('invoice', 'is', null)
+    .where('released_at', '<', to)
+    .orderBy('lease')
+    .execute()
+  return rows.map(recordOf)
+}
+
+/** Marks usage as settled by a closed invoice. */
+export async function settleUsage(
+  tx: Tx,
+  subscriber: Id<'sub'>,
+  invoice: Id<'inv'>,
+  leases: readonly Id<'lse'>[],
+): Promise<void> {
+  await sql`update usage set invoice = ${uuidOf(invoice)}
+    where subscriber_id = ${uuidOf(subscriber)} and lease = any(${leases.map(uuidOf)}::uuid[])`.execute(tx)
+}
+
+function rowOf(usage: UsageRecord): Insertable<BillingTables['usage']> {
+  return {
+    subscriber_id: uuidOf(usage.subscriber),
+    lease: uuidOf(usage.lease),
+    kind: usage.kind,
+    count: usage.count,
+    call: uuidOf(usage.call),
+    leg: usage.leg ? uuidOf(usage.leg) : null,
+    taken_at: new Date(usage.takenAt),
+    answered_at: usage.answeredAt ? new Date(usage.answeredAt) : null,
+    released_at: new Date(usage.releasedAt),
+    billable_ms: usage.billableMs,
+    reason: usage.reason,
+    detail: json(usage.detail) as never,
+    review: usage.review,
+    invoice: null,
+  }
+}
+
+function recordOf(row: Selectable<BillingTables['usage']>): UsageRecord {
+  return {
+    lease: idOf('lse', row.lease),
+    subscriber: idOf('sub', row.subscriber_id),
+    kind: row.kind,
+    count: row.count,
+    call: idOf('call', row.call),
+    ...(row.leg ? { leg: idOf('leg', row.leg) } : {}),
+    takenAt: row.taken_at.toISOString(),
+    answeredAt: row.answered_at?.toISOString() ?? null,
+    releasedAt: row.released_at.toISOString(),
+    billableMs: Number(row.billable_ms),
+    reason: row.reason,
+    detail: row.detail,
+    review: row.review,
+  }
+}
