@@ -106,30 +106,40 @@ export class ClientTransaction implements TimerOwner {
     const { wheel, times, transport } = this.#all
     switch (action) {
       case 'send':
-        return transport.send(this.bytes, this.hop)
+        transport.send(this.bytes, this.hop)
+        return
       case 'pass':
-        return this.#user.onResponse(response!)
+        this.#user.onResponse(response!)
+        return
       case 'ack':
-        return this.#sendAck(response!)
+        this.#sendAck(response!)
+        return
       case 'timeout':
-        return this.#user.onTimeout()
+        this.#user.onTimeout()
+        return
       case 'double A':
         this.#interval *= 2
-        return wheel.arm(this.#repeat, this.#interval, 'A')
+        wheel.arm(this.#repeat, this.#interval, 'A')
+        return
       case 'double E':
         this.#interval = Math.min(2 * this.#interval, times.t2)
-        return wheel.arm(this.#repeat, this.#interval, 'E')
+        wheel.arm(this.#repeat, this.#interval, 'E')
+        return
       case 'E to T2':
-        return wheel.arm(this.#repeat, times.t2, 'E')
+        wheel.arm(this.#repeat, times.t2, 'E')
+        return
       case 'stop A':
-        return wheel.cancel(this.#repeat)
+        wheel.cancel(this.#repeat)
+        return
       case 'start D':
-        return wheel.arm(this.#life, times.d, 'D')
+        wheel.arm(this.#life, times.d, 'D')
+        return
       case 'start M':
-        return wheel.arm(this.#life, times.transaction, 'M')
+        wheel.arm(this.#life, times.transaction, 'M')
+        return
       case 'start K':
         wheel.cancel(this.#repeat)
-        return wheel.arm(this.#life, times.t4, 'K')
+        wheel.arm(this.#life, times.t4, 'K')
     }
   }
 

@@ -72,7 +72,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     switch (request.method) {
       case 'BYE':
         transaction.respond({ status: 200 })
-        return this.cancel()
+        this.cancel()
+        return
       case 'INVITE':
         // §14.2: a second INVITE before the answer to the first.
         return void transaction.respond({ status: 500, headers: [['Retry-After', String(Math.floor(Math.random() * 11))]] })

@@ -72,20 +72,35 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       this.#provisional = true
       this.#core.transactions.wheel.cancel(this.#firstResponse)
     }
-    if (response.status >= 200) return this.#onFinal(response)
-    if (this.#cancel) return this.#sendCancel()
+    if (response.status >= 200) {
+      this.#onFinal(response)
+      return
+    }
+    if (this.#cancel) {
+      this.#sendCancel()
+      return
+    }
     if (response.status > 100) this.#onProvisional?.(response)
   }
 
   #onFinal(response: SipResponse): void {
     this.#final = true
-    if (response.status >= 300) return this.#fail(new SipFailure('refused', response.status, response))
+    if (response.status >= 300) {
+      this.#fail(new SipFailure('refused', response.status, response))
+      return
+    }
     const tag = response.to.tag ?? ''
     const ack = this.#acks.get(tag)
     // §13.2.2.4: a repeated 2xx gets its ACK again (PITFALLS S21).
-    if (ack) return this.#core.options.transport.send(ack.bytes, ack.hop)
+    if (ack) {
+      this.#core.options.transport.send(ack.bytes, ack.hop)
+      return
+    }
     const dialog = dialogOfClient(this.#transaction.sent, this.#localTag, this.#contact, response, this.#transaction.hop)
-    if (this.#settled) return this.#hangUp(tag, dialog)
+    if (this.#settled) {
+      this.#hangUp(tag, dialog)
+      return
+    }
     this.#settled = true
     this.#onProvisional = undefined
     const session = new ConfirmedSession(this.#core, dialog, response.body)

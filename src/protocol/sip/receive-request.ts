@@ -14,9 +14,18 @@ import { responseRoute } from './via.ts'
 /** Where a request goes that has come in: to its transaction, its dialog, or the product. Its syntax has been checked. */
 export function receiveRequest(core: Core, request: SipRequest, source: Hop): void {
   const known = core.transactions.serverOf(request)
-  if (request.method === 'ACK') return receiveAck(core, request, source, known)
-  if (known) return known.repeated()
-  if (request.method === 'CANCEL') return receiveCancel(core, request, source)
+  if (request.method === 'ACK') {
+    receiveAck(core, request, source, known)
+    return
+  }
+  if (known) {
+    known.repeated()
+    return
+  }
+  if (request.method === 'CANCEL') {
+    receiveCancel(core, request, source)
+    return
+  }
   const merged = core.transactions.isMerged(request)
   const { tag } = request.to
   const transaction = core.transactions.addServer(request, source, tag === undefined ? token(8) : '')
@@ -36,7 +45,10 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
 /** §17: an ACK is never answered, whatever is wrong with it (PITFALLS S24). */
 function receiveAck(core: Core, ack: SipRequest, source: Hop, known: ServerTransaction | undefined): void {
   // Some senders keep the branch of the INVITE for the ACK of its 2xx.
-  if (known && known.state !== 'Accepted') return known.acknowledged()
+  if (known && known.state !== 'Accepted') {
+    known.acknowledged()
+    return
+  }
   core.dialogs.get(dialogKey(ack.callId, ack.to.tag ?? '', ack.from.tag ?? ''))?.receiveAck(ack, source)
 }
 
@@ -62,7 +74,8 @@ function receiveOutside(core: Core, request: SipRequest, transaction: ServerTran
     case 'INVITE':
       // §17.2.1: at once, so that the sender need not repeat it.
       transaction.respond({ status: 100 })
-      return core.options.onInvite(new ReceivedInvite(core, request, transaction))
+      core.options.onInvite(new ReceivedInvite(core, request, transaction))
+      return
     case 'BYE':
     case 'INFO':
     case 'UPDATE':
@@ -70,7 +83,7 @@ function receiveOutside(core: Core, request: SipRequest, transaction: ServerTran
       // These mean something only inside a dialog (PITFALLS F02).
       return void transaction.respond({ status: 481 })
     default:
-      return core.options.onRequest(new ReceivedRequest(request, transaction))
+      core.options.onRequest(new ReceivedRequest(request, transaction))
   }
 }
 

@@ -116,27 +116,34 @@ export class ServerTransaction implements TimerOwner {
     const { wheel, times, transport } = this.#all
     switch (action) {
       case 'send':
-        return transport.send(this.#last!, this.hop)
+        transport.send(this.#last!, this.hop)
+        return
       case 'resend':
         if (this.#last) transport.send(this.#last, this.hop)
         return
       case 'start G':
-        return wheel.arm(this.#repeat, this.#interval, 'G')
+        wheel.arm(this.#repeat, this.#interval, 'G')
+        return
       case 'double G':
         this.#interval = Math.min(2 * this.#interval, times.t2)
-        return wheel.arm(this.#repeat, this.#interval, 'G')
+        wheel.arm(this.#repeat, this.#interval, 'G')
+        return
       case 'stop G':
-        return wheel.cancel(this.#repeat)
+        wheel.cancel(this.#repeat)
+        return
       case 'start H':
-        return wheel.arm(this.#life, times.transaction, 'H')
+        wheel.arm(this.#life, times.transaction, 'H')
+        return
       case 'start I':
-        return wheel.arm(this.#life, times.t4, 'I')
+        wheel.arm(this.#life, times.t4, 'I')
+        return
       case 'start J':
-        return wheel.arm(this.#life, times.transaction, 'J')
+        wheel.arm(this.#life, times.transaction, 'J')
+        return
       case 'start L':
         // The transaction user repeats its 2xx by itself; kept for repeats of the INVITE only.
         this.#last = null
-        return wheel.arm(this.#life, times.transaction, 'L')
+        wheel.arm(this.#life, times.transaction, 'L')
     }
   }
 }

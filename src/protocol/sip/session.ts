@@ -82,7 +82,10 @@ export class ConfirmedSession implements Session, DialogUser {
 
   /** Takes up what a snapshot says was pending. */
   resume(pending: SessionSnapshot['pending'], hop: Hop): void {
-    if (pending?.kind === 'awaiting-ack') return this.awaitAck(pending.sequence, Buffer.from(pending.message), hop)
+    if (pending?.kind === 'awaiting-ack') {
+      this.awaitAck(pending.sequence, Buffer.from(pending.message), hop)
+      return
+    }
     if (pending) {
       const bytes = Buffer.from(pending.message)
       this.#ack = { sequence: pending.sequence, bytes, hop: nextHop(this.#dialog), at: this.#core.options.clock.now() }
@@ -116,13 +119,22 @@ export class ConfirmedSession implements Session, DialogUser {
       return void transaction.respond({ status: 500, headers })
     }
     dialog.remoteSequence = sequence
-    if (request.method === 'BYE') return this.#onBye(request, transaction)
+    if (request.method === 'BYE') {
+      this.#onBye(request, transaction)
+      return
+    }
     if (this.#state !== 'confirmed') return void transaction.respond({ status: 481 })
-    if (request.method === 'INVITE') return this.#onReinvite(request, transaction)
+    if (request.method === 'INVITE') {
+      this.#onReinvite(request, transaction)
+      return
+    }
     const received = new ReceivedRequest(request, transaction, (status) => {
       if (request.method === 'UPDATE' && status < 300) this.#refreshTarget(request)
     })
-    if (!this.onRequest) return answerByDefault(received)
+    if (!this.onRequest) {
+      answerByDefault(received)
+      return
+    }
     this.onRequest(received)
   }
 
@@ -160,7 +172,10 @@ export class ConfirmedSession implements Session, DialogUser {
     this.#answer = null
     if (this.#state === 'over') return
     this.#end.resolve({ by: 'no-ack' })
-    if (this.#waitingBye) return this.#flushBye()
+    if (this.#waitingBye) {
+      this.#flushBye()
+      return
+    }
     this.#state = 'ending'
     this.#sendBye(undefined, () => {})
   }
@@ -303,8 +318,17 @@ function answerByDefault(received: ReceivedRequest): void {
   const { method, body } = received.request
   const empty = body.length === 0
   // RFC 2976 §2.2: INFO without body is a sign of life. RFC 3311: so is UPDATE without an offer.
-  if (method === 'OPTIONS' || ((method === 'INFO' || method === 'UPDATE') && empty)) return received.respond(200)
-  if (method === 'INFO') return received.respond(415)
-  if (method === 'UPDATE') return received.respond(488)
+  if (method === 'OPTIONS' || ((method === 'INFO' || method === 'UPDATE') && empty)) {
+    received.respond(200)
+    return
+  }
+  if (method === 'INFO') {
+    received.respond(415)
+    return
+  }
+  if (method === 'UPDATE') {
+    received.respond(488)
+    return
+  }
   received.respond(405, { headers: [['Allow', ALLOW]] })
 }

@@ -73,7 +73,10 @@ class SocketUserAgent implements UserAgent {
     void response.to
     void response.callId
     const transaction = this.#core.transactions.clientOf(response)
-    if (transaction) return transaction.receive(response)
+    if (transaction) {
+      transaction.receive(response)
+      return
+    }
     // A 2xx to an INVITE of a former process, or one whose transaction is over.
     const { cseq, status, callId, from, to } = response
     if (cseq.method !== 'INVITE' || status < 200 || status > 299) return

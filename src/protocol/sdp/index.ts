@@ -1,0 +1,11 @@
+export {
+  attributeOf,
+  formatSdp,
+  parseSdp,
+  type SdpAttribute,
+  type SdpMedia,
+  SdpParseError,
+  type SdpSession,
+} from './description.ts'
+export { type Agreement, type Codec, type Direction, G711, type MediaPolicy, type StreamFormat, type Transport } from './media.ts'
+export { createAnswer, createOffer, type LocalMedia, type Negotiation, negotiate, readAnswer } from './negotiate.ts'
