@@ -100,6 +100,8 @@ export class FileJournal implements Journal {
   }
 
   read(after: number, limit: number): { entries: JournalEntry[]; position: number } {
+    // Whoever has read further than there is has read another journal: it is told where this one ends.
+    if (after > this.#position) return { entries: [], position: this.#position }
     const entries: JournalEntry[] = []
     let at = after
     const known = this.#cursor.position === after

@@ -1,10 +1,9 @@
 import type { Id } from '#lib/index.ts'
-import type { UsageRecord } from '#platform/words/index.ts'
+import type { JournalEntry } from '#platform/words/index.ts'
 
-/** Where usage goes for good. A lease that is there already is passed over: its first record stands. */
+/** Where usage goes for good: it is given journal entries and keeps what they tell, each lease once by its id. */
 export interface UsageSink {
-  /** Answers with how many were new. */
-  record(usage: readonly UsageRecord[]): Promise<number>
+  take(entries: readonly JournalEntry[]): Promise<void>
 }
 
 /** Which usage is asked for: released from `from` up to but not including `to`, RFC 3339, after the lease `after`. */
