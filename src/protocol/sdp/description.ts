@@ -35,7 +35,12 @@ export interface SdpSession {
   readonly media: readonly SdpMedia[]
 }
 
-type Draft<T> = { -readonly [K in keyof T]: T[K] }
+/** What the head and each m-line have in common while they are read. */
+interface Section {
+  attributes: SdpAttribute[]
+  others: string[]
+  connection?: string
+}
 
 const MAX_LENGTH = 65_536
 const MAX_MEDIA = 64
@@ -52,8 +57,9 @@ export function parseSdp(source: string | Uint8Array): SdpSession {
   const attributes: SdpAttribute[] = []
   const others: string[] = []
   const media: SdpMedia[] = []
-  const session: Draft<SdpSession> = { origin: '', name: '-', attributes, others, media }
-  let current: { attributes: SdpAttribute[]; others: string[]; connection?: string } = session as typeof current
+  const head: Section = { attributes, others }
+  let [origin, name] = ['', '-']
+  let current = head
   for (const raw of lines.slice(1)) {
     const line = raw.trimEnd()
     if (line === '') continue
@@ -74,17 +80,17 @@ export function parseSdp(source: string | Uint8Array): SdpSession {
         current.connection = parseConnection(value)
         break
       case 'o':
-        session.origin = value
+        origin = value
         break
       case 's':
-        session.name = value
+        name = value
         break
       default:
         current.others.push(line)
     }
   }
-  if (!session.origin) throw new SdpParseError('Session description without o=')
-  return session
+  if (!origin) throw new SdpParseError('Session description without o=')
+  return { ...head, origin, name, media }
 }
 
 function parseMediaLine(value: string): SdpMedia & { attributes: SdpAttribute[]; others: string[] } {

@@ -2,6 +2,7 @@ export { formatNameAddr, NameAddr, parseNameAddr, parseVia, type Via } from './a
 export { buildRequest, buildResponse, type MessageBody, type RequestParts, type ResponseParts } from './build.ts'
 export { SipFailure, type SipFailureReason, SipTextRefused } from './failure.ts'
 export { type CSeq, SipRequest, SipResponse } from './message.ts'
+export { bodyOfType } from './multipart.ts'
 export { Params } from './params.ts'
 export { parseHead, parseMessage } from './parse.ts'
 export { SipParseError } from './parse-error.ts'
