@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { until } from './clock.ts'
 import type { Customer } from './crm.ts'
 import type { CallReport, PlaceOptions, Rule } from './sip/rule.ts'
 
@@ -16,7 +17,7 @@ export class Peer extends EventEmitter<{ call: [CallReport] }> implements AsyncD
   #errors = ''
 
   /** `enter` is put before the command: what leads into a namespace. */
-  constructor(name: string, role: 'sip' | 'dns' | 'crm', enter: readonly string[]) {
+  constructor(name: string, role: 'sip' | 'dns' | 'crm' | 'http', enter: readonly string[]) {
     super()
     this.name = name
     const command = [...enter, process.execPath, MAIN, role]
@@ -115,8 +116,15 @@ export class SipPeer extends Peer {
     return this.ask('report', { call })
   }
 
-  reports(): Promise<CallReport[]> {
-    return this.ask('reports')
+  /** All its calls, old ones too, without what was heard. */
+  list(): Promise<CallReport[]> {
+    return this.ask('list')
+  }
+
+  /** Waits for a call that fits; `since` (CLOCK_MONOTONIC, ms) leaves older ones out. */
+  find(what: string, since: number, fits: (report: CallReport) => boolean, timeoutMs = 5000): Promise<CallReport> {
+    const look = async () => (await this.list()).find((report) => report.invitedAt >= since && fits(report))
+    return until(`${what} at ${this.name}`, look, timeoutMs, 20)
   }
 }
 

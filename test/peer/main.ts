@@ -1,7 +1,8 @@
 /**
- * A far end as a process of its own: `main.ts sip|dns|crm`. It is commanded by JSON lines on standard input,
+ * A far end as a process of its own: `main.ts sip|dns|crm|http`. It is commanded by JSON lines on standard input,
  * `{ id, method, params }`, and answers `{ id, result }` or `{ id, error }` and `{ event, … }` on standard output.
  */
+import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { now, until } from './clock.ts'
 import { type Customer, startCrm } from './crm.ts'
@@ -44,7 +45,7 @@ function sipMethods(): Methods {
     press: ({ call, digits }: { call: string; digits: string }) => end.call(call).stream.press(digits),
     sing: ({ call, frequency }: { call: string; frequency: number }) => end.call(call).sing(frequency),
     report: ({ call }: { call: string }) => end.call(call).report(),
-    reports: () => end.calls.map((call) => call.report()),
+    list: () => end.calls.map((call) => ({ ...call.report(), media: null })),
   }
 }
 
@@ -69,7 +70,23 @@ function crmMethods(): Methods {
   }
 }
 
-const ROLES: Record<string, () => Methods> = { sip: sipMethods, dns: dnsMethods, crm: crmMethods }
+/** A client of an HTTP API, for those who are outside the namespace. */
+function httpMethods(): Methods {
+  return {
+    async fetch({ url, method, key, body }: { url: string; method: string; key: string; body?: unknown }) {
+      const headers = {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(method === 'POST' ? { 'idempotency-key': randomUUID() } : {}),
+      }
+      const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+      const text = await response.text()
+      return { status: response.status, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text }
+    },
+  }
+}
+
+const ROLES: Record<string, () => Methods> = { sip: sipMethods, dns: dnsMethods, crm: crmMethods, http: httpMethods }
 const methods = ROLES[process.argv[2] ?? '']?.()
 if (!methods) throw new Error(`usage: main.ts ${Object.keys(ROLES).join('|')}`)
 

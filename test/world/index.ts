@@ -1,4 +1,5 @@
 export { execute, must, Namespace, type Outcome } from './namespace.ts'
 export { OFFICE, Office, type OfficePlan } from './office.ts'
+export { type LogLine, Platform } from './platform.ts'
 export { leftOf, sweepOrphans } from './sweep.ts'
 export { PUBLIC, World, type WorldPlan } from './world.ts'

@@ -24,13 +24,14 @@ export function startOf(pid: number): string | null {
   }
 }
 
+/** Whether a name bears the id: as a word of its own, or as the platform's instance, after `tl`. */
+function bears(id: string, name: string): boolean {
+  return new RegExp(`(^|[^a-z0-9])(tl)?${id}($|[^a-z0-9])`).test(name)
+}
+
 /** The namespaces that bear a world's id: those of the world and those that its platform made. */
 export function namespacesOf(id: string): string[] {
-  try {
-    return readdirSync(NETNS).filter((name) => name.split(/[^a-z0-9]/).includes(id))
-  } catch {
-    return []
-  }
+  return directoryOf(NETNS).filter((name) => bears(id, name))
 }
 
 /** All processes that are in one of these network namespaces, by their pids. */
@@ -59,7 +60,7 @@ export function groupsOf(id: string): string[] {
     for (const root of roots.splice(0))
       for (const entry of directories(root)) {
         const path = join(root, entry)
-        if (path.split(/[^a-z0-9]/).includes(id)) found.push(path)
+        if (bears(id, path)) found.push(path)
         roots.push(path)
       }
   return found.sort((a, b) => b.length - a.length)

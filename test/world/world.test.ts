@@ -73,7 +73,8 @@ describe('the world of the demonstration', () => {
     await until('a second of sound', async () => ((await ends[1]!.report(calls[1]!)).media?.heard.length ?? 0) >= 10, 5000)
     for (const [i, name] of ['acme', 'globex'].entries()) {
       const there = await ends[i]!.report(calls[i]!)
-      const here = (await world.office(name).pbx.reports())[0]!
+      const { pbx } = world.office(name)
+      const here = await pbx.report((await pbx.list())[0]!.call)
       assert.deepEqual(new Set(there.media?.heard.map((h) => h.what)), new Set([700 + 200 * i]), `what ${name}'s caller heard`)
       assert.ok(here.media?.heard.some((h) => h.what === 400 + 100 * i))
       assert.ok(here.media?.heard.every((h) => h.what !== 400 + 100 * (1 - i)))
