@@ -1,0 +1,80 @@
+import { digitsOf, e164 } from '#platform/trunk/index.ts'
+import type { Party } from '#platform/words/index.ts'
+import { type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
+
+/** What an INVITE says of who calls whom, in our words. */
+export interface Arrival {
+  from: Party
+  to: Party
+  anonymous: boolean
+  /** What is left of the hops (RFC 3261 §8.1.1.6); 70 where the header is missing. */
+  maxForwards: number
+}
+
+/**
+ * Reads an INVITE. On a trunk the network's word (P-Asserted-Identity, RFC 3325) goes before the caller's own; from a
+ * site it is not believed (PITFALLS F08, F10).
+ */
+export function readArrival(request: SipRequest, options: { trusted: boolean }): Arrival {
+  const asserted = options.trusted ? assertedIdentity(request) : null
+  const from = asserted ?? request.from
+  const withheld = /\bid\b|\buser\b/i.test(request.header('privacy') ?? '')
+  const anonymous = withheld || /^anonymous$/i.test(userOf(from)) || request.from.uri.host === 'anonymous.invalid'
+  const dialled = request.target.user ?? ''
+  return {
+    from: anonymous ? { number: 'anonymous' } : party(from),
+    to: { number: e164(dialled) ?? dialled, uri: request.uri },
+    anonymous,
+    maxForwards: request.maxForwards ?? 70,
+  }
+}
+
+function assertedIdentity(request: SipRequest): NameAddr | null {
+  try {
+    const first = request.list('p-asserted-identity')[0]
+    const address = first === undefined ? null : parseNameAddr(first)
+    return address?.uri.user ? address : null
+  } catch {
+    return null // a header that cannot be read says nothing
+  }
+}
+
+function userOf(address: NameAddr): string {
+  return address.uri.user ?? ''
+}
+
+function party(address: NameAddr): Party {
+  const user = userOf(address)
+  return {
+    number: e164(user) ?? (user === '' ? 'anonymous' : user),
+    ...(address.displayName ? { name: clean(address.displayName) } : {}),
+    uri: address.address,
+  }
+}
+
+/** A name for people and programs: no control characters, and not longer than a name. */
+function clean(name: string): string {
+  return name
+    .replace(/\p{Cc}/gu, ' ')
+    .trim()
+    .slice(0, 128)
+}
+
+/** Calls of one caller to one number that may be in set-up at once before the next one counts as a loop. */
+const LOOPS_AT = 3
+
+/**
+ * Whether a call from the site goes round in a loop (PITFALLS S47): the site's PBX sends calls back to a number that
+ * they came in for. Max-Forwards alone does not see it, since most PBX begin a new count.
+ */
+export function loops(
+  arrival: Pick<Arrival, 'from' | 'to'>,
+  inSetup: Iterable<{ direction: 'in' | 'out'; from: Party; to: Party }>,
+): boolean {
+  let same = 0
+  const to = digitsOf(arrival.to.number)
+  for (const call of inSetup) {
+    if (call.direction === 'in' && digitsOf(call.to.number) === to && call.from.number === arrival.from.number) same += 1
+  }
+  return same >= LOOPS_AT
+}

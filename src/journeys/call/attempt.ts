@@ -1,0 +1,201 @@
+import { newId, TielineError } from '#lib/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
+import { type AttemptEnd, causeOf, causeOfStatus, patience, type ShownCaller, triesNext } from '#platform/trunk/index.ts'
+import type { CallCause, Demand, LeaseDetail } from '#platform/words/index.ts'
+import {
+  formatNameAddr,
+  formatUri,
+  type Hop,
+  type OutgoingInvite,
+  type Session,
+  SipFailure,
+  type SipResponse,
+} from '#protocol/sip/index.ts'
+import type { Call } from './call.ts'
+import { openMedia } from './media.ts'
+import { orAbort } from './over.ts'
+import type { Road } from './road.ts'
+
+/** What became of one road. `moveOn` says that it showed no sign of life, so that the next one is worth a try. */
+export type Attempt =
+  | { kind: 'answered'; leg: Leg; session: Session }
+  | { kind: 'failed'; leg: Leg | null; cause: CallCause; moveOn: boolean }
+
+export interface AttemptOptions {
+  call: Call
+  road: Road
+  shown: ShownCaller
+  emergency: boolean
+  /** The audio of both legs passes by us: the caller's own offer goes out. */
+  direct: boolean
+  /** Aborts with the cause when nobody waits for an answer any more. */
+  signal: AbortSignal
+  onProvisional(leg: Leg, response: SipResponse): void
+}
+
+/** Takes one road: leases first, then the leg, then audio, then the INVITE. @throws ResourceUnavailable, CallOver */
+export async function attempt(options: AttemptOptions): Promise<Attempt> {
+  const { call, road, direct, signal } = options
+  const down = road.via === 'channel' && channelTrouble(call)
+  if (down) return { kind: 'failed', leg: null, cause: causeOf('network', 'channel-down', down), moveOn: true }
+  const id = newId('leg')
+  call.admit(demands(options, id))
+  const realm = road.via === 'channel' ? call.subscriber.id : 'node'
+  const number = road.via === 'channel' ? road.user : road.number
+  const leg = call.addLeg({
+    id,
+    direction: 'out',
+    via: road.via,
+    realm,
+    party: { number },
+    ...(road.via === 'trunk' ? { trunk: road.trunk.id } : {}),
+  })
+  const onAbort = () => leg.end(signal.reason as CallCause)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const hops = await hopsOf(options)
+    const offer = direct ? call.a.incoming?.request.body : await prepareMedia(call, leg)
+    if (signal.aborted) onAbort()
+    if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
+    call.event('leg.originated', { leg, data: { via: road.via, number } })
+    return await tryHops(options, leg, hops, offer ?? '')
+  } catch (error) {
+    if (!(error instanceof TielineError)) throw error
+    const unnamed = error.verdict.code === 'name-not-resolved'
+    const cause = causeOf('network', unnamed ? 'channel-down' : 'media-lost', error.message)
+    leg.failed(cause)
+    return { kind: 'failed', leg, cause, moveOn: unnamed }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Why the channel is not worth an INVITE; false when it is, or when nobody has said anything of it yet. */
+function channelTrouble(call: Call): string | false {
+  const state = call.x.channelState(call.subscriber.id)
+  if (!call.x.realms.get(call.subscriber.id)) return 'The site has no namespace here'
+  return state === undefined || state === 'up' ? false : `The channel is ${state}`
+}
+
+function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id']): Demand[] {
+  const detail: LeaseDetail = road.via === 'trunk' ? { number: road.number } : {}
+  const mark = emergency ? { emergency: true } : {}
+  const kinds: Demand[] = [
+    road.via === 'trunk'
+      ? { kind: 'trunk.out', count: 1, leg, trunk: road.trunk.id, detail: { ...detail, ...mark } }
+      : { kind: 'channel.leg', count: 1, leg },
+  ]
+  if (direct) return kinds
+  kinds.push({ kind: 'voice.port', count: 1, leg, detail: mark }, { kind: 'voice.relay', count: 1, leg, detail: mark })
+  const { a } = call
+  const aHasPort = call.leasesOf(a).some((lease) => lease.kind === 'voice.port')
+  if (!aHasPort) kinds.push({ kind: 'voice.port', count: 1, leg: a.id, detail: mark })
+  return kinds
+}
+
+/** Where the INVITE goes, in order, and how long each may be silent. */
+async function hopsOf({ call, road, signal }: AttemptOptions): Promise<{ hop: Hop; silenceMs: number }[]> {
+  if (road.via === 'trunk') {
+    return road.trunk.gateways.map((gateway, i) => ({
+      hop: { transport: 'udp', ...gateway },
+      silenceMs: patience(road.trunk, i),
+    }))
+  }
+  const site = call.x.realms.get(call.subscriber.id)
+  const { channelPatienceMs } = call.x.limits
+  const address = await orAbort(site!.resolver.resolve(road.host, channelPatienceMs / 2), signal)
+  return [{ hop: { transport: 'udp', address, port: road.port }, silenceMs: channelPatienceMs }]
+}
+
+/** Our own offer, from an endpoint in the leg's realm; the caller's endpoint is opened beside it. */
+async function prepareMedia(call: Call, leg: Leg): Promise<string> {
+  const [media] = await Promise.all([openMedia(call, leg), openMedia(call, call.a)])
+  return media.offer()
+}
+
+async function tryHops(
+  options: AttemptOptions,
+  leg: Leg,
+  hops: { hop: Hop; silenceMs: number }[],
+  offer: string | Uint8Array,
+): Promise<Attempt> {
+  let cause = causeOf('network', 'no-trunk')
+  for (const [i, { hop, silenceMs }] of hops.entries()) {
+    const invite = sendInvite(options, leg, hop, silenceMs, offer)
+    leg.originate(invite)
+    const end = await Promise.race([invite.answered.catch((error: unknown) => error), leg.ended])
+    if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
+    if (!(end instanceof Error)) {
+      const session = end as Session
+      leg.connect(session)
+      return { kind: 'answered', leg, session }
+    }
+    cause = causeOfFailure(end)
+    const silent = attemptEnd(end)
+    if (!triesNext(silent) || i + 1 === hops.length) {
+      leg.failed(cause)
+      return { kind: 'failed', leg, cause, moveOn: silent.kind !== 'status' && options.road.via === 'channel' }
+    }
+    call(options).log.warn({ leg: leg.id, status: cause.sip, next: i + 1 }, 'a gateway does not serve: the next one is tried')
+  }
+  leg.failed(cause)
+  return { kind: 'failed', leg, cause, moveOn: false }
+}
+
+const call = (options: AttemptOptions): Call => options.call
+
+function sendInvite(
+  { call, road, shown, onProvisional }: AttemptOptions,
+  leg: Leg,
+  hop: Hop,
+  silenceMs: number,
+  offer: string | Uint8Array,
+): OutgoingInvite {
+  const realm = call.x.realms.get(leg.facts.realm)!
+  const user = road.via === 'channel' ? road.user : road.number
+  const uri = formatUri({ user, host: hop.address, port: hop.port })
+  const here = realm.local.address
+  const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
+  headers.push(...identity(shown, here, road.via === 'trunk'))
+  return realm.agent.invite({
+    uri,
+    to: hop,
+    from: shown.anonymous
+      ? '"Anonymous" <sip:anonymous@anonymous.invalid>'
+      : formatNameAddr({
+          ...(shown.name ? { displayName: shown.name } : {}),
+          uri: { user: shown.number, host: here },
+        }),
+    toHeader: `<${uri}>`,
+    headers,
+    body: { type: 'application/sdp', content: offer },
+    firstResponseMs: silenceMs,
+    onProvisional: (response) => {
+      if (!leg.cause) onProvisional(leg, response)
+    },
+  })
+}
+
+/** Who calls, for a network that asks for it (RFC 3325), and the wish not to be shown (RFC 3323). */
+function identity(shown: ShownCaller, host: string, asserted: boolean): [string, string][] {
+  const headers: [string, string][] = []
+  if (asserted && shown.number !== 'anonymous') {
+    headers.push(['P-Asserted-Identity', formatNameAddr({ uri: { user: shown.number, host } })])
+  }
+  if (shown.anonymous) headers.push(['Privacy', 'id'])
+  return headers
+}
+
+function attemptEnd(error: Error): AttemptEnd {
+  if (!(error instanceof SipFailure)) return { kind: 'transport' }
+  return error.reason === 'timeout' ? { kind: 'timeout' } : { kind: 'status', status: error.status }
+}
+
+function causeOfFailure(error: Error): CallCause {
+  if (!(error instanceof SipFailure)) return causeOf('switch', 'fault')
+  if (error.reason === 'timeout') return causeOf('network', 'no-response')
+  return causeOfStatus(error.status, 'callee', {
+    ...(error.response ? { phrase: error.response.reason } : {}),
+    reason: error.response?.header('reason'),
+  })
+}

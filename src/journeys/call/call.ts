@@ -1,0 +1,224 @@
+import { type Id, type Log, newId, type Timer } from '#lib/index.ts'
+import { type Farewell, Leg, type LegFacts, type LegMedia } from '#platform/switch/index.ts'
+import { CAUSES, causeOf, toldStatus, writeReason } from '#platform/trunk/index.ts'
+import {
+  type CallCause,
+  type CallView,
+  type Demand,
+  type Direction,
+  type EventType,
+  type Instant,
+  instantOf,
+  type Lease,
+  type Party,
+  type SubscriberConfig,
+} from '#platform/words/index.ts'
+import type { Desk } from './desk.ts'
+import type { Exchange } from './exchange.ts'
+import { CallOver } from './over.ts'
+
+/** What stays the same about a call from its first moment to its last. */
+export interface CallFacts {
+  id: Id<'call'>
+  /** `in` from a trunk, `out` from the site. */
+  direction: Direction
+  from: Party
+  to: Party
+  anonymous: boolean
+  startedAt: Instant
+  /** Max-Forwards as it came: legs out carry less (PITFALLS S47). */
+  maxForwards: number
+  emergency: boolean
+}
+
+/** Seconds in Retry-After where the node has no room. */
+const RETRY_AFTER_SECONDS = '5'
+
+/**
+ * A call: its legs, its leases, its events, its one cause. What it takes is in `stack`, whose disposal is the end of the
+ * call: legs, audio, leases, the agent's last word, `call.cleared`, in this order.
+ */
+export class Call {
+  readonly x: Exchange
+  readonly facts: CallFacts
+  readonly subscriber: SubscriberConfig
+  readonly log: Log
+  readonly legs: Leg[] = []
+  readonly media = new Map<Id<'leg'>, LegMedia>()
+  readonly stack = new AsyncDisposableStack()
+  phase: CallView['state'] = 'setup'
+  desk: Desk | null = null
+  /** Whether a program has commanded anything for it. */
+  decided = false
+  answeredAt: Instant | null = null
+  /** Why the last dialled leg could not be had: what an unanswered caller is told in the end. */
+  failure: CallCause | null = null
+  /** The audio passes by us: SDP and its changes go from leg to leg. */
+  direct = false
+  readonly #over = new AbortController()
+  readonly #closing: Promise<unknown>[] = []
+  #cause: CallCause | null = null
+
+  constructor(x: Exchange, subscriber: SubscriberConfig, facts: CallFacts) {
+    this.x = x
+    this.facts = facts
+    this.subscriber = subscriber
+    this.log = x.log.child({ subscriber: subscriber.id, call: facts.id })
+    x.calls.set(facts.id, this)
+    const elapsed = Math.max(0, x.clock.wall() - facts.startedAt.wall)
+    const limit = x.clock.after(x.limits.maxCallMs - elapsed, () => this.end(causeOf('switch', 'max-duration')))
+    this.#arrangeEnd(limit)
+  }
+
+  get id(): Id<'call'> {
+    return this.facts.id
+  }
+
+  /** The first leg: the caller's. When it ends, the call ends. */
+  get a(): Leg {
+    const first = this.legs[0]
+    if (!first) throw new Error('a call has a first leg from its beginning')
+    return first
+  }
+
+  /** Aborts with {@link CallOver} when the call is over. */
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  get cause(): CallCause | null {
+    return this.#cause
+  }
+
+  now(): Instant {
+    return instantOf(this.x.clock, this.x.boot)
+  }
+
+  /** Ends the call in whatever state it is: all legs at once, the rest when its function returns. The first cause counts. */
+  end(cause: CallCause): void {
+    if (this.#cause) return
+    this.#cause = cause
+    this.phase = 'ending'
+    for (const leg of this.legs) leg.end(cause)
+    const over = new CallOver(cause)
+    this.desk?.close(over)
+    this.#over.abort(over)
+  }
+
+  addLeg(facts: Omit<LegFacts, 'id'> & { id?: Id<'leg'> }): Leg {
+    const leg = new Leg(
+      { id: newId('leg'), ...facts },
+      {
+        changed: () => this.save(),
+        ended: (_, cause) => this.#legEnded(leg, cause),
+        farewell,
+      },
+    )
+    this.legs.push(leg)
+    return leg
+  }
+
+  /** Leases all or none, before anything is done. @throws ResourceUnavailable, with `resource.refused` as an event. */
+  admit(demands: readonly Demand[]): Lease[] {
+    return this.x.registry.admit({ subscriber: this.subscriber.id, call: this.id, demands })
+  }
+
+  /** What a leg holds is billable from now on. */
+  answered(leg: Leg): void {
+    this.answeredAt ??= this.now()
+    this.x.registry.answered(this.leasesOf(leg).map((lease) => lease.id))
+  }
+
+  leasesOf(leg: Leg): Lease[] {
+    return this.x.registry.leasesOf(this.id).filter((lease) => lease.leg === leg.id)
+  }
+
+  event(type: EventType, about: { leg?: Leg; cause?: CallCause; data?: Record<string, unknown> } = {}): void {
+    const at = this.now()
+    this.x.record({
+      type: 'event',
+      at,
+      event: {
+        id: newId('evt', at.wall),
+        subscriber: this.subscriber.id,
+        number: 0,
+        at: new Date(at.wall).toISOString(),
+        type,
+        call: this.id,
+        ...(about.leg ? { leg: about.leg.id } : {}),
+        ...(about.cause ? { cause: about.cause } : {}),
+        data: about.data ?? {},
+      },
+    })
+  }
+
+  /** The snapshot of this turn's end goes to the journal. */
+  save(): void {
+    if (!this.#cause) this.x.save(this)
+  }
+
+  /** Closes what a leg has of voice, now; its port is given back when voice says so. */
+  closeMedia(leg: Leg): void {
+    const media = this.media.get(leg.id)
+    if (!media) return
+    this.media.delete(leg.id)
+    const ports = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' ? [lease.id] : []))
+    const reason = leg.cause?.reason ?? 'closed'
+    this.#closing.push(media.close().then(() => this.x.registry.release(ports, reason)))
+  }
+
+  view(): CallView {
+    const { id, from, to, startedAt } = this.facts
+    return {
+      id,
+      subscriber: this.subscriber.id,
+      state: this.phase,
+      from,
+      to,
+      startedAt: new Date(startedAt.wall).toISOString(),
+      ...(this.answeredAt ? { answeredAt: new Date(this.answeredAt.wall).toISOString() } : {}),
+      legs: this.legs.filter((leg) => !leg.cause).map((leg) => leg.view()),
+    }
+  }
+
+  #legEnded(leg: Leg, cause: CallCause): void {
+    this.event(leg.wasConnected ? 'leg.cleared' : 'leg.failed', { leg, cause })
+    const { registry } = this.x
+    const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
+    registry.release(held, cause.reason)
+    this.closeMedia(leg)
+    if (leg === this.legs[0]) this.end(cause)
+    else this.save()
+  }
+
+  /** Laid down first, so that it is done last, whatever the call has taken by then. */
+  #arrangeEnd(limit: Timer): void {
+    this.stack.defer(() => {
+      const cause = this.#cause ?? causeOf('switch', 'fault')
+      this.event('call.cleared', { cause })
+      this.x.calls.delete(this.id)
+      this.x.record({ type: 'call', at: this.now(), call: this.id, state: null })
+    })
+    this.stack.defer(() => this.x.agents.ended(this.subscriber.id, this.id, this.#cause ?? causeOf('switch', 'fault')))
+    this.stack.defer(() => {
+      const left = this.x.registry.releaseCall(this.id, this.#cause?.reason ?? 'fault')
+      if (left > 0) this.log.debug({ leases: left }, 'leases were given back by the end of the call')
+    })
+    this.stack.defer(async () => {
+      for (const leg of this.legs) this.closeMedia(leg)
+      await Promise.allSettled(this.#closing)
+    })
+    this.stack.defer(() => {
+      limit.cancel()
+      this.end(causeOf('switch', 'hangup'))
+    })
+  }
+}
+
+/** What the far end of a leg is told: our words only, nothing of the other leg's (PITFALLS F08). */
+function farewell(cause: CallCause): Farewell {
+  const headers: [string, string][] = [['Reason', writeReason(cause)]]
+  const status = toldStatus(cause)
+  if (status === CAUSES.pool.sip) headers.push(['Retry-After', RETRY_AFTER_SECONDS])
+  return { status, headers }
+}

@@ -1,0 +1,42 @@
+import type { Id } from '#lib/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
+import type { CallView } from '#platform/words/index.ts'
+import type { Verb, VerbName } from './desk.ts'
+import type { Exchange } from './exchange.ts'
+import { CallOver } from './over.ts'
+import { hangup } from './verb.ts'
+
+/**
+ * An agent's verb for one of its own calls. Verbs of a call are carried out in their order; `hangup` waits for none of
+ * them. Rejects with `call-gone` where the call is over or not the subscriber's.
+ */
+export async function command(
+  x: Exchange,
+  subscriber: Id<'sub'>,
+  name: VerbName,
+  params: Verb['params'],
+  signal: AbortSignal,
+): Promise<unknown> {
+  const call = x.calls.get(params.call)
+  if (!call || call.subscriber.id !== subscriber || !call.desk) throw new CallOver(causeOf('switch', 'hangup'))
+  if (call.cause) throw new CallOver(call.cause)
+  if (name === 'call.hangup') {
+    call.decided = true
+    return hangup(call)
+  }
+  return call.desk.submit(name, params, signal)
+}
+
+/** Ends a call from outside, in whatever state it is (PITFALLS R08). */
+export function kill(x: Exchange, id: Id<'call'>): { found: boolean } {
+  const call = x.calls.get(id)
+  call?.end(causeOf('operator', 'killed'))
+  return { found: call !== undefined }
+}
+
+/** The calls that are up; of one subscriber alone where it is named. */
+export function list(x: Exchange, subscriber?: Id<'sub'>): CallView[] {
+  const views: CallView[] = []
+  for (const call of x.calls.values()) if (!subscriber || call.subscriber.id === subscriber) views.push(call.view())
+  return views
+}

@@ -1,0 +1,23 @@
+import { causeOf } from '#platform/trunk/index.ts'
+import type { Call } from './call.ts'
+import type { Departure } from './desk.ts'
+import { dial } from './dial.ts'
+
+/** What happens when no agent decides over a call any more. A program that has done its work is obeyed: the call ends. */
+export async function decideWithoutAgent(call: Call, why: Departure): Promise<void> {
+  if (why === 'returned' && call.decided) {
+    call.end(call.failure ?? causeOf('agent', 'agent-returned'))
+    return
+  }
+  // Its agent, if there still is one, has had its time: it may not command what it does not hold.
+  call.x.agents.ended(call.subscriber.id, call.id, { by: 'switch', reason: why })
+  await takeDefaultRoute(call, why)
+}
+
+/** Step 5 by the stored route; the event says why (DESIGN §4, 3). */
+async function takeDefaultRoute(call: Call, why: Departure): Promise<void> {
+  const { via, ...target } = call.subscriber.defaultRoute
+  call.event('call.routed', { data: { by: 'default', why, target } })
+  const result = await dial(call, { target, via, timeoutMs: call.x.limits.ringMs })
+  call.end(result.cause)
+}

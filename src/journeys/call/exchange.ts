@@ -1,0 +1,68 @@
+import type { Clock, Id, Log } from '#lib/index.ts'
+import type { ResourceRegistry } from '#platform/resource/index.ts'
+import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
+import type { TrunkDirectory } from '#platform/trunk/index.ts'
+import type { CallCause, ChannelState, JournalRecord, OfferedCall, PlatformConfig } from '#platform/words/index.ts'
+import type { Call } from './call.ts'
+
+/** The agents, as calls need them; the gateway is one. */
+export interface Agents {
+  connected(subscriber: Id<'sub'>): boolean
+  /** Resolves when the agent's function for the call has returned; rejects when the agent is gone. */
+  offer(subscriber: Id<'sub'>, kind: 'offered' | 'resumed', call: OfferedCall): Promise<{ outcome: 'returned' | 'threw' }>
+  ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void
+  digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
+}
+
+/** Times that calls are held to, in ms. */
+export interface CallLimits {
+  /** A call ends here, whatever happens (PITFALLS R08). */
+  maxCallMs: number
+  /** A call that is answered, in no verb and not joined waits so long for its agent. */
+  idleMs: number
+  /** Without any response of the site within this time, the trunk is taken (T12). */
+  channelPatienceMs: number
+  /** How long a dialled leg may ring where nobody says otherwise. */
+  ringMs: number
+  /** Silence of a joined leg after which it has to prove that it lives; 0 for never. */
+  mediaTimeoutMs: number
+  /** Ms that a silent leg has for its proof. */
+  proofMs: number
+  /** Where audio does not pass by us, each leg proves in this rhythm that it lives. */
+  directProofMs: number
+}
+
+export const LIMITS: Omit<CallLimits, 'mediaTimeoutMs'> = {
+  maxCallMs: 4 * 3_600_000,
+  idleMs: 10_000,
+  channelPatienceMs: 1000,
+  ringMs: 60_000,
+  proofMs: 2000,
+  directProofMs: 300_000,
+}
+
+/** What calls are made of: everything comes from outside, and main builds it. */
+export interface Exchange {
+  readonly clock: Clock
+  readonly log: Log
+  readonly boot: string
+  readonly config: PlatformConfig
+  readonly limits: CallLimits
+  readonly configuration: Configuration
+  readonly registry: ResourceRegistry
+  readonly voice: VoicePool
+  readonly realms: Realms
+  readonly agents: Agents
+  /** Where recordings are kept, and the WAV files that `play` may name, per subscriber. */
+  readonly recordings: string
+  /** Trunks and numbers by the newest snapshot. */
+  directory(): TrunkDirectory
+  /** What host last said of a subscriber's channel; undefined before it said anything. */
+  channelState(subscriber: Id<'sub'>): ChannelState | undefined
+  /** Appends to the journal; it is written before this turn's messages leave. */
+  record(record: JournalRecord): void
+  /** The call has changed: its snapshot is in this turn's write. */
+  save(call: Call): void
+  /** The calls that are up. */
+  readonly calls: Map<Id<'call'>, Call>
+}

@@ -1,0 +1,77 @@
+import { newId } from '#lib/index.ts'
+import { ResourceUnavailable } from '#platform/resource/index.ts'
+import { causeOf, type Reason, toldStatus, writeReason } from '#platform/trunk/index.ts'
+import { type Demand, instantOf, type TrunkConfig } from '#platform/words/index.ts'
+import type { IncomingInvite } from '#protocol/sip/index.ts'
+import { readArrival } from './arrival.ts'
+import { attend } from './attend.ts'
+import { Call } from './call.ts'
+import { decideWithoutAgent } from './default.ts'
+import type { Exchange } from './exchange.ts'
+import { run } from './run.ts'
+
+/**
+ * The road of a call that comes in on a trunk (DESIGN §4), step by step: what it needs is admitted, its agent decides,
+ * the stored default route is taken where no agent does, and the end is always the same.
+ */
+export async function inbound(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Promise<void> {
+  const call = recognise(x, trunk, invite)
+  if (!call) return
+  await run(call, async () => {
+    admit(call, trunk)
+    const departure = await attend(call, 'offered')
+    await decideWithoutAgent(call, departure)
+  })
+}
+
+/** Step 1: whose number it is. A trunk is told what it did wrong; there is no call, and no event, before that. */
+function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Call | null {
+  const { from, to, anonymous, maxForwards } = readArrival(invite.request, { trusted: true })
+  const owner = x.directory().owner(to.number)
+  if (!owner) return refuse(invite, 'unallocated')
+  if (maxForwards < 1) return refuse(invite, 'too-many-hops')
+  const call = new Call(x, owner.subscriber, {
+    id: newId('call', x.clock.wall()),
+    direction: 'in',
+    from,
+    to: { ...to, number: owner.number },
+    anonymous,
+    startedAt: instantOf(x.clock, x.boot),
+    maxForwards,
+    emergency: false,
+  })
+  call.addLeg({ direction: 'in', via: 'trunk', realm: 'node', party: from, trunk: trunk.id }).arrive(invite)
+  return call
+}
+
+/** An INVITE that makes no call. */
+export function refuse(invite: IncomingInvite, reason: Reason): null {
+  const cause = causeOf('switch', reason)
+  invite.refuse(toldStatus(cause), { headers: [['Reason', writeReason(cause)]] })
+  return null
+}
+
+/** Step 2: the caller's own leases, before anything else is done. @throws ResourceUnavailable */
+function admit(call: Call, trunk: TrunkConfig): void {
+  const leg = call.a.id
+  const demands: Demand[] = [{ kind: 'trunk.in', count: 1, leg, trunk: trunk.id, detail: { number: call.facts.from.number } }]
+  // Audio that passes by us needs no port; which call that is, only its route tells.
+  if (trunk.media === 'relay') demands.push({ kind: 'voice.port', count: 1, leg })
+  admitCall(call, demands)
+  call.event('call.offered', {
+    leg: call.a,
+    data: { from: call.facts.from, to: call.facts.to, direction: 'in', trunk: trunk.name },
+  })
+}
+
+/** Leases for a call that is not a call before it has them. @throws ResourceUnavailable, after `call.refused` */
+export function admitCall(call: Call, demands: readonly Demand[]): void {
+  try {
+    call.admit(demands)
+  } catch (error) {
+    if (error instanceof ResourceUnavailable) {
+      call.event('call.refused', { data: { refusal: error.refusal, from: call.facts.from, to: call.facts.to } })
+    }
+    throw error
+  }
+}

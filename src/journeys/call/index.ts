@@ -1,0 +1,7 @@
+export type { Call, CallFacts } from './call.ts'
+export { command, kill, list } from './command.ts'
+export { type Agents, type CallLimits, type Exchange, LIMITS } from './exchange.ts'
+export { inbound } from './inbound.ts'
+export { outbound } from './outbound.ts'
+export { type Left, restore } from './restore.ts'
+export { type CallSnapshot, snapshotOf } from './snapshot.ts'

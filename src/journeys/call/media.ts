@@ -1,0 +1,31 @@
+import { type Leg, LegMedia } from '#platform/switch/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
+import type { Call } from './call.ts'
+import { digitPressed } from './dialog.ts'
+
+/** The leg's audio, opened in its realm where it is not there yet. Its port has been leased. @throws VoiceUnavailable */
+export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
+  const open = call.media.get(leg.id)
+  if (open) return open
+  const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm)
+  const media = new LegMedia(endpoint)
+  if (leg.cause) {
+    // The leg ended while voice was at work.
+    await media.close()
+    call.signal.throwIfAborted()
+    return media
+  }
+  keepMedia(call, leg, media)
+  return media
+}
+
+/** Ties audio to its leg: digits go to the agent, its loss ends the leg. */
+export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
+  call.media.set(leg.id, media)
+  media.onFault = (error) => {
+    call.log.error({ err: error, leg: leg.id }, 'voice did not do what a leg needs')
+    leg.end(causeOf('switch', 'media-lost'))
+  }
+  media.endpoint.onDigit = (digit) => digitPressed(call, leg, digit)
+  media.endpoint.onLost = () => leg.end(causeOf('switch', 'media-lost'))
+}

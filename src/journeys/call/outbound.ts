@@ -1,0 +1,79 @@
+import { newId } from '#lib/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
+import { type Demand, instantOf, type SubscriberConfig } from '#platform/words/index.ts'
+import type { IncomingInvite } from '#protocol/sip/index.ts'
+import { loops, readArrival } from './arrival.ts'
+import { Call } from './call.ts'
+import { dial } from './dial.ts'
+import type { Exchange } from './exchange.ts'
+import { admitCall, refuse } from './inbound.ts'
+import { run } from './run.ts'
+
+/**
+ * A call from the site's PBX, over the channel, to a number outside. An emergency number is placed whatever else is the
+ * matter: without agent, ceiling or cap, on the trunks' reserved share, with the site's registered caller id.
+ */
+export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite: IncomingInvite): Promise<void> {
+  const call = recognise(x, subscriber, invite)
+  if (!call) return
+  await run(call, async () => {
+    admit(call)
+    const target = { number: call.facts.to.number }
+    call.event('call.routed', { data: { by: call.facts.emergency ? 'emergency' : 'default', why: 'site', target } })
+    const result = call.facts.emergency
+      ? await dialEmergency(call, target)
+      : await dial(call, { target, timeoutMs: ringMs(call) })
+    call.end(result.cause)
+  })
+}
+
+function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingInvite): Call | null {
+  const arrival = readArrival(invite.request, { trusted: false })
+  const emergency = x.directory().isEmergency(arrival.to.number)
+  if (!emergency) {
+    if (arrival.maxForwards < 1) return refuse(invite, 'too-many-hops')
+    if (loops(arrival, inSetup(x, subscriber))) return refuse(invite, 'loop')
+    if (!arrival.to.number.startsWith('+')) return refuse(invite, 'incomplete-number')
+  }
+  const call = new Call(x, subscriber, {
+    id: newId('call', x.clock.wall()),
+    direction: 'out',
+    from: arrival.from,
+    to: arrival.to,
+    anonymous: arrival.anonymous && !emergency,
+    startedAt: instantOf(x.clock, x.boot),
+    maxForwards: emergency ? Math.max(arrival.maxForwards, 10) : arrival.maxForwards,
+    emergency,
+  })
+  call.addLeg({ direction: 'in', via: 'channel', realm: subscriber.id, party: arrival.from }).arrive(invite)
+  return call
+}
+
+function* inSetup(x: Exchange, subscriber: SubscriberConfig) {
+  for (const call of x.calls.values()) if (call.subscriber.id === subscriber.id && call.phase === 'setup') yield call.facts
+}
+
+function admit(call: Call): void {
+  const leg = call.a.id
+  const detail = call.facts.emergency ? { emergency: true } : {}
+  const demands: Demand[] = [
+    { kind: 'channel.leg', count: 1, leg, detail },
+    { kind: 'voice.port', count: 1, leg, detail },
+  ]
+  admitCall(call, demands)
+  call.event('call.offered', { leg: call.a, data: { from: call.facts.from, to: call.facts.to, direction: 'out' } })
+}
+
+/** Trunk after trunk: an emergency call ends only when none of them serves. */
+async function dialEmergency(call: Call, target: { number: string }) {
+  let result = null
+  for (const trunk of call.x.directory().trunks) {
+    result = await dial(call, { target: { ...target, trunk: trunk.id }, timeoutMs: ringMs(call) })
+    if (result.status === 'answered' || result.cause.by === 'callee') return result
+  }
+  return result ?? { cause: causeOf('switch', 'no-trunk') }
+}
+
+function ringMs(call: Call): number {
+  return call.x.limits.ringMs
+}

@@ -1,0 +1,161 @@
+import { mkdirSync, realpathSync } from 'node:fs'
+import path from 'node:path'
+import { newId } from '#lib/index.ts'
+import type { LegMedia } from '#platform/switch/index.ts'
+import type { Demand, PromptSource, VerbMethods } from '#platform/words/index.ts'
+import type { Call } from './call.ts'
+import { answerCaller } from './connect.ts'
+import { answerBody } from './dialog.ts'
+import { openMedia } from './media.ts'
+import { orAbort, verbError } from './over.ts'
+
+type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
+type Result<V extends keyof VerbMethods> = VerbMethods[V]['result']
+
+/** Ms within which a verb that has been stopped must come back from voice (PITFALLS C10). */
+const STOPPED_MS = 1000
+
+/** Answers the caller, with audio of ours. Does nothing when it is answered. @throws ResourceUnavailable, CallOver */
+export async function answer(call: Call): Promise<LegMedia> {
+  const media = await audio(call)
+  if (call.a.incoming) {
+    answerCaller(call, answerBody(call, call.a))
+    call.phase = 'verb'
+    call.answered(call.a)
+    call.save()
+  }
+  return media
+}
+
+export async function play(call: Call, params: Params<'call.play'>, signal: AbortSignal): Promise<Result<'call.play'>> {
+  const source: PromptSource = params.tone
+    ? { tone: params.tone, totalMs: params.totalMs ?? params.tone.reduce((sum, t) => sum + t.onMs + t.offMs, 0) }
+    : { file: fileOf(call, params.file ?? '') }
+  return prompt(call, source, params.loop, params.early === true, signal)
+}
+
+export function say(call: Call, params: Params<'call.say'>, signal: AbortSignal): Promise<Result<'call.say'>> {
+  return prompt(call, speech(params.text, params), undefined, params.early === true, signal)
+}
+
+export async function gather(call: Call, params: Params<'call.gather'>, signal: AbortSignal): Promise<Result<'call.gather'>> {
+  const prompt = params.say ? speech(params.say, params) : params.play ? { file: fileOf(call, params.play) } : undefined
+  const timeoutMs = (params.timeoutSeconds ?? 5) * 1000
+  using _held = lease(call, 'say' in (prompt ?? {}) ? ['voice.prompt', 'voice.speech'] : ['voice.prompt'])
+  const media = await answer(call)
+  _held.begin()
+  const verb = newId('verb')
+  const gathered = media.endpoint.gather({
+    verb,
+    ...(prompt ? { prompt } : {}),
+    ...(params.maxDigits ? { maxDigits: params.maxDigits } : {}),
+    ...(params.finishKey ? { finishKey: params.finishKey } : {}),
+    timeoutMs,
+    interDigitTimeoutMs: params.interDigitTimeoutSeconds === undefined ? timeoutMs : params.interDigitTimeoutSeconds * 1000,
+  })
+  const { digits, reason } = await stoppable(call, media, verb, gathered, signal)
+  return { digits, reason }
+}
+
+export async function record(call: Call, params: Params<'call.record'>, signal: AbortSignal): Promise<Result<'call.record'>> {
+  using _held = lease(call, ['voice.record'])
+  const media = await answer(call)
+  _held.begin()
+  const recording = newId('rec')
+  const directory = path.join(call.x.recordings, call.subscriber.id)
+  mkdirSync(directory, { recursive: true, mode: 0o2770 })
+  const verb = newId('verb')
+  const recorded = media.endpoint.record({
+    verb,
+    file: path.join(directory, `${recording}.wav`),
+    maxMs: (params.maxSeconds ?? 3600) * 1000,
+    silenceMs: (params.silenceSeconds ?? 0) * 1000,
+    ...(params.finishKey ? { finishKey: params.finishKey } : {}),
+    beep: params.beep ?? true,
+  })
+  const { durationMs, reason } = await stoppable(call, media, verb, recorded, signal)
+  return { recording, durationSeconds: durationMs / 1000, reason }
+}
+
+async function prompt(
+  call: Call,
+  source: PromptSource,
+  loop: number | undefined,
+  early: boolean,
+  signal: AbortSignal,
+): Promise<{ playedMs: number }> {
+  using _held = lease(call, 'say' in source ? ['voice.prompt', 'voice.speech'] : ['voice.prompt'])
+  const media = early && call.a.incoming ? await earlyAudio(call) : await answer(call)
+  if (!call.a.incoming) _held.begin()
+  const verb = newId('verb')
+  const played = media.endpoint.play({ verb, source, ...(loop === undefined ? {} : { loop }) })
+  const { playedMs } = await stoppable(call, media, verb, played, signal)
+  return { playedMs }
+}
+
+/** 183 with our SDP: heard before the call is answered, and not billed as answered. */
+async function earlyAudio(call: Call): Promise<LegMedia> {
+  const media = await audio(call)
+  const invite = call.a.incoming
+  if (invite && invite.request.body.length > 0) {
+    invite.provisional(183, { body: { type: 'application/sdp', content: media.answer(invite.request.body) } })
+  }
+  return media
+}
+
+/** The caller's audio, its port leased first. */
+async function audio(call: Call): Promise<LegMedia> {
+  const { a } = call
+  if (!call.leasesOf(a).some((l) => l.kind === 'voice.port')) call.admit([{ kind: 'voice.port', count: 1, leg: a.id }])
+  const media = await openMedia(call, a)
+  call.signal.throwIfAborted()
+  return media
+}
+
+/** Leases for the length of one verb; billable from `begin`. */
+function lease(call: Call, kinds: readonly string[]): Disposable & { begin(): void } {
+  const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, leg: call.a.id }))
+  const ids = call.admit(demands).map((l) => l.id)
+  return {
+    begin: () => call.x.registry.answered(ids),
+    [Symbol.dispose]: () => call.x.registry.release(ids, call.cause?.reason ?? 'done'),
+  }
+}
+
+/** Awaits voice; when the verb is given up, voice is told to stop, and gets a moment to say what it had. */
+async function stoppable<T>(
+  call: Call,
+  media: LegMedia,
+  verb: `verb_${string}`,
+  work: Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  try {
+    return await orAbort(work, signal)
+  } catch (error) {
+    if (!signal.aborted) throw verbError('verb-failed', 'voice could not do it', error)
+    if (!call.cause) media.endpoint.stop(verb)
+    call.signal.throwIfAborted()
+    const patience = AbortSignal.timeout(STOPPED_MS)
+    await orAbort(work, AbortSignal.any([call.signal, patience])).catch(() => {})
+    call.signal.throwIfAborted()
+    throw verbError('interrupted', 'the verb was given up')
+  }
+}
+
+function speech(text: string, { language, voice, rate }: { language?: string; voice?: string; rate?: number }): PromptSource {
+  return { say: text, ...(language ? { language } : {}), ...(voice ? { voice } : {}), ...(rate ? { rate } : {}) }
+}
+
+/** A file of the agent's own bundle. Nothing outside of it can be named, by no `..` and by no symbolic link. */
+function fileOf(call: Call, name: string): string {
+  const root = call.subscriber.agent.version?.path
+  if (!root) throw verbError('invalid-argument', 'no agent is deployed whose files could be played')
+  try {
+    const real = realpathSync(path.resolve(root, name))
+    if (real.startsWith(`${realpathSync(root)}${path.sep}`)) return real
+  } catch (error) {
+    throw verbError('invalid-argument', 'there is no such file in the bundle', error)
+  }
+  throw verbError('invalid-argument', 'the file is outside of the bundle')
+}

@@ -1,0 +1,135 @@
+import type { Id } from '#lib/index.ts'
+import { type Leg, LegMedia } from '#platform/switch/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
+import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
+import { attend } from './attend.ts'
+import { Call } from './call.ts'
+import { carry } from './carry.ts'
+import { decideWithoutAgent } from './default.ts'
+import { watchDialog } from './dialog.ts'
+import type { Exchange } from './exchange.ts'
+import { keepMedia } from './media.ts'
+import { run } from './run.ts'
+import { type CallSnapshot, type LegSnapshot, readSnapshot } from './snapshot.ts'
+
+/** What a former process has left in the journal. */
+export interface Left {
+  leases: readonly Lease[]
+  calls: readonly { call: Id<'call'>; state: unknown }[]
+  /** The last moment at which the process was proven to live that held this lease. */
+  lastProven(lease: Lease): Instant
+}
+
+/**
+ * Takes up what a former process has left: joined calls are carried on, calls in a verb go back to their agent or to the
+ * default route, calls in set-up are ended cleanly. Leases that nobody holds any more end at the last proven moment.
+ * Synchronous, so that it is done before the first datagram is read. Answers with the functions of the calls that go on:
+ * they are begun when the links are up.
+ */
+export function restore(x: Exchange, left: Left): (() => Promise<void>)[] {
+  x.registry.restore(left.leases)
+  const begun: (() => Promise<void>)[] = []
+  const known = new Set<Id<'call'>>()
+  for (const { call: id, state } of left.calls) {
+    const snapshot = readSnapshot(state)
+    const subscriber = snapshot && x.configuration.subscriber(snapshot.subscriber)
+    if (!snapshot || !subscriber) {
+      x.log.error({ call: id }, 'a call of the journal cannot be taken up')
+      x.record({ type: 'call', at: instantOf(x.clock, x.boot), call: id, state: null })
+      continue
+    }
+    known.add(id)
+    begun.push(takeUp(x, subscriber, snapshot, left))
+  }
+  for (const lease of left.leases) {
+    if (!known.has(lease.call)) x.registry.release([lease.id], 'crash', { at: left.lastProven(lease), review: true })
+  }
+  return begun
+}
+
+function takeUp(x: Exchange, subscriber: SubscriberConfig, snapshot: CallSnapshot, left: Left): () => Promise<void> {
+  const call = new Call(x, subscriber, snapshot.facts)
+  call.decided = snapshot.decided
+  call.direct = snapshot.direct
+  call.answeredAt = snapshot.answeredAt
+  for (const leg of snapshot.legs) restoreLeg(call, leg)
+  const [a, b] = call.legs
+  const joined = snapshot.phase === 'joined' && a?.isConnected && b?.isConnected
+  call.phase = joined ? 'joined' : 'verb'
+  if (joined) {
+    call.event('call.resumed', { data: { phase: 'joined' } })
+    call.save()
+    return () => run(call, async () => call.end((await carry(call, b)).cause))
+  }
+  const inVerb = snapshot.phase !== 'setup' && a?.isConnected
+  if (inVerb) return () => run(call, () => goOn(call, left))
+  closeAtLastProven(call, left)
+  return () => run(call, async () => call.end(causeOf('switch', 'switch-restart')))
+}
+
+/** A call in a verb: what it had beside its caller's leg is over; its agent takes it from here, or the default route. */
+async function goOn(call: Call, left: Left): Promise<void> {
+  const { a } = call
+  for (const leg of call.legs) if (leg !== a) leg.end(causeOf('switch', 'switch-restart'))
+  const verbs = call.leasesOf(a).filter((lease) => lease.kind.startsWith('voice.') && lease.kind !== 'voice.port')
+  for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
+  call.event('call.resumed', { data: { phase: 'verb' } })
+  call.save()
+  await agentOrPatience(call)
+  const departure = await attend(call, 'resumed')
+  await decideWithoutAgent(call, departure)
+}
+
+/** Agents find the switch again within moments: the decision's deadline begins when there is one, or is used up. */
+async function agentOrPatience(call: Call): Promise<void> {
+  const { x, subscriber } = call
+  const until = x.clock.now() + subscriber.agent.decisionDeadlineMs
+  while (!x.agents.connected(subscriber.id) && x.clock.now() < until && !call.cause) {
+    await new Promise<void>((resolve) => x.clock.after(20, resolve, { keepAlive: true }))
+  }
+}
+
+/** What was in set-up had its leases until the process died, not until now. */
+function closeAtLastProven(call: Call, left: Left): void {
+  for (const lease of call.x.registry.leasesOf(call.id)) {
+    call.x.registry.release([lease.id], 'switch-restart', { at: left.lastProven(lease) })
+  }
+}
+
+function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
+  const { facts, dialog } = snapshot
+  const leg = call.addLeg(facts)
+  const realm = call.x.realms.ensure(facts.realm, localOf(call, leg))
+  switch (dialog.kind) {
+    case 'incoming':
+      leg.arrive(realm.agent.restoreIncoming(dialog.incoming))
+      break
+    case 'outgoing': {
+      const invite = realm.agent.restoreOutgoing(dialog.outgoing)
+      invite.answered.then(
+        (session) => leg.connect(session),
+        () => {},
+      )
+      leg.originate(invite)
+      break
+    }
+    case 'session': {
+      const session = realm.agent.restoreSession(dialog.session)
+      leg.connect(session)
+      watchDialog(call, leg, session)
+      if (snapshot.held) leg.hold(true)
+      break
+    }
+  }
+  if (snapshot.media) {
+    const endpoint = call.x.voice.adopt(call.id, call.subscriber.id, snapshot.media.endpoint)
+    keepMedia(call, leg, new LegMedia(endpoint, snapshot.media))
+  }
+  return leg
+}
+
+/** Where the switch stands in a realm by configuration; the socket itself may still be on its way. */
+function localOf(call: Call, leg: Leg): { address: string; port: number } {
+  const { config } = call.x
+  return leg.facts.realm === 'node' ? config.sip : { address: call.subscriber.channel.address, port: config.siteSipPort }
+}

@@ -1,0 +1,103 @@
+import { type Id, newId } from '#lib/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
+import type { SipResponse } from '#protocol/sip/index.ts'
+import type { Call } from './call.ts'
+import { joinAudio } from './connect.ts'
+
+/** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
+const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
+
+/** Passes what the dialled leg says while it rings on to the caller, without anything of its headers (F08). */
+export class Ringing implements Disposable {
+  readonly #call: Call
+  #delivered: Leg | null = null
+  #early = false
+  #tone: { verb: Id<'verb'>; lease: Id<'lse'>[] } | null = null
+
+  constructor(call: Call) {
+    this.#call = call
+  }
+
+  provisional(leg: Leg, response: SipResponse): void {
+    if (response.status === 100) return
+    leg.alert()
+    if (this.#delivered !== leg) {
+      this.#delivered = leg
+      this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
+    }
+    const sdp = response.contentType === 'application/sdp' ? response.body : null
+    if (this.#call.direct || !this.#call.media.has(leg.id)) this.#passDirect(response.status, sdp)
+    else if (sdp) this.#passEarly(leg, response.status, sdp)
+    else this.#passRing(response.status)
+  }
+
+  answered(): void {
+    this.#silence()
+  }
+
+  [Symbol.dispose](): void {
+    this.#silence()
+  }
+
+  #passDirect(status: number, sdp: Uint8Array | null): void {
+    const body = sdp ? { body: { type: 'application/sdp', content: sdp } } : {}
+    this.#call.a.incoming?.provisional(told(status), body)
+  }
+
+  /** Early audio (S14, S15): both ends are joined before the answer. */
+  #passEarly(leg: Leg, status: number, sdp: Uint8Array): void {
+    const { a } = this.#call
+    const from = this.#call.media.get(leg.id)
+    const to = this.#call.media.get(a.id)
+    if (!from || !to) return
+    try {
+      from.readAnswer(sdp)
+      const invite = a.incoming
+      if (invite && invite.request.body.length > 0) {
+        invite.provisional(told(status), { body: { type: 'application/sdp', content: to.answer(invite.request.body) } })
+      }
+    } catch (error) {
+      this.#call.log.warn({ err: error, leg: leg.id }, 'early audio cannot be passed on')
+      this.#passRing(status)
+      return
+    }
+    this.#silence()
+    if (!this.#early) joinAudio(this.#call, a, leg)
+    this.#early = true
+  }
+
+  #passRing(status: number): void {
+    const { a } = this.#call
+    // A 180 behind early audio: the caller's own telephone rings, and what comes is still heard.
+    if (a.incoming) a.incoming.provisional(told(status))
+    else if (!this.#early) this.#sound()
+  }
+
+  /** The caller has been answered and hears nothing of our 180: it gets a tone where a player can be had. */
+  #sound(): void {
+    const { a } = this.#call
+    const media = this.#call.media.get(a.id)
+    if (!media || this.#tone || !a.isConnected) return
+    try {
+      const lease = this.#call.admit([{ kind: 'voice.prompt', count: 1, leg: a.id }]).map((l) => l.id)
+      this.#call.x.registry.answered(lease)
+      const verb = newId('verb')
+      this.#tone = { verb, lease }
+      media.endpoint.play({ verb, source: RINGBACK, loop: 1000 }).catch(() => {})
+    } catch {
+      this.#call.log.info({}, 'a caller hears no ringback: no player is left')
+    }
+  }
+
+  #silence(): void {
+    if (!this.#tone) return
+    this.#call.media.get(this.#call.a.id)?.endpoint.stop(this.#tone.verb)
+    this.#call.x.registry.release(this.#tone.lease, 'done')
+    this.#tone = null
+  }
+}
+
+/** What a caller is told: 180 and 183 as they are, forwarding and queueing as progress. */
+function told(status: number): number {
+  return status === 180 ? 180 : 183
+}

@@ -1,0 +1,50 @@
+import { dialable, e164, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
+import type { SubscriberConfig, Target, TrunkConfig, Via } from '#platform/words/index.ts'
+import { parseUri } from '#protocol/sip/index.ts'
+
+/** One way to reach a target. Several are tried in order, each only where the one before it has no sign of life. */
+export type Road =
+  | { via: 'channel'; user: string; host: string; port: number }
+  | { via: 'trunk'; trunk: TrunkConfig; number: string }
+
+/** The roads to a target: the channel first where there is one, the stored public number behind it (DESIGN §4, 5). */
+export function roadsTo(
+  target: Target,
+  options: { via?: Via | undefined; subscriber: SubscriberConfig; directory: TrunkDirectory },
+): Road[] | { refused: Reason } {
+  const { via, subscriber, directory } = options
+  if ('pbx' in target) return toPbx(target.pbx, via, subscriber, directory)
+  if ('sip' in target) return toUri(target.sip)
+  if ('user' in target) return { refused: 'no-route' } // nobody can have registered: there is no registrar yet
+  const trunk = 'trunk' in target ? directory.byName(target.trunk) : directory.trunks[0]
+  if (!trunk) return { refused: 'no-trunk' }
+  if (!dialable(target.number)) return { refused: 'incomplete-number' }
+  if (via === 'channel') return toPbx(target.number, via, subscriber, directory)
+  return [{ via: 'trunk', trunk, number: e164(target.number) ?? target.number }]
+}
+
+function toPbx(
+  user: string,
+  via: Via | undefined,
+  subscriber: SubscriberConfig,
+  directory: TrunkDirectory,
+): Road[] | { refused: Reason } {
+  const { pbx } = subscriber.site
+  if (!pbx) return { refused: 'no-route' }
+  if (!dialable(user)) return { refused: 'incomplete-number' }
+  const roads: Road[] = []
+  if (via !== 'trunk') roads.push({ via: 'channel', user, host: pbx.host, port: pbx.port })
+  const trunk = directory.trunks[0]
+  if (pbx.number && trunk) roads.push({ via: 'trunk', trunk, number: pbx.number })
+  return roads.length > 0 ? roads : { refused: 'no-route' }
+}
+
+function toUri(text: string): Road[] | { refused: Reason } {
+  try {
+    const uri = parseUri(text)
+    if (uri.scheme !== 'sip' || !uri.user || !dialable(uri.user)) return { refused: 'incomplete-number' }
+    return [{ via: 'channel', user: uri.user, host: uri.host, port: uri.port ?? 5060 }]
+  } catch {
+    return { refused: 'incomplete-number' }
+  }
+}

@@ -1,0 +1,34 @@
+import { TielineError } from '#lib/index.ts'
+import { ResourceUnavailable } from '#platform/resource/index.ts'
+import { CAUSES, causeOf, type Reason } from '#platform/trunk/index.ts'
+import type { CallCause } from '#platform/words/index.ts'
+import type { Call } from './call.ts'
+import { CallOver } from './over.ts'
+
+/**
+ * Runs a call's one function. However it ends, all that the call has taken is given back, and `call.cleared` is its last
+ * event. A bug ends the call, never the process.
+ */
+export async function run(call: Call, steps: () => Promise<void>): Promise<void> {
+  try {
+    await steps()
+  } catch (error) {
+    if (!(error instanceof TielineError)) call.log.error({ err: error }, 'a call was ended by a fault')
+    call.end(causeOfError(error))
+  }
+  try {
+    await call.stack.disposeAsync()
+  } catch (error) {
+    call.log.error({ err: error }, 'a call could not be cleared as it should')
+  }
+}
+
+/** The cause of a call that an error has ended. */
+export function causeOfError(error: unknown): CallCause {
+  if (error instanceof CallOver) return error.cause_
+  if (error instanceof ResourceUnavailable) {
+    return causeOf('switch', error.refusal.limitedBy === 'ceiling' ? 'ceiling' : 'pool', error.message)
+  }
+  if (error instanceof TielineError && error.verdict.code in CAUSES) return causeOf('switch', error.verdict.code as Reason)
+  return causeOf('switch', 'fault')
+}

@@ -1,0 +1,66 @@
+import { causeOf } from '#platform/trunk/index.ts'
+import type { VerbMethods } from '#platform/words/index.ts'
+import type { Call } from './call.ts'
+import type { Desk, Verb } from './desk.ts'
+import { dial } from './dial.ts'
+import { CallOver, verbError } from './over.ts'
+import { answer, gather, play, record, say } from './prompt.ts'
+
+type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
+
+/** How long a dialled leg may ring where the program doesn't say, in ms (TwiML's default). */
+const DIAL_MS = 30_000
+
+/** Carries out one verb, leasing what it needs before it does anything. Resolves with the verb's result. */
+export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unknown> {
+  // What only the agent hears of ends with it; a dialled leg may ring on, for the decision has been made.
+  const signal = AbortSignal.any([call.signal, verb.signal, desk.lost])
+  switch (verb.name) {
+    case 'call.ring':
+      call.a.incoming?.provisional(180)
+      return null
+    case 'call.answer':
+      await answer(call)
+      return null
+    case 'call.reject':
+      return reject(call, verb.params as Params<'call.reject'>)
+    case 'call.hangup':
+      return hangup(call)
+    case 'call.play':
+      return play(call, verb.params as Params<'call.play'>, signal)
+    case 'call.say':
+      return say(call, verb.params as Params<'call.say'>, signal)
+    case 'call.gather':
+      return gather(call, verb.params as Params<'call.gather'>, signal)
+    case 'call.record':
+      return record(call, verb.params as Params<'call.record'>, signal)
+    case 'call.dial':
+      return dialled(call, verb.params as Params<'call.dial'>)
+  }
+}
+
+function reject(call: Call, { status, reason }: Params<'call.reject'>): null {
+  if (!call.a.incoming) throw verbError('invalid-argument', 'the call is answered: it can be hung up, not rejected')
+  const cause = causeOf('agent', 'rejected', reason)
+  call.end(status !== undefined && status >= 400 ? { ...cause, sip: status } : cause)
+  return null
+}
+
+/** Ends the call, answered or not. From the agent's side there is nothing left to be told: the result is its own news. */
+export function hangup(call: Call): null {
+  call.end(causeOf('agent', call.a.incoming ? 'rejected' : 'hangup'))
+  return null
+}
+
+async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMethods['call.dial']['result']> {
+  const { target, via, timeoutSeconds, callerId } = params
+  call.event('call.routed', { data: { by: 'agent', target } })
+  const result = await dial(call, {
+    target,
+    via,
+    callerId,
+    timeoutMs: timeoutSeconds === undefined ? DIAL_MS : timeoutSeconds * 1000,
+  })
+  if (call.cause) throw new CallOver(call.cause)
+  return result
+}

@@ -1,0 +1,8 @@
+export { Configuration } from './configuration.ts'
+export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegHooks } from './leg.ts'
+export { LegMedia, type MediaSnapshot, NotAcceptable } from './media.ts'
+export { Outbox } from './outbox.ts'
+export { type ProbeResult, probeSite } from './probe.ts'
+export { Realms, type RealmsOptions, type SwitchRealm } from './realm.ts'
+export { NameNotResolved, SiteResolver } from './resolver.ts'
+export { type EndpointSnapshot, VoiceEndpoint, VoicePool, VoiceUnavailable } from './voice.ts'

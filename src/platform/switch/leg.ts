@@ -1,0 +1,220 @@
+import type { Id } from '#lib/index.ts'
+import type { CallCause, ConnectionState, Direction, LegView, Party, Realm, Via } from '#platform/words/index.ts'
+import type {
+  HeaderList,
+  IncomingInvite,
+  IncomingSnapshot,
+  OutgoingInvite,
+  OutgoingSnapshot,
+  Session,
+  SessionSnapshot,
+} from '#protocol/sip/index.ts'
+
+/** What stays the same about a leg from its first moment to its last. */
+export interface LegFacts {
+  id: Id<'leg'>
+  direction: Direction
+  via: Via
+  realm: Realm
+  /** The far end: the caller of a leg in, the callee of a leg out. */
+  party: Party
+  trunk?: Id<'trk'>
+}
+
+/** The one dialog of a leg, in the form that it has now. */
+type Dialog =
+  | { kind: 'none' }
+  | { kind: 'incoming'; invite: IncomingInvite }
+  | { kind: 'outgoing'; invite: OutgoingInvite }
+  | { kind: 'session'; session: Session }
+
+/** The dialog as the journal keeps it. */
+export type DialogSnapshot =
+  | { kind: 'incoming'; incoming: IncomingSnapshot }
+  | { kind: 'outgoing'; outgoing: OutgoingSnapshot }
+  | { kind: 'session'; session: SessionSnapshot }
+
+/** How a leg tells its end to the other side: the status of a refusal, and headers that say why (RFC 3326). */
+export interface Farewell {
+  status: number
+  headers: HeaderList
+}
+
+export interface LegHooks {
+  /** The state has changed, or the dialog: time for a snapshot. */
+  changed(leg: Leg): void
+  /** The leg is over: once, with its one cause. */
+  ended(leg: Leg, cause: CallCause): void
+  /** What the other side is told for a cause. */
+  farewell(cause: CallCause): Farewell
+}
+
+/**
+ * One leg of a call: one SIP dialog, in the connection states of CSTA (ECMA-269 §6.1.5).
+ *
+ *     null ──► initiated ──► alerting ──► connected ◄──► hold        (leg out)
+ *     null ──► alerting ────────────────► connected ◄──► hold        (leg in)
+ *       └──────────┴────────────┴──────────────┴──► null | fail      (over; fail when never connected)
+ *
+ * Whatever happens, `hooks.ended` is called exactly once (PITFALLS C07).
+ */
+export class Leg {
+  readonly facts: LegFacts
+  readonly #hooks: LegHooks
+  #state: ConnectionState = 'null'
+  #dialog: Dialog = { kind: 'none' }
+  #cause: CallCause | null = null
+  #wasConnected = false
+  readonly ended: Promise<CallCause>
+  #resolveEnded!: (cause: CallCause) => void
+
+  constructor(facts: LegFacts, hooks: LegHooks) {
+    this.facts = facts
+    this.#hooks = hooks
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve
+    })
+  }
+
+  get id(): Id<'leg'> {
+    return this.facts.id
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** Why it is over; null while it is not. */
+  get cause(): CallCause | null {
+    return this.#cause
+  }
+
+  get isConnected(): boolean {
+    return this.#state === 'connected' || this.#state === 'hold'
+  }
+
+  /** Whether it ever was connected, which tells `cleared` from `failed`. */
+  get wasConnected(): boolean {
+    return this.#wasConnected
+  }
+
+  get session(): Session | null {
+    return this.#dialog.kind === 'session' ? this.#dialog.session : null
+  }
+
+  get incoming(): IncomingInvite | null {
+    return this.#dialog.kind === 'incoming' ? this.#dialog.invite : null
+  }
+
+  /** A leg in has arrived: its caller hears nothing yet. */
+  arrive(invite: IncomingInvite): void {
+    this.#dialog = { kind: 'incoming', invite }
+    this.#enter('alerting')
+    const onCancel = () => this.end({ by: 'caller', reason: 'cancelled', sip: 487, q850: 16, text: 'The caller gave up' })
+    if (invite.cancelled.aborted) onCancel()
+    else invite.cancelled.addEventListener('abort', onCancel, { once: true })
+  }
+
+  /** An INVITE of ours is on its way; again for the next gateway. */
+  originate(invite: OutgoingInvite): void {
+    this.#dialog = { kind: 'outgoing', invite }
+    if (this.#cause) invite.cancel()
+    else this.#enter('initiated')
+  }
+
+  /** It rings there. */
+  alert(): void {
+    if (this.#state === 'initiated') this.#enter('alerting')
+  }
+
+  /** The dialog is confirmed. Where the leg is over already, the session ends at once (S18). */
+  connect(session: Session): void {
+    this.#dialog = { kind: 'session', session }
+    if (this.#cause) {
+      void session.bye(this.#hooks.farewell(this.#cause).headers)
+      return
+    }
+    this.#wasConnected = true
+    void session.ended.then((end) => this.end(endCause(end.by, this.facts.direction)))
+    this.#enter('connected')
+  }
+
+  /** Held or retrieved by the far end. */
+  hold(held: boolean): void {
+    if (this.isConnected) this.#enter(held ? 'hold' : 'connected')
+  }
+
+  /** The dialog has changed inside (an ACK, a re-INVITE): time for a snapshot. */
+  touch(): void {
+    if (!this.#cause) this.#hooks.changed(this)
+  }
+
+  /** Ends it in whatever state it is; the far end is told. The first cause counts. */
+  end(cause: CallCause): void {
+    if (this.#cause) return
+    this.#cause = cause
+    const { status, headers } = this.#hooks.farewell(cause)
+    switch (this.#dialog.kind) {
+      case 'incoming':
+        this.#dialog.invite.refuse(status, { headers })
+        break
+      case 'outgoing':
+        this.#dialog.invite.cancel(headers)
+        break
+      case 'session':
+        void this.#dialog.session.bye(headers)
+        break
+      case 'none':
+        break
+    }
+    this.#state = this.#wasConnected ? 'null' : 'fail'
+    this.#hooks.ended(this, cause)
+    this.#resolveEnded(cause)
+  }
+
+  /** The attempt has failed by itself: nobody is left to be told. */
+  failed(cause: CallCause): void {
+    if (this.#dialog.kind === 'outgoing') this.#dialog = { kind: 'none' }
+    this.end(cause)
+  }
+
+  view(): LegView {
+    const { id, direction, via, party } = this.facts
+    return { id, direction, state: this.#state, via, party }
+  }
+
+  /** The dialog for the journal; null where there is none to carry on or to end. */
+  snapshot(): DialogSnapshot | null {
+    switch (this.#dialog.kind) {
+      case 'incoming':
+        return { kind: 'incoming', incoming: this.#dialog.invite.snapshot() }
+      case 'outgoing':
+        return { kind: 'outgoing', outgoing: this.#dialog.invite.snapshot() }
+      case 'session':
+        return { kind: 'session', session: this.#dialog.session.snapshot() }
+      case 'none':
+        return null
+    }
+  }
+
+  #enter(state: ConnectionState): void {
+    if (this.#cause) return
+    this.#state = state
+    this.#hooks.changed(this)
+  }
+}
+
+/** Whose doing the end of a confirmed dialog is. A leg in has the caller at its far end, a leg out the callee. */
+function endCause(by: 'local' | 'remote' | 'no-ack' | 'gone', direction: Direction): CallCause {
+  const far = direction === 'in' ? 'caller' : 'callee'
+  switch (by) {
+    case 'remote':
+      return { by: far, reason: 'hangup', q850: 16, text: 'Normal call clearing' }
+    case 'no-ack':
+      return { by: far, reason: 'no-ack', sip: 408, q850: 102, text: 'The answer was never acknowledged' }
+    case 'gone':
+      return { by: far, reason: 'dialog-gone', sip: 481, q850: 41, text: 'The far end has lost the call' }
+    case 'local':
+      return { by: 'switch', reason: 'hangup', q850: 16, text: 'Normal call clearing' }
+  }
+}

@@ -1,0 +1,47 @@
+import { isIPv4 } from 'node:net'
+import { TielineError } from '#lib/index.ts'
+import type { SubscriberConfig, SwitchMethods } from '#platform/words/index.ts'
+import type { SwitchRealm } from './realm.ts'
+
+export type ProbeResult = SwitchMethods['channel.probe']['result']
+
+/** Asks the site's DNS for its PBX, and its PBX for a sign of life, from inside the subscriber's namespace. */
+export async function probeSite(site: SwitchRealm, subscriber: SubscriberConfig, timeoutMs: number): Promise<ProbeResult> {
+  const { pbx } = subscriber.site
+  if (!pbx) return { dns: null, pbx: null }
+  const named = !isIPv4(pbx.host)
+  try {
+    const address = await site.resolver.resolve(pbx.host, timeoutMs / 2)
+    const dns = named ? { ok: true, text: `The site's DNS says ${address} for ${pbx.host}.` } : null
+    return { dns, pbx: await probePbx(site, { address, port: pbx.port }, timeoutMs) }
+  } catch (error) {
+    if (!(error instanceof TielineError)) throw error
+    const text = `The site's DNS did not tell the address of ${pbx.host} (${String(error.details.why)}); check that it answers the tunnel's address.`
+    return { dns: { ok: false, text }, pbx: null }
+  }
+}
+
+/** SIP OPTIONS (RFC 3261 §11): any answer at all proves the road there and back. */
+async function probePbx(
+  site: SwitchRealm,
+  at: { address: string; port: number },
+  timeoutMs: number,
+): Promise<{ ok: boolean; text: string }> {
+  const where = `${at.address}:${at.port}`
+  try {
+    const answer = await site.agent.request({
+      method: 'OPTIONS',
+      uri: `sip:${where}`,
+      to: { transport: 'udp', ...at },
+      from: `<sip:tieline@${site.local.address}>`,
+      toHeader: `<sip:${where}>`,
+      timeoutMs,
+    })
+    return { ok: true, text: `The PBX at ${where} answered OPTIONS with ${answer.status}.` }
+  } catch {
+    return {
+      ok: false,
+      text: `The PBX at ${where} did not answer OPTIONS within ${timeoutMs} ms; check that it is up and knows the way back.`,
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import type { Socket } from 'node:dgram'
+import type { Clock, Log } from '#lib/index.ts'
+import type { Realm, SocketHandover } from '#platform/words/index.ts'
+import { createUserAgent, type Hop, type IncomingInvite, type IncomingRequest, type UserAgent } from '#protocol/sip/index.ts'
+import type { Outbox } from './outbox.ts'
+import { SiteResolver } from './resolver.ts'
+
+/** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
+const WAITING = 256
+
+/** Where the switch stands in one realm: a SIP socket with its user agent, and in a site's namespace its resolver. */
+export interface SwitchRealm {
+  readonly realm: Realm
+  readonly local: { address: string; port: number }
+  readonly agent: UserAgent
+  readonly resolver: SiteResolver
+}
+
+export interface RealmsOptions {
+  clock: Clock
+  log: Log
+  outbox: Outbox
+  /** Whether a datagram from there is looked at; strangers are counted by whoever answers. */
+  accepts(realm: Realm, from: Hop): boolean
+  onInvite(realm: Realm, invite: IncomingInvite): void
+  onRequest(realm: Realm, request: IncomingRequest): void
+  timers?: { t1?: number; t2?: number; t4?: number }
+}
+
+/**
+ * One handed-over socket, which may come late, be replaced, or go. A socket that host keeps a duplicate of is never
+ * closed twice by us: we only let go of our own.
+ */
+class HeldSocket {
+  readonly #outbox: Outbox
+  readonly #log: Log
+  readonly #receive: (bytes: Uint8Array, from: { address: string; port: number }) => void
+  #socket: Socket | null = null
+  #waiting: { bytes: Uint8Array; to: { address: string; port: number } }[] = []
+
+  constructor(outbox: Outbox, log: Log, receive: (bytes: Uint8Array, from: { address: string; port: number }) => void) {
+    this.#outbox = outbox
+    this.#log = log
+    this.#receive = receive
+  }
+
+  take(socket: Socket): void {
+    this.#socket?.close()
+    this.#socket = socket
+    socket.on('message', (bytes, from) => this.#receive(bytes, from))
+    socket.on('error', (error) => this.#log.warn({ err: error }, 'a socket reported an error'))
+    for (const { bytes, to } of this.#waiting.splice(0)) this.#write(bytes, to)
+  }
+
+  /** Leaves at the end of the turn, behind the journal's write. */
+  send(bytes: Uint8Array, to: { address: string; port: number }): void {
+    this.#outbox.post({ send: () => this.#write(bytes, to) })
+  }
+
+  close(): void {
+    this.#socket?.close()
+    this.#socket = null
+    this.#waiting = []
+  }
+
+  #write(bytes: Uint8Array, to: { address: string; port: number }): void {
+    if (this.#socket) this.#socket.send(bytes, to.port, to.address)
+    else if (this.#waiting.length < WAITING) this.#waiting.push({ bytes, to })
+  }
+}
+
+interface RealmParts extends SwitchRealm {
+  sip: HeldSocket
+  dns: HeldSocket
+}
+
+/** All realms of the switch: the node's own, and one for each subscriber's namespace. */
+export class Realms {
+  readonly #options: RealmsOptions
+  readonly #realms = new Map<Realm, RealmParts>()
+  /** DNS sockets that came before the SIP socket of their realm. */
+  readonly #early = new Map<Realm, Socket>()
+
+  constructor(options: RealmsOptions) {
+    this.#options = options
+  }
+
+  get(realm: Realm): SwitchRealm | undefined {
+    return this.#realms.get(realm)
+  }
+
+  /** The realm, made where it is not there yet. Its socket may still be on its way. */
+  ensure(realm: Realm, local: { address: string; port: number }): SwitchRealm {
+    const known = this.#realms.get(realm)
+    if (known) return known
+    const { clock, outbox, accepts, onInvite, onRequest, timers } = this.#options
+    const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
+    const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
+      agent.receive(bytes, { transport: 'udp', address, port }),
+    )
+    const agent = createUserAgent({
+      clock,
+      log,
+      transport: { local, send: (bytes, to) => sip.send(bytes, to) },
+      accepts: (from) => accepts(realm, from),
+      onInvite: (invite) => onInvite(realm, invite),
+      onRequest: (request) => onRequest(realm, request),
+      ...(timers ? { timers } : {}),
+    })
+    const dns = new HeldSocket(outbox, log, (bytes, from) => resolver.receive(bytes, from))
+    const resolver = new SiteResolver({ clock, transport: dns })
+    const made = { realm, local, agent, resolver, sip, dns }
+    this.#realms.set(realm, made)
+    const early = this.#early.get(realm)
+    if (early) dns.take(early)
+    this.#early.delete(realm)
+    return made
+  }
+
+  /** Takes a socket that host has handed over. */
+  adopt({ realm, purpose, address, port }: SocketHandover['socket'], socket: Socket): void {
+    if (purpose === 'sip') (this.ensure(realm, { address, port }) as RealmParts).sip.take(socket)
+    else if (purpose === 'rtp') socket.close()
+    else this.#adoptDns(realm, socket)
+  }
+
+  #adoptDns(realm: Realm, socket: Socket): void {
+    const parts = this.#realms.get(realm)
+    if (parts) {
+      parts.dns.take(socket)
+      return
+    }
+    this.#early.get(realm)?.close()
+    this.#early.set(realm, socket)
+  }
+
+  /** The realm is gone: its user agent forgets all and says nothing. */
+  gone(realm: Realm): void {
+    this.#early.get(realm)?.close()
+    this.#early.delete(realm)
+    const parts = this.#realms.get(realm)
+    if (!parts) return
+    this.#realms.delete(realm)
+    parts.agent.close()
+    parts.sip.close()
+    parts.dns.close()
+  }
+
+  /** Transactions and sessions that are alive in all realms. */
+  get counts(): { transactions: number; sessions: number } {
+    const sum = { transactions: 0, sessions: 0 }
+    for (const { agent } of this.#realms.values()) {
+      sum.transactions += agent.counts.transactions
+      sum.sessions += agent.counts.sessions
+    }
+    return sum
+  }
+
+  close(): void {
+    for (const realm of [...this.#realms.keys()]) this.gone(realm)
+  }
+}

@@ -1,0 +1,231 @@
+import { type Id, type Log, newId, TielineError } from '#lib/index.ts'
+import type { EndpointDescription, MediaStats, Realm, VoiceMethods, VoiceNotifications } from '#platform/words/index.ts'
+import { connectLink, type LinkClient } from '#protocol/link/index.ts'
+
+/** The switch's side of a link to voice. */
+type VoiceLink = { calls: VoiceMethods; hears: VoiceNotifications }
+type Params<M extends keyof VoiceMethods> = VoiceMethods[M]['params']
+type Result<M extends keyof VoiceMethods> = VoiceMethods[M]['result']
+
+/** Ms that voice may take for what it does at once. */
+const AT_ONCE_MS = 2000
+
+/** No voice process could serve. */
+export class VoiceUnavailable extends TielineError {
+  constructor(cause: unknown) {
+    super(
+      'voice processing cannot be had',
+      { code: 'voice-unavailable', fault: 'system', retry: true, http: 503, sip: 500, q850: 41 },
+      {},
+      { cause },
+    )
+    this.name = 'VoiceUnavailable'
+  }
+}
+
+/** All that is needed to find an endpoint again after a restart. */
+export interface EndpointSnapshot {
+  id: Id<'med'>
+  voice: number
+  address: string
+  port: number
+}
+
+/** One end of audio, in a voice process. `close` may be called at any time and more than once. */
+export class VoiceEndpoint {
+  readonly call: Id<'call'>
+  readonly subscriber: Id<'sub'>
+  readonly snapshot: EndpointSnapshot
+  onDigit: ((digit: string) => void) | undefined
+  onMedia: ((state: 'silent' | 'flowing', silentMs: number) => void) | undefined
+  /** Voice has lost it: its process died. */
+  onLost: (() => void) | undefined
+  readonly #pool: VoicePool
+  #closed: Promise<MediaStats | null> | null = null
+
+  constructor(pool: VoicePool, call: Id<'call'>, subscriber: Id<'sub'>, snapshot: EndpointSnapshot) {
+    this.#pool = pool
+    this.call = call
+    this.subscriber = subscriber
+    this.snapshot = snapshot
+  }
+
+  get id(): Id<'med'> {
+    return this.snapshot.id
+  }
+
+  async describe(description: EndpointDescription): Promise<void> {
+    await this.#ask('endpoint.describe', { endpoint: this.id, description })
+  }
+
+  async join(other: VoiceEndpoint): Promise<void> {
+    await this.#ask('endpoint.join', { a: this.id, b: other.id })
+  }
+
+  async part(): Promise<void> {
+    await this.#ask('endpoint.part', { endpoint: this.id })
+  }
+
+  async watch(timeoutMs: number): Promise<void> {
+    await this.#ask('endpoint.watch', { endpoint: this.id, timeoutMs })
+  }
+
+  play(params: Omit<Params<'play'>, 'endpoint'>): Promise<Result<'play'>> {
+    return this.#pool.call(this.snapshot.voice, 'play', { ...params, endpoint: this.id })
+  }
+
+  gather(params: Omit<Params<'gather'>, 'endpoint'>): Promise<Result<'gather'>> {
+    return this.#pool.call(this.snapshot.voice, 'gather', { ...params, endpoint: this.id })
+  }
+
+  record(params: Omit<Params<'record'>, 'endpoint'>): Promise<Result<'record'>> {
+    return this.#pool.call(this.snapshot.voice, 'record', { ...params, endpoint: this.id })
+  }
+
+  /** Ends a play, gather or record before its time. */
+  stop(verb: Id<'verb'>): void {
+    this.#ask('stop', { verb }).catch(() => {})
+  }
+
+  /** Gives the ports back. Resolves with null when voice could not be told; it finds out by itself. */
+  close(): Promise<MediaStats | null> {
+    this.#closed ??= this.#ask('endpoint.close', { endpoint: this.id })
+      .catch(() => null)
+      .finally(() => this.#pool.forget(this))
+    return this.#closed
+  }
+
+  #ask<M extends keyof VoiceMethods>(method: M, params: Params<M>): Promise<Result<M>> {
+    return this.#pool.call(this.snapshot.voice, method, params, AT_ONCE_MS)
+  }
+}
+
+/**
+ * The voice processes, as the switch uses them: all endpoints of a subscriber live in one process while any is up, so
+ * that a join never crosses processes. A lost link is made anew and its calls are claimed again; what voice does not
+ * have any more is reported as lost.
+ */
+export class VoicePool {
+  readonly #log: Log
+  readonly #links: LinkClient<VoiceLink>[] = []
+  readonly #endpoints = new Map<Id<'med'>, VoiceEndpoint>()
+  readonly #homes = new Map<Id<'sub'>, { voice: number; endpoints: number }>()
+  readonly #load: number[] = []
+
+  constructor(options: { log: Log }) {
+    this.#log = options.log
+  }
+
+  /** Connects to the processes' links. Endpoints that are to be claimed must have been adopted before. */
+  start(paths: readonly string[]): void {
+    for (const [voice, path] of paths.entries()) {
+      this.#load[voice] ??= 0
+      this.#links[voice] = connectLink<VoiceLink>({
+        path,
+        hello: { process: 'switch', version: 1 },
+        log: this.#log,
+        onConnected: () => void this.#claim(voice),
+        onLost: (lost) => this.#log.warn({ voice, reason: lost.reason }, 'the link to voice is lost'),
+        onNotification: {
+          digit: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onDigit?.(digit),
+          media: ({ endpoint, state, silentMs }) => this.#endpoints.get(endpoint)?.onMedia?.(state, silentMs),
+        },
+      })
+    }
+  }
+
+  /** Endpoints that are open: zero when nothing is left. */
+  get size(): number {
+    return this.#endpoints.size
+  }
+
+  /** Opens an endpoint for a call in a realm. @throws VoiceUnavailable */
+  async open(call: Id<'call'>, subscriber: Id<'sub'>, realm: Realm): Promise<VoiceEndpoint> {
+    const voice = this.#home(subscriber)
+    const id = newId('med')
+    try {
+      const { address, port } = await this.call(voice, 'endpoint.open', { call, endpoint: id, realm }, AT_ONCE_MS)
+      const endpoint = new VoiceEndpoint(this, call, subscriber, { id, voice, address, port })
+      this.#endpoints.set(id, endpoint)
+      return endpoint
+    } catch (error) {
+      this.#leave(subscriber)
+      throw new VoiceUnavailable(error)
+    }
+  }
+
+  /** An endpoint that a former process had opened. It is claimed once the link is up. */
+  adopt(call: Id<'call'>, subscriber: Id<'sub'>, snapshot: EndpointSnapshot): VoiceEndpoint {
+    const endpoint = new VoiceEndpoint(this, call, subscriber, snapshot)
+    this.#endpoints.set(snapshot.id, endpoint)
+    const home = this.#homes.get(subscriber)
+    if (home) home.endpoints += 1
+    else this.#homes.set(subscriber, { voice: snapshot.voice, endpoints: 1 })
+    this.#load[snapshot.voice] = (this.#load[snapshot.voice] ?? 0) + 1
+    return endpoint
+  }
+
+  async call<M extends keyof VoiceMethods>(voice: number, method: M, params: Params<M>, timeoutMs?: number): Promise<Result<M>> {
+    const link = this.#links[voice]
+    if (!link) throw new VoiceUnavailable(`there is no voice process ${voice}`)
+    const answer = link.call(method, params as never, timeoutMs === undefined ? undefined : { timeoutMs })
+    return (await answer) as Result<M>
+  }
+
+  forget(endpoint: VoiceEndpoint): void {
+    if (this.#endpoints.delete(endpoint.id)) this.#leave(endpoint.subscriber)
+  }
+
+  close(): void {
+    for (const link of this.#links) link.close()
+  }
+
+  /** The process where the subscriber's endpoints live; a subscriber without any goes where the least load is. */
+  #home(subscriber: Id<'sub'>): number {
+    let home = this.#homes.get(subscriber)
+    if (!home) {
+      let voice = 0
+      for (const [index, load] of this.#load.entries()) {
+        const better =
+          (this.#links[index]?.link ? 0 : 1e9) + load < (this.#links[voice]?.link ? 0 : 1e9) + (this.#load[voice] ?? 0)
+        if (better) voice = index
+      }
+      home = { voice, endpoints: 0 }
+      this.#homes.set(subscriber, home)
+    }
+    home.endpoints += 1
+    this.#load[home.voice] = (this.#load[home.voice] ?? 0) + 1
+    return home.voice
+  }
+
+  #leave(subscriber: Id<'sub'>): void {
+    const home = this.#homes.get(subscriber)
+    if (!home) return
+    home.endpoints -= 1
+    this.#load[home.voice] = (this.#load[home.voice] ?? 1) - 1
+    if (home.endpoints === 0) this.#homes.delete(subscriber)
+  }
+
+  async #claim(voice: number): Promise<void> {
+    const mine = [...this.#endpoints.values()].filter((e) => e.snapshot.voice === voice)
+    if (mine.length === 0) return
+    try {
+      const { endpoints } = await this.call(voice, 'claim', { calls: [...new Set(mine.map((e) => e.call))] }, AT_ONCE_MS)
+      const there = new Set(endpoints.map((e) => e.endpoint))
+      for (const endpoint of mine) if (!there.has(endpoint.id)) this.#lose(endpoint)
+      for (const { endpoint } of endpoints) if (!this.#endpoints.has(endpoint)) this.#drop(voice, endpoint)
+    } catch (error) {
+      this.#log.error({ err: error, voice }, 'the calls at voice cannot be claimed')
+    }
+  }
+
+  /** One that was opened while the link broke: we never learnt of it, so nobody else would ever close it. */
+  #drop(voice: number, endpoint: Id<'med'>): void {
+    this.call(voice, 'endpoint.close', { endpoint }, AT_ONCE_MS).catch(() => {})
+  }
+
+  #lose(endpoint: VoiceEndpoint): void {
+    this.forget(endpoint)
+    endpoint.onLost?.()
+  }
+}

@@ -1,0 +1,6 @@
+export { emergencyCaller, ownNumber, type ShownCaller, shownCaller } from './callerid.ts'
+export { CAUSES, causeOf, causeOfStatus, dialStatus, type Reason, readReason, toldStatus, writeReason } from './cause.ts'
+export { createDirectory, type DirectorySource, type TrunkDirectory } from './directory.ts'
+export { type AttemptEnd, patience, triesNext } from './gateway.ts'
+export { dialable, digitsOf, e164 } from './number.ts'
+export { Strangers } from './strangers.ts'

@@ -1,0 +1,21 @@
+/**
+ * The E.164 form (`+` and up to 15 digits) of a dialled or shown number, or null where it is none: an extension, a short
+ * code, a name. Visual separators (RFC 3966 §5.1.1) and a `00` prefix are understood; national forms are not, since only
+ * the trunk knows its country.
+ */
+export function e164(text: string): string | null {
+  const bare = text.replace(/[-.() ]/g, '').replace(/;.*$/, '')
+  const international = bare.startsWith('00') ? `+${bare.slice(2)}` : bare
+  return /^\+[1-9]\d{4,14}$/.test(international) ? international : null
+}
+
+/** Only what may stand in the user part of a URI that we build from someone else's words (PITFALLS F09). */
+export function dialable(text: string): boolean {
+  return /^[0-9A-Za-z+*#._~-]{1,64}$/.test(text)
+}
+
+/** The digits by which numbers are compared: carriers send the same number with `+`, with `00` or bare. */
+export function digitsOf(number: string): string {
+  const digits = number.replace(/^\+/, '').replace(/[-.() ]/g, '')
+  return digits.startsWith('00') ? digits.slice(2) : digits
+}
