@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { TielineError } from '#lib/index.ts'
+import { defaultConfig, parseConfig } from './config.ts'
+
+function problems(text: string): string[] {
+  try {
+    parseConfig(text, 'test.yaml')
+  } catch (error) {
+    assert.ok(error instanceof TielineError)
+    assert.equal(error.verdict.code, 'invalid-config')
+    return error.details.problems as string[]
+  }
+  return []
+}
+
+test('an empty file is the defaults, and a file completes them key by key', () => {
+  assert.deepEqual(parseConfig('', 'x'), defaultConfig())
+  const config = parseConfig('sip: { address: 192.0.2.1 }\nvoice: { processes: 4 }', 'x')
+  assert.deepEqual(config.sip, { address: '192.0.2.1', port: 5060 })
+  assert.equal(config.voice.processes, 4)
+  assert.equal(config.voice.mediaTimeoutMs, defaultConfig().voice.mediaTimeoutMs)
+})
+
+test('every mistake is named by its key with what is expected (O07)', () => {
+  const said = problems('instance: TooLong7\nmedia: { ports: { first: high } }\nlog: { level: loud }\nsip: { prot: 5060 }')
+  assert.deepEqual(said.sort(), [
+    'instance: expected one to six of a-z and 0-9, got "TooLong7"',
+    'log.level: expected debug, info, warn or error, got "loud"',
+    'media.ports.first: expected a port number from 1 to 65535, got "high"',
+    'sip.prot: no such key; known are address, port',
+  ])
+})
+
+test('a group that is left empty or turned into a value is refused', () => {
+  assert.deepEqual(problems('sip: 5060'), ['sip: expected a group of keys, got 5060'])
+  assert.deepEqual(problems('just words'), ['expected keys and values'])
+  assert.equal(problems('a: [').length, 1)
+})
+
+test('port ranges may not run into each other or into single ports (R06)', () => {
+  assert.deepEqual(problems('channel: { ports: { first: 16000, last: 17000 } }'), [
+    'channel.ports: overlaps media.ports (16384 to 32767)',
+  ])
+  assert.deepEqual(problems('sip: { port: 20000 }'), ['sip.port: 20000 is within media.ports (16384 to 32767)'])
+  assert.deepEqual(problems('media: { ports: { first: 20000, last: 19999 } }'), [
+    'media.ports: expected first (20000) to be at most last (19999)',
+  ])
+})
+
+test('addresses are addresses, and those that carriers see are not wildcards', () => {
+  assert.deepEqual(problems('sip: { address: sip.example }'), [
+    'sip.address: expected an IP address, not a name, got "sip.example"',
+  ])
+  assert.deepEqual(problems('media: { address: 0.0.0.0 }'), [
+    'media.address: expected the address that carriers see, got 0.0.0.0',
+  ])
+  assert.deepEqual(problems('api: { address: 1.2.3 }'), ['api.address: expected an IP address, not a name, got "1.2.3"'])
+})
+
+test('no error repeats a database URL, which may hold a password (F15)', () => {
+  const said = problems('databaseUrl: mysql://root:hunter2@db/x').join()
+  assert.match(said, /databaseUrl: expected a URL that begins with postgres:/)
+  assert.doesNotMatch(said, /hunter2/)
+})
