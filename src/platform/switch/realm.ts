@@ -22,6 +22,8 @@ export interface RealmsOptions {
   outbox: Outbox
   /** Whether a datagram from there is looked at; strangers are counted by whoever answers. */
   accepts(realm: Realm, from: Hop): boolean
+  /** Whether another address than a dialog's own may speak inside it. */
+  belongs(realm: Realm, source: Hop, hop: Hop): boolean
   onInvite(realm: Realm, invite: IncomingInvite): void
   onRequest(realm: Realm, request: IncomingRequest): void
   timers?: { t1?: number; t2?: number; t4?: number }
@@ -93,7 +95,7 @@ export class Realms {
   ensure(realm: Realm, local: { address: string; port: number }): SwitchRealm {
     const known = this.#realms.get(realm)
     if (known) return known
-    const { clock, outbox, accepts, onInvite, onRequest, timers } = this.#options
+    const { clock, outbox, accepts, belongs, onInvite, onRequest, timers } = this.#options
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
     const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
@@ -103,6 +105,7 @@ export class Realms {
       log,
       transport: { local, send: (bytes, to) => sip.send(bytes, to) },
       accepts: (from) => accepts(realm, from),
+      belongs: (source, hop) => belongs(realm, source, hop),
       onInvite: (invite) => onInvite(realm, invite),
       onRequest: (request) => onRequest(realm, request),
       ...(timers ? { timers } : {}),

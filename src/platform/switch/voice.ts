@@ -134,6 +134,11 @@ export class VoicePool {
     }
   }
 
+  /** Resolves when every process is linked, or has had `timeoutMs` to be. */
+  async ready(timeoutMs = AT_ONCE_MS): Promise<void> {
+    await Promise.allSettled(this.#links.map((link) => link.ready(timeoutMs)))
+  }
+
   /** Endpoints that are open: zero when nothing is left. */
   get size(): number {
     return this.#endpoints.size

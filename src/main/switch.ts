@@ -1,0 +1,44 @@
+import type { Socket } from 'node:dgram'
+import { processLog, systemClock } from '#lib/index.ts'
+import type { RealmGone, SocketHandover, StartMessage } from '#platform/words/index.ts'
+import { type Switch, startSwitch } from './switch/start.ts'
+
+/** What host may say to the switch over IPC. `stop` with `handover`: another switch takes the calls over. */
+type HostMessage = Partial<StartMessage & SocketHandover & RealmGone> & { stop?: { reason: 'handover' } }
+
+/** The switch process: waits for what host says, and switches calls until it is told to stop. */
+function main(): void {
+  let started: Promise<Switch> | null = null
+  let stopping = false
+  const stop = async (how: 'stop' | 'handover') => {
+    if (stopping) return
+    stopping = true
+    const running = await started
+    await (how === 'handover' ? running?.handOver() : running?.close())
+    process.exit(0)
+  }
+  process.on('message', (message: HostMessage, handle: unknown) => {
+    if (message.start) started ??= start(message.start)
+    // Sockets may come before all is built: they wait for it, in their order.
+    if (message.socket) void started?.then((s) => s.adopt(message.socket!, handle as Socket))
+    if (message.gone) void started?.then((s) => s.realmGone(message.gone!.realm))
+    if (message.stop) void stop(message.stop.reason)
+  })
+  process.on('SIGTERM', () => void stop('stop'))
+  process.on('SIGINT', () => void stop('stop'))
+  // Without host nobody gives us sockets or restarts us: all processes stop together.
+  process.on('disconnect', () => void stop('stop'))
+}
+
+async function start(message: StartMessage['start']): Promise<Switch> {
+  const log = processLog('switch', message.config.log.level)
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'a rejection was not handled'))
+  try {
+    return await startSwitch({ start: message, clock: systemClock, log })
+  } catch (error) {
+    log.error({ err: error }, 'the switch could not start')
+    process.exit(1)
+  }
+}
+
+main()

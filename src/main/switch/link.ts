@@ -1,0 +1,53 @@
+import { type Exchange, kill, list } from '#journeys/call/index.ts'
+import { type Log, TielineError } from '#lib/index.ts'
+import type { Journal } from '#platform/journal/index.ts'
+import { probeSite } from '#platform/switch/index.ts'
+import type { SwitchMethods } from '#platform/words/index.ts'
+import { type LinkServer, serveLink } from '#protocol/link/index.ts'
+
+type ControlLink = { answers: SwitchMethods }
+
+/** The link on which control publishes, asks, and ships the journal. */
+export function serveControl(options: {
+  path: string
+  log: Log
+  exchange: Exchange
+  journal: Journal
+  startedAt: number
+}): Promise<LinkServer<ControlLink>> {
+  const { path, log, exchange, journal, startedAt } = options
+  const { configuration, registry, realms } = exchange
+  return serveLink<ControlLink>({
+    path,
+    hello: { process: 'switch', version: 1 },
+    log,
+    maxLineBytes: 64 << 20,
+    methods: {
+      publish: (publication) => configuration.publish(publication),
+      'call.list': ({ subscriber }) => list(exchange, subscriber),
+      'call.kill': ({ call }) => kill(exchange, call),
+      'resource.list': ({ subscriber }) => registry.inUse(subscriber),
+      'journal.read': ({ after, limit }) => journal.read(after, limit),
+      'journal.shipped': ({ position }) => {
+        journal.shipped(position)
+        return null
+      },
+      'channel.probe': ({ subscriber, timeoutMs }) => {
+        const site = realms.get(subscriber)
+        const config = configuration.subscriber(subscriber)
+        if (!site || !config) throw notFound()
+        return probeSite(site, config, timeoutMs)
+      },
+      status: () => ({
+        boot: exchange.boot,
+        calls: exchange.calls.size,
+        snapshot: configuration.snapshot.number,
+        uptimeMs: Math.round(exchange.clock.now() - startedAt),
+      }),
+    },
+  })
+}
+
+function notFound(): TielineError {
+  return new TielineError('there is no such subscriber here', { code: 'not-found', fault: 'caller', retry: false, http: 404 })
+}

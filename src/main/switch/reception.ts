@@ -1,0 +1,88 @@
+import { BlockList } from 'node:net'
+import { type Exchange, inbound, outbound } from '#journeys/call/index.ts'
+import type { Clock, Id } from '#lib/index.ts'
+import type { Configuration } from '#platform/switch/index.ts'
+import type { Strangers, TrunkDirectory } from '#platform/trunk/index.ts'
+import type { Realm, SubscriberConfig } from '#platform/words/index.ts'
+import type { Hop, IncomingInvite, IncomingRequest } from '#protocol/sip/index.ts'
+
+interface ReceptionOptions {
+  clock: Clock
+  configuration: Configuration
+  strangers: Strangers
+  directory(): TrunkDirectory
+}
+
+/** Who may speak to the switch in which realm, and which journey an INVITE begins. */
+export class Reception {
+  readonly #options: ReceptionOptions
+  readonly #sites = new Map<Id<'sub'>, { of: SubscriberConfig; list: BlockList }>()
+  #closed = false
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options
+  }
+
+  /** Trunks in the node's namespace, the site's own networks in a subscriber's; a stranger is counted and dropped (F01, F02). */
+  accepts(realm: Realm, { address }: Hop): boolean {
+    const { directory, strangers } = this.#options
+    const known = realm === 'node' ? directory().bySource(address) !== undefined : this.#isOfSite(realm, address)
+    if (!known) strangers.knocked(address)
+    return known
+  }
+
+  /** Another gateway of the trunk that a dialog is with may speak inside it; in a site, the PBX that it came from alone. */
+  belongs(realm: Realm, source: Hop, hop: Hop): boolean {
+    if (realm !== 'node') return false
+    const trunk = this.#options.directory().bySource(hop.address)
+    return trunk?.gateways.some((gateway) => gateway.address === source.address) ?? false
+  }
+
+  onInvite(exchange: Exchange, realm: Realm, invite: IncomingInvite): void {
+    if (this.#closed) {
+      invite.refuse(503, { headers: [['Retry-After', '5']] })
+      return
+    }
+    if (realm === 'node') {
+      const trunk = this.#options.directory().bySource(invite.source.address)
+      if (trunk) void inbound(exchange, trunk, invite)
+      return
+    }
+    const subscriber = this.#options.configuration.subscriber(realm)
+    if (subscriber) void outbound(exchange, subscriber, invite)
+    else invite.refuse(404)
+  }
+
+  /** OPTIONS is the sign of life that carriers and PBXs ask for; nothing else makes sense outside a dialog (F02). */
+  onRequest(request: IncomingRequest): void {
+    const known = request.request.method === 'OPTIONS'
+    const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE']
+    request.respond(known ? (this.#closed ? 503 : 200) : 405, { headers: [allow] })
+  }
+
+  /** No new calls from now on. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #isOfSite(id: Id<'sub'>, address: string): boolean {
+    const of = this.#options.configuration.subscriber(id)
+    if (!of) return false
+    let site = this.#sites.get(id)
+    if (site?.of !== of) {
+      site = { of, list: networksOf(of) }
+      this.#sites.set(id, site)
+    }
+    return site.list.check(address)
+  }
+}
+
+function networksOf({ channel }: SubscriberConfig): BlockList {
+  const list = new BlockList()
+  list.addAddress(channel.peerAddress)
+  for (const network of channel.siteNetworks) {
+    const [address, bits] = network.split('/')
+    if (address) list.addSubnet(address, bits === undefined ? 32 : Number(bits))
+  }
+  return list
+}

@@ -1,0 +1,144 @@
+import type { Socket } from 'node:dgram'
+import path from 'node:path'
+import { type Call, type CallLimits, type Exchange, LIMITS, restore, snapshotOf } from '#journeys/call/index.ts'
+import { type Clock, type Id, type Log, token } from '#lib/index.ts'
+import { openJournal } from '#platform/journal/index.ts'
+import { ResourceRegistry } from '#platform/resource/index.ts'
+import { Configuration, Outbox, Realms, VoicePool } from '#platform/switch/index.ts'
+import { createDirectory, Strangers } from '#platform/trunk/index.ts'
+import {
+  type ChannelState,
+  instantOf,
+  type JournalRecord,
+  LINKS,
+  type Realm,
+  type SocketHandover,
+  type StartMessage,
+} from '#platform/words/index.ts'
+import { AgentDoor } from './agents.ts'
+import { followHost } from './host.ts'
+import { serveControl } from './link.ts'
+import { Reception } from './reception.ts'
+import { stopCalls } from './stop.ts'
+
+export interface Switch {
+  adopt(socket: SocketHandover['socket'], handle: Socket): void
+  realmGone(realm: Realm): void
+  /** Ends all calls, and then the process's part in everything. */
+  close(): Promise<void>
+  /** Leaves the calls as they are, for the next switch to carry on. */
+  handOver(): Promise<void>
+}
+
+export interface StartOptions {
+  start: StartMessage['start']
+  clock: Clock
+  log: Log
+  limits?: Partial<CallLimits>
+}
+
+/** Builds the switch and takes up what the journal says was left. The order is that of DESIGN §2: state, calls, links. */
+export async function startSwitch({ start, clock, log, limits }: StartOptions): Promise<Switch> {
+  const { config, directory, run } = start
+  const boot = token(8)
+  const journal = await openJournal({ directory: path.join(directory, 'journal'), clock, boot, node: config.node, log })
+  const configuration = new Configuration({ directory, log })
+  const dirty = new Set<Call>()
+  const now = () => instantOf(clock, boot)
+  const outbox = new Outbox({
+    flush() {
+      for (const call of dirty)
+        journal.append({ type: 'call', at: now(), call: call.id, state: call.cause ? null : snapshotOf(call) })
+      dirty.clear()
+      journal.flush()
+    },
+  })
+  const record = (entry: JournalRecord) => {
+    journal.append(entry)
+    outbox.wake()
+  }
+  const registry = new ResourceRegistry({ clock, boot, record })
+  let trunks = createDirectory(configuration.snapshot)
+  const channels = new Map<Id<'sub'>, ChannelState>()
+  const strangers = new Strangers({ clock, log })
+  const reception = new Reception({ directory: () => trunks, strangers, configuration, clock })
+  const voice = new VoicePool({ log })
+  const agents = new AgentDoor({ path: path.join(run, LINKS.agents), log, clock, start, configuration })
+  const realms: Realms = new Realms({
+    clock,
+    log,
+    outbox,
+    accepts: (realm, from) => reception.accepts(realm, from),
+    belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
+    onInvite: (realm, invite) => reception.onInvite(exchange, realm, invite),
+    onRequest: (_, request) => reception.onRequest(request),
+  })
+  const exchange: Exchange = {
+    clock,
+    log,
+    boot,
+    config,
+    limits: { ...LIMITS, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },
+    configuration,
+    registry,
+    voice,
+    realms,
+    agents,
+    recordings: path.join(config.state, 'recordings'),
+    directory: () => trunks,
+    channelState: (subscriber) => channels.get(subscriber),
+    record,
+    save(call) {
+      dirty.add(call)
+      outbox.wake()
+    },
+    calls: new Map(),
+  }
+  const configure = () => {
+    trunks = createDirectory(configuration.snapshot)
+    registry.configure(configuration.snapshot)
+    for (const { id, channel } of configuration.snapshot.subscribers) {
+      realms.ensure(id, { address: channel.address, port: config.siteSipPort }).resolver.configure(channel.dns)
+    }
+    agents.update(exchange)
+  }
+  realms.ensure('node', config.sip)
+  configure()
+  configuration.onChange(configure)
+  const begun = restore(exchange, journal.replay())
+  outbox.deliver()
+  voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))
+  const host = followHost({ path: path.join(run, LINKS.host), log, channels })
+  const control = await serveControl({ path: path.join(run, LINKS.switch), log, exchange, journal, startedAt: clock.now() })
+  if (begun.length > 0) await voice.ready()
+  for (const goOn of begun) void goOn()
+  log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
+
+  const shut = async () => {
+    await control.close()
+    await agents.close()
+    host.close()
+    voice.close()
+    realms.close()
+    outbox.deliver()
+    await journal.close()
+  }
+  return {
+    adopt: (socket, handle) => realms.adopt(socket, handle),
+    realmGone: (realm) => realms.gone(realm),
+    async close() {
+      reception.close()
+      await stopCalls(exchange)
+      outbox.deliver()
+      await shut()
+    },
+    async handOver() {
+      reception.close()
+      for (const call of exchange.calls.values()) {
+        exchange.save(call)
+        call.stack.move()
+      }
+      await shut()
+    },
+  }
+}
