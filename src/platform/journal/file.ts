@@ -104,6 +104,7 @@ export class FileJournal implements Journal {
     if (after > this.#position) return { entries: [], position: this.#position }
     const entries: JournalEntry[] = []
     let at = after
+    let stopped = false
     const known = this.#cursor.position === after
     let i = known
       ? this.#segments.findIndex((s) => s.first === this.#cursor.segment)
@@ -115,14 +116,15 @@ export class FileJournal implements Journal {
     for (i = Math.max(0, i); i < this.#segments.length; i++, offset = 0) {
       const segment = this.#segments[i]!
       const end = walk(segment, offset, (position, json) => {
-        if (entries.length >= limit || position > this.#synced) return false
+        stopped = entries.length >= limit || position > this.#synced
+        if (stopped) return false
         if (position <= at) return true
         at = position
         entries.push({ position, record: JSON.parse(json) })
         return true
       })
       this.#cursor = { position: at, segment: segment.first, offset: end }
-      if (entries.length >= limit) break
+      if (stopped) break
     }
     return { entries, position: at }
   }

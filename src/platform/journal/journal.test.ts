@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type Id, newId, silentLog, TurnedClock } from '#lib/index.ts'
+import { instantOf, type JournalRecord, type Lease, type PlatformEvent } from '#platform/words/index.ts'
+import type { JournalOptions } from './journal.ts'
+import { openJournal } from './open.ts'
+
+const acme = newId('sub')
+
+function directoryOf(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'tieline-journal-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+function world(directory: string) {
+  const clock = new TurnedClock()
+  let boots = 0
+  const open = (more: Partial<JournalOptions> = {}) =>
+    openJournal({ directory, clock, boot: `b${++boots}`, node: 'n1', log: silentLog, reserveBytes: 1024, ...more })
+  const at = () => instantOf(clock, `b${boots}`)
+  const lease = (call: Id<'call'> = newId('call')): Lease => ({
+    id: newId('lse'),
+    subscriber: acme,
+    kind: 'trunk.in',
+    count: 1,
+    call,
+    taken: at(),
+  })
+  const taken = (of: Lease): JournalRecord => ({ type: 'lease.taken', at: at(), lease: of })
+  const released = (of: Lease): JournalRecord => ({
+    type: 'lease.released',
+    at: at(),
+    lease: { ...of, released: at(), reason: 'hangup' },
+  })
+  const event = (subscriber = acme): JournalRecord & { type: 'event' } => {
+    const event: PlatformEvent = {
+      id: newId('evt'),
+      subscriber,
+      number: 0,
+      at: new Date(clock.wall()).toISOString(),
+      type: 'call.offered',
+      data: {},
+    }
+    return { type: 'event', at: at(), event }
+  }
+  const state = (call: Id<'call'>, value: unknown): JournalRecord => ({ type: 'call', at: at(), call, state: value })
+  return { clock, open, at, lease, taken, released, event, state }
+}
+
+test('what was open is found again: leases as they stood, calls, event numbers', async (t) => {
+  const w = world(directoryOf(t))
+  const first = await w.open()
+  const [open, over] = [w.lease(), w.lease()]
+  for (const record of [w.taken(open), w.taken(over), w.state(open.call, { step: 1 }), w.state(over.call, { step: 1 })])
+    first.append(record)
+  w.clock.turn(1000)
+  const answered = w.at()
+  first.append({ type: 'lease.answered', at: answered, lease: open.id })
+  first.append(w.state(open.call, { step: 2 }))
+  first.append(w.released(over))
+  first.append(w.state(over.call, null))
+  for (let i = 0; i < 3; i++) first.append(w.event())
+  await first.close()
+  const second = await w.open()
+  const { leases, calls, eventNumbers, cutBytes, damaged } = second.replay()
+  assert.deepEqual(leases, [{ ...open, answered }])
+  assert.deepEqual(calls, [{ call: open.call, state: { step: 2 } }])
+  assert.deepEqual([...eventNumbers], [[acme, 3]])
+  assert.deepEqual([cutBytes, damaged], [0, 0])
+  await second.close()
+  assert.equal(w.clock.pending, 0)
+})
+
+test('events are numbered per subscriber, without a gap, over restarts', async (t) => {
+  const w = world(directoryOf(t))
+  const globex = newId('sub')
+  const numbers: Record<string, number[]> = { [acme]: [], [globex]: [] }
+  for (let boot = 0; boot < 3; boot++) {
+    const journal = await w.open()
+    for (const subscriber of [acme, globex, acme]) {
+      const record = w.event(subscriber)
+      journal.append(record)
+      numbers[subscriber]!.push(record.event.number)
+    }
+    await journal.close()
+  }
+  assert.deepEqual(numbers, { [acme]: [1, 2, 3, 4, 5, 6], [globex]: [1, 2, 3] })
+})
+
+test('what changes after it was appended is not changed in the journal', async (t) => {
+  const w = world(directoryOf(t))
+  const journal = await w.open()
+  const lease = w.lease()
+  journal.append(w.taken(lease))
+  lease.count = 99
+  await journal.close()
+  const again = await w.open()
+  assert.equal(again.replay().leases[0]?.count, 1)
+  await again.close()
+})
+
+test('a crash is closed at the last proven moment of the process that held the call (B06, B07)', async (t) => {
+  const w = world(directoryOf(t))
+  const first = await w.open()
+  const [carried, lost] = [w.lease(), w.lease()]
+  first.append(w.taken(carried))
+  first.append(w.taken(lost))
+  first.flush()
+  w.clock.turn(12_000) // beats at 5 and 10 s
+  await first.close()
+  const second = await w.open()
+  const proven = second.replay().lastProven(lost)
+  assert.deepEqual([proven.boot, proven.mono], ['b1', 10_000])
+  second.append(w.state(carried.call, { carried: true }))
+  w.clock.turn(7000) // a beat at 17 s
+  await second.close()
+  const third = await w.open()
+  const moments = [lost, carried].map((lease) => third.replay().lastProven(lease))
+  assert.deepEqual(
+    moments.map(({ boot, mono }) => [boot, mono]),
+    [
+      ['b1', 10_000],
+      ['b2', 17_000],
+    ],
+  )
+  await third.close()
+})
+
+test('a write torn at any byte is cut off, and the journal goes on from the last whole record', async (t) => {
+  const directory = directoryOf(t)
+  const w = world(directory)
+  const whole = await w.open()
+  const lease = w.lease()
+  whole.append(w.taken(lease))
+  whole.flush()
+  const keep = readFileSync(join(directory, readdirSync(directory).find((n) => n.endsWith('.journal'))!)).length
+  whole.append(w.event())
+  whole.append(w.state(lease.call, { sip: 'ünïcode' }))
+  await whole.close()
+  const name = readdirSync(directory).find((n) => n.endsWith('.journal'))!
+  const bytes = readFileSync(join(directory, name))
+  const secondRecord = bytes.indexOf('\n', keep) + 1
+  for (let length = keep; length <= bytes.length; length++) {
+    const torn = join(directory, `torn-${length}`)
+    mkdirSync(torn)
+    writeFileSync(join(torn, name), bytes.subarray(0, length))
+    const v = world(torn)
+    const journal = await v.open()
+    const { leases, calls, eventNumbers, cutBytes } = journal.replay()
+    const records = length >= bytes.length ? 2 : length >= secondRecord ? 1 : 0
+    const end = [keep, secondRecord, bytes.length][records]!
+    assert.deepEqual([leases.length, eventNumbers.get(acme) ?? 0, calls.length], [1, records >= 1 ? 1 : 0, records >= 2 ? 1 : 0])
+    assert.equal(cutBytes, length - end)
+    const next = v.event()
+    journal.append(next)
+    assert.equal(next.event.number, records >= 1 ? 2 : 1)
+    await journal.sync()
+    const read = journal.read(0, 100).entries
+    assert.deepEqual(
+      read.map((entry) => entry.position - read[0]!.position),
+      read.map((_, i) => i),
+      'positions go on without a gap',
+    )
+    assert.equal(read.length, 2 + records + 2, 'boot, lease, what was whole, boot, event')
+    await journal.close()
+    rmSync(torn, { recursive: true })
+  }
+})
+
+test('a record that is damaged further up is passed over and counted', async (t) => {
+  const directory = directoryOf(t)
+  const w = world(directory)
+  const journal = await w.open()
+  const [a, b] = [w.lease(), w.lease()]
+  journal.append(w.taken(a))
+  journal.append(w.taken(b))
+  await journal.close()
+  const path = join(directory, readdirSync(directory).find((n) => n.endsWith('.journal'))!)
+  const text = readFileSync(path, 'latin1')
+  writeFileSync(path, text.replace(a.id, newId('lse')), 'latin1')
+  const again = await w.open()
+  assert.deepEqual(
+    again.replay().leases.map((l) => l.id),
+    [b.id],
+  )
+  assert.deepEqual([again.replay().damaged, again.replay().cutBytes], [1, 0])
+  await again.close()
+})
+
+test('reading goes on from a position, over segments, and stops at what is on the disk', async (t) => {
+  const w = world(directoryOf(t))
+  const journal = await w.open({ segmentBytes: 2000 })
+  const appended: number[] = []
+  for (let i = 0; i < 60; i++) {
+    appended.push(journal.append(w.event()))
+    if (i % 3 === 2) journal.flush()
+  }
+  assert.deepEqual(journal.read(0, 10).entries, [], 'nothing is synced yet')
+  await journal.sync()
+  assert(journal.status().segments > 3)
+  const seen: number[] = []
+  let position = 0
+  for (;;) {
+    const { entries, position: next } = journal.read(position, 7)
+    if (entries.length === 0) break
+    seen.push(...entries.flatMap((e) => (e.record.type === 'event' ? e.position : [])))
+    position = next
+  }
+  assert.deepEqual(seen, appended)
+  assert.deepEqual(
+    journal.read(appended[40]!, 2).entries.map((e) => e.position),
+    [appended[41], appended[42]],
+  )
+  journal.append(w.event())
+  assert.deepEqual(journal.read(position, 10), { entries: [], position })
+  await journal.sync()
+  assert.equal(journal.read(position, 10).entries.length, 1)
+  assert(journal.read(position + 1000, 10).position < position + 1000, 'who has read another journal is told')
+  await journal.close()
+})
+
+test('segments go when they are shipped and hold nothing live; what is live is written again (compaction)', async (t) => {
+  const directory = directoryOf(t)
+  const w = world(directory)
+  const journal = await w.open({ segmentBytes: 4000 })
+  const long = w.lease()
+  journal.append(w.taken(long))
+  journal.append({ type: 'lease.answered', at: w.at(), lease: long.id })
+  journal.append(w.state(long.call, { long: true }))
+  for (let i = 0; i < 200; i++) {
+    const lease = w.lease()
+    journal.append(w.taken(lease))
+    journal.append(w.event())
+    journal.append(w.released(lease))
+    journal.flush()
+  }
+  await journal.sync()
+  const before = journal.status().segments
+  assert(before > 10)
+  assert.equal(readdirSync(directory).filter((n) => n.endsWith('.journal')).length, before)
+  let position = 0
+  for (;;) {
+    const { entries, position: next } = journal.read(position, 50)
+    if (entries.length === 0) break
+    position = next
+    journal.shipped(position)
+    await journal.sync()
+  }
+  for (let i = 0; i < 20; i++) {
+    w.clock.turn(50)
+    await journal.sync()
+  }
+  assert(journal.status().segments < 8, `${journal.status().segments} segments are left`)
+  await journal.close()
+  const again = await w.open()
+  assert.deepEqual(
+    again.replay().leases.map((l) => [l.id, l.answered !== undefined]),
+    [[long.id, true]],
+  )
+  assert.deepEqual(again.replay().calls, [{ call: long.call, state: { long: true } }])
+  assert.equal(again.replay().eventNumbers.get(acme), 200)
+  assert.deepEqual(
+    again.read(position, 10).entries.map((e) => e.record.type),
+    [],
+    'nothing is read out twice',
+  )
+  await again.close()
+})
+
+test('nothing that is not shipped is ever removed', async (t) => {
+  const w = world(directoryOf(t))
+  const journal = await w.open({ segmentBytes: 2000 })
+  const first = journal.append(w.event())
+  for (let i = 0; i < 100; i++) {
+    journal.append(w.event())
+    journal.flush()
+  }
+  await journal.sync()
+  journal.shipped(first)
+  for (let i = 0; i < 5; i++) await journal.sync()
+  const { entries } = journal.read(first, 1000)
+  assert.equal(entries.length, 100)
+  await journal.close()
+})
+
+test('a new journal begins behind any former one of the node', async (t) => {
+  const w = world(directoryOf(t))
+  const old = await w.open()
+  for (let i = 0; i < 1000; i++) old.append(w.event())
+  const last = old.status().position
+  await old.close()
+  w.clock.turn(1000)
+  const v = world(directoryOf(t))
+  v.clock.turn(1000)
+  const fresh = await v.open()
+  assert(fresh.status().position > last)
+  await fresh.close()
+})
+
+test('a file that is not ours is left alone', async (t) => {
+  const directory = directoryOf(t)
+  appendFileSync(join(directory, 'notes.txt'), 'mine')
+  const w = world(directory)
+  await (await w.open()).close()
+  assert.equal(readFileSync(join(directory, 'notes.txt'), 'utf8'), 'mine')
+})
