@@ -1,0 +1,235 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Clock, Id, Log, Timer } from '#lib/index.ts'
+import type { AgentConfig, AgentState, AgentStatus } from '#platform/words/index.ts'
+import { type Cgroup, createCgroup, type Limits } from './cgroup.ts'
+import { AgentOutput } from './output.ts'
+import { type AgentIdentity, AgentProcess, type AgentReport } from './process.ts'
+import { linkLocation, type SandboxParts, writeSandboxFiles } from './sandbox.ts'
+
+/** What an agent should be. From the subscriber's part of the snapshot; its key unsealed. */
+export interface DesiredAgent {
+  config: Pick<AgentConfig, 'version' | 'memoryMebibytes' | 'cpuShare' | 'maxProcesses'>
+  dns: { servers: string[]; search?: string } | null
+  identity: AgentIdentity
+}
+
+export interface AgentSupervisorOptions {
+  subscriber: Id<'sub'>
+  /** The subscriber's name: of its log, its control group, its host. */
+  name: string
+  /** The installation's, for the names of control groups. */
+  instance: string
+  uid: number
+  /** The network namespace's path. */
+  namespace: string
+  /** The agents' link: `<run>/agents/link.sock`. */
+  linkSocket: string
+  parts: SandboxParts
+  /** Where small files for the sandbox are made; readable for the uid. */
+  directory: string
+  /** Where `<name>.log` is kept. */
+  logs: string
+  clock: Clock
+  log: Log
+  onStatus(status: AgentStatus): void
+  /** Ms of the first and longest pause before a new start; default 250 and 30,000. */
+  backOff?: { firstMs: number; maxMs: number }
+  /** Ms that an older deployment may take to finish its calls; default an hour. */
+  drainMs?: number
+}
+
+/** A run: the process, what it was made of, and where it stands. */
+interface Run {
+  /** Which sandbox it is: one with other limits or another version is another. */
+  readonly shape: string
+  readonly version: Id<'agt'>
+  readonly startedAt: number
+  readonly process: AgentProcess
+  readonly cgroup: Cgroup
+  connected: boolean
+  draining: boolean
+  drainTimer?: Timer
+  readonly gone: Promise<void>
+}
+
+/** Ms that a run must have been up for its death to count as the first. */
+const STEADY_MS = 60_000
+
+/** Keeps one subscriber's agent as it should be: started, restarted with back-off, replaced without losing a call. */
+export class AgentSupervisor implements AsyncDisposable {
+  readonly #o: AgentSupervisorOptions
+  readonly #output: AgentOutput
+  readonly #runs = new Set<Run>()
+  #desired: DesiredAgent | null = null
+  /** The run that takes new calls, or is about to. */
+  #current: Run | null = null
+  #status: AgentStatus
+  #timer: Timer | null = null
+  #pauseMs = 0
+  #sequence = 0
+  #closed = false
+
+  constructor(options: AgentSupervisorOptions) {
+    this.#o = options
+    this.#output = new AgentOutput({ file: join(options.logs, `${options.name}.log`), clock: options.clock })
+    this.#status = { subscriber: options.subscriber, state: 'none', reason: '', version: null, pid: null, restarts: 0 }
+  }
+
+  get status(): AgentStatus {
+    return { ...this.#status, pid: this.#current?.process.pid ?? null }
+  }
+
+  /** The newest lines that the agent has printed. */
+  logs(lines: number): string[] {
+    return this.#output.tail(lines)
+  }
+
+  /** Makes the agent so. A new version is started beside the old one, which then finishes its calls. */
+  apply(desired: DesiredAgent): void {
+    if (this.#closed) return
+    const renewed = JSON.stringify(this.#desired?.identity) !== JSON.stringify(desired.identity)
+    this.#desired = desired
+    if (renewed) for (const run of this.#runs) run.process.renew(desired.identity)
+    if (!desired.config.version) this.#stop('nothing is deployed', 'none')
+    else if (this.#current?.shape !== shapeOf(desired)) {
+      this.#pauseMs = 0
+      this.#start()
+    }
+  }
+
+  /** Kills the agent and starts it again at once. */
+  restart(): void {
+    this.#pauseMs = 0
+    if (this.#current) this.#current.process.kill()
+    else if (!this.#closed && this.#desired?.config.version) this.#start()
+  }
+
+  /** Ends everything. Resolves when no process and no control group is left. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const gone = [...this.#runs].map((run) => run.gone)
+    this.#stop('the platform stops', 'stopped')
+    await Promise.all(gone)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #stop(reason: string, state: AgentState): void {
+    this.#timer?.cancel()
+    this.#current = null
+    for (const run of this.#runs) run.process.kill()
+    this.#tell(state, reason, null)
+  }
+
+  #start(): void {
+    this.#timer?.cancel()
+    const desired = this.#desired
+    const version = desired?.config.version
+    if (!desired || !version || this.#closed) return
+    this.#tell('starting', '', version.id)
+    try {
+      this.#current = this.#run(desired, version)
+    } catch (error) {
+      this.#later(`could not be started: ${(error as Error).message}`)
+    }
+  }
+
+  #run(desired: DesiredAgent, version: NonNullable<AgentConfig['version']>): Run {
+    const { instance, name, uid, namespace, parts, clock } = this.#o
+    const { memoryMebibytes } = desired.config
+    const etc = join(this.#o.directory, `${name}-${++this.#sequence}`)
+    writeSandboxFiles(etc, desired.dns)
+    const cgroup = this.#limit(desired.config)
+    const startedAt = Math.floor(clock.wall())
+    const { promise: gone, resolve } = Promise.withResolvers<void>()
+    const process = new AgentProcess({
+      sandbox: {
+        ...linkLocation(this.#o.linkSocket),
+        ...{ parts, namespace, uid, etc, memoryMebibytes, hostname: name },
+        bundle: version.path,
+        entry: version.entry,
+        cgroupProcs: cgroup.procs,
+      },
+      ...{ cgroup, startedAt, output: this.#output, identity: desired.identity, version: version.id },
+      onReport: (state, reason) => this.#reported(run, state, reason),
+      onExit: (reason) => void this.#exited(run, reason, etc).then(resolve),
+    })
+    const shape = shapeOf(desired)
+    const run: Run = { shape, version: version.id, startedAt, process, cgroup, connected: false, draining: false, gone }
+    this.#runs.add(run)
+    this.#output.write([`--- ${version.id} starts (${instance})`])
+    return run
+  }
+
+  #limit(limits: Limits): Cgroup {
+    const cgroup = createCgroup(`tieline-${this.#o.instance}/${this.#o.name}-${this.#sequence}`, limits)
+    if (cgroup.unlimited.length > 0) {
+      this.#o.log.warn({ subscriber: this.#o.subscriber, unlimited: cgroup.unlimited }, 'an agent runs without a limit')
+    }
+    return cgroup
+  }
+
+  #reported(run: Run, state: AgentReport, reason: string): void {
+    if (state === 'drained' && run.draining) run.process.kill()
+    if (state === 'connected') this.#connected(run)
+    if (state === 'disconnected' && run === this.#current) {
+      run.connected = false
+      this.#tell('starting', `waits for the switch: the link is ${reason}`, run.version)
+    }
+  }
+
+  #connected(run: Run): void {
+    run.connected = true
+    if (run !== this.#current) return
+    this.#tell('ready', '', run.version)
+    for (const old of this.#runs) if (old !== run && !old.draining) this.#drain(old)
+  }
+
+  #drain(run: Run): void {
+    run.draining = true
+    run.process.drain()
+    run.drainTimer = this.#o.clock.after(this.#o.drainMs ?? 3_600_000, () => run.process.kill())
+  }
+
+  async #exited(run: Run, reason: string, etc: string): Promise<void> {
+    run.drainTimer?.cancel()
+    this.#runs.delete(run)
+    this.#output.write([`--- ${run.version} is gone: ${reason}`])
+    if (run === this.#current) {
+      this.#current = null
+      if (this.#o.clock.wall() - run.startedAt >= STEADY_MS) this.#pauseMs = 0
+      this.#later(reason)
+    }
+    await removeTraces(run.cgroup, etc)
+  }
+
+  #later(reason: string): void {
+    const { firstMs, maxMs } = this.#o.backOff ?? { firstMs: 250, maxMs: 30_000 }
+    const pauseMs = this.#pauseMs
+    this.#pauseMs = Math.min(maxMs, Math.max(firstMs, pauseMs * 2))
+    this.#status.restarts++
+    this.#tell('backing-off', reason, this.#desired?.config.version?.id ?? null)
+    this.#timer = this.#o.clock.after(pauseMs, () => this.#start())
+  }
+
+  #tell(state: AgentState, reason: string, version: Id<'agt'> | null): void {
+    this.#status = { ...this.#status, state, reason, version }
+    this.#o.onStatus(this.status)
+  }
+}
+
+/** Other limits, another resolver or another version make another sandbox; another certificate does not. */
+function shapeOf({ config, dns }: DesiredAgent): string {
+  const { version, memoryMebibytes, cpuShare, maxProcesses } = config
+  return JSON.stringify([version, memoryMebibytes, cpuShare, maxProcesses, dns])
+}
+
+/** The kernel takes a moment to forget the processes of a group; what it will not let go is left after a second. */
+async function removeTraces(cgroup: Cgroup, etc: string): Promise<void> {
+  rmSync(etc, { recursive: true, force: true })
+  for (let tries = 0; tries < 50 && !cgroup.remove(); tries++) await pause(20)
+}

@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Id, newId, silentLog, systemClock, token } from '#lib/index.ts'
+import {
+  type AgentGateway,
+  AgentSupervisor,
+  createAgentGateway,
+  type DesiredAgent,
+  prepareSandbox,
+} from '#platform/agent/index.ts'
+import type { AgentStatus, OfferedCall, VerbMethods } from '#platform/words/index.ts'
+import { createTestCa } from './agent-ca.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const TARBALL = join(ROOT, 'sdk/dist/tieline-agent.tgz')
+
+export interface Test {
+  after(run: () => unknown): void
+}
+
+/** Polls until it holds. */
+export async function until(what: string, holds: () => boolean, ms = 10_000): Promise<void> {
+  for (const end = Date.now() + ms; !holds(); await new Promise((r) => setTimeout(r, 5))) {
+    if (Date.now() > end) throw new Error(`${what} did not come about`)
+  }
+}
+
+/** The SDK as others get it: the packed tarball, installed by npm into a folder of its own. */
+export function installSdk(into: string): void {
+  if (!existsSync(TARBALL)) execFileSync(process.execPath, [join(ROOT, 'sdk/build.mjs')], { stdio: 'pipe' })
+  mkdirSync(into, { recursive: true })
+  writeFileSync(join(into, 'package.json'), JSON.stringify({ name: 'bundle', type: 'module', private: true }))
+  const args = ['install', '--offline', '--no-audit', '--no-fund', '--no-package-lock', TARBALL]
+  execFileSync('npm', args, { cwd: into, stdio: 'pipe' })
+}
+
+export type Verb = (subscriber: Id<'sub'>, method: string, params: { call: Id<'call'> }, signal: AbortSignal) => unknown
+
+/** A network namespace, a gateway, a CA, and bundles: all that an agent meets, without a switch. */
+export async function agentWorld(t: Test, onVerb: Verb = () => null) {
+  const directory = mkdtempSync(join(tmpdir(), 'tl-agent-'))
+  chmodSync(directory, 0o755)
+  // What was made last goes first.
+  const stack = new AsyncDisposableStack()
+  t.after(() => stack.disposeAsync())
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const netns = `tlag${token(3)}`
+  execFileSync('ip', ['netns', 'add', netns])
+  stack.defer(() => void execFileSync('ip', ['netns', 'del', netns]))
+  execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
+
+  const ca = await createTestCa()
+  const acme = newId('sub')
+  const identity = { ...(await ca.agent(acme)), ca: ca.certificate, switchName: 'switch.tieline' }
+  const current = new Set([new X509Certificate(identity.certificate).fingerprint256])
+  const linkSocket = join(directory, 'run', 'agents', 'link.sock')
+  const open = async (): Promise<AgentGateway> =>
+    createAgentGateway({
+      path: linkSocket,
+      log: silentLog,
+      ...(await ca.switch()),
+      ca: ca.certificate,
+      isCurrent: (subscriber, fingerprint) => subscriber === acme && current.has(fingerprint),
+      onVerb: async (subscriber, method, params, signal) =>
+        (await onVerb(subscriber, method, params, signal)) as VerbMethods[typeof method]['result'],
+      onState: () => undefined,
+    })
+  let gateway = await open()
+  stack.defer(() => gateway.close())
+  const sdk = join(directory, 'sdk')
+  installSdk(sdk)
+  const parts = prepareSandbox({
+    node: process.execPath,
+    bootstrapSource: join(ROOT, 'src/main/agent.ts'),
+    directory: join(directory, 'parts'),
+  })
+
+  let bundles = 0
+  return {
+    directory,
+    netns,
+    acme,
+    ca,
+    current,
+    parts,
+    linkSocket,
+    get gateway() {
+      return gateway
+    },
+    /** As the switch does when it restarts. */
+    async reopenGateway() {
+      await gateway.close()
+      gateway = await open()
+    },
+    /** A bundle whose entry is this program text. */
+    bundle(source: string): { id: Id<'agt'>; digest: string; path: string; entry: string } {
+      const path = join(directory, `bundle-${++bundles}`)
+      cpSync(sdk, path, { recursive: true })
+      writeFileSync(join(path, 'index.js'), source)
+      return { id: newId('agt'), digest: '', path, entry: 'index.js' }
+    },
+    supervise(over: Partial<ConstructorParameters<typeof AgentSupervisor>[0]> = {}) {
+      const statuses: AgentStatus[] = []
+      const supervisor = new AgentSupervisor({
+        subscriber: acme,
+        name: 'acme',
+        instance: `t${token(2)}`,
+        uid: 23_456,
+        namespace: `/run/netns/${netns}`,
+        linkSocket,
+        parts,
+        directory: join(directory, 'etc'),
+        logs: join(directory, 'logs'),
+        clock: systemClock,
+        log: silentLog,
+        onStatus: (status) => statuses.push(status),
+        backOff: { firstMs: 20, maxMs: 100 },
+        ...over,
+      })
+      stack.defer(() => supervisor.close())
+      return { supervisor, statuses }
+    },
+    desired(version: ReturnType<typeof this.bundle> | null, over: Partial<DesiredAgent['config']> = {}): DesiredAgent {
+      return {
+        config: { version, memoryMebibytes: 128, cpuShare: 1, maxProcesses: 64, ...over },
+        dns: null,
+        identity,
+      }
+    },
+    offer(number = '+3225550101'): OfferedCall {
+      return { call: newId('call'), from: { number }, to: { number: '+3225550199' }, anonymous: false, deadlineMs: 2000 }
+    },
+  }
+}
