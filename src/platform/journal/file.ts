@@ -33,9 +33,8 @@ export class FileJournal implements Journal {
   #shipped = 0
   /** Counts lines, the file's own ones too: how far writing and syncing have come. */
   #lines = 0
+  #writtenLines = 0
   #syncedLines = 0
-  /** The oldest segment may go when this many lines are on the disk. */
-  #removable: number | null = null
   #failedWrites = 0
   #lost = 0
   #full = false
@@ -68,7 +67,7 @@ export class FileJournal implements Journal {
   append(record: JournalRecord): number {
     if (record.type === 'event') record.event.number = this.#live.nextNumber(record.event.subscriber)
     const json = JSON.stringify(record)
-    this.#live.evolve(record, json, this.#active.first)
+    this.#live.evolve(record, json, this.#active.first, this.#lines + 1)
     const position = ++this.#position
     if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lost++
     else this.#line(position, json)
@@ -79,6 +78,8 @@ export class FileJournal implements Journal {
     if (this.#buffer.length === 0 || this.#closed) return
     const { written, error } = this.#disk.write(this.#buffer.bytes())
     this.#active.bytes += written
+    const lines = error ? this.#buffer.lines(written) : this.#lines - this.#writtenLines
+    this.#writtenLines += lines
     this.#buffer.drop(written)
     if (error) {
       this.#refused(error)
@@ -200,7 +201,7 @@ export class FileJournal implements Journal {
   async #sync(): Promise<void> {
     if (this.#syncing) return this.#syncing
     const written = this.#written
-    const lines = this.#buffer.length === 0 ? this.#lines : this.#syncedLines
+    const lines = this.#writtenLines
     if (written === this.#synced && lines === this.#syncedLines) return
     this.#syncing = this.#disk.sync().then(
       () => {
@@ -244,20 +245,20 @@ export class FileJournal implements Journal {
         if (bytes >= 4 * (this.#options.segmentBytes + this.#live.bytes)) this.#carry(live)
         return
       }
-      this.#removable ??= this.#lines
-      if (this.#syncedLines < this.#removable) {
+      if (this.#syncedLines < this.#live.leftAt(oldest.first)) {
         this.#syncSoon()
         return
       }
-      this.#removable = null
       unlinkSync(oldest.path)
+      this.#live.drop(oldest.first)
       this.#segments.shift()
+      this.flush()
     }
   }
 
   #carry(live: { record: JournalRecord; json: string }[]): void {
     for (const { record, json } of live) {
-      this.#live.evolve(record, json, this.#active.first)
+      this.#live.evolve(record, json, this.#active.first, this.#lines + 1)
       this.#line(0, json)
     }
     this.flush()

@@ -49,6 +49,13 @@ export class LineBuffer {
     return this.#bytes.subarray(0, this.#length)
   }
 
+  /** How many lines end in the first `n` bytes. */
+  lines(n: number): number {
+    let count = 0
+    for (let i = 0; i < n; i++) if (this.#bytes[i] === LINE_FEED) count++
+    return count
+  }
+
   /** Forgets the first `n` bytes: they have been written. */
   drop(n: number): void {
     if (n < this.#length) this.#bytes.copyWithin(0, n, this.#length)

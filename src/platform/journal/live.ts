@@ -29,6 +29,8 @@ export class LiveState {
   readonly #boots = new Map<Id<'call'>, string>()
   readonly #numbers = new Map<Id<'sub'>, number>()
   readonly #proven = new Map<string, Instant>()
+  /** By segment: the line at which the last thing that lived in it ended, or was written again elsewhere. */
+  readonly #left = new Map<number, number>()
   #bytes = 0
 
   /** Roughly how many bytes it takes to write all that is live once more. */
@@ -40,11 +42,17 @@ export class LiveState {
     return (this.#numbers.get(subscriber) ?? 0) + 1
   }
 
-  /** Takes one record in, which stands in `segment`. `json` is its text. */
-  evolve(record: JournalRecord, json: string, segment: number): void {
+  /** The line that has to be on the disk before `segment` may go; only good when {@link in} says that nothing lives in it. */
+  leftAt(segment: number): number {
+    return this.#left.get(segment) ?? 0
+  }
+
+  /** Takes one record in, which stands as line number `line` in `segment`. `json` is its text. */
+  evolve(record: JournalRecord, json: string, segment: number, line: number): void {
     this.#prove(record.at)
     switch (record.type) {
       case 'lease.taken':
+        this.#leave(this.#leases.get(record.lease.id), line)
         this.#leases.set(record.lease.id, { lease: { ...record.lease }, segment })
         this.#boots.set(record.lease.call, record.at.boot)
         return
@@ -56,6 +64,7 @@ export class LiveState {
         return
       }
       case 'lease.released':
+        this.#leave(this.#leases.get(record.lease.id), line)
         this.#leases.delete(record.lease.id)
         return
       case 'event': {
@@ -65,6 +74,7 @@ export class LiveState {
         return
       }
       case 'call':
+        this.#leave(this.#calls.get(record.call), line)
         this.#call(record.call, record.state === null ? null : json, segment, record.at.boot)
         return
     }
@@ -80,6 +90,11 @@ export class LiveState {
       if (number > (this.#numbers.get(subscriber) ?? 0)) this.#numbers.set(subscriber, number)
     }
     for (const instant of from.proven) this.#prove(instant)
+  }
+
+  /** The segment is gone. */
+  drop(segment: number): void {
+    this.#left.delete(segment)
   }
 
   /** The records, at most `limit`, that `segment` holds and that are needed still; written again, they move. */
@@ -112,6 +127,10 @@ export class LiveState {
   #prove(at: Instant): void {
     const known = this.#proven.get(at.boot)
     if (!known || known.mono < at.mono) this.#proven.set(at.boot, at)
+  }
+
+  #leave(kept: { segment: number } | undefined, line: number): void {
+    if (kept) this.#left.set(kept.segment, line)
   }
 
   #call(call: Id<'call'>, json: string | null, segment: number, boot: string): void {

@@ -31,7 +31,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     const found = scan(segment, (at, json) => {
       const record: JournalRecord | Head = JSON.parse(json)
       if (record.type === 'segment') live.carry(record.carried)
-      else live.evolve(record, json, segment.first)
+      else live.evolve(record, json, segment.first, 0)
       position = Math.max(position, at)
     })
     segment.bytes = found.end
