@@ -12,16 +12,15 @@ export function isAway(error: unknown): boolean {
   return AWAY.test(code) || AWAY_CODES.has(code) || AWAY_SENTENCES.test(error.message)
 }
 
+/** Nothing was changed, and the same may work soon. */
+export function away(sentence: string, cause?: unknown): TielineError {
+  return new TielineError(sentence, { code: 'database-away', fault: 'system', retry: true, http: 503 }, {}, { cause })
+}
+
 /** The domain's error for a fault of PostgreSQL; what it does not know stays what it is. */
 export function storeError(error: unknown): unknown {
   if (error instanceof TielineError) return error
-  if (isAway(error))
-    return new TielineError(
-      'The database cannot be reached. Calls go on; try again soon.',
-      { code: 'database-away', fault: 'system', retry: true, http: 503 },
-      {},
-      { cause: error },
-    )
+  if (isAway(error)) return away('The database cannot be reached. Calls go on; try again soon.', error)
   if (!(error instanceof Error) || !('code' in error)) return error
   const constraint = 'constraint' in error ? String(error.constraint) : ''
   // 40001 and 40P01: another transaction was in the way; nothing has happened.

@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import pg from 'pg'
 import { type Id, type Log, uuidOf } from '#lib/index.ts'
 import type { Database } from './database.ts'
-import { storeError } from './error.ts'
+import { away, isAway, storeError } from './error.ts'
 import { migrate } from './migrate.ts'
 
 export type Tx = Transaction<Database>
@@ -16,6 +16,8 @@ export type Scope = 'platform' | Id<'sub'>
  */
 export class Store implements AsyncDisposable {
   readonly db: Kysely<Database>
+  #ready = false
+  #reachable = false
 
   constructor({ databaseUrl, log, connections = 10 }: { databaseUrl: string; log: Log; connections?: number }) {
     const pool = new pg.Pool({
@@ -35,12 +37,20 @@ export class Store implements AsyncDisposable {
     await migrate(this.db).catch((error) => {
       throw storeError(error)
     })
+    this.#ready = true
+    this.#reachable = true
+  }
+
+  /** Whether the last thing that was asked of the database was heard. */
+  get reachable(): boolean {
+    return this.#reachable
   }
 
   /** Runs `work` in one transaction; rejects with the domain's errors. */
   async transaction<T>(scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T> {
+    if (!this.#ready) throw away('The database is not ready yet. Try again soon.')
     try {
-      return await this.db.transaction().execute(async (tx) => {
+      const result = await this.db.transaction().execute(async (tx) => {
         // Set for this transaction alone: the next one on the same connection starts without any.
         if (scope !== 'platform') {
           await sql`select set_config('app.subscriber', ${uuidOf(scope)}, true)`.execute(tx)
@@ -48,7 +58,10 @@ export class Store implements AsyncDisposable {
         }
         return await work(tx)
       })
+      this.#reachable = true
+      return result
     } catch (error) {
+      this.#reachable = !isAway(error)
       throw storeError(error)
     }
   }

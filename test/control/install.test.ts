@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import pg from 'pg'
+import type { Snapshot, SnapshotChange } from '#platform/words/index.ts'
+import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
+import { type Bench, type InstalledBody, installed, order, startBench } from './bench.ts'
+
+let postgres: TestPostgres
+let bench: Bench
+
+before(async () => {
+  postgres = await startPostgres()
+  bench = await startBench(postgres.url)
+})
+after(async () => {
+  await bench?.[Symbol.asyncDispose]()
+  await postgres?.stop()
+})
+
+async function rows(text: string, values: unknown[] = []) {
+  const client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+  try {
+    return (await client.query(text, values)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+const lastChange = () => bench.fakes.published.host.at(-1) as SnapshotChange
+
+describe('installing a subscriber', () => {
+  it('answers with the file for the site and every secret once, and publishes it to host and switch', async () => {
+    const body = await installed(bench, 'acme', '+3225550101')
+    assert.equal(body.subscriber.state, 'active')
+    assert.match(body.siteFile, /^PrivateKey = .{43}=$/m)
+    assert.match(body.siteFile, new RegExp(`Endpoint = tieline.example.net:${body.subscriber.channel.listenPort}`))
+    assert.match(body.apiKey, /^tl_sub_/)
+    assert.equal(body.telephones[0]?.password.length, 24)
+    for (const side of ['host', 'switch'] as const) {
+      const change = bench.fakes.published[side].at(-1) as SnapshotChange
+      const config = change.subscribers?.upsert[0]
+      assert.equal(config?.id, body.subscriber.id)
+      assert.match(config.channel.privateKey, /^v1\./)
+      assert.match(config.agent.key, /^v1\./)
+    }
+  })
+
+  it("issues a certificate of the platform's own CA whose common name is the subscriber's id", async () => {
+    const { subscriber } = await installed(bench, 'cert', '+3225550102')
+    const snapshot = bench.fakes.published.host[0] as Snapshot
+    const certificate = new X509Certificate(lastChange().subscribers!.upsert[0]!.agent.certificate)
+    const ca = new X509Certificate(snapshot.ca)
+    assert.equal(certificate.subject, `CN=${subscriber.id}`)
+    assert.ok(certificate.verify(ca.publicKey))
+    assert.ok(new X509Certificate(snapshot.switchCertificate.certificate).verify(ca.publicKey))
+    assert.equal(ca.ca, true)
+  })
+
+  it('never has a private key of a site that made its own', async () => {
+    const publicKey = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='
+    const { siteFile } = await installed(bench, 'own-key', '+3225550103', {
+      site: { networks: ['192.168.1.0/24'], publicKey },
+      defaultRoute: { number: '+3225550111' },
+    })
+    assert.doesNotMatch(siteFile, /^PrivateKey = /m)
+    assert.equal(lastChange().subscribers?.upsert[0]?.channel.peerPublicKey, publicKey)
+  })
+
+  it('undoes everything when the node cannot prove it', async () => {
+    bench.fakes.settle = { ok: false, reason: 'no tun device' }
+    try {
+      const { status, body } = await bench.api<{ type: string; detail: string }>('POST', '/v1/subscribers', {
+        body: order('broken', '+3225550104'),
+      })
+      assert.equal(status, 502)
+      assert.equal(body.type, 'urn:tieline:problem:install-failed')
+      assert.match(body.detail, /no tun device/)
+    } finally {
+      bench.fakes.settle = { ok: true, reason: '' }
+    }
+    assert.equal((await bench.api('GET', '/v1/subscribers/broken')).status, 404)
+    assert.deepEqual(await rows("select from number where number = '+3225550104'"), [])
+    assert.equal(lastChange().subscribers?.remove.length, 1)
+  })
+
+  it('writes nothing of a subscriber whose number is taken', async () => {
+    const { status, body } = await bench.api<{ type: string }>('POST', '/v1/subscribers', {
+      body: order('second', '+3225550101'),
+    })
+    assert.equal(status, 409)
+    assert.equal(body.type, 'urn:tieline:problem:number-taken')
+    assert.equal((await bench.api('GET', '/v1/subscribers/second')).status, 404)
+  })
+
+  it('refuses guarantees that do not fit the node, and says by how much', async () => {
+    const allocations = [{ kind: 'trunk.in', guaranteed: 9, ceiling: 9 }]
+    const { status, body } = await bench.api<{ detail: string }>('POST', '/v1/subscribers', {
+      body: order('greedy', '+3225550105', { allocations }),
+    })
+    assert.equal(status, 409)
+    assert.match(body.detail, /trunk\.in would be \d+, but the node has 10/)
+  })
+
+  it('has one effect for one Idempotency-Key, and says the same secrets again (PITFALLS B03)', async () => {
+    const request = { body: order('once', '+3225550106', { allocations: [] }), idempotencyKey: 'install-once' }
+    const first = await bench.api<InstalledBody>('POST', '/v1/subscribers', request)
+    const again = await bench.api<InstalledBody>('POST', '/v1/subscribers', request)
+    assert.equal(first.status, 201)
+    assert.equal(again.status, 201)
+    assert.deepEqual(again.body, first.body)
+    assert.equal(again.headers.get('idempotency-replayed'), 'true')
+    const other = { ...request, body: order('once-more', '+3225550107', { allocations: [] }) }
+    assert.equal((await bench.api('POST', '/v1/subscribers', other)).status, 422)
+  })
+
+  it('gives two installs at once two slots', async () => {
+    const both = await Promise.all([
+      installed(bench, 'left', '+3225550108', { allocations: [] }),
+      installed(bench, 'right', '+3225550109', { allocations: [] }),
+    ])
+    assert.notEqual(both[0].subscriber.channel.listenPort, both[1].subscriber.channel.listenPort)
+  })
+
+  it('keeps no secret in the clear (PITFALLS F15)', async () => {
+    const { siteFile, apiKey, telephones } = await installed(bench, 'sealed', '+3225550110', { allocations: [] })
+    const secrets = [
+      apiKey,
+      telephones[0]!.password,
+      ...[...siteFile.matchAll(/(?:PrivateKey|PresharedKey) = (.+)/g)].map((m) => m[1]!),
+    ]
+    assert.equal(secrets.length, 4)
+    const tables: { name: string }[] = await rows("select tablename as name from pg_tables where schemaname = 'public'")
+    for (const { name } of tables) {
+      const dump = JSON.stringify(await rows(`select * from ${name}`))
+      for (const secret of secrets) assert.ok(!dump.includes(secret), `${name} holds a secret`)
+    }
+    assert.ok(tables.length > 10)
+  })
+})
+
+describe('removing a subscriber', () => {
+  it('leaves no row, frees its number and slot, and its key is nobody’s', async () => {
+    const { subscriber, apiKey } = await installed(bench, 'gone', '+3225550120', { allocations: [] })
+    assert.equal((await bench.api('GET', '/v1/subscribers/gone', { key: apiKey })).status, 200)
+    assert.equal((await bench.api('DELETE', '/v1/subscribers/gone')).status, 204)
+    assert.equal((await bench.api('GET', '/v1/subscribers/gone', { key: apiKey })).status, 401)
+    assert.deepEqual(lastChange().subscribers?.remove, [subscriber.id])
+    const uuid = subscriber.id.slice(4)
+    const tables: { name: string }[] = await rows(
+      "select table_name as name from information_schema.columns where column_name = 'subscriber_id' and table_schema = 'public'",
+    )
+    const billing = new Set(['usage', 'invoice', 'entry', 'account', 'account_plan'])
+    const checked = tables.filter(({ name }) => !billing.has(name))
+    for (const { name } of checked)
+      assert.deepEqual(await rows(`select from ${name} where replace(subscriber_id::text, '-', '') = $1`, [uuid]), [], name)
+    assert.ok(checked.length >= 10)
+    const again = await installed(bench, 'gone', '+3225550120', { allocations: [] })
+    assert.equal(again.subscriber.channel.listenPort, subscriber.channel.listenPort)
+  })
+
+  it('is finished after a restart when the node had something left', async () => {
+    await installed(bench, 'stuck', '+3225550121', { allocations: [] })
+    bench.fakes.settle = { ok: false, reason: 'a process is left' }
+    assert.equal((await bench.api('DELETE', '/v1/subscribers/stuck')).status, 502)
+    bench.fakes.settle = { ok: true, reason: '' }
+    await bench.restart()
+    for (let i = 0; i < 100 && (await bench.api('GET', '/v1/subscribers/stuck')).status !== 404; i++)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal((await bench.api('GET', '/v1/subscribers/stuck')).status, 404)
+  })
+})
