@@ -7,12 +7,13 @@ import { build } from 'esbuild'
 
 const here = import.meta.dirname
 const dist = join(here, 'dist')
+// Made aside and moved into place, so that two builds at once do no harm.
+const aside = join(dist, `build-${process.pid}`)
 // The folder that becomes the package. Its package.json lies elsewhere until now, or `#` would mean this folder.
-const folder = join(dist, 'package')
+const folder = join(aside, 'package')
 const types = join(folder, 'types')
-const work = join(dist, 'work')
+const work = join(aside, 'work')
 
-rmSync(dist, { recursive: true, force: true })
 mkdirSync(types, { recursive: true })
 
 const { metafile } = await build({
@@ -49,7 +50,8 @@ rmSync(work, { recursive: true })
 // npm names the tarball after its version; those who depend on it by path want one name.
 const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm']
 const [packed] = JSON.parse(
-  execFileSync(npm[0], [...npm.slice(1), 'pack', '--json', '--pack-destination', dist], { cwd: folder }),
+  execFileSync(npm[0], [...npm.slice(1), 'pack', '--json', '--pack-destination', aside], { cwd: folder }),
 )
-renameSync(join(dist, packed.filename), join(dist, 'tieline-agent.tgz'))
+renameSync(join(aside, packed.filename), join(dist, 'tieline-agent.tgz'))
+rmSync(aside, { recursive: true })
 console.log(`sdk/dist/tieline-agent.tgz: ${packed.files.length} files, ${Math.round(packed.size / 1024)} KiB`)

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { extract } from 'tar'
 import { type Id, newId, silentLog, systemClock, token } from '#lib/index.ts'
 import {
   type AgentGateway,
@@ -28,13 +29,32 @@ export async function until(what: string, holds: () => boolean, ms = 10_000): Pr
   }
 }
 
+const MANIFEST = JSON.stringify({ name: 'bundle', type: 'module', private: true })
+
+/** Builds the SDK where its sources are newer than the tarball. */
+function buildSdk(): void {
+  const built = statSync(TARBALL, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const sources = ['sdk/src', 'sdk', 'src/protocol/link'].flatMap((d) => readdirSync(join(ROOT, d)).map((f) => join(ROOT, d, f)))
+  const newest = Math.max(...sources.filter((f) => /[.](ts|mjs|json)$/.test(f)).map((f) => statSync(f).mtimeMs))
+  if (built < newest) execFileSync(process.execPath, [join(ROOT, 'sdk/build.mjs')], { stdio: 'pipe' })
+}
+
 /** The SDK as others get it: the packed tarball, installed by npm into a folder of its own. */
 export function installSdk(into: string): void {
-  if (!existsSync(TARBALL)) execFileSync(process.execPath, [join(ROOT, 'sdk/build.mjs')], { stdio: 'pipe' })
+  buildSdk()
   mkdirSync(into, { recursive: true })
-  writeFileSync(join(into, 'package.json'), JSON.stringify({ name: 'bundle', type: 'module', private: true }))
+  writeFileSync(join(into, 'package.json'), MANIFEST)
   const args = ['install', '--offline', '--no-audit', '--no-fund', '--no-package-lock', TARBALL]
   execFileSync('npm', args, { cwd: into, stdio: 'pipe' })
+}
+
+/** The same without npm, for tests that make many bundles. */
+function unpackSdk(into: string): void {
+  buildSdk()
+  const folder = join(into, 'node_modules/@tieline/agent')
+  mkdirSync(folder, { recursive: true })
+  extract({ file: TARBALL, cwd: folder, strip: 1, sync: true })
+  writeFileSync(join(into, 'package.json'), MANIFEST)
 }
 
 export type Verb = (subscriber: Id<'sub'>, method: string, params: { call: Id<'call'> }, signal: AbortSignal) => unknown
@@ -71,7 +91,7 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
   let gateway = await open()
   stack.defer(() => gateway.close())
   const sdk = join(directory, 'sdk')
-  installSdk(sdk)
+  unpackSdk(sdk)
   const parts = prepareSandbox({
     node: process.execPath,
     bootstrapSource: join(ROOT, 'src/main/agent.ts'),
