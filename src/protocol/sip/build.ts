@@ -84,7 +84,8 @@ export function buildRequest(parts: RequestParts): Buffer {
 
 /** The headers that every response copies from its request but To (RFC 3261 §8.2.6.2); `via` replaces the topmost Via. */
 export function responsePrefix(request: SipRequest, via?: string): string {
-  const vias = request.list('via')
+  // As lines when nothing is replaced, so that a request whose Via cannot be read can be answered all the same.
+  const vias = via === undefined ? request.headers('via') : request.list('via')
   if (via !== undefined) vias[0] = via
   let text = ''
   for (const value of vias) text += `Via: ${value}\r\n`

@@ -11,7 +11,9 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   readonly request: SipRequest
   readonly #core: Core
   readonly #transaction: ServerTransaction
-  readonly #abort = new AbortController()
+  /** Made when it is first asked for: most calls are not cancelled, and it costs as much as half a message. */
+  #abort: AbortController | null = null
+  #aborted = false
   readonly #earlyKey: string
 
   constructor(core: Core, request: SipRequest, transaction: ServerTransaction) {
@@ -28,6 +30,10 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   }
 
   get cancelled(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController()
+      if (this.#aborted) this.#abort.abort()
+    }
     return this.#abort.signal
   }
 
@@ -64,7 +70,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   cancel(): void {
     if (this.finished) return
     this.refuse(487)
-    this.#abort.abort()
+    this.#aborted = true
+    this.#abort?.abort()
   }
 
   receive(request: SipRequest, transaction: ServerTransaction): void {

@@ -29,8 +29,8 @@ export class Params {
 export const NO_PARAMS = new Params([])
 
 /**
- * Reads `*( SEMI name [ EQUAL value ] )` from `i` to the end of the text. Empty parameters (`;;`) are passed over, as
- * deployed systems send them.
+ * Reads `*( SEMI name [ EQUAL value ] )` from `i` to the end of the text. A last `;` with nothing behind
+ * it is forgiven, as deployed systems send it.
  * @throws SipParseError 400
  */
 export function parseParams(text: string, i: number): Params {
@@ -58,6 +58,7 @@ export function parseParams(text: string, i: number): Params {
       }
     }
     if (name) flat.push(name, value)
+    else if (i < text.length || value) throw new SipParseError(400, 'Empty parameter')
   }
   return new Params(flat)
 }

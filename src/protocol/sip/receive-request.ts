@@ -91,11 +91,12 @@ function receiveOutside(core: Core, request: SipRequest, transaction: ServerTran
 export function answerMalformed(core: Core, error: SipParseError, source: Hop): void {
   const { request } = error
   if (!request || request.method === 'ACK') return
-  let hop: Hop
+  let hop = source
   try {
     hop = responseRoute(request, source).hop
   } catch {
-    return
+    // Its Via says nothing that can be read: back to where it came from, if it has one at all.
+    if (request.header('via') === undefined) return
   }
   core.options.transport.send(buildResponse(request, { status: error.status, toTag: core.statelessTag }), hop)
 }

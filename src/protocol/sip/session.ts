@@ -170,6 +170,7 @@ export class ConfirmedSession implements Session, DialogUser {
 
   #onNoAck(): void {
     this.#answer = null
+    this.#acknowledge.reject(new SipFailure('timeout', 408))
     if (this.#state === 'over') return
     this.#end.resolve({ by: 'no-ack' })
     if (this.#waitingBye) {
@@ -285,11 +286,13 @@ export class ConfirmedSession implements Session, DialogUser {
   #finish(end: SessionEnd): void {
     if (this.#state === 'over') return
     this.#state = 'over'
-    this.#answer?.stop()
-    this.#answer = null
+    if (this.#answer) {
+      this.#answer.stop()
+      this.#answer = null
+      this.#acknowledge.reject(new SipFailure('gone', 481))
+    }
     this.#core.dialogs.delete(this.#key)
     this.#end.resolve(end)
-    this.#acknowledge.reject(new SipFailure('gone', 481))
     this.#waitingBye?.done()
     this.#waitingBye = null
   }
