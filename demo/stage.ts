@@ -1,6 +1,12 @@
-import type { CallReport, Customer } from '../test/peer/index.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Customer } from '../test/peer/index.ts'
 import { OFFICE, type Office, Platform, PUBLIC, World } from '../test/world/index.ts'
+import { bundle } from './bundle.ts'
 import type { Story, Who } from './story.ts'
+
+/** The program that both offices run. */
+const RECEPTION = 'examples/reception'
 
 /** Hz. Each end of every call has a tone of its own, so that who hears what is never in doubt. */
 export const TONES = {
@@ -57,8 +63,8 @@ export class Stage implements AsyncDisposable {
     this.story = story
   }
 
-  /** Makes the world, starts the platform, installs both offices, connects their routers and deploys their agents. */
-  static async open(story: Story): Promise<Stage> {
+  /** `onWorld` is told of the world as soon as it is there. Makes the world, starts the platform, installs both offices, connects their routers and deploys their agents. */
+  static async open(story: Story, onWorld: (world: World) => void = () => {}): Promise<Stage> {
     await using guard = new AsyncDisposableStack()
     story.tell('demo', 'makes a world of network namespaces')
     const world = guard.use(
@@ -70,6 +76,7 @@ export class Stage implements AsyncDisposable {
         ],
       }),
     )
+    onWorld(world)
     story.tell('demo', `world ${world.id}: a carrier, a node, and two offices that both are ${OFFICE.network}`)
     const platform = guard.use(await Platform.start(world))
     story.tell('platform', 'is up', 'tieline up')
@@ -107,10 +114,33 @@ export class Stage implements AsyncDisposable {
       { user: NUMBERS.globexLine, does: 'answer', tone: TONES.globexLine },
       { user: NUMBERS.emergency, does: 'answer', tone: TONES.emergency },
     ])
+    await this.platform.cli('trunk', 'add', 'carrier', '--gateway', `${PUBLIC.carrier}:5060`)
+    await this.platform.cli('trunk', 'emergency', NUMBERS.emergency)
+    this.tell('operator', 'tieline trunk add carrier', `the carrier is known by its address, ${PUBLIC.carrier}`)
+    await Promise.all([
+      this.#install('acme', NUMBERS.acme, NUMBERS.acmeLine),
+      this.#install('globex', NUMBERS.globex, NUMBERS.globexLine),
+    ])
   }
-}
 
-/** What was heard in the last `ms` before now, without the first 100 ms, which may hold the end of what was before. */
-export function lately(report: CallReport, since: number): Set<unknown> {
-  return new Set(report.media?.heard.filter((h) => h.at > since + 100).map((h) => h.what))
+  /** One office: its subscriber, its end of the tunnel, its agent. */
+  async #install(name: string, number: string, line: string): Promise<void> {
+    const { platform, world } = this
+    const order = [
+      ...['--number', number, '--site-network', OFFICE.network],
+      ...['--pbx', 'pbx.office.lan', '--pbx-number', line, '--dns', OFFICE.dns, '--search', 'office.lan'],
+      ...['--default-route', 'pbx:101', '--emergency-caller-id', number],
+    ]
+    const { siteFile } = await platform.cli<{ siteFile: string }>('subscriber', 'install', name, ...order)
+    this.tell('operator', `tieline subscriber install ${name} --number ${number} …`, 'prints the file for its router')
+    await platform.captureAll()
+    await this.office(name).connect(siteFile)
+    await platform.cli('channel', 'show', name, '--wait')
+    this.tell(name as Who, 'its router does wg-quick up with that file: the tunnel is up')
+    const folder = bundle(RECEPTION, join(world.directory, `agent-${name}`))
+    const config = join(folder, 'config.js')
+    writeFileSync(config, readFileSync(config, 'utf8').replace("'Acme'", `'${name}'`))
+    await platform.cli('agent', 'deploy', name, folder, '--wait')
+    this.tell('agent', `${name}: its program runs in its sandbox`, `tieline agent deploy ${name} ${RECEPTION}`)
+  }
 }

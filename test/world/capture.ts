@@ -37,6 +37,11 @@ export class Capture implements AsyncDisposable {
     return new Capture(namespace.role, file, child)
   }
 
+  /** Has the file complete up to about a second ago, without ending: see {@link settled}. */
+  flush(): void {
+    this.#child.kill('SIGUSR2')
+  }
+
   /** Ends it. What came in the last second may be lost, because the kernel hands packets over in blocks: see {@link settled}. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, writeFileSync } from 'node:fs'
+import { createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -157,7 +157,11 @@ export class Platform implements AsyncDisposable {
 
   async #answers(): Promise<boolean> {
     if (this.#child.exitCode !== null) throw new Error(`tieline up ended with ${this.#child.exitCode}`)
-    return (await this.attempt('status')).code === 0
+    const keyFile = join(this.world.directory, 'state', 'control', 'operator.key')
+    if (!existsSync(keyFile)) return false
+    this.#key = readFileSync(keyFile, 'utf8').trim()
+    const health = await this.api<{ ready: boolean }>('GET', '/v1/health').catch(() => ({ ready: false }))
+    return health.ready
   }
 }
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SipPeer } from '../peer/index.ts'
+import { SipPeer, sleep } from '../peer/index.ts'
 import { Capture, settled } from './capture.ts'
 import { cable, makeNamespaces, type Namespace } from './namespace.ts'
 import { Office, type OfficePlan } from './office.ts'
@@ -89,6 +89,13 @@ export class World implements AsyncDisposable {
   /** The files of all captures by role. Complete only after {@link stopCaptures}. */
   get captures(): Map<string, string> {
     return new Map([...this.#captures].map(([role, { file }]) => [role, file]))
+  }
+
+  /** Has all captures complete up to now, while they go on. */
+  async flushCaptures(): Promise<void> {
+    await settled()
+    for (const capture of this.#captures.values()) capture.flush()
+    await sleep(100)
   }
 
   /** Ends all captures, with nothing missing. */

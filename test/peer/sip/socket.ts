@@ -91,6 +91,7 @@ export class SipSocket {
         ['To', /;\s*tag=/i.test(to) || !tag ? to : `${to};tag=${tag}`],
         ['Call-ID', headerOf(request, 'call-id')],
         ['CSeq', headerOf(request, 'cseq')],
+        ['Server', this.name],
         ...extra,
         ...(body ? ([['Content-Type', 'application/sdp']] as [string, string][]) : []),
       ],
