@@ -77,6 +77,7 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
   const identity = { ...(await ca.agent(acme)), ca: ca.certificate, switchName: 'switch.tieline' }
   const current = new Set([new X509Certificate(identity.certificate).fingerprint256])
   const linkSocket = join(directory, 'run', 'agents', 'link.sock')
+  const waiting: (() => void)[] = []
   const open = async (): Promise<AgentGateway> =>
     createAgentGateway({
       path: linkSocket,
@@ -86,7 +87,9 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
       isCurrent: (subscriber, fingerprint) => subscriber === acme && current.has(fingerprint),
       onVerb: async (subscriber, method, params, signal) =>
         (await onVerb(subscriber, method, params, signal)) as VerbMethods[typeof method]['result'],
-      onState: () => undefined,
+      onState: (_subscriber, state) => {
+        if (state === 'connected') for (const resolve of waiting.splice(0)) resolve()
+      },
     })
   let gateway = await open()
   stack.defer(() => gateway.close())
@@ -110,6 +113,8 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
     get gateway() {
       return gateway
     },
+    /** Resolves when an agent connects. */
+    nextConnection: () => new Promise<void>((resolve) => void waiting.push(resolve)),
     /** As the switch does when it restarts. */
     async reopenGateway() {
       await gateway.close()

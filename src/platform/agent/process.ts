@@ -62,6 +62,11 @@ export class AgentProcess {
     this.#send({ identity, version, startedAt })
   }
 
+  /** The outermost process of the sandbox, below which all its others are. */
+  get sandboxPid(): number | null {
+    return this.#exited ? null : (this.#child.pid ?? null)
+  }
+
   /** The agent's own process outside of its namespace, or bubblewrap's until it has started one. */
   get pid(): number | null {
     if (this.#exited || this.#child.pid === undefined) return null

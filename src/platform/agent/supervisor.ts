@@ -81,6 +81,11 @@ export class AgentSupervisor implements AsyncDisposable {
     return { ...this.#status, pid: this.#current?.process.pid ?? null }
   }
 
+  /** The outermost process of the agent's sandbox, for measuring. */
+  get sandboxPid(): number | null {
+    return this.#current?.process.sandboxPid ?? null
+  }
+
   /** The newest lines that the agent has printed. */
   logs(lines: number): string[] {
     return this.#output.tail(lines)
