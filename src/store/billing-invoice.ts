@@ -1,5 +1,6 @@
 import { type Id, idOf, isId, uuidOf } from '#lib/index.ts'
 import { type Entry, type Invoice, invoiceBytes, type Statement } from '#platform/billing/index.ts'
+import type { Page } from '#platform/subscriber/index.ts'
 import { billing } from './billing-tables.ts'
 import { settleUsage } from './billing-usage.ts'
 import { notFound } from './error.ts'
@@ -61,20 +62,27 @@ function keyOf(invoice: Invoice) {
   return { subscriber_id: uuidOf(invoice.subscriber), id: uuidOf(invoice.id), period: invoice.period }
 }
 
-/** Invoices, newest period first. */
-export async function listInvoices(
-  tx: Tx,
-  query: { subscriber?: Id<'sub'>; period?: string; limit?: number } = {},
-): Promise<Invoice[]> {
+export interface InvoiceQuery {
+  subscriber?: Id<'sub'>
+  period?: string
+  /** The last invoice of the page before. */
+  after?: Id<'inv'>
+  limit: number
+}
+
+/** Invoices, newest period first: an id begins with the end of its period. */
+export async function listInvoices(tx: Tx, query: InvoiceQuery): Promise<Page<Invoice>> {
   let select = billing(tx).selectFrom('invoice').select('document')
   if (query.subscriber) select = select.where('subscriber_id', '=', uuidOf(query.subscriber))
   if (query.period) select = select.where('period', '=', query.period)
+  if (query.after) select = select.where('id', '<', uuidOf(query.after))
   const rows = await select
-    .orderBy('period', 'desc')
-    .orderBy('id')
-    .limit(query.limit ?? 1000)
+    .orderBy('id', 'desc')
+    .limit(query.limit + 1)
     .execute()
-  return rows.map(({ document }) => JSON.parse(document))
+  const items = rows.slice(0, query.limit).map(({ document }): Invoice => JSON.parse(document))
+  const last = items.at(-1)
+  return rows.length > query.limit && last ? { items, next: last.id } : { items }
 }
 
 /** An invoice as it was issued: `document` is its bytes as JSON; `pdf` is null for a draft. Rejects with `not-found`. */

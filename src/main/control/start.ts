@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { type ApiDeps, createApi } from '#api/index.ts'
+import { type ApiDeps, billingRoutes, createApi } from '#api/index.ts'
 import { activateDue, finishHalfDone, type InstallDeps } from '#journeys/install/index.ts'
 import { type Clock, type Log, sleep } from '#lib/index.ts'
 import { shipJournal } from '#platform/cti/index.ts'
 import { createSealer, Publisher } from '#platform/subscriber/index.ts'
 import type { StartMessage } from '#platform/words/index.ts'
-import { createRecords, makeReady, publicationSource, requestMemory, Store, usageSink } from '#store/index.ts'
+import {
+  billingRecords,
+  booksIn,
+  createRecords,
+  makeReady,
+  publicationSource,
+  requestMemory,
+  Store,
+  usageSink,
+} from '#store/index.ts'
 import { bundleShelf } from './bundles.ts'
 import { createFeed } from './feed.ts'
 import { connectLinks } from './links.ts'
@@ -68,7 +77,7 @@ export async function startControl({ start, clock, log }: ControlOptions): Promi
       clock,
       log,
     },
-    [],
+    [billingRoutes({ store: billingRecords(store, clock), books: booksIn(store), clock, log })],
   )
   stack.defer(() => app.close())
   await app.listen({ host: config.api.address, port: config.api.port })

@@ -1,0 +1,113 @@
+import { Type } from 'typebox'
+
+const closed = { additionalProperties: false }
+const Nullable = (schema: ReturnType<typeof Type.String>) => Type.Union([schema, Type.Null()])
+
+export const Money = Type.Object({
+  amount: Type.String({ description: 'A decimal number.' }),
+  currency: Type.String({ description: 'ISO 4217.' }),
+})
+
+export const Usage = Type.Object({
+  lease: Type.String(),
+  subscriber: Type.String(),
+  kind: Type.String(),
+  count: Type.Integer(),
+  call: Type.String(),
+  leg: Type.Optional(Type.String()),
+  takenAt: Type.String({ format: 'date-time' }),
+  answeredAt: Nullable(Type.String({ format: 'date-time' })),
+  releasedAt: Type.String({ format: 'date-time' }),
+  billableMs: Type.Integer(),
+  reason: Type.String(),
+  detail: Type.Record(Type.String(), Type.Unknown()),
+  review: Type.Boolean({ description: 'A crash has closed it, at the last proven moment.' }),
+})
+
+export const BillSummary = Type.Object({
+  id: Type.String(),
+  number: Type.String(),
+  state: Type.String({ description: 'draft while the period is not over, then closed' }),
+  subscriber: Type.String(),
+  name: Type.String(),
+  period: Type.String(),
+  issuedOn: Type.String({ format: 'date' }),
+  lines: Type.Integer(),
+  total: Money,
+})
+
+export const BillLine = Type.Object({
+  line: Type.Integer(),
+  type: Type.String({ description: 'recurring, usage or adjustment' }),
+  title: Type.String(),
+  plan: Type.String(),
+  rate: Type.Optional(Type.String()),
+  kind: Type.Optional(Type.String()),
+  adjusts: Type.Optional(Type.String({ description: 'The closed period that late usage belongs to.' })),
+  count: Type.Integer({ description: 'Leases, or days of a recurring fee.' }),
+  billableMs: Type.Integer(),
+  units: Type.Integer({ description: 'As charged: lease count × seconds after increments, or pieces.' }),
+  includedUnits: Type.Integer(),
+  amount: Type.String(),
+  leases: Type.Array(Type.String()),
+})
+
+export const Bill = Type.Object({
+  id: Type.String(),
+  number: Type.String(),
+  state: Type.String(),
+  subscriber: Type.String(),
+  name: Type.String(),
+  period: Type.String(),
+  timeZone: Type.String(),
+  from: Type.String({ format: 'date-time' }),
+  to: Type.String({ format: 'date-time' }),
+  issuedOn: Type.String({ format: 'date' }),
+  currency: Type.String(),
+  lines: Type.Array(BillLine),
+  subtotal: Type.String(),
+  taxes: Type.Array(Type.Object({ title: Type.String(), percent: Type.String(), base: Type.String(), amount: Type.String() })),
+  rounding: Type.String(),
+  total: Type.String({ description: 'Σ lines + Σ taxes + rounding, exactly.' }),
+})
+
+export const Posting = Type.Object({
+  line: Type.Union([Type.Integer(), Type.Null()]),
+  lease: Nullable(Type.String()),
+  debit: Type.String(),
+  credit: Type.String(),
+  amount: Money,
+})
+
+const Amount = Type.String({ description: 'A decimal number with at most six places.' })
+
+export const Plan = Type.Object(
+  {
+    name: Type.String(),
+    title: Type.String({ maxLength: 200 }),
+    currency: Type.String(),
+    rates: Type.Array(
+      Type.Object(
+        {
+          kind: Type.String({ pattern: '^[a-z][a-z0-9.-]{0,62}$' }),
+          prefix: Type.String({ description: 'The beginning of the E.164 number; empty for all.' }),
+          title: Type.String({ maxLength: 200 }),
+          unit: Type.Union([Type.Literal('second'), Type.Literal('piece')]),
+          increments: Type.Object({ first: Type.Integer(), next: Type.Integer() }, closed),
+          setUpFee: Amount,
+          per: Type.Integer({ description: 'How many units a price is for: 60 makes it a price per minute.' }),
+          included: Type.Integer({ description: 'Units free of charge in each period.' }),
+          tiers: Type.Array(Type.Object({ upTo: Type.Union([Type.Integer(), Type.Null()]), price: Amount }, closed), {
+            minItems: 1,
+            maxItems: 50,
+          }),
+        },
+        closed,
+      ),
+      { maxItems: 20_000 },
+    ),
+    recurring: Type.Array(Type.Object({ title: Type.String({ maxLength: 200 }), amount: Amount }, closed), { maxItems: 50 }),
+    taxes: Type.Array(Type.Object({ title: Type.String({ maxLength: 200 }), percent: Amount }, closed), { maxItems: 10 }),
+  },
+  closed,
+)

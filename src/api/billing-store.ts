@@ -1,0 +1,28 @@
+import type { Id } from '#lib/index.ts'
+import type { Entry, Invoice, Plan } from '#platform/billing/index.ts'
+import type { Page, Scope } from '#platform/subscriber/index.ts'
+import type { UsageQuery } from '#platform/usage/index.ts'
+import type { UsageRecord } from '#platform/words/index.ts'
+
+/** What the API asks of whoever keeps usage and bills. What a scope may not see is `not-found`. */
+export interface BillingStore {
+  /** The subscriber of an id or a name that has an account, removed ones too. */
+  account(idOrName: string): Promise<Id<'sub'>>
+  listUsage(scope: Scope, subscriber: Id<'sub'>, query: UsageQuery): Promise<Page<UsageRecord>>
+  /** Newest period first. */
+  listInvoices(scope: Scope, query: InvoiceQuery): Promise<Page<Invoice>>
+  /** `document` is the invoice's bytes as issued; `pdf` too, for a draft made now. */
+  findInvoice(scope: Scope, id: string): Promise<{ invoice: Invoice; document: string; pdf: Uint8Array }>
+  listEntries(scope: Scope, invoice: Id<'inv'>): Promise<Entry[]>
+  listPlans(): Promise<Plan[]>
+  findPlan(name: string): Promise<Plan>
+  addPlan(plan: Plan): Promise<Plan>
+}
+
+export interface InvoiceQuery {
+  subscriber?: Id<'sub'>
+  /** `2026-11`. */
+  period?: string
+  after?: Id<'inv'>
+  limit: number
+}

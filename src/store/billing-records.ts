@@ -1,0 +1,53 @@
+import { type Clock, type Id, idOf, isId, uuidOf } from '#lib/index.ts'
+import { type Entry, type Invoice, invoicePdf, type Plan } from '#platform/billing/index.ts'
+import type { Page } from '#platform/subscriber/index.ts'
+import type { UsageQuery } from '#platform/usage/index.ts'
+import type { UsageRecord } from '#platform/words/index.ts'
+import { findInvoice, type InvoiceQuery, listEntries, listInvoices } from './billing-invoice.ts'
+import { addPlan, findPlan, listPlans } from './billing-plan.ts'
+import { billing } from './billing-tables.ts'
+import { listUsage } from './billing-usage.ts'
+import { notFound } from './error.ts'
+import type { Scope, Store, Tx } from './store.ts'
+
+/** Usage, bills and plans for the API, each method one transaction in the scope of who asks. */
+export interface BillingRecords {
+  account(idOrName: string): Promise<Id<'sub'>>
+  listUsage(scope: Scope, subscriber: Id<'sub'>, query: UsageQuery): Promise<Page<UsageRecord>>
+  listInvoices(scope: Scope, query: InvoiceQuery): Promise<Page<Invoice>>
+  findInvoice(scope: Scope, id: string): Promise<{ invoice: Invoice; document: string; pdf: Uint8Array }>
+  listEntries(scope: Scope, invoice: Id<'inv'>): Promise<Entry[]>
+  listPlans(): Promise<Plan[]>
+  findPlan(name: string): Promise<Plan>
+  addPlan(plan: Plan): Promise<Plan>
+}
+
+export function billingRecords(store: Store, clock: Clock): BillingRecords {
+  const platform = <T>(work: (tx: Tx) => Promise<T>) => store.transaction('platform', work)
+  return {
+    account: (idOrName) => platform((tx) => findAccount(tx, idOrName)),
+    listUsage: (scope, subscriber, query) => store.transaction(scope, (tx) => listUsage(tx, subscriber, query)),
+    listInvoices: (scope, query) => store.transaction(scope, (tx) => listInvoices(tx, query)),
+    findInvoice: async (scope, id) => {
+      const found = await store.transaction(scope, (tx) => findInvoice(tx, id))
+      return { ...found, pdf: found.pdf ?? (await invoicePdf(found.invoice)) }
+    },
+    listEntries: (scope, invoice) => store.transaction(scope, (tx) => listEntries(tx, invoice)),
+    listPlans: () => platform(listPlans),
+    findPlan: (name) => platform((tx) => findPlan(tx, name)),
+    addPlan: (plan) => platform((tx) => addPlan(tx, plan, new Date(clock.wall()))),
+  }
+}
+
+/** A name may have been used again after a removal: then it is the newest account's. Rejects with `not-found`. */
+async function findAccount(tx: Tx, idOrName: string): Promise<Id<'sub'>> {
+  const row = await billing(tx)
+    .selectFrom('account')
+    .select('subscriber_id')
+    .where(isId('sub', idOrName) ? 'subscriber_id' : 'name', '=', isId('sub', idOrName) ? uuidOf(idOrName) : idOrName)
+    .orderBy('since', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (!row) throw notFound('subscriber')
+  return idOf('sub', row.subscriber_id)
+}
