@@ -15,10 +15,10 @@ const SWEEP_MS = 50
 const LONGEST_SLEEP_MS = 1000
 
 /**
- * Under load the loop rests this long, in µs, before it asks for packets again: the packets of one millisecond then share
+ * Under load the loop rests this long, in µs, before it asks for packets again: the packets of two milliseconds then share
  * one wake-up, which costs more than the packets themselves. It delays sound by at most as much.
  */
-const REST_US = 1000
+const REST_US = 2000
 
 /** Packets of one round from which on the next ones are worth resting for. */
 const REST_FROM = 2

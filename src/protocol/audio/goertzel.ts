@@ -37,5 +37,5 @@ export function heardTone(samples: Int16Array, candidates: readonly number[], fl
       loudest = hz
     }
   }
-  return best / Math.SQRT2 > rms * 0.7 ? loudest : null
+  return best / Math.SQRT2 > rms * 0.8 ? loudest : null
 }

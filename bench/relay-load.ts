@@ -1,0 +1,93 @@
+import koffi from 'koffi'
+import { loadLibc, MSG_DONTWAIT, reserve } from '#platform/voice/libc.ts'
+import { writeSockaddr } from '#platform/voice/sockaddr.ts'
+import { writeRtpHeader } from '#protocol/rtp/index.ts'
+
+/** What the load is told, in order: `open`, then `aim` once the relay is ready, then `run` as often as wanted. */
+export type LoadCommand =
+  | { open: number }
+  /** Where the far end `i` sends to. */
+  | { aim: number[] }
+  | { runMs: number }
+
+export type LoadReport = { ports: number[] } | { aimed: true } | { sent: number; received: number }
+
+const FRAME_MS = 20
+const PAYLOAD_BYTES = 160
+const PACKET_BYTES = 12 + PAYLOAD_BYTES
+const AF_INET = 2
+const SOCK_DGRAM_NONBLOCK = 2 | 0o4000
+
+const libc = loadLibc()
+const native = koffi.load(null)
+const openSocket = native.func('socket', 'int', ['int', 'int', 'int'])
+const bind = native.func('bind', 'int', ['int', 'int64', 'uint32'])
+const getsockname = native.func('getsockname', 'int', ['int', 'int64', 'int64'])
+
+interface FarEnd {
+  fd: number
+  port: number
+  target: ReturnType<typeof reserve>
+  sequence: number
+  timestamp: number
+  /** Its place among the 20 ms. */
+  phaseMs: number
+  due: number
+}
+
+const packet = reserve(2048)
+const ends: FarEnd[] = []
+
+/** Far ends on ports that the kernel chooses, spread evenly over the 20 ms. */
+function open(count: number): void {
+  for (let i = 0; i < count; i++) {
+    const fd = openSocket(AF_INET, SOCK_DGRAM_NONBLOCK, 0)
+    const address = reserve(64)
+    const length = writeSockaddr(address.bytes, 0, '127.0.0.1', 0)
+    if (bind(fd, address.address, length) < 0) throw new Error(`bind failed: errno ${libc.errno()}`)
+    address.bytes[40] = 28
+    getsockname(fd, address.address, address.address + 40)
+    const port = (address.bytes[2]! << 8) | address.bytes[3]!
+    const phaseMs = (i * FRAME_MS) / count
+    ends.push({ fd, port, target: reserve(64), sequence: 1, timestamp: i * 1000, phaseMs, due: 0 })
+  }
+}
+
+/** Sends 50 packets a second from every far end, and counts what comes back. Blocks for `ms`. */
+function run(ms: number): { sent: number; received: number } {
+  let sent = 0
+  let received = 0
+  const start = performance.now()
+  for (const end of ends) end.due = start + end.phaseMs
+  for (let now = start; now < start + ms; now = performance.now()) {
+    for (const end of ends) {
+      if (end.due > now) continue
+      end.due += FRAME_MS
+      end.sequence = (end.sequence + 1) & 0xffff
+      end.timestamp += 160
+      writeRtpHeader(packet.bytes, false, 0, end.sequence, end.timestamp, end.port)
+      if (libc.sendto(end.fd, packet.address, PACKET_BYTES, MSG_DONTWAIT, end.target.address, 16) > 0) sent++
+      while (libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0) received++
+    }
+    libc.usleep(1000)
+  }
+  libc.usleep(20_000)
+  for (const end of ends) while (libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0) received++
+  return { sent, received }
+}
+
+function report(message: LoadReport): void {
+  process.send!(message)
+}
+
+process.on('message', (command: LoadCommand) => {
+  if ('open' in command) {
+    open(command.open)
+    report({ ports: ends.slice(-command.open).map(({ port }) => port) })
+  } else if ('aim' in command) {
+    command.aim.forEach((port, i) => {
+      writeSockaddr(ends[i]!.target.bytes, 0, '127.0.0.1', port)
+    })
+    report({ aimed: true })
+  } else report(run(command.runMs))
+})

@@ -1,0 +1,142 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Id, newId } from '#lib/index.ts'
+import type { EndpointDescription } from '#platform/words/index.ts'
+import { VoiceProcess } from '../test/interop/voice-process.ts'
+import type { Figure } from './figure.ts'
+import type { LoadCommand, LoadReport } from './relay-load.ts'
+import { Rtpengine } from './relay-rtpengine.ts'
+
+/** Calls at once, and how long each turn of ours and of the peer lasts. */
+const CALLS = 100
+const WARM_UP_MS = 10_000
+const TURN_MS = 5000
+const TURNS = 2
+
+const OURS = { first: 22_000, last: 22_999 }
+const THEIRS = { first: 23_000, last: 23_999 }
+const NG_PORT = 22_999 + 1001
+
+/** `USER_HZ`, which Linux has fixed at 100 for programs. */
+const MS_PER_TICK = 10
+
+/** User and system time of a process and all its threads, ms. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
+}
+
+class Load implements Disposable {
+  readonly #child: ChildProcess = fork(join(import.meta.dirname, 'relay-load.ts'))
+
+  ask<R extends LoadReport>(command: LoadCommand): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const onExit = () => reject(new Error('the load has ended'))
+      this.#child.once('exit', onExit)
+      this.#child.once('message', (report) => {
+        this.#child.off('exit', onExit)
+        resolve(report as R)
+      })
+      this.#child.send(command)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL')
+  }
+}
+
+function description(port: number): EndpointDescription {
+  const format = { codec: 'PCMU', payloadType: 0, ptimeMs: 20, telephoneEvent: 101 } as const
+  return { transport: 'rtp', remote: { address: '127.0.0.1', port }, send: format, receive: format, direction: 'sendrecv' }
+}
+
+/** Joins the far ends two by two; answers with the ports that they send to, in their order. */
+async function relayOurs(voice: VoiceProcess, ports: number[]): Promise<number[]> {
+  const targets: number[] = []
+  for (let i = 0; i < ports.length; i += 2) {
+    const call = newId('call')
+    const endpoints: Id<'med'>[] = []
+    for (const port of ports.slice(i, i + 2)) {
+      const endpoint = newId('med')
+      targets.push((await voice.call('endpoint.open', { call, endpoint, realm: 'node' })).port)
+      await voice.call('endpoint.describe', { endpoint, description: description(port) })
+      await voice.call('endpoint.watch', { endpoint, timeoutMs: 30_000 })
+      endpoints.push(endpoint)
+    }
+    await voice.call('endpoint.join', { a: endpoints[0]!, b: endpoints[1]! })
+  }
+  return targets
+}
+
+async function relayTheirs(engine: Rtpengine, ports: number[]): Promise<number[]> {
+  const targets: number[] = []
+  for (let i = 0; i < ports.length; i += 2) targets.push(...(await engine.relay(`call${i}`, ports[i]!, ports[i + 1]!)))
+  return targets
+}
+
+interface Measured {
+  /** CPU ms for each second of each call. */
+  cpu: number
+  /** Part of the packets that did not arrive. */
+  lost: number
+}
+
+async function turn(load: Load, targets: number[], pid: number, ms: number): Promise<Measured> {
+  await load.ask({ aim: targets })
+  const before = cpuMs(pid)
+  const { sent, received } = await load.ask<{ sent: number; received: number }>({ runMs: ms })
+  return { cpu: (cpuMs(pid) - before) / ((CALLS * ms) / 1000), lost: 1 - received / sent }
+}
+
+const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** 100 G.711 calls relayed by the real voice process and, turn by turn in the same run, by Debian's rtpengine. */
+export async function measure(): Promise<Figure[]> {
+  await using voice = await VoiceProcess.start(OURS)
+  await using engine = await Rtpengine.start(NG_PORT, THEIRS)
+  using load = new Load()
+  const { ports: ours } = await load.ask<{ ports: number[] }>({ open: 2 * CALLS })
+  const ourTargets = await relayOurs(voice, ours)
+  const theirTargets = await relayTheirs(engine, ours)
+  await turn(load, ourTargets, voice.pid, WARM_UP_MS)
+  await turn(load, theirTargets, engine.pid, 2000)
+  const measured: { ours: Measured; theirs: Measured }[] = []
+  for (let i = 0; i < TURNS; i++) {
+    measured.push({
+      ours: await turn(load, ourTargets, voice.pid, TURN_MS),
+      theirs: await turn(load, theirTargets, engine.pid, TURN_MS),
+    })
+  }
+  const peer = (value: number) => ({ name: 'rtpengine in user space', value })
+  return [
+    {
+      name: 'relay, CPU per call-second',
+      value: mean(measured.map((m) => m.ours.cpu)),
+      unit: 'ms',
+      must: 1.8,
+      aim: 0.5,
+      better: 'lower',
+      peer: peer(mean(measured.map((m) => m.theirs.cpu))),
+    },
+    {
+      name: 'relay, packets lost',
+      value: 100 * mean(measured.map((m) => m.ours.lost)),
+      unit: '%',
+      must: null,
+      aim: null,
+      better: 'lower',
+      peer: peer(100 * mean(measured.map((m) => m.theirs.lost))),
+    },
+  ]
+}
+
+if (process.argv[1] === import.meta.filename) {
+  for (const { name, value, unit, must, aim, peer } of await measure()) {
+    console.log(
+      `${name}: ${value.toFixed(3)} ${unit} (must ${must ?? '–'}, aim ${aim ?? '–'}; ${peer?.name} ${peer?.value.toFixed(3)})`,
+    )
+  }
+}
