@@ -17,6 +17,7 @@ export interface Confinement {
 }
 
 const SCRIPT = `set -e
+umask 002
 if [ -n "$1" ]; then echo 0 > "$1/cgroup.procs"; fi
 shift
 while [ "$1" != -- ]; do

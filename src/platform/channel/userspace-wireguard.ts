@@ -95,6 +95,7 @@ function start({ libc, account, directory, cgroup, log }: UserspaceOptions, name
   try {
     const child = spawn(program, args, {
       cwd: '/',
+      detached: true, // Ctrl-C on the terminal is for host
       env: { PATH: SYSTEM_PATH, LOG_LEVEL: 'error', WG_TUN_FD: '3', WG_PROCESS_FOREGROUND: '1' },
       stdio: ['ignore', 'pipe', 'pipe', tun],
     })

@@ -16,7 +16,10 @@ export function defaultConfig(): PlatformConfig {
   return {
     instance: 'main',
     state: '/var/lib/tieline',
-    node: hostname().replaceAll(/[^A-Za-z0-9.-]/g, '-').slice(0, 63) || 'node1',
+    node:
+      hostname()
+        .replaceAll(/[^A-Za-z0-9.-]/g, '-')
+        .slice(0, 63) || 'node1',
     sip: { address: '127.0.0.1', port: 5060 },
     media: { address: '127.0.0.1', ports: { first: 16384, last: 32767 } },
     api: { address: '127.0.0.1', port: 8470 },

@@ -67,3 +67,11 @@ export const LINKS = {
   agents: 'agents/link.sock',
   voice: (index: number) => `voice-${index}.sock`,
 } as const
+
+/** Directories below `state` that several accounts share. */
+export const SHARED = {
+  /** Unpacked agents: control writes, every agent's uid reads. */
+  bundles: 'bundles',
+  /** What calls record: switch and voice write, control reads; by the group `tieline`. */
+  recordings: 'recordings',
+} as const

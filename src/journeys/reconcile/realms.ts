@@ -1,0 +1,88 @@
+import type { Id, Log } from '#lib/index.ts'
+import { type ChannelPlan, namespacePath, type Receiver, type SocketRequest, type Sockets } from '#platform/channel/index.ts'
+import type { Realm } from '#platform/words/index.ts'
+
+export interface RealmsOptions {
+  sockets: Sockets
+  log: Log
+  /** The trunk side, in the node's own namespace. */
+  sip: { address: string; port: number }
+  media: { address: string }
+  siteSipPort: number
+  /** The switch while it runs. */
+  theSwitch(): Receiver | null
+  /** Every voice process that runs. */
+  voices(): Receiver[]
+}
+
+interface RealmPlace {
+  namespace: string | null
+  address: string
+}
+
+/** The sockets of each realm: opened when its namespace stands, handed to whoever reads them, gone before it goes. */
+export class Realms {
+  readonly #options: RealmsOptions
+  readonly #places = new Map<Realm, RealmPlace>()
+
+  constructor(options: RealmsOptions) {
+    this.#options = options
+  }
+
+  /** Opens the trunk side's SIP socket. Throws `port-taken`. */
+  openNode(): void {
+    const { sockets, sip, media } = this.#options
+    sockets.hold({ realm: 'node', namespace: null, purpose: 'sip', ...sip })
+    this.#places.set('node', { namespace: null, address: media.address })
+  }
+
+  /** Opens what the platform needs in a namespace that has been made, or made anew. */
+  open(plan: ChannelPlan): void {
+    const { sockets, log, siteSipPort } = this.#options
+    if (this.#places.has(plan.subscriber)) this.close(plan.subscriber)
+    const place = { namespace: namespacePath(plan.namespace), address: plan.address }
+    this.#places.set(plan.subscriber, place)
+    const request = { realm: plan.subscriber, ...place }
+    const wanted: SocketRequest[] = [
+      { ...request, purpose: 'sip', port: siteSipPort },
+      { ...request, purpose: 'dns', port: 0 },
+    ]
+    for (const each of wanted) {
+      try {
+        this.#give(sockets.hold(each).id)
+      } catch (error) {
+        log.error(
+          { subscriber: plan.subscriber, purpose: each.purpose, error: (error as Error).message },
+          'a socket could not be opened',
+        )
+      }
+    }
+  }
+
+  close(subscriber: Id<'sub'>): void {
+    const { sockets, theSwitch, voices } = this.#options
+    if (!this.#places.delete(subscriber)) return
+    const receiver = theSwitch()
+    sockets.release(subscriber, receiver ? [receiver, ...voices()] : voices())
+  }
+
+  /** Hands every listening socket to a switch that has just been started. */
+  welcome(): void {
+    for (const { id } of this.#options.sockets.held) this.#give(id)
+  }
+
+  /** Opens an RTP socket for a voice process. Rejects with `port-taken` and `no-realm`. */
+  async openMedia(realm: Realm, port: number, receiver: Receiver) {
+    const place = this.#places.get(realm)
+    if (!place) return null
+    return this.#options.sockets.open({ realm, ...place, purpose: 'rtp', port }, receiver)
+  }
+
+  #give(id: string): void {
+    const receiver = this.#options.theSwitch()
+    if (!receiver) return // it gets all of them when it starts
+    this.#options.sockets.handOver(id, receiver).catch((error) => {
+      this.#options.log.warn({ error: (error as Error).message }, 'a socket could not be handed over')
+    })
+  }
+}

@@ -1,0 +1,43 @@
+import { kernelHasWireGuard } from '#platform/channel/index.ts'
+import { missingForStart, readConfig, thisMachine, warningsForStart } from '#platform/node/index.ts'
+import { startHost } from './host/start.ts'
+
+/**
+ * Runs the platform in the foreground: resolves when it has been told to stop and nothing of it is left. Rejects with what
+ * keeps it from starting, a sentence a line.
+ */
+export async function up(options: { configFile?: string | undefined } = {}): Promise<void> {
+  const config = readConfig(options.configFile ?? null)
+  if (process.env.DATABASE_URL) config.databaseUrl = process.env.DATABASE_URL
+  const machine = thisMachine()
+  const kernel = machine.uid === 0 && (await kernelHasWireGuard(`tl${config.instance}w0`))
+  const missing = missingForStart(config, machine, kernel)
+  if (missing.length) throw new Error(missing.join('\n'))
+
+  const signals = stopSignals()
+  await using stack = new AsyncDisposableStack()
+  stack.defer(signals.forget)
+  const host = await startHost({ config, kernelWireGuard: kernel, stack })
+  for (const sentence of warningsForStart(config, machine)) host.log.warn({}, sentence)
+  const signal = await signals.first
+  host.log.info({ signal }, 'Tieline stops')
+  void signals.second.then(host.force)
+}
+
+/** SIGTERM and SIGINT: the first asks for an orderly end, the second forces it. */
+function stopSignals() {
+  const first = Promise.withResolvers<NodeJS.Signals>()
+  const second = Promise.withResolvers<void>()
+  let count = 0
+  const hear = (signal: NodeJS.Signals) => {
+    if (++count === 1) first.resolve(signal)
+    else second.resolve()
+  }
+  process.on('SIGTERM', hear)
+  process.on('SIGINT', hear)
+  const forget = () => {
+    process.off('SIGTERM', hear)
+    process.off('SIGINT', hear)
+  }
+  return { first: first.promise, second: second.promise, forget }
+}

@@ -1,0 +1,107 @@
+import type { ChildProcess } from 'node:child_process'
+import {
+  type Accounts,
+  Child,
+  type ChildParts,
+  type ChildPlan,
+  nodeCommand,
+  type StatePaths,
+  type Tree,
+  treeBind,
+} from '#platform/node/index.ts'
+import type { PlatformConfig, ProcessStatus, StartMessage } from '#platform/words/index.ts'
+
+export interface ChildrenOptions {
+  config: PlatformConfig
+  accounts: Accounts
+  paths: StatePaths
+  tree: Tree
+  cgroup: string | null
+  /** 32 bytes in base64: told to switch and control alone. */
+  sealingKey: string
+  parts: ChildParts
+  onSwitch(): void
+}
+
+/** Ms that the switch has to end its calls. */
+const SWITCH_STOP_MS = 10_000
+
+/** The platform's own processes, by name. */
+export class Children {
+  readonly #options: ChildrenOptions
+  readonly #children = new Map<string, Child>()
+
+  constructor(options: ChildrenOptions) {
+    this.#options = options
+  }
+
+  startSwitch(): Child {
+    const { sealingKey, onSwitch } = this.#options
+    return this.#start(this.#plan('switch', 'switch', { sealingKey }, SWITCH_STOP_MS), onSwitch)
+  }
+
+  startVoice(index: number): Child {
+    return this.#start(this.#plan(`voice-${index}`, 'voice', { index }))
+  }
+
+  startControl(databaseUrl: string): Child {
+    const { sealingKey } = this.#options
+    return this.#start(this.#plan('control', 'control', { sealingKey, databaseUrl }))
+  }
+
+  /** A process that is made elsewhere and listed here. */
+  add(child: Child): Child {
+    this.#children.set(child.plan.name, child)
+    return child
+  }
+
+  /** Where sockets are sent to, while it runs. */
+  receiver(name: string): ChildProcess | null {
+    const running = this.#children.get(name)?.process
+    return running?.connected ? running : null
+  }
+
+  receivers(prefix: string): ChildProcess[] {
+    const names = [...this.#children.keys()].filter((name) => name.startsWith(prefix))
+    return names.map((name) => this.receiver(name)).filter((child) => child !== null)
+  }
+
+  nameOf(pid: number): string | null {
+    return this.statuses.find((status) => status.pid === pid)?.name ?? null
+  }
+
+  get statuses(): ProcessStatus[] {
+    return [...this.#children.values()].map((child) => child.status)
+  }
+
+  kill(): void {
+    for (const child of this.#children.values()) child.kill()
+  }
+
+  #start(plan: ChildPlan, onStart?: () => void): Child {
+    const { parts } = this.#options
+    const child = this.add(new Child(plan, { ...parts, ...(onStart ? { onStart } : {}) }))
+    child.start()
+    return child
+  }
+
+  #plan(name: string, role: 'switch' | 'voice' | 'control', more: Partial<StartMessage['start']>, stopMs = 5000): ChildPlan {
+    const { config, accounts, paths, tree, cgroup } = this.#options
+    const start: StartMessage['start'] = {
+      // A database URL may hold a password: only control is told, beside the configuration.
+      config: { ...config, databaseUrl: null },
+      directory: paths[role],
+      run: paths.run,
+      ...more,
+    }
+    return {
+      name,
+      uid: accounts[role].uid,
+      command: nodeCommand(tree, `src/main/${role}.ts`),
+      confinement: { user: accounts[role].name, groups: [accounts.links.name], binds: [treeBind(tree)], cgroup },
+      directory: paths[role],
+      start: { start } satisfies StartMessage,
+      stopMs,
+    }
+  }
+}
