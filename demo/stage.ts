@@ -45,10 +45,10 @@ export function patient(index: number): string {
 
 function customers(): Customer[] {
   const many = Array.from({ length: 40 }, (_, i) => [
-    { phone: known(i), name: `Customer ${i}`, owner: '101' },
-    { phone: patient(i), name: `Patient ${i}`, owner: '109' },
+    { phone: known(i), name: `Customer ${i}`, extension: '101' },
+    { phone: patient(i), name: `Patient ${i}`, extension: '109' },
   ])
-  return [{ phone: NUMBERS.ann, name: 'Ann', owner: '101' }, ...many.flat()]
+  return [{ phone: NUMBERS.ann, name: 'Ann', extension: '101' }, ...many.flat()]
 }
 
 /** The world with the platform running and both offices installed: where every scene plays. */

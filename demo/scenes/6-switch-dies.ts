@@ -1,55 +1,47 @@
 import assert from 'node:assert/strict'
+import type { UsageRecord } from '#platform/words/index.ts'
 import { now, sleep, until } from '../../test/peer/index.ts'
+import { largestGaps, readSip } from '../../test/world/flow.ts'
 import { hears, newest, quiet } from '../ask.ts'
 import { known, NUMBERS, patient, type Stage, TONES } from '../stage.ts'
 
 const JOINED = 20
 const SETTING_UP = 5
-
-/** When the switch was killed, for the figures that the captures give. Wall clock, ms. */
-export interface Crash {
-  killedAt: number
-  /** When all was measured: gaps are looked for between the two. */
-  until: number
-  /** From numbers of the joined calls. */
-  callers: string[]
-}
+const GAP_MS = 100
 
 /** The switch is killed with 20 joined calls and 5 in set-up: the joined go on, the others end cleanly. */
-export async function switchDies(stage: Stage): Promise<Crash> {
-  const { carrier, platform } = stage
-  const { pbx } = stage.office('globex')
+export async function switchDies(stage: Stage): Promise<void> {
+  const { carrier } = stage
   const begun = now()
   const before = await newest(stage, 'globex')
-  const callers = Array.from({ length: JOINED }, (_, i) => known(i))
-  const joined = await Promise.all(callers.map((from) => stage.call(from, NUMBERS.globex, TONES.callerB)))
-  const reports = await Promise.all(joined.map((call) => carrier.wait(call, 'up')))
-  assert.ok(reports.every((report) => report.final?.status === 200))
+  const joined = await join(stage)
   const setup = await Promise.all(
     Array.from({ length: SETTING_UP }, (_, i) => stage.call(patient(i), NUMBERS.globex, TONES.callerA)),
   )
   await until('the five to ring', async () => (await ringing(stage, begun)).length === SETTING_UP, 8000, 50)
-  await Promise.all(joined.map((call) => hears({ peer: carrier, call }, TONES.globexPbx, 10_000)))
   stage.tell('carrier', `${JOINED} calls are joined, ${SETTING_UP} ring`)
 
   const killedAt = Date.now()
-  await killSwitch(stage)
-  stage.tell('demo', 'the switch is killed', 'SIGKILL')
-  const restarted = now()
-  await until('the switch to be back', async () => (await platform.calls('globex').catch(() => [])).length >= JOINED, 20_000, 50)
-  stage.tell('switch', `is back with its calls after ${((now() - restarted) / 1000).toFixed(1)} s`, 'from its journal')
+  await restartByKill(stage)
   await setUpEnded(stage, setup, begun)
   await sleep(500)
   await Promise.all(joined.map((call) => hears({ peer: carrier, call }, TONES.globexPbx)))
-  const measured = Date.now()
-  stage.story.proof(`all ${JOINED} joined calls still have their audio; the ${SETTING_UP} in set-up were ended cleanly`)
+  await noGap(stage, killedAt - 500, Date.now())
 
   await hangUp(stage, joined, begun)
   await quiet(stage)
   stage.tell('switch', 'either side could still hang up', `${JOINED / 2} by the caller, ${JOINED / 2} by the telephone`)
-  await countUsage(stage, before)
-  assert.ok((await pbx.list()).every((r) => r.phase === 'ended'))
-  return { killedAt, until: measured, callers }
+  const calls = await endsOnce(stage, before)
+  await usageIsRight(stage, calls)
+}
+
+async function join(stage: Stage): Promise<string[]> {
+  const { carrier } = stage
+  const joined = await Promise.all(Array.from({ length: JOINED }, (_, i) => stage.call(known(i), NUMBERS.globex, TONES.callerB)))
+  const reports = await Promise.all(joined.map((call) => carrier.wait(call, 'up')))
+  assert.ok(reports.every((report) => report.final?.status === 200))
+  await Promise.all(joined.map((call) => hears({ peer: carrier, call }, TONES.globexPbx, 10_000)))
+  return joined
 }
 
 async function ringing(stage: Stage, begun: number) {
@@ -57,10 +49,16 @@ async function ringing(stage: Stage, begun: number) {
   return all.filter((r) => r.invitedAt >= begun && r.phase === 'setup' && r.to.includes('109'))
 }
 
-async function killSwitch(stage: Stage): Promise<void> {
-  const before = (await stage.platform.processes()).find(({ name }) => name === 'switch')
+async function restartByKill(stage: Stage): Promise<void> {
+  const { platform } = stage
+  const before = (await platform.processes()).find(({ name }) => name === 'switch')
   assert.ok(before?.pid, 'the switch runs')
   process.kill(before.pid, 'SIGKILL')
+  const killed = now()
+  stage.tell('demo', 'the switch is killed', 'SIGKILL')
+  const back = async () => (await platform.calls('globex').catch(() => [])).length >= JOINED
+  await until('the switch to be back with its calls', back, 20_000, 50)
+  stage.tell('switch', `is back with its calls after ${((now() - killed) / 1000).toFixed(1)} s`, 'from its journal')
 }
 
 async function setUpEnded(stage: Stage, setup: string[], begun: number): Promise<void> {
@@ -70,7 +68,34 @@ async function setUpEnded(stage: Stage, setup: string[], begun: number): Promise
   await until('their other legs to be cancelled', async () => (await ringing(stage, begun)).length === 0, 10_000, 50)
   stage.tell(
     'switch',
-    `the ${SETTING_UP} in set-up are ended: callers are told ${ended[0]!.final?.status}, the legs that rang are cancelled`,
+    `the ${SETTING_UP} in set-up are ended cleanly`,
+    `callers are told ${ended[0]!.final?.status}, the telephones that rang get CANCEL`,
+  )
+}
+
+/**
+ * By the captures at both ends: the longest pause of any of the joined calls' streams. What a sender itself paused, on a
+ * machine that plays every part, is not the platform's.
+ */
+async function noGap(stage: Stage, from: number, to: number): Promise<void> {
+  const { world } = stage
+  await world.flushCaptures()
+  const [carrier, pbx] = ['carrier', 'globex-pbx'].map((role) => world.captures.get(role)!)
+  const longest = (file: string, way: 'in' | 'out') => {
+    const gaps = largestGaps(file, way, from, to, 20)
+    assert.ok(gaps.length >= JOINED, `${gaps.length} streams ${way} in ${file}`)
+    return Math.max(...gaps.map(({ ms }) => ms))
+  }
+  const back = { heard: longest(carrier!, 'in'), sent: longest(pbx!, 'out') }
+  const there = { heard: longest(pbx!, 'in'), sent: longest(carrier!, 'out') }
+  for (const { heard, sent } of [back, there])
+    assert.ok(
+      heard <= GAP_MS + Math.max(0, sent - 20),
+      `a gap of ${heard.toFixed(0)} ms, of which ${sent.toFixed(0)} ms by the sender`,
+    )
+  const worst = Math.max(back.heard, there.heard).toFixed(0)
+  stage.story.proof(
+    `the longest pause in the audio of the ${JOINED} joined calls was ${worst} ms, over the crash and the restart`,
   )
 }
 
@@ -79,30 +104,84 @@ async function hangUp(stage: Stage, joined: string[], begun: number): Promise<vo
   const { carrier } = stage
   const { pbx } = stage.office('globex')
   const half = joined.slice(0, JOINED / 2)
+  const up = async () => (await pbx.list()).filter((r) => r.invitedAt >= begun && r.phase === 'up')
   await Promise.all(half.map((call) => carrier.hangup(call)))
-  await until(
-    'half of the telephones to be told',
-    async () => (await upAt(stage, begun)).length === JOINED - half.length,
-    10_000,
-    50,
-  )
-  await Promise.all((await upAt(stage, begun)).map(({ call }) => pbx.hangup(call)))
+  await until('half of the telephones to be told', async () => (await up()).length === JOINED - half.length, 10_000, 50)
+  await Promise.all((await up()).map(({ call }) => pbx.hangup(call)))
   const reports = await Promise.all(joined.map((call) => carrier.wait(call, 'ended', 10_000)))
   assert.equal(reports.filter((report) => report.ending?.by === 'remote').length, JOINED - half.length)
 }
 
-async function upAt(stage: Stage, begun: number) {
-  return (await stage.office('globex').pbx.list()).filter((r) => r.invitedAt >= begun && r.phase === 'up')
+/** Every call has ended exactly once. */
+async function endsOnce(stage: Stage, before: number): Promise<{ call: string; from: string }[]> {
+  const read = async () => {
+    const events = await stage.platform.events('globex', before)
+    const cleared = events.filter((event) => event.type === 'call.cleared').map((event) => event.call!)
+    return { events, cleared }
+  }
+  const all = JOINED + SETTING_UP
+  const { events, cleared } = await until(
+    `${all} ends`,
+    async () => {
+      const now = await read()
+      return now.cleared.length >= all ? now : null
+    },
+    10_000,
+    100,
+  )
+  assert.equal(cleared.length, all)
+  assert.equal(new Set(cleared).size, all, 'every call ends once')
+  return cleared.map((call) => {
+    const offered = events.find((event) => event.type === 'call.offered' && event.call === call)
+    assert.ok(offered)
+    return { call, from: (offered.data.from as { number: string }).number }
+  })
 }
 
-/** Every call has ended exactly once. Its usage is compared with the captures when all is over. */
-async function countUsage(stage: Stage, before: number): Promise<void> {
-  const cleared = async () => {
-    const events = await stage.platform.events('globex', before)
-    return events.filter((event) => event.type === 'call.cleared').map((event) => event.call)
+/** One record a lease, released within a second of the BYE that was captured. */
+async function usageIsRight(stage: Stage, calls: { call: string; from: string }[]): Promise<void> {
+  const usage = await until(
+    'the usage of all calls',
+    async () => {
+      const all = await stage.platform.usage('globex')
+      return calls.every(({ call }) => all.some((record) => record.call === call)) ? all : null
+    },
+    10_000,
+    200,
+  )
+  assert.equal(new Set(usage.map(({ lease }) => lease)).size, usage.length, 'one record a lease')
+  await stage.world.flushCaptures()
+  const byes = byeTimes(stage.world.captures.get('carrier')!)
+  let worst = 0
+  for (const { call, from } of calls) {
+    const records = usage.filter((record) => record.call === call)
+    checkKinds(records)
+    const bye = byes.get(from)
+    const answered = records.filter((record) => record.answeredAt)
+    if (!bye) assert.equal(answered.length, 0, 'a call without BYE was never answered')
+    for (const record of answered) worst = Math.max(worst, Math.abs(Date.parse(record.releasedAt) - bye!))
   }
-  await until('25 ends', async () => (await cleared()).length >= JOINED + SETTING_UP, 10_000, 100)
-  const calls = await cleared()
-  assert.equal(new Set(calls).size, calls.length, 'every call ends once')
-  assert.equal(calls.length, JOINED + SETTING_UP)
+  assert.ok(worst < 1000, `usage ends ${worst} ms from the BYE`)
+  stage.story.proof(`${usage.length} usage records, one a lease; each ends within ${Math.round(worst)} ms of the captured BYE`)
+}
+
+function checkKinds(records: UsageRecord[]): void {
+  const kinds = records.map(({ kind }) => kind)
+  for (const kind of ['trunk.in', 'channel.leg']) assert.equal(kinds.filter((k) => k === kind).length, 1, `one ${kind} a call`)
+  for (const record of records) if (!record.answeredAt) assert.equal(record.billableMs, 0)
+}
+
+/** When the BYE of each caller's newest call passed the carrier, by the kernel's wall clock. */
+function byeTimes(file: string): Map<string, number> {
+  const callers = new Map<string, string>()
+  const times = new Map<string, number>()
+  for (const { at, way, message, from, callId } of readSip(file)) {
+    if (message.method === 'INVITE' && way === 'out') {
+      callers.set(callId, from)
+      times.delete(from)
+    }
+    const caller = callers.get(callId)
+    if (message.method === 'BYE' && caller && !times.has(caller)) times.set(caller, at)
+  }
+  return times
 }

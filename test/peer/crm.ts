@@ -5,7 +5,9 @@ export interface Customer {
   phone: string
   name: string
   /** The extension of whoever looks after this customer. */
-  owner: string
+  extension: string
+  /** What is special about this customer, for the office's agent. */
+  action?: string
 }
 
 /** The office's customer database: a real PostgreSQL on the office's own network. */
@@ -18,12 +20,11 @@ export async function startCrm(address: string, customers: Customer[]): Promise<
   const server = await startPostgres({ listen: address })
   const pool = new pg.Pool({ connectionString: await server.createDatabase('crm'), max: 2 })
   pool.on('error', () => {})
-  await pool.query('create role agent login')
-  await pool.query('create table customers (phone text primary key, name text not null, owner text not null)')
-  await pool.query('create table calls (at timestamptz not null default now(), phone text not null, note text)')
-  await pool.query('grant select on customers to agent; grant select, insert on calls to agent')
-  for (const { phone, name, owner } of customers)
-    await pool.query('insert into customers values ($1, $2, $3)', [phone, name, owner])
+  await pool.query("create role crm login password 'crm'")
+  await pool.query('create table customers (phone text primary key, name text not null, extension text not null, action text)')
+  await pool.query('grant select on customers to crm')
+  for (const { phone, name, extension, action } of customers)
+    await pool.query('insert into customers values ($1, $2, $3, $4)', [phone, name, extension, action ?? null])
   return {
     async query(text, values) {
       return (await pool.query(text, values)).rows

@@ -4,7 +4,7 @@ import { createWriteStream, existsSync, readFileSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { AgentStatus, CallView, PlatformConfig, PlatformEvent, ProcessStatus } from '#platform/words/index.ts'
+import type { AgentStatus, CallView, PlatformConfig, PlatformEvent, ProcessStatus, UsageRecord } from '#platform/words/index.ts'
 import { Peer, until } from '../peer/index.ts'
 import { execute, Namespace } from './namespace.ts'
 import { processesIn } from './sweep.ts'
@@ -91,14 +91,12 @@ export class Platform implements AsyncDisposable {
 
   /** Events of a subscriber after a number, in order. */
   async events(subscriber: string, after = 0): Promise<PlatformEvent[]> {
-    const found: PlatformEvent[] = []
-    for (let cursor = String(after); ; ) {
-      const query = `subscriber=${subscriber}&after=${cursor}&limit=1000`
-      const page = await this.api<{ items: PlatformEvent[]; next?: string }>('GET', `/v1/events?${query}`)
-      found.push(...page.items)
-      if (page.next === undefined) return found
-      cursor = page.next
-    }
+    return this.#all(`/v1/events?subscriber=${subscriber}`, String(after))
+  }
+
+  /** Usage of a subscriber, lease by lease. */
+  async usage(subscriber: string): Promise<UsageRecord[]> {
+    return this.#all(`/v1/subscribers/${subscriber}/usage?`)
   }
 
   /** Calls that are up. */
@@ -153,6 +151,17 @@ export class Platform implements AsyncDisposable {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 20_000)
     await this.#exited
     clearTimeout(timer)
+  }
+
+  /** All pages of a list. */
+  async #all<T>(path: string, after = ''): Promise<T[]> {
+    const found: T[] = []
+    for (let cursor = after; ; ) {
+      const page = await this.api<{ items: T[]; next?: string }>('GET', `${path}&limit=1000${cursor ? `&after=${cursor}` : ''}`)
+      found.push(...page.items)
+      if (page.next === undefined) return found
+      cursor = page.next
+    }
   }
 
   async #answers(): Promise<boolean> {
