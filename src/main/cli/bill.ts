@@ -1,0 +1,243 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { parse } from 'yaml'
+import type { Invoice, Money, Plan, Rate } from '#platform/billing/index.ts'
+import type { UsageRecord } from '#platform/words/index.ts'
+import type { Page } from './client.ts'
+import type { Context } from './context.ts'
+import { CliError, usage } from './error.ts'
+import type { Column } from './output.ts'
+import { part, whole } from './parse.ts'
+
+type Contextual = (command: Command) => Context
+
+interface BillSummary {
+  id: string
+  number: string
+  state: string
+  subscriber: string
+  name: string
+  period: string
+  issuedOn: string
+  lines: number
+  total: Money
+}
+
+interface BillRun {
+  period: string
+  bills: BillSummary[]
+  failures: { subscriber: string; code: string; message: string }[]
+}
+
+const COLUMNS: Column<BillSummary>[] = [
+  ['SUBSCRIBER', (b) => b.name],
+  ['PERIOD', (b) => b.period],
+  ['STATE', (b) => b.state],
+  ['LINES', (b) => b.lines],
+  ['TOTAL', (b) => `${b.total.amount} ${b.total.currency}`],
+  ['NUMBER', (b) => b.number],
+  ['ID', (b) => b.id],
+]
+
+/** `tieline bill`, `tieline plan` and `tieline usage`. */
+export function billCommands(program: Command, context: Contextual): void {
+  const noun = program.command('bill').description('bills of subscribers')
+  runCommand(noun, context)
+  listCommand(noun, context)
+  showCommand(noun, context)
+  planCommands(program, context)
+  usageCommands(program, context)
+}
+
+function runCommand(noun: Command, context: Contextual): void {
+  noun
+    .command('run')
+    .description('close a period: rate its usage, post it, make the bills. A period that is not over gives drafts')
+    .requiredOption('--period <month>', 'such as 2026-11')
+    .option('--subscriber <subscriber>', 'only of this one')
+    .action(async (options: { period: string; subscriber?: string }, command: Command) => {
+      const { client, out } = context(command)
+      const run = await client.post<BillRun>('/v1/bill-runs', {
+        period: options.period,
+        ...(options.subscriber === undefined ? {} : { subscriber: options.subscriber }),
+      })
+      if (out.json) out.value(run)
+      else {
+        out.table(run.bills, COLUMNS, `There is nothing to bill for ${run.period}.`)
+        for (const { subscriber, message, code } of run.failures) out.line(`No bill for ${subscriber}: ${message} (${code})`)
+      }
+      if (run.failures.length > 0) process.exitCode = 1
+    })
+}
+
+function listCommand(noun: Command, context: Contextual): void {
+  noun
+    .command('list')
+    .description('list bills, newest period first')
+    .option('--subscriber <subscriber>', 'of one')
+    .option('--period <month>', 'of one period')
+    .action(async (options: { subscriber?: string; period?: string }, command: Command) => {
+      const { client, out } = context(command)
+      const bills = await client.all<BillSummary>(`/v1/bills?${queryOf(options)}`)
+      out.table(bills, COLUMNS, 'There are no bills yet. Make them with: tieline bill run --period 2026-11')
+    })
+}
+
+function showCommand(noun: Command, context: Contextual): void {
+  noun
+    .command('show <bill>')
+    .description('show a bill, by its id, or by subscriber and period: acme/2026-11')
+    .option('--pdf <file>', 'write it as PDF to this file')
+    .action(async (name: string, options: { pdf?: string }, command: Command) => {
+      const { client, out } = context(command)
+      const id = await billId(context(command), name)
+      if (options.pdf !== undefined) {
+        const bytes = await client.download(`/v1/bills/${part(id)}/pdf`)
+        writeFileSync(options.pdf, bytes)
+        return out.done({ bill: id, file: options.pdf, bytes: bytes.length }, `The bill is in ${options.pdf}.`)
+      }
+      const bill = await client.get<Invoice>(`/v1/bills/${part(id)}`)
+      if (out.json) return out.value(bill)
+      print(bill, context(command))
+    })
+}
+
+async function billId({ client }: Context, name: string): Promise<string> {
+  const [, subscriber, period] = /^([^/]+)\/(\d{4}-\d{2})$/.exec(name) ?? []
+  if (!subscriber || !period) return name
+  const { items } = await client.get<Page<BillSummary>>(`/v1/bills?${queryOf({ subscriber, period })}`)
+  const [bill] = items
+  if (!bill)
+    throw new CliError(`There is no bill of ${subscriber} for ${period}. Make it with: tieline bill run --period ${period}`)
+  return bill.id
+}
+
+function print(bill: Invoice, { out }: Context): void {
+  out.facts(bill, [
+    ['Bill', `${bill.number} (${bill.state})`],
+    ['Subscriber', `${bill.name} ${bill.subscriber}`],
+    ['Period', `${bill.period} ${bill.timeZone}: ${bill.from} to ${bill.to}`],
+    ['Date', bill.issuedOn],
+  ])
+  out.line('')
+  out.table(
+    bill.lines,
+    [
+      ['#', (l) => l.line],
+      ['WHAT', (l) => l.title],
+      ['RATE', (l) => l.rate],
+      ['COUNT', (l) => l.count],
+      ['UNITS', (l) => (l.type === 'recurring' ? null : l.units)],
+      ['LEASES', (l) => l.leases.length],
+      [bill.currency, (l) => l.amount],
+    ],
+    'Nothing is owed.',
+  )
+  out.line('')
+  out.facts(bill, [
+    ['Subtotal', bill.subtotal],
+    ...bill.taxes.map((tax): [string, string] => [`${tax.title} ${tax.percent} %`, tax.amount]),
+    ['Rounding', bill.rounding],
+    ['Total', `${bill.total} ${bill.currency}`],
+  ])
+}
+
+function planCommands(program: Command, context: Contextual): void {
+  const noun = program.command('plan').description('what subscribers pay by')
+  noun
+    .command('list')
+    .description('list plans')
+    .action(async (_options, command: Command) => {
+      const { client, out } = context(command)
+      const plans = await client.all<Plan>('/v1/plans')
+      const columns: Column<Plan>[] = [
+        ['NAME', (p) => p.name],
+        ['TITLE', (p) => p.title],
+        ['CURRENCY', (p) => p.currency],
+        ['RATES', (p) => p.rates.length],
+        ['A MONTH', (p) => p.recurring.map(({ amount }) => amount).join(' + ')],
+        ['TAX', (p) => p.taxes.map(({ title, percent }) => `${title} ${percent} %`).join(' ')],
+      ]
+      out.table(plans, columns, 'There are no plans.')
+    })
+  noun
+    .command('show <plan>')
+    .description('show the rates of a plan')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const plan = await client.get<Plan>(`/v1/plans/${part(name)}`)
+      if (out.json) return out.value(plan)
+      const columns: Column<Rate>[] = [
+        ['KIND', (r) => r.kind],
+        ['PREFIX', (r) => r.prefix || null],
+        ['INCREMENTS', (r) => `${r.increments.first}/${r.increments.next}`],
+        ['SET-UP', (r) => r.setUpFee],
+        ['INCLUDED', (r) => r.included],
+        [`${plan.currency} PER UNITS`, (r) => r.tiers.map((t) => `${t.price}/${r.per}`).join(', ')],
+        ['TITLE', (r) => r.title],
+      ]
+      out.table(plan.rates, columns, 'It has no rates.')
+      for (const { title, amount } of plan.recurring) out.line(`${title}: ${amount} ${plan.currency} a month`)
+    })
+  noun
+    .command('add <file>')
+    .description('add a plan from a YAML or JSON file. A plan never changes: another price is another plan')
+    .action(async (file: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const plan = await client.post<Plan>('/v1/plans', read(file))
+      out.done(plan, `The plan ${plan.name} is there.`)
+    })
+}
+
+function read(file: string): unknown {
+  try {
+    return parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw usage(`The plan in ${file} cannot be read: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+interface UsageOptions {
+  from?: string
+  to?: string
+  kind?: string
+  call?: string
+  review?: boolean
+  limit: number
+}
+
+function usageCommands(program: Command, context: Contextual): void {
+  const noun = program.command('usage').description('what subscribers have used')
+  noun
+    .command('list <subscriber>')
+    .description('usage of a subscriber, lease by lease')
+    .option('--from <time>', 'released from then on')
+    .option('--to <time>', 'released before')
+    .option('--kind <kind>', 'of one kind')
+    .option('--call <call>', 'of one call')
+    .option('--review', 'only what a crash has closed')
+    .option('--limit <n>', 'at most', whole('--limit'), 100)
+    .action(async (subscriber: string, options: UsageOptions, command: Command) => {
+      const { client, out } = context(command)
+      const { limit, review, ...filter } = options
+      const query = queryOf({ ...filter, limit: String(limit), ...(review ? { review: 'true' } : {}) })
+      const page = await client.get<Page<UsageRecord>>(`/v1/subscribers/${part(subscriber)}/usage?${query}`)
+      if (out.json) return out.value(page)
+      const columns: Column<UsageRecord>[] = [
+        ['RELEASED', (u) => u.releasedAt],
+        ['KIND', (u) => u.kind],
+        ['COUNT', (u) => u.count],
+        ['SECONDS', (u) => (u.billableMs / 1000).toFixed(3)],
+        ['REASON', (u) => (u.review ? `${u.reason} (review)` : u.reason)],
+        ['NUMBER', (u) => u.detail.number],
+        ['CALL', (u) => u.call],
+        ['LEASE', (u) => u.lease],
+      ]
+      out.table(page.items, columns, 'There is no usage.')
+      if (page.next) out.line(`There is more: --limit ${limit * 10}, or --from and --to`)
+    })
+}
+
+function queryOf(options: Record<string, string | undefined>): string {
+  return new URLSearchParams(Object.entries(options).filter((e): e is [string, string] => e[1] !== undefined)).toString()
+}
