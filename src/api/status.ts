@@ -6,8 +6,8 @@ export function statusRoutes(app: App, { host, switch: callSwitch, health }: Api
     '/v1/health',
     { config: { access: 'open' }, schema: { summary: 'Whether the platform is ready', security: [] } },
     async (_request, reply) => {
-      const { database, host, switch: callSwitch } = health()
-      const ready = database && host && callSwitch
+      const { database, host, switch: callSwitch, publication } = health()
+      const ready = database && host && callSwitch && publication > 0
       return reply.code(ready ? 200 : 503).send({ ready, database, host, switch: callSwitch })
     },
   )

@@ -10,10 +10,10 @@ export async function addVersion(
   subscriber: Id<'sub'>,
   version: Omit<AgentVersionRecord, 'createdAt' | 'active'> & { now: Date },
 ): Promise<void> {
-  const { id, digest, path, entry, bytes, now } = version
+  const { id, digest, path, entry, listen, bytes, now } = version
   await tx
     .insertInto('agent_version')
-    .values({ subscriber_id: uuidOf(subscriber), id: uuidOf(id), digest, path, entry, bytes, created_at: now })
+    .values({ subscriber_id: uuidOf(subscriber), id: uuidOf(id), digest, path, entry, bytes, listen, created_at: now })
     .execute()
   await activateVersion(tx, subscriber, id)
 }
@@ -46,6 +46,7 @@ export async function listVersions(tx: Tx, subscriber: Id<'sub'>): Promise<Agent
     digest: row.digest,
     path: row.path,
     entry: row.entry,
+    listen: row.listen,
     bytes: Number(row.bytes),
     createdAt: row.created_at.toISOString(),
     active: row.active === row.id,

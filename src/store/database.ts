@@ -50,6 +50,7 @@ export interface Database {
     path: string
     entry: string
     bytes: Bigint
+    listen: number[]
     created_at: Date
   }
   certificate: {

@@ -40,7 +40,7 @@ function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
     jsonObjectFrom(
       eb
         .selectFrom('agent_version')
-        .select(['agent_version.id', 'digest', 'path', 'entry'])
+        .select(['agent_version.id', 'digest', 'path', 'entry', 'agent_version.listen'])
         .whereRef('agent_version.subscriber_id', '=', 'subscriber.id')
         .whereRef('agent_version.id', '=', 'subscriber.agent_version'),
     ).as('version'),
@@ -76,12 +76,13 @@ function recordOf(row: Row): SubscriberRecord {
     },
     defaultRoute: row.default_route as DefaultRoute,
     agent: {
-      version: version && { ...version, id: idOf('agt', version.id) },
+      version: version && { id: idOf('agt', version.id), digest: version.digest, path: version.path, entry: version.entry },
       decisionDeadlineMs: row.decision_deadline_ms,
       memoryMebibytes: row.memory_mebibytes,
       cpuShare: row.cpu_share,
       maxProcesses: row.max_processes,
       listen: row.listen,
+      versionListen: version?.listen ?? [],
       certificate: credential.certificate,
       key: credential.privateKey as Sealed,
     },
@@ -110,6 +111,7 @@ function channelOf(row: Omit<Selectable<Database['channel']>, 'subscriber_id'>):
 /** The subscriber of an id or a name. Rejects with `not-found`, also for one that this scope may not see. */
 export async function findSubscriber(tx: Tx, idOrName: string): Promise<SubscriberRecord> {
   const isId = /^sub_[0-9a-f]{32}$/.test(idOrName)
+  if (!isId && !/^[a-z0-9-]{1,64}$/.test(idOrName)) throw notFound('subscriber')
   const row = await everything(tx)
     .where(isId ? 'id' : 'name', '=', isId ? uuidOf(idOrName) : idOrName)
     .executeTakeFirst()

@@ -6,7 +6,7 @@ import { type InstallDeps, publishChange, wrongState } from './deps.ts'
 /** Where unpacked, read-only programs of agents are kept by the SHA-256 of their tarball. */
 export interface BundleShelf {
   /** Unpacks a tarball, unless it is there. Rejects with `invalid-bundle` and leaves nothing. */
-  put(digest: string, tarball: Buffer): Promise<{ path: string; entry: string }>
+  put(digest: string, tarball: Buffer): Promise<{ path: string; entry: string; listen: number[] }>
 }
 
 /** Deploys an agent: new calls go to it, old calls finish on the old one. */
@@ -18,8 +18,8 @@ export async function deploy(
 ): Promise<AgentVersionRecord> {
   if (state === 'removing') throw wrongState('The subscriber is being removed.')
   const digest = createHash('sha256').update(tarball).digest('hex')
-  const { path, entry } = await deps.bundles.put(digest, tarball)
-  const version = { id: newId('agt', deps.clock.wall()), digest, path, entry, bytes: tarball.length }
+  const { path, entry, listen } = await deps.bundles.put(digest, tarball)
+  const version = { id: newId('agt', deps.clock.wall()), digest, path, entry, listen, bytes: tarball.length }
   await deps.store.addVersion(scope, id, version)
   await publishChange(deps, { subscribers: [id] })
   deps.log.info({ subscriber: id, version: version.id, bytes: version.bytes }, 'an agent is deployed')

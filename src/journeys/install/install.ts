@@ -115,6 +115,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       cpuShare: order.agent?.cpuShare ?? 0.5,
       maxProcesses: order.agent?.maxProcesses ?? 64,
       listen: order.agent?.listen ?? [],
+      versionListen: [],
       certificate: issued.certificate,
       key: sealer.seal(issued.key),
     },

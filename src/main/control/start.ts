@@ -6,7 +6,7 @@ import { activateDue, finishHalfDone, type InstallDeps } from '#journeys/install
 import { type Clock, type Log, sleep } from '#lib/index.ts'
 import { shipJournal } from '#platform/cti/index.ts'
 import { createSealer, Publisher } from '#platform/subscriber/index.ts'
-import type { StartMessage } from '#platform/words/index.ts'
+import { SHARED, type StartMessage } from '#platform/words/index.ts'
 import {
   billingRecords,
   booksIn,
@@ -54,7 +54,7 @@ export async function startControl({ start, clock, log }: ControlOptions): Promi
     host: {
       settle: (subscriber, timeoutMs) => links.host.call('settle', { subscriber, timeoutMs }, { timeoutMs: timeoutMs + 2000 }),
     },
-    bundles: bundleShelf(join(config.state, 'bundles')),
+    bundles: bundleShelf(join(config.state, SHARED.bundles)),
     sealer,
     clock,
     log,

@@ -5,6 +5,8 @@ import type { SubscriberRecord } from './record.ts'
 export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | null {
   if (record.state === 'removing') return null
   const { siteHoldsKey: _, ...channel } = record.channel
+  const { versionListen, ...rest } = record.agent
+  const agent = { ...rest, listen: [...new Set([...rest.listen, ...versionListen])] }
   return {
     id: record.id,
     name: record.name,
@@ -14,7 +16,7 @@ export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | n
     channel,
     site: record.site,
     defaultRoute: record.defaultRoute,
-    agent: record.agent,
+    agent,
   }
 }
 

@@ -27,7 +27,10 @@ export interface SubscriberRecord {
   }
   site: SiteConfig
   defaultRoute: DefaultRoute
-  agent: AgentConfig
+  agent: AgentConfig & {
+    /** Ports of the active version's manifest, beside those that the operator has opened. */
+    versionListen: number[]
+  }
   /** User names of its telephones. */
   telephones: string[]
   createdAt: string
@@ -59,6 +62,8 @@ export interface AgentVersionRecord {
   digest: string
   path: string
   entry: string
+  /** Ports of its manifest on which the site may call it. */
+  listen: number[]
   bytes: number
   createdAt: string
   /** Whether it is the one that takes new calls. */

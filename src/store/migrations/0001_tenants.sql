@@ -74,6 +74,7 @@ create table agent_version (
   path text not null,
   entry text not null,
   bytes bigint not null,
+  listen integer[] not null,
   created_at timestamptz not null,
   primary key (subscriber_id, id)
 );

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import type { Command } from 'commander'
+import { packBundle } from '#platform/agent/index.ts'
+import type { AgentStatus } from '#platform/words/index.ts'
+import type { Context } from './context.ts'
+import { usage } from './error.ts'
+import { part, whole } from './parse.ts'
+import { waitFor } from './wait.ts'
+
+interface Version {
+  id: string
+  digest: string
+  bytes: number
+  createdAt: string
+  active: boolean
+}
+
+type Contextual = (command: Command) => Context
+
+export function agentCommands(program: Command, context: Contextual): void {
+  const noun = program.command('agent').description("subscribers' programs")
+  deployCommand(noun, context)
+  noun
+    .command('show <subscriber>')
+    .description('how it is')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const s = await client.get<AgentStatus>(`/v1/subscribers/${part(name)}/agent`)
+      out.facts(s, [
+        ['state', s.state],
+        ['reason', s.reason],
+        ['version', s.version],
+        ['pid', s.pid],
+        ['restarts', s.restarts],
+      ])
+    })
+  noun
+    .command('logs <subscriber>')
+    .description('the last lines of its log')
+    .option('--lines <n>', 'how many', whole('--lines'), 100)
+    .action(async (name: string, options: { lines: number }, command: Command) => {
+      const { client, out } = context(command)
+      const answer = await client.get<{ lines: string[] }>(`/v1/subscribers/${part(name)}/agent/logs?lines=${options.lines}`)
+      if (out.json) return out.value(answer)
+      for (const line of answer.lines) out.line(line)
+    })
+  noun
+    .command('versions <subscriber>')
+    .description('what was deployed, newest first')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const { items } = await client.get<{ items: Version[] }>(`/v1/subscribers/${part(name)}/agent/versions`)
+      out.table(
+        items,
+        [
+          ['VERSION', (v) => v.id],
+          ['ACTIVE', (v) => (v.active ? 'yes' : '')],
+          ['DEPLOYED', (v) => v.createdAt],
+          ['BYTES', (v) => v.bytes],
+          ['SHA-256', (v) => v.digest.slice(0, 16)],
+        ],
+        'Nothing is deployed. Deploy with: tieline agent deploy <subscriber> <directory>',
+      )
+    })
+  noun
+    .command('rollback <subscriber> [version]')
+    .description('go back to a version, or to the one before')
+    .option('--wait [seconds]', 'until it is ready')
+    .action(async (name: string, version: string | undefined, options: { wait?: true | string }, command: Command) => {
+      const cli = context(command)
+      const active = await cli.client.post<Version>(`/v1/subscribers/${part(name)}/agent/rollback`, version ? { version } : {})
+      await waitReady(cli, name, active.id, options.wait)
+      cli.out.done(active, `New calls of ${name} go to ${active.id}.`)
+    })
+  noun
+    .command('restart <subscriber>')
+    .description('kill it and start it again')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      await client.post(`/v1/subscribers/${part(name)}/agent/restart`)
+      out.done(null, `The agent of ${name} starts again.`)
+    })
+}
+
+function deployCommand(noun: Command, context: Contextual): void {
+  noun
+    .command('deploy <subscriber> <directory>')
+    .description('deploy a directory with a package.json, or a tar.gz of one; nothing is installed on the platform')
+    .option('--wait [seconds]', 'until it is ready')
+    .action(async (name: string, path: string, options: { wait?: true | string }, command: Command) => {
+      const cli = context(command)
+      const tarball = await pack(path)
+      const version = await cli.client.upload<Version>(
+        `/v1/subscribers/${part(name)}/agent/versions`,
+        tarball,
+        'application/gzip',
+      )
+      await waitReady(cli, name, version.id, options.wait)
+      cli.out.done(version, `${name} runs ${version.id}: new calls go to it, old ones finish where they are.`)
+    })
+}
+
+async function waitReady({ client }: Context, name: string, version: string, wait: true | string | undefined): Promise<void> {
+  if (wait === undefined) return
+  const seconds = wait === true ? 60 : whole('--wait')(wait)
+  const ask = () => client.get<AgentStatus>(`/v1/subscribers/${part(name)}/agent`)
+  await waitFor('the agent to be ready', seconds, ask, (status) => status.state === 'ready' && status.version === version)
+}
+
+/** A tarball as it is, or the directory as one: the same program gives the same bytes. */
+async function pack(path: string): Promise<Uint8Array> {
+  if (!existsSync(path)) throw usage(`There is no ${path}.`)
+  return statSync(path).isFile() ? readFileSync(path) : packBundle(path)
+}

@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import type { ChannelStatus } from '#platform/words/index.ts'
+import type { Context } from './context.ts'
+import { part, whole } from './parse.ts'
+import { waitFor } from './wait.ts'
+
+export function channelCommands(program: Command, context: (command: Command) => Context): void {
+  const noun = program.command('channel').description('private data channels')
+  noun
+    .command('list')
+    .description('all channels and their states')
+    .action(async (_options, command: Command) => {
+      const { client, out } = context(command)
+      const names = new Map((await client.all<{ id: string; name: string }>('/v1/subscribers')).map(({ id, name }) => [id, name]))
+      const { items } = await client.get<{ items: ChannelStatus[] }>('/v1/channels')
+      out.table(
+        items,
+        [
+          ['SUBSCRIBER', (c) => names.get(c.subscriber) ?? c.subscriber],
+          ['STATE', (c) => c.state],
+          ['HANDSHAKE', (c) => (c.handshakeAgeSeconds === null ? 'never' : `${Math.round(c.handshakeAgeSeconds)} s ago`)],
+          ['RECEIVED', (c) => c.receivedBytes],
+          ['SENT', (c) => c.sentBytes],
+          ['REASON', (c) => c.reason],
+        ],
+        'There are no channels.',
+      )
+    })
+  noun
+    .command('show <subscriber>')
+    .description('one channel')
+    .option('--wait [seconds]', 'until it is up')
+    .action(async (name: string, options: { wait?: true | string }, command: Command) => {
+      const { client, out } = context(command)
+      const ask = () => client.get<ChannelStatus>(`/v1/subscribers/${part(name)}/channel`)
+      const seconds = options.wait === undefined ? 0 : options.wait === true ? 60 : whole('--wait')(options.wait)
+      const status =
+        seconds > 0 ? await waitFor('the tunnel to come up', seconds, ask, ({ state }) => state === 'up') : await ask()
+      out.facts(status, [
+        ['state', status.state],
+        ['reason', status.reason],
+        ['handshake', status.handshakeAgeSeconds === null ? 'never' : `${Math.round(status.handshakeAgeSeconds)} s ago`],
+        ['received', `${status.receivedBytes} bytes`],
+        ['sent', `${status.sentBytes} bytes`],
+        ['mtu', status.mtu],
+      ])
+    })
+  noun
+    .command('check <subscriber>')
+    .description('find out what is wrong: exit code 1 when something is')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const check = await client.post<{ ok: boolean; steps: { step: string; ok: boolean; text: string }[] }>(
+        `/v1/subscribers/${part(name)}/channel/check`,
+      )
+      if (!check.ok) process.exitCode = 1
+      if (out.json) return out.value(check)
+      for (const { step, ok, text } of check.steps) out.line(`${out.mark(ok).padEnd(5)}  ${step.padEnd(10)}  ${text}`)
+    })
+}

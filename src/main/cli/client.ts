@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CliError } from './error.ts'
+
+export interface Page<T> {
+  items: T[]
+  next?: string
+}
+
+/** The API as the CLI uses it. Rejects with the sentence that the API said. */
+export class Client {
+  readonly #url: string
+  readonly #key: string | (() => string)
+
+  constructor(url: string, key: string | (() => string)) {
+    this.#url = url
+    this.#key = key
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#ask<T>('GET', path)
+  }
+
+  /** Sent with an Idempotency-Key, so that a lost answer can be asked for again without a second effect. */
+  post<T>(path: string, body: unknown = {}): Promise<T> {
+    return this.#ask<T>('POST', path, { body: JSON.stringify(body), type: 'application/json', once: randomUUID() })
+  }
+
+  upload<T>(path: string, body: Uint8Array, type: string): Promise<T> {
+    return this.#ask<T>('POST', path, { body, type, once: randomUUID() })
+  }
+
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.#ask<T>('PUT', path, { body: JSON.stringify(body), type: 'application/json' })
+  }
+
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#ask<T>('PATCH', path, { body: JSON.stringify(body), type: 'application/json' })
+  }
+
+  delete(path: string): Promise<void> {
+    return this.#ask<void>('DELETE', path)
+  }
+
+  /** Whatever a path answers, as bytes: a PDF. */
+  async download(path: string): Promise<Uint8Array> {
+    const answer = await this.#fetch('GET', path)
+    if (!answer.ok) throw await refusal(answer)
+    return new Uint8Array(await answer.arrayBuffer())
+  }
+
+  /** All pages of a list. */
+  async all<T>(path: string): Promise<T[]> {
+    const items: T[] = []
+    for (let after: string | undefined; ; ) {
+      const page = await this.get<Page<T>>(
+        after === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}after=${encodeURIComponent(after)}`,
+      )
+      items.push(...page.items)
+      if (page.next === undefined) return items
+      after = page.next
+    }
+  }
+
+  /** Events as they come, until the signal or the end of the stream. */
+  async *stream<T>(path: string, signal: AbortSignal): AsyncGenerator<T> {
+    const answer = await this.#fetch('GET', path, { signal })
+    if (!answer.ok || !answer.body) throw await refusal(answer)
+    let text = ''
+    for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
+      text += chunk
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1]
+        text = text.slice(end + 2)
+        if (data) yield JSON.parse(data) as T
+      }
+    }
+  }
+
+  async #ask<T>(method: string, path: string, content?: Content): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#fetch(method, path, content).catch((error) => {
+        // A lost connection is tried again only where that has no second effect.
+        if (tries >= 3 || method === 'PATCH') throw error
+        return null
+      })
+      if (answer) {
+        const text = await answer.text()
+        if (answer.ok) return (text === '' ? null : JSON.parse(text)) as T
+        throw problem(answer.status, text)
+      }
+      await delay(200 * tries)
+    }
+  }
+
+  async #fetch(method: string, path: string, content: Content & { signal?: AbortSignal } = {}): Promise<Response> {
+    const key = typeof this.#key === 'string' ? this.#key : this.#key()
+    const headers: Record<string, string> = { authorization: `Bearer ${key}` }
+    if (content.type) headers['content-type'] = content.type
+    if (content.once) headers['idempotency-key'] = content.once
+    try {
+      return await fetch(`${this.#url}${path}`, {
+        method,
+        headers,
+        body: (content.body ?? null) as never,
+        ...(content.signal ? { signal: content.signal } : {}),
+      })
+    } catch (error) {
+      if (content.signal?.aborted) throw error
+      throw new CliError(`The platform does not answer at ${this.#url}. Is it up? Start it with: tieline up`)
+    }
+  }
+}
+
+interface Content {
+  body?: string | Uint8Array
+  type?: string
+  once?: string
+}
+
+async function refusal(answer: Response): Promise<CliError> {
+  return problem(answer.status, await answer.text())
+}
+
+function problem(status: number, text: string): CliError {
+  try {
+    const { detail, type } = JSON.parse(text) as { detail?: string; type?: string }
+    if (detail) return new CliError(`${detail} (${type?.split(':').at(-1) ?? status})`)
+  } catch {
+    // Not ours: a proxy's page, perhaps.
+  }
+  return new CliError(`The platform answered with HTTP status ${status}.`)
+}

@@ -1,0 +1,45 @@
+import { usage } from './error.ts'
+
+/** Collects an option that may be given again and again. */
+export function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value]
+}
+
+/** A whole number of an option. */
+export function whole(name: string) {
+  return (text: string): number => {
+    if (!/^\d{1,9}$/.test(text)) throw usage(`${name} is a whole number, not ${text}.`)
+    return Number(text)
+  }
+}
+
+/** `kind=guaranteed:ceiling`, or `kind=ceiling`. */
+export function allocation(text: string): { kind: string; guaranteed: number; ceiling: number } {
+  const [, kind, first, second] = /^([a-z][a-z0-9.-]*)=(\d+)(?::(\d+))?$/.exec(text) ?? []
+  if (!kind || first === undefined)
+    throw usage(`An allocation is written kind=guaranteed:ceiling, such as trunk.in=2:10, not ${text}.`)
+  return second === undefined
+    ? { kind, guaranteed: 0, ceiling: Number(first) }
+    : { kind, guaranteed: Number(first), ceiling: Number(second) }
+}
+
+/** `pbx:100`, `user:101`, `number:+32…`, `sip:…`, each with `@channel` or `@trunk` behind it to force a road. */
+export function route(text: string): Record<string, string> {
+  const [, target, via] = /^(.*?)(?:@(channel|trunk))?$/.exec(text) ?? []
+  const [, kind, value] = /^(pbx|user|number|sip):(.+)$/.exec(target ?? '') ?? []
+  if (!kind || !value)
+    throw usage(`A route is written pbx:100, user:101, number:+3225550199 or sip:…, perhaps with @trunk, not ${text}.`)
+  return { [kind]: kind === 'sip' ? `sip:${value}` : value, ...(via ? { via } : {}) }
+}
+
+/** `address`, `address:port`, `[address]:port`. */
+export function endpoint(text: string): { address: string; port?: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const address = bracketed ?? plain ?? text
+  return port === undefined ? { address } : { address, port: Number(port) }
+}
+
+/** A part of a path. */
+export function part(text: string): string {
+  return encodeURIComponent(text)
+}

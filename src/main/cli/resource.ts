@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+import type { Context } from './context.ts'
+import { usage } from './error.ts'
+import { part } from './parse.ts'
+
+interface Kind {
+  kind: string
+  capacity?: number
+  inUse: number
+  ceiling?: number
+  guaranteed?: number
+  bySubscriber?: { subscriber: string; inUse: number; guaranteed: number; ceiling: number }[]
+}
+
+export function resourceCommands(program: Command, context: (command: Command) => Context): void {
+  const noun = program.command('resource').description('call-handling resources')
+  noun
+    .command('list')
+    .description('what is in use')
+    .option('--subscriber <subscriber>', 'by one')
+    .action(async (options: { subscriber?: string }, command: Command) => {
+      const { client, out } = context(command)
+      const query = options.subscriber ? `?subscriber=${part(options.subscriber)}` : ''
+      const { items } = await client.get<{ items: Kind[] }>(`/v1/resources${query}`)
+      if (out.json) return out.value(items)
+      const rows = items.flatMap((kind) => [
+        { label: kind.kind, limit: kind.capacity ?? kind.ceiling, inUse: kind.inUse, guaranteed: kind.guaranteed },
+        ...(kind.bySubscriber ?? [])
+          .filter(({ inUse }) => inUse > 0)
+          .map((s) => ({ label: `  ${s.subscriber}`, limit: s.ceiling, inUse: s.inUse, guaranteed: s.guaranteed })),
+      ])
+      out.table(
+        rows,
+        [
+          ['KIND', (r) => r.label],
+          ['IN USE', (r) => r.inUse],
+          ['GUARANTEED', (r) => r.guaranteed],
+          ['LIMIT', (r) => r.limit],
+        ],
+        'No kind is known.',
+      )
+    })
+  noun
+    .command('capacity [kind=capacity...]')
+    .description('show what the node has, or set it')
+    .action(async (texts: string[], _options, command: Command) => {
+      const { client, out } = context(command)
+      for (const text of texts) {
+        const [, kind, capacity] = /^([a-z][a-z0-9.-]*)=(\d+)$/.exec(text) ?? []
+        if (!kind) throw usage(`A capacity is written kind=capacity, such as trunk.in=100, not ${text}.`)
+        await client.put(`/v1/capacities/${part(kind)}`, { capacity: Number(capacity) })
+      }
+      const { items } = await client.get<{ items: { kind: string; capacity: number }[] }>('/v1/capacities')
+      out.table(
+        items,
+        [
+          ['KIND', (c) => c.kind],
+          ['CAPACITY', (c) => c.capacity],
+        ],
+        'The node has no capacity for anything.',
+      )
+    })
+}

@@ -1,0 +1,274 @@
+import { writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { Context } from './context.ts'
+import { usage } from './error.ts'
+import { allocation, collect, endpoint, part, route, whole } from './parse.ts'
+import { waitFor } from './wait.ts'
+
+interface Subscriber {
+  id: string
+  name: string
+  state: string
+  plan: string | null
+  timeZone: string
+  numbers: string[]
+  allocations: { kind: string; guaranteed: number; ceiling: number }[]
+  defaultRoute: Record<string, string>
+  site: {
+    networks: string[]
+    dns: { servers: string[]; search?: string } | null
+    pbx: { host: string; port: number; number?: string } | null
+  }
+  channel: { listenPort: number; publicKey: string; peerPublicKey: string }
+  agent: { version: string | null; memoryMebibytes: number; decisionDeadlineMs: number }
+  telephones: string[]
+}
+
+interface Installed {
+  subscriber: Subscriber
+  siteFile: string
+  apiKey: string
+  telephones: { name: string; password: string }[]
+}
+
+type Contextual = (command: Command) => Context
+
+export function subscriberCommands(program: Command, context: Contextual): void {
+  const noun = program.command('subscriber').description('businesses that are served')
+  installCommand(noun, context)
+  noun
+    .command('list')
+    .description('list subscribers')
+    .action(async (_options, command: Command) => {
+      const { client, out } = context(command)
+      const all = await client.all<Subscriber>('/v1/subscribers')
+      out.table(
+        all,
+        [
+          ['NAME', (s) => s.name],
+          ['STATE', (s) => s.state],
+          ['NUMBERS', (s) => s.numbers.join(' ')],
+          ['PLAN', (s) => s.plan],
+          ['AGENT', (s) => s.agent.version],
+          ['ID', (s) => s.id],
+        ],
+        'There are no subscribers yet. Install one with: tieline subscriber install <name> --number … --site-network …',
+      )
+    })
+  noun
+    .command('show <subscriber>')
+    .description('show one')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      show(out, await client.get<Subscriber>(`/v1/subscribers/${part(name)}`))
+    })
+  noun
+    .command('remove <subscriber>')
+    .description('remove one; its usage and bills stay')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      await client.delete(`/v1/subscribers/${part(name)}`)
+      out.done(null, `${name} is removed, and the node has nothing of it left.`)
+    })
+  for (const verb of ['suspend', 'resume'])
+    noun
+      .command(`${verb} <subscriber>`)
+      .description(verb === 'suspend' ? 'refuse it all resources, but for emergency calls' : 'grant it resources again')
+      .action(async (name: string, _options, command: Command) => {
+        const { client, out } = context(command)
+        const subscriber = await client.post<Subscriber>(`/v1/subscribers/${part(name)}/${verb}`)
+        out.done(subscriber, `${name} is ${subscriber.state}.`)
+      })
+  changeCommands(noun, context)
+  rotateCommand(noun, context)
+}
+
+function installCommand(noun: Command, context: Contextual): void {
+  noun
+    .command('install <name>')
+    .description('bring a subscriber into being, with all its security data')
+    .option('--number <e164>', 'a number of its own; again for more', collect, [])
+    .option('--site-network <cidr>', 'a network of its site; again for more', collect, [])
+    .option('--pbx <host[:port]>', "the site's PBX")
+    .option('--pbx-number <e164>', 'its public number, the road round a dead tunnel')
+    .option('--dns <address>', "the site's DNS server; again for more", collect, [])
+    .option('--search <domain>', 'the domain that short names are looked up in')
+    .requiredOption(
+      '--default-route <route>',
+      'taken when the agent does not decide: pbx:100, user:101, number:+32…; @trunk or @channel forces a road',
+    )
+    .option('--allocation <kind=guaranteed:ceiling>', 'again for more kinds', collect, [])
+    .option('--plan <name>', 'what it is billed by')
+    .option('--time-zone <zone>', 'its bills are cut in it', 'UTC')
+    .option('--telephone <user>', 'a telephone that registers; again for more', collect, [])
+    .option('--site-public-key <key>', "the site's own WireGuard key: then its private key never leaves it")
+    .option('--emergency-caller-id <e164>', 'the number that is shown to emergency services')
+    .option('--lan <mode>', 'route: the LAN has a route to the platform; masquerade: the gateway hides it', 'route')
+    .option('--memory <mebibytes>', 'of its agent', whole('--memory'))
+    .option('--cpu <share>', 'of one core, for its agent', Number)
+    .option('--deadline <ms>', 'for a decision of its agent', whole('--deadline'))
+    .option('--listen <port>', 'a port on which the site may call its agent; again for more', collect, [])
+    .option('--out <file>', "write the site's file there, mode 0600, instead of printing it")
+    .option('--wait [seconds]', 'until the tunnel is up')
+    .action(async (name: string, options: InstallOptions, command: Command) => {
+      const { client, out } = context(command)
+      const installed = await client.post<Installed>('/v1/subscribers', orderOf(name, options))
+      // Before anything else can go wrong: the secrets are told this once.
+      if (options.out) writeFileSync(options.out, installed.siteFile, { mode: 0o600 })
+      tell(out, installed, options.out)
+      if (options.wait === undefined) return
+      const seconds = options.wait === true ? 60 : whole('--wait')(options.wait)
+      const channel = () => client.get<{ state: string }>(`/v1/subscribers/${installed.subscriber.id}/channel`)
+      await waitFor('the tunnel to come up', seconds, channel, ({ state }) => state === 'up')
+    })
+}
+
+interface InstallOptions {
+  number: string[]
+  siteNetwork: string[]
+  pbx?: string
+  pbxNumber?: string
+  dns: string[]
+  search?: string
+  defaultRoute: string
+  allocation: string[]
+  plan?: string
+  timeZone: string
+  telephone: string[]
+  sitePublicKey?: string
+  emergencyCallerId?: string
+  lan: string
+  memory?: number
+  cpu?: number
+  deadline?: number
+  listen: string[]
+  out?: string
+  wait?: true | string
+}
+
+function orderOf(name: string, o: InstallOptions) {
+  if (o.siteNetwork.length === 0) throw usage('Name at least one --site-network, such as 192.168.1.0/24.')
+  if (o.pbxNumber && !o.pbx) throw usage('--pbx-number goes with --pbx.')
+  if (o.search && o.dns.length === 0) throw usage('--search goes with --dns.')
+  if (o.lan !== 'route' && o.lan !== 'masquerade') throw usage('--lan is route or masquerade.')
+  const pbx = o.pbx ? pbxOf(o.pbx, o.pbxNumber) : undefined
+  return {
+    name,
+    numbers: o.number,
+    timeZone: o.timeZone,
+    ...(o.plan ? { plan: o.plan } : {}),
+    allocations: o.allocation.map(allocation),
+    site: {
+      networks: o.siteNetwork,
+      ...(pbx ? { pbx } : {}),
+      ...(o.dns.length > 0 ? { dns: { servers: o.dns, ...(o.search ? { search: o.search } : {}) } } : {}),
+      ...(o.sitePublicKey ? { publicKey: o.sitePublicKey } : {}),
+      ...(o.emergencyCallerId ? { emergencyCallerId: o.emergencyCallerId } : {}),
+      lan: o.lan,
+    },
+    defaultRoute: route(o.defaultRoute),
+    agent: {
+      ...(o.memory === undefined ? {} : { memoryMebibytes: o.memory }),
+      ...(o.cpu === undefined ? {} : { cpuShare: o.cpu }),
+      ...(o.deadline === undefined ? {} : { decisionDeadlineMs: o.deadline }),
+      ...(o.listen.length > 0 ? { listen: o.listen.map(whole('--listen')) } : {}),
+    },
+    telephones: o.telephone,
+  }
+}
+
+function pbxOf(text: string, number: string | undefined) {
+  const { address: host, port } = endpoint(text)
+  return { host, ...(port === undefined ? {} : { port }), ...(number ? { number } : {}) }
+}
+
+function tell(out: Context['out'], installed: Installed, file: string | undefined): void {
+  if (out.json) {
+    out.value(installed)
+    return
+  }
+  const { subscriber, apiKey, telephones, siteFile } = installed
+  out.line(`${subscriber.name} is installed (${subscriber.id}). What follows is told this once.`)
+  out.line(`API key of the subscriber: ${apiKey}`)
+  for (const { name, password } of telephones) out.line(`Telephone ${name}: password ${password}`)
+  out.line(file ? `The file for the site's wg-quick is ${file}.` : `The file for the site's wg-quick:\n\n${siteFile}`)
+}
+
+function show(out: Context['out'], s: Subscriber): void {
+  const { via, ...target } = s.defaultRoute
+  const [kind = '', value = ''] = Object.entries(target)[0] ?? []
+  out.facts(s, [
+    ['name', s.name],
+    ['id', s.id],
+    ['state', s.state],
+    ['numbers', s.numbers.join(' ')],
+    ['plan', s.plan],
+    ['time zone', s.timeZone],
+    ['default route', `${kind}:${value}${via ? ` over the ${via}` : ''}`],
+    ['site', s.site.networks.join(' ')],
+    ['pbx', s.site.pbx ? `${s.site.pbx.host}:${s.site.pbx.port}${s.site.pbx.number ? ` (${s.site.pbx.number})` : ''}` : null],
+    ['dns', s.site.dns ? `${s.site.dns.servers.join(' ')}${s.site.dns.search ? ` (${s.site.dns.search})` : ''}` : null],
+    ['tunnel port', s.channel.listenPort],
+    ['agent', s.agent.version],
+    ['telephones', s.telephones.join(' ')],
+    ['allocations', s.allocations.map((a) => `${a.kind}=${a.guaranteed}:${a.ceiling}`).join(' ')],
+  ])
+}
+
+function changeCommands(noun: Command, context: Contextual): void {
+  noun
+    .command('allocate <subscriber> <kind=guaranteed:ceiling...>')
+    .description('set what it may take')
+    .action(async (name: string, texts: string[], _options, command: Command) => {
+      const { client, out } = context(command)
+      for (const { kind, ...amounts } of texts.map(allocation))
+        await client.put(`/v1/subscribers/${part(name)}/allocations/${part(kind)}`, amounts)
+      out.done(null, `${name} may take ${texts.join(' ')}.`)
+    })
+  noun
+    .command('route <subscriber> <route>')
+    .description('set the default route')
+    .action(async (name: string, text: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      out.done(
+        await client.patch(`/v1/subscribers/${part(name)}`, { defaultRoute: route(text) }),
+        `The default route of ${name} is ${text}.`,
+      )
+    })
+  noun
+    .command('plan <subscriber> <plan>')
+    .description('set what it is billed by from now on')
+    .action(async (name: string, plan: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      out.done(await client.patch(`/v1/subscribers/${part(name)}`, { plan }), `${name} is billed by ${plan}.`)
+    })
+  noun
+    .command('number <add|remove> <subscriber> <number>')
+    .description('give it a number, or take one back')
+    .action(async (verb: string, name: string, number: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const path = `/v1/subscribers/${part(name)}/numbers`
+      if (verb === 'add') await client.post(path, { number })
+      else if (verb === 'remove') await client.delete(`${path}/${part(number)}`)
+      else throw usage('Say add or remove.')
+      out.done(null, `${number} ${verb === 'add' ? 'belongs to' : 'is taken from'} ${name}.`)
+    })
+}
+
+function rotateCommand(noun: Command, context: Contextual): void {
+  noun
+    .command('rotate <subscriber> <secret>')
+    .description('replace a secret: api-key, preshared-key or agent-certificate')
+    .option('--overlap <seconds>', 'how long the old one still counts; 0 revokes it at once', whole('--overlap'))
+    .action(async (name: string, secret: string, options: { overlap?: number }, command: Command) => {
+      const { client, out } = context(command)
+      const body = { secret, ...(options.overlap === undefined ? {} : { overlapSeconds: options.overlap }) }
+      const rotated = await client.post<{ secret?: string | { presharedKey: string }; oldCountsUntil?: string }>(
+        `/v1/subscribers/${part(name)}/rotate`,
+        body,
+      )
+      const told = typeof rotated.secret === 'string' ? rotated.secret : rotated.secret?.presharedKey
+      const until = rotated.oldCountsUntil ? ` The old one counts until ${rotated.oldCountsUntil}.` : ''
+      out.done(rotated, `${told ? `The new one, told this once: ${told}.` : 'It is replaced.'}${until}`)
+    })
+}
