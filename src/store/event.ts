@@ -23,8 +23,9 @@ export async function takeEvents(tx: Tx, events: PlatformEvent[]): Promise<void>
   await sql`
     insert into event (subscriber_id, id, number, at, type, call, leg, cause, data)
     select subscriber_id, new.id, number, at, type, call, leg, cause, data
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) with ordinality
-      as new (subscriber_id uuid, id uuid, number bigint, at timestamptz, type text, call uuid, leg uuid, cause jsonb, data jsonb, n bigint)
+    from rows from (jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as (subscriber_id uuid, id uuid, number bigint, at timestamptz, type text, call uuid, leg uuid, cause jsonb, data jsonb)
+    ) with ordinality as new (subscriber_id, id, number, at, type, call, leg, cause, data, n)
     where exists (select from subscriber where subscriber.id = new.subscriber_id)
     order by n
     on conflict do nothing`.execute(tx)
