@@ -6,8 +6,8 @@ import { startHost } from './host/start.ts'
  * Runs the platform in the foreground: resolves when it has been told to stop and nothing of it is left. Rejects with what
  * keeps it from starting, a sentence a line.
  */
-export async function up(options: { configFile?: string | undefined } = {}): Promise<void> {
-  const config = readConfig(options.configFile ?? null)
+export async function up(options: { config?: string | undefined } = {}): Promise<void> {
+  const config = readConfig(options.config ?? null)
   if (process.env.DATABASE_URL) config.databaseUrl = process.env.DATABASE_URL
   const machine = thisMachine()
   const kernel = machine.uid === 0 && (await kernelHasWireGuard(`tl${config.instance}w0`))

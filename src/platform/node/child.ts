@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type Clock, type Confinement, confine, type Log, SYSTEM_PATH, type Timer } from '#lib/index.ts'
 import type { ProcessStatus } from '../words/index.ts'
-import type { LogSink } from './log-sink.ts'
+import type { Level, LogSink } from './log-sink.ts'
 
 /** One of the platform's processes as it should be. */
 export interface ChildPlan {
@@ -16,6 +16,8 @@ export interface ChildPlan {
   start?: object
   /** The signal that ends it in good order; default SIGTERM. */
   stopSignal?: NodeJS.Signals
+  /** The level of a line that it prints, for a program that does not log JSON. */
+  levelOf?(text: string): Level
   /** Ms that it may take to end before it is killed; default 10,000. */
   stopMs?: number
 }
@@ -85,8 +87,8 @@ export class Child {
       child.once('error', (error) => gone(error.message))
       child.once('exit', (code, signal) => gone(signal ? `signal ${signal}` : `exit code ${code}`))
     })
-    if (child.stdout) sink.follow(plan.name, child.stdout)
-    if (child.stderr) sink.follow(plan.name, child.stderr)
+    if (child.stdout) sink.follow(plan.name, child.stdout, plan.levelOf)
+    if (child.stderr) sink.follow(plan.name, child.stderr, plan.levelOf)
     log.info({ child: plan.name, pid: child.pid }, 'a process has been started')
     if (plan.start) child.send(plan.start, () => {}) // one that dies at once is started again anyway
     this.#parts.onStart?.(child)

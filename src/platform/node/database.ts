@@ -61,6 +61,8 @@ export async function startDatabase(options: DatabaseOptions): Promise<Database>
       command: [join(bin, 'postgres'), '-D', data, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
       confinement,
       directory: paths.db,
+      // PostgreSQL's `LOG` is what others call information.
+      levelOf: (text) => (/^(WARNING|DETAIL|HINT)/.test(text) ? 'warn' : /^(ERROR|FATAL|PANIC)/.test(text) ? 'error' : 'debug'),
       stopSignal: 'SIGINT', // fast shutdown
       stopMs: 15_000,
     },

@@ -4,7 +4,7 @@ import { inspect, styleText } from 'node:util'
 import type { Clock, Log } from '#lib/index.ts'
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
-type Level = (typeof LEVELS)[number]
+export type Level = (typeof LEVELS)[number]
 
 interface Line {
   level: Level
@@ -18,8 +18,8 @@ interface Line {
 export interface LogSink {
   /** A log for one of host's own parts. */
   log(process: string): Log
-  /** Takes the output of a process line by line. What is not JSON is kept as a warning of that process. */
-  follow(process: string, stream: Readable): void
+  /** Takes the output of a process line by line. A line that is not JSON has the level that `levelOf` says; else it is a warning. */
+  follow(process: string, stream: Readable, levelOf?: (text: string) => Level): void
 }
 
 const COLOUR = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const
@@ -45,11 +45,11 @@ export function logSink(options: { write(text: string): void; pretty: boolean; l
       child: (fields) => log(process, { ...bound, ...fields }),
     }
   }
-  const follow = (process: string, stream: Readable) => {
+  const follow: LogSink['follow'] = (process, stream, levelOf = () => 'warn') => {
     createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (text) => {
       if (text.trim() === '') return
       const line = parse(text.slice(0, MAX_LINE))
-      if (!line) put({ level: 'warn', time: time(), process, message: 'a process printed', text: text.slice(0, 2000) })
+      if (!line) put({ level: levelOf(text), time: time(), process, message: 'a process printed', text: text.slice(0, 2000) })
       else if (pretty) put({ ...line, process })
       else if (LEVELS.indexOf(line.level) >= least) write(`${text.slice(0, MAX_LINE)}\n`)
     })
