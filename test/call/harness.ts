@@ -81,6 +81,11 @@ export class World implements AsyncDisposable {
     }
   }
 
+  /** Run at the end, also of a test that fails. */
+  defer(run: () => void): void {
+    this.#stack.defer(run)
+  }
+
   get node() {
     return { address: `${this.net}.1`, port: 5060 }
   }

@@ -78,6 +78,7 @@ export class Program implements Disposable {
     })
     const program = new Program(link, (run) => (handle = run), decide)
     Object.assign(program, notes)
+    world.defer(() => link.close())
     await link.ready(5000)
     return program
   }

@@ -15,12 +15,11 @@ export function answerBody(call: Call, leg: Leg): string {
 
 /** Listens to what comes inside a leg's dialog. Every change of it is in the journal before it is answered. */
 export function watchDialog(call: Call, leg: Leg, session: Session): void {
-  const offered = leg.facts.direction === 'in' && session.remoteBody.length === 0
   session.onReinvite = (invite) => void reinvited(call, leg, invite)
   session.onRequest = (request) => requested(call, leg, request)
   void session.acknowledged.then(
     ({ body }) => {
-      if (offered) readLate(call, leg, body)
+      if (call.media.get(leg.id)?.awaitsAnswer) readLate(call, leg, body)
       leg.touch()
     },
     () => {}, // never acknowledged: the session's end says so

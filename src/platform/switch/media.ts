@@ -67,6 +67,11 @@ export class LegMedia {
     return direction === 'recvonly' || direction === 'inactive'
   }
 
+  /** Whether an offer of ours went out that nothing has been agreed on yet. */
+  get awaitsAnswer(): boolean {
+    return this.#offer !== null && this.#agreement === null
+  }
+
   /** An offer of ours; {@link readAnswer} takes what comes back. */
   offer(): string {
     this.#offer = createOffer(this.#next(), POLICY, G711)
