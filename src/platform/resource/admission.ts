@@ -12,7 +12,7 @@ export interface Standing {
   all: number
   committed: number
   /** The trunk's channels, where the demand names a trunk that has a limit. */
-  trunk?: { limit: number; reserve: number; all: number; emergency: number }
+  trunk?: { limit: number; reserve: number; all: number; emergency: number } | null
 }
 
 /** The limit that a demand met. */

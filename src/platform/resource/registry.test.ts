@@ -192,3 +192,34 @@ test('a subscriber that is removed while it holds something is forgotten when it
   r.configure(without)
   assert.deepEqual(r.inUse(), [{ kind: 'trunk.in', capacity: 4, inUse: 0, bySubscriber: [] }])
 })
+
+test('a demand that is no whole number is a bug, and leaves nothing behind', () => {
+  const { registry: r } = registry()
+  for (const count of [0, -1, 1.5, Number.NaN]) {
+    const demands = [
+      { kind: 'trunk.in', count: 1 },
+      { kind: 'voice.relay', count },
+    ]
+    assert.throws(() => r.admit({ subscriber: acme, call: newId('call'), demands }), RangeError)
+  }
+  assert(r.inUse().every((use) => use.inUse === 0))
+})
+
+test('at a limit of L exactly L of 5L attempts succeed, again and again (R04, C11)', () => {
+  const { registry: r } = registry()
+  for (let cycle = 0; cycle < 500; cycle++) {
+    const granted: Id<'lse'>[] = []
+    let refused = 0
+    for (let i = 0; i < 15; i++) {
+      try {
+        granted.push(r.admit({ subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] })[0]!.id)
+      } catch (error) {
+        assert(error instanceof ResourceUnavailable)
+        refused++
+      }
+    }
+    assert.deepEqual([granted.length, refused], [3, 12])
+    for (const end of ['hangup', 'crash', 'cancelled']) r.release(granted, end)
+  }
+  assert.equal(r.size, 0)
+})

@@ -13,7 +13,7 @@ import {
 } from '#platform/words/index.ts'
 import { decide, type Limit } from './admission.ts'
 import { LeaseHold } from './hold.ts'
-import { Tally } from './tally.ts'
+import { count, holders, type Place, standing, Tally } from './tally.ts'
 import { ResourceUnavailable } from './unavailable.ts'
 import type { ResourceUse } from './use.ts'
 
@@ -45,7 +45,7 @@ export interface ResourceConfiguration {
  */
 export class ResourceRegistry {
   readonly #options: RegistryOptions
-  readonly #leases = new Map<Id<'lse'>, Lease>()
+  readonly #leases = new Map<Id<'lse'>, Held>()
   readonly #calls = new Map<Id<'call'>, Set<Id<'lse'>>>()
   readonly #tally = new Tally()
 
@@ -66,26 +66,25 @@ export class ResourceRegistry {
   /** Leases all demands, in their order, or none. @throws ResourceUnavailable */
   admit(request: Request): Lease[] {
     const { subscriber, call, demands } = request
-    for (const [i, demand] of demands.entries()) {
-      const limit = decide(
-        this.#tally.standing(subscriber, demand.kind, demand.trunk),
-        whole(demand.count),
-        demand.detail?.emergency === true,
-      )
+    // Before anything is counted: a wrong one is a bug of the caller and must leave nothing behind.
+    for (const demand of demands) checkWhole(demand.count)
+    const places: Place[] = []
+    for (const demand of demands) {
+      const place = this.#tally.place(subscriber, demand.kind, demand.trunk)
+      const emergency = demand.detail?.emergency === true
+      const limit = decide(standing(place), demand.count, emergency)
       if (limit) {
-        for (const taken of demands.slice(0, i)) this.#tally.add(subscriber, call, taken, -1)
-        throw new ResourceUnavailable(this.#refusal(request, demand, limit))
+        for (const [i, taken] of places.entries()) count(taken, call, -demands[i]!.count, demands[i]!.detail?.emergency === true)
+        throw new ResourceUnavailable(refusalOf(request, demand, limit, place))
       }
-      this.#tally.add(subscriber, call, demand, 1)
+      count(place, call, demand.count, emergency)
+      places.push(place)
     }
     const taken = this.#now()
-    return demands.map((demand) => {
-      const lease: Lease = { id: newId('lse', taken.wall), subscriber, kind: demand.kind, count: demand.count, call, taken }
-      if (demand.leg) lease.leg = demand.leg
-      const detail = demand.trunk ? { ...demand.detail, trunk: demand.trunk } : demand.detail
-      if (detail) lease.detail = detail
-      this.#keep(lease)
-      this.#options.record({ type: 'lease.taken', at: taken, lease: { ...lease } })
+    return places.map((place, i) => {
+      const lease = leaseOf(request, demands[i]!, taken)
+      this.#keep({ lease, place })
+      this.#options.record({ type: 'lease.taken', at: taken, lease })
       return lease
     })
   }
@@ -99,14 +98,14 @@ export class ResourceRegistry {
   resume(leases: readonly Id<'lse'>[]): LeaseHold {
     return new LeaseHold(
       this,
-      leases.flatMap((id) => this.#leases.get(id) ?? []),
+      leases.flatMap((id) => this.#leases.get(id)?.lease ?? []),
     )
   }
 
   /** From `at` (default: now) on these are billable. The first time counts. */
   answered(leases: readonly Id<'lse'>[], at: Instant = this.#now()): void {
     for (const id of leases) {
-      const lease = this.#leases.get(id)
+      const lease = this.#leases.get(id)?.lease
       if (!lease || lease.answered) continue
       lease.answered = at
       this.#options.record({ type: 'lease.answered', at, lease: id })
@@ -120,9 +119,10 @@ export class ResourceRegistry {
   release(leases: readonly Id<'lse'>[], reason: string, options: { at?: Instant; review?: boolean } = {}): void {
     const at = options.at ?? this.#now()
     for (const id of leases) {
-      const lease = this.#leases.get(id)
-      if (!lease) continue
-      this.#forget(lease)
+      const held = this.#leases.get(id)
+      if (!held) continue
+      this.#forget(held)
+      const { lease } = held
       lease.released = at
       lease.reason = reason
       this.#options.record({ type: 'lease.released', at, lease, ...(options.review ? { review: true } : {}) })
@@ -138,16 +138,16 @@ export class ResourceRegistry {
 
   /** The leases that a call holds. */
   leasesOf(call: Id<'call'>): Lease[] {
-    return [...(this.#calls.get(call) ?? [])].flatMap((id) => this.#leases.get(id) ?? [])
+    return [...(this.#calls.get(call) ?? [])].flatMap((id) => this.#leases.get(id)?.lease ?? [])
   }
 
   /** Takes up what a former process held, beyond limits if need be: they are a fact. Known ones are passed over. */
   restore(leases: readonly Lease[]): void {
     for (const lease of leases) {
       if (lease.released || this.#leases.has(lease.id)) continue
-      const own = { ...lease }
-      this.#keep(own)
-      this.#tally.add(own.subscriber, own.call, demandOf(own), 1)
+      const place = this.#tally.place(lease.subscriber, lease.kind, lease.detail?.trunk)
+      count(place, lease.call, lease.count, lease.detail?.emergency === true)
+      this.#keep({ lease: { ...lease }, place })
     }
   }
 
@@ -158,57 +158,63 @@ export class ResourceRegistry {
 
   /** What is in use of one kind by one subscriber. */
   inUseOf(subscriber: Id<'sub'>, kind: Kind): number {
-    return this.#tally.standing(subscriber, kind).mine
+    return this.#tally.inUseOf(subscriber, kind)
   }
 
   #now(): Instant {
     return instantOf(this.#options.clock, this.#options.boot)
   }
 
-  #keep(lease: Lease): void {
-    this.#leases.set(lease.id, lease)
-    const ofCall = this.#calls.get(lease.call)
-    if (ofCall) ofCall.add(lease.id)
-    else this.#calls.set(lease.call, new Set([lease.id]))
+  #keep(held: Held): void {
+    const { id, call } = held.lease
+    this.#leases.set(id, held)
+    const ofCall = this.#calls.get(call)
+    if (ofCall) ofCall.add(id)
+    else this.#calls.set(call, new Set([id]))
   }
 
-  #forget(lease: Lease): void {
+  #forget({ lease, place }: Held): void {
     this.#leases.delete(lease.id)
     const ofCall = this.#calls.get(lease.call)
     ofCall?.delete(lease.id)
     if (ofCall?.size === 0) this.#calls.delete(lease.call)
-    this.#tally.add(lease.subscriber, lease.call, demandOf(lease), -1)
-  }
-
-  #refusal(request: Request, refused: Demand, limit: Limit): Refusal {
-    const { subscriber } = request
-    const { kind, trunk } = refused
-    const requested = request.demands
-      .filter((d) => d.kind === kind && (limit.limitedBy !== 'trunk' || d.trunk === trunk))
-      .reduce((sum, d) => sum + d.count, 0)
-    const s = this.#tally.standing(subscriber, kind, trunk)
-    const t = s.trunk
-    const inUse = { ceiling: s.mine, pool: s.all, trunk: t ? t.all - t.emergency : 0 }[limit.limitedBy]
-    return {
-      kind,
-      limitedBy: limit.limitedBy,
-      limit: limit.limit,
-      inUse,
-      requested,
-      holders: this.#tally.holders(limit.limitedBy, subscriber, kind, trunk, 20),
-      fault: limit.limitedBy === 'ceiling' ? 'subscriber' : 'system',
-    }
+    count(place, lease.call, -lease.count, lease.detail?.emergency === true)
   }
 }
 
-function demandOf(lease: Lease): Demand {
-  const demand: Demand = { kind: lease.kind, count: lease.count }
-  if (lease.detail?.trunk) demand.trunk = lease.detail.trunk
-  if (lease.detail) demand.detail = lease.detail
-  return demand
+/** A lease, and where it is counted. */
+interface Held {
+  lease: Lease
+  place: Place
 }
 
-function whole(count: number): number {
+function leaseOf({ subscriber, call }: Request, demand: Demand, taken: Instant): Lease {
+  const lease: Lease = { id: newId('lse', taken.wall), subscriber, kind: demand.kind, count: demand.count, call, taken }
+  if (demand.leg) lease.leg = demand.leg
+  const detail = demand.trunk ? { ...demand.detail, trunk: demand.trunk } : demand.detail
+  if (detail) lease.detail = detail
+  return lease
+}
+
+/** Nothing of the request is counted any more when this is written: `inUse` is without it, `requested` all of it. */
+function refusalOf(request: Request, refused: Demand, limit: Limit, place: Place): Refusal {
+  const { limitedBy } = limit
+  const { kind, trunk } = refused
+  const { mine, all } = standing(place)
+  const { channels } = place
+  return {
+    kind,
+    limitedBy,
+    limit: limit.limit,
+    inUse: { ceiling: mine, pool: all, trunk: channels ? channels.all - channels.emergency : 0 }[limitedBy],
+    requested: request.demands
+      .filter((d) => d.kind === kind && (limitedBy !== 'trunk' || d.trunk === trunk))
+      .reduce((sum, d) => sum + d.count, 0),
+    holders: holders(place, limitedBy, 20),
+    fault: limitedBy === 'ceiling' ? 'subscriber' : 'system',
+  }
+}
+
+function checkWhole(count: number): void {
   if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`a demand counts in whole numbers from 1, not ${count}`)
-  return count
 }
