@@ -1,4 +1,5 @@
 import { type Id, type Log, newId, type Timer } from '#lib/index.ts'
+import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { type Farewell, Leg, type LegFacts, type LegMedia } from '#platform/switch/index.ts'
 import { CAUSES, causeOf, toldStatus, writeReason } from '#platform/trunk/index.ts'
 import {
@@ -120,6 +121,16 @@ export class Call {
 
   /** Leases all or none, before anything is done. @throws ResourceUnavailable, with `resource.refused` as an event. */
   admit(demands: readonly Demand[]): Lease[] {
+    try {
+      return this.lease(demands)
+    } catch (error) {
+      if (error instanceof ResourceUnavailable) this.event('resource.refused', { data: { refusal: error.refusal } })
+      throw error
+    }
+  }
+
+  /** Leases all or none, without a word. @throws ResourceUnavailable */
+  lease(demands: readonly Demand[]): Lease[] {
     return this.x.registry.admit({ subscriber: this.subscriber.id, call: this.id, demands })
   }
 

@@ -67,7 +67,7 @@ function admit(call: Call, trunk: TrunkConfig): void {
 /** Leases for a call that is not a call before it has them. @throws ResourceUnavailable, after `call.refused` */
 export function admitCall(call: Call, demands: readonly Demand[]): void {
   try {
-    call.admit(demands)
+    call.lease(demands)
   } catch (error) {
     if (error instanceof ResourceUnavailable) {
       call.event('call.refused', { data: { refusal: error.refusal, from: call.facts.from, to: call.facts.to } })

@@ -41,6 +41,7 @@ export function defaultConfig(): PlatformConfig {
       { kind: 'voice.relay', capacity: 500 },
       { kind: 'voice.prompt', capacity: 200 },
       { kind: 'voice.record', capacity: 100 },
+      { kind: 'voice.speech', capacity: 100 },
       { kind: 'voice.port', capacity: 4000 },
       { kind: 'agent.memory', capacity: 16_384 },
     ],
