@@ -23,12 +23,17 @@ export async function takeEvents(tx: Tx, events: PlatformEvent[]): Promise<void>
   await sql`
     insert into event (subscriber_id, id, number, at, type, call, leg, cause, data)
     select subscriber_id, new.id, number, at, type, call, leg, cause, data
-    from rows from (jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    from rows from (jsonb_to_recordset(${JSON.stringify(rows, storable)}::jsonb)
       as (subscriber_id uuid, id uuid, number bigint, at timestamptz, type text, call uuid, leg uuid, cause jsonb, data jsonb)
     ) with ordinality as new (subscriber_id, id, number, at, type, call, leg, cause, data, n)
     where exists (select from subscriber where subscriber.id = new.subscriber_id)
     order by n
     on conflict do nothing`.execute(tx)
+}
+
+/** What a caller sends may hold what jsonb cannot: NUL, and halves of surrogate pairs. It must not stop the journal. */
+function storable(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value
 }
 
 /**

@@ -28,7 +28,10 @@ export class Store implements AsyncDisposable {
       statement_timeout: 15_000,
       application_name: 'tieline-control',
     })
+    // A connection that is lost while it is idle tells the pool, one that is in use only itself; unheard, either would end
+    // the process (PITFALLS O08).
     pool.on('error', (error) => log.warn({ err: error.message }, 'an idle connection to the database was lost'))
+    pool.on('connect', (client) => client.on('error', (error) => log.debug({ err: error.message }, 'a connection was lost')))
     this.db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   }
 

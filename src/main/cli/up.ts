@@ -9,6 +9,6 @@ export function upCommand(program: Command): void {
       const { config } = command.optsWithGlobals() as { config?: string }
       const { up } = await import('../host.ts')
       const file = config ?? process.env.TIELINE_CONFIG
-      await up(file === undefined ? {} : { configFile: file })
+      await up(file === undefined ? {} : { config: file })
     })
 }
