@@ -196,7 +196,7 @@ test('closing leaves nothing: no process, no control group, no file', async (t) 
   supervisor.apply(w.desired(w.bundle(REPLY)))
   await until('the agent is ready', () => supervisor.status.state === 'ready')
   const { pid } = supervisor.status
-  const groups = () => execFileSync('find', ['/sys/fs/cgroup', '-path', '*tieline-tlleft/*', '-type', 'd'], { encoding: 'utf8' })
+  const groups = () => execFileSync('find', ['/sys/fs/cgroup', '-path', '*tieline-tlleft*', '-type', 'd'], { encoding: 'utf8' })
   assert.notEqual(groups(), '')
   await supervisor.close()
   assert.ok(!existsSync(`/proc/${pid}`))

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 export interface Limits {
   memoryMebibytes: number
@@ -23,7 +23,7 @@ export interface Cgroup {
 const ROOT = '/sys/fs/cgroup'
 const PERIOD_US = 100_000
 
-/** Makes the group `name` (a relative path) with these limits, with whichever version of cgroups the machine has. */
+/** Makes the group `name` (`installation/agent`) with these limits, with whichever version of cgroups the machine has. */
 export function createCgroup(name: string, limits: Limits, root = ROOT): Cgroup {
   if (existsSync(join(root, 'cgroup.controllers'))) return versionTwo(name, limits, root)
   return versionOne(name, limits, root)
@@ -104,10 +104,15 @@ function group(directories: string[], unlimited: string[], oomFile: string | nul
 function removeDirectory(directory: string): boolean {
   try {
     rmdirSync(directory)
-    return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false
   }
+  try {
+    rmdirSync(dirname(directory)) // the installation's, once it is empty
+  } catch {
+    // Others of its groups are still there.
+  }
+  return true
 }
 
 function tryWrite(file: string, text: string): string | null {

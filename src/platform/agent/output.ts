@@ -14,6 +14,8 @@ export interface OutputOptions {
 }
 
 const MAX_LINE = 4096
+/** Bytes within a second after which an agent is made to wait: even dropping them takes our time. */
+const FLOOD = 2 << 20
 
 /** What an agent prints: kept by lines in two bounded files. An agent that prints without end costs us little. */
 export class AgentOutput {
@@ -33,9 +35,21 @@ export class AgentOutput {
 
   /** Follows a stream to its end. */
   follow(stream: Readable): void {
+    const { clock } = this.#options
     let partial = ''
+    let bytes = 0
+    let since = clock.now()
     stream.setEncoding('utf8')
     stream.on('data', (text: string) => {
+      if (clock.now() - since > 1000) {
+        bytes = 0
+        since = clock.now()
+      }
+      bytes += text.length
+      if (bytes > FLOOD) {
+        stream.pause()
+        clock.after(1000, () => stream.resume())
+      }
       const lines = (partial + text).split('\n')
       partial = (lines.pop() ?? '').slice(0, MAX_LINE)
       this.write(lines)

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import { SYSTEM_PATH } from '#lib/index.ts'
+import { type Clock, SYSTEM_PATH } from '#lib/index.ts'
 import type { Cgroup } from './cgroup.ts'
 import type { AgentOutput } from './output.ts'
 import { type SandboxOptions, sandboxCommand } from './sandbox.ts'
@@ -24,6 +24,7 @@ export interface AgentProcessOptions {
   output: AgentOutput
   identity: AgentIdentity
   version: string
+  clock: Clock
   /** Ms since the epoch. */
   startedAt: number
   onReport(state: AgentReport, reason: string): void
@@ -33,6 +34,8 @@ export interface AgentProcessOptions {
 
 /** The longest line that is read from an agent's control pipe: what is in there is not to be trusted. */
 const MAX_REPORT = 4096
+/** Bytes a minute on it, many times what an honest agent says: host has better to do than to read one that floods it. */
+const MAX_REPORTED = 64 << 10
 const REPORTS: readonly string[] = ['connected', 'disconnected', 'drained', 'failed'] satisfies AgentReport[]
 
 /** One run of an agent in its sandbox. */
@@ -95,9 +98,23 @@ export class AgentProcess {
   }
 
   #read(): void {
+    const { clock } = this.#options
     let partial = ''
+    let bytes = 0
+    let since = clock.now()
     this.#control.setEncoding('utf8')
     this.#control.on('data', (text: string) => {
+      if (clock.now() - since > 60_000) {
+        bytes = 0
+        since = clock.now()
+      }
+      bytes += text.length
+      if (bytes > MAX_REPORTED) {
+        this.#failure = 'it floods its control pipe'
+        this.#control.destroy()
+        this.kill()
+        return
+      }
       const lines = (partial + text).split('\n')
       partial = (lines.pop() ?? '').slice(0, MAX_REPORT)
       for (const line of lines) this.#hear(line)

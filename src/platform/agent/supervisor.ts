@@ -159,7 +159,7 @@ export class AgentSupervisor implements AsyncDisposable {
         entry: version.entry,
         cgroupProcs: cgroup.procs,
       },
-      ...{ cgroup, startedAt, output: this.#output, identity: desired.identity, version: version.id },
+      ...{ cgroup, clock, startedAt, output: this.#output, identity: desired.identity, version: version.id },
       onReport: (state, reason) => this.#reported(run, state, reason),
       onExit: (reason) => void this.#exited(run, reason, etc).then(resolve),
     })
