@@ -75,7 +75,7 @@ try {
   if (code === 1) {
     story.say(`\n${error instanceof Error ? error.stack : error}`)
     const current = stage as Stage | null
-    if (current) story.say(`\nThe platform's last words:\n${current.platform.tail(15)}`)
+    if (current) story.say(`\n${await current.diagnosis()}`)
   }
 }
 if (!(await clear()) && code === 0) code = 1

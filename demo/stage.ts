@@ -103,6 +103,25 @@ export class Stage implements AsyncDisposable {
     this.story.tell(who, what, why)
   }
 
+  /** What a person needs to understand a scene that failed: the newest events, the agents' logs, the platform's log. */
+  async diagnosis(): Promise<string> {
+    const parts: string[] = []
+    for (const name of ['acme', 'globex']) {
+      const events = await this.platform.events(name).catch(() => [])
+      const { lines } = await this.platform
+        .api<{ lines: string[] }>('GET', `/v1/subscribers/${name}/agent/logs?lines=10`)
+        .catch(() => ({ lines: [] }))
+      parts.push(
+        `Newest events of ${name}:`,
+        ...events.slice(-14).map(({ id: _, subscriber: __, ...event }) => JSON.stringify(event)),
+      )
+      parts.push(`Log of ${name}'s agent:`, ...lines)
+    }
+    const last = (await this.carrier.list().catch(() => [])).at(-1)
+    parts.push('Newest call of the carrier:', JSON.stringify(last), "The platform's log:", this.platform.tail(12))
+    return parts.join('\n')
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.platform[Symbol.asyncDispose]()
     await this.world[Symbol.asyncDispose]()

@@ -14,8 +14,10 @@ export async function unknownCaller(stage: Stage): Promise<void> {
   const speech = async () => (await carrier.report(call)).media!.heard.filter((h) => h.what === 'sound').length
   await until('half a second of speech', async () => (await speech()) >= 5, 8000, 50)
   stage.tell('agent', 'acme: not in the CRM, so a voice asks what it is about', 'espeak-ng')
+  await eventually(stage, 'acme', before, 'gather', (event) => event.data.verb === 'call.gather')
+  await until('the question to be heard', async () => (await speech()) >= 12, 8000, 50)
   await carrier.press(call, '1')
-  stage.tell('carrier', 'the caller presses 1', 'a telephone-event, RFC 4733')
+  stage.tell('carrier', 'the caller presses 1 into the question', 'a telephone-event, RFC 4733')
 
   const toLine = (to: string) => to.includes(NUMBERS.acmeLine)
   const line = await carrier.find(
