@@ -38,6 +38,8 @@ export interface WorldOptions {
   capacities?: Snapshot['capacities']
   log?: PlatformConfig['log']['level']
   mediaTimeoutMs?: number
+  /** Whether carriers and PBX are our own far ends; a bench has others at their addresses. Default true. */
+  farEnds?: boolean
 }
 
 export const DID = '+3225550101'
@@ -130,9 +132,11 @@ export class World implements AsyncDisposable {
       this.#stack.defer(() => end.close())
       return end
     }
-    this.carrier = await far(2, 'carrier')
-    this.second = await far(3, 'second')
-    this.pbx = await far(74, 'pbx')
+    if (this.options.farEnds !== false) {
+      this.carrier = await far(2, 'carrier')
+      this.second = await far(3, 'second')
+      this.pbx = await far(74, 'pbx')
+    }
     this.ca = await createTestCa()
     await this.#compose()
     await this.#serveHost()
