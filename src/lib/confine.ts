@@ -8,6 +8,8 @@ export interface Confinement {
   groups?: string[]
   /** Capabilities that it keeps, as setpriv(1) writes them (`net_admin`); none by default. */
   capabilities?: string[]
+  /** Capabilities that it does not get and could not use, but that its file asks for: execve refuses it without. */
+  bounding?: string[]
   /** Directories that it sees elsewhere, in a mount namespace of its own. */
   binds?: { from: string; to: string; readOnly?: boolean }[]
   /** The cgroup directory that it belongs to before it is anything else. */
@@ -34,13 +36,23 @@ exec "$@"`
  * network namespace after its removal.
  */
 export function confine(confinement: Confinement, command: readonly string[]): { program: string; args: string[] } {
-  const { user, group = user, groups = [], capabilities = [], binds = [], cgroup, deathSignal = 'KILL' } = confinement
-  const kept = ['-all', ...capabilities.map((name) => `+${name}`)].join(',')
+  const {
+    user,
+    group = user,
+    groups = [],
+    capabilities = [],
+    bounding = [],
+    binds = [],
+    cgroup,
+    deathSignal = 'KILL',
+  } = confinement
+  const only = (names: string[]) => ['-all', ...names.map((name) => `+${name}`)].join(',')
+  const kept = only(capabilities)
   const drop = [
     'setpriv',
     ...['--reuid', user, '--regid', group],
     ...(groups.length ? ['--groups', groups.join(',')] : ['--clear-groups']),
-    ...['--inh-caps', kept, '--ambient-caps', kept, '--bounding-set', kept],
+    ...['--inh-caps', kept, '--ambient-caps', kept, '--bounding-set', only([...capabilities, ...bounding])],
     ...['--no-new-privs', '--pdeathsig', deathSignal, '--'],
   ]
   const mounts = binds.flatMap(({ from, to, readOnly }) => [from, to, readOnly ? 'ro' : 'rw'])

@@ -93,12 +93,17 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel): Wor
   const statuses: ChannelStatus[] = []
   const made: ChannelPlan[] = []
   const open = openTunnel ? openTunnel(tunnels) : tunnels
+  const endpoints = new Map<Id<'sub'>, string>()
   const channelsAgain = () =>
     new Channels({
       rules: { instance, ...RULES },
       clock: systemClock,
       log: silentLog,
       openTunnel: open,
+      endpoints: {
+        get: (id) => endpoints.get(id),
+        set: (id, endpoint) => void (endpoint === null ? endpoints.delete(id) : endpoints.set(id, endpoint)),
+      },
       unseal,
       pingGroup: 65534,
       onStatus: (status) => statuses.push(status),

@@ -1,5 +1,12 @@
 import { type Clock, type Id, type Log, sleep } from '#lib/index.ts'
-import { type ChannelPlan, type ChannelRules, Channels, type OpenTunnel, planChannel } from '#platform/channel/index.ts'
+import {
+  type ChannelPlan,
+  type ChannelRules,
+  Channels,
+  type OpenTunnel,
+  planChannel,
+  type SiteEndpoints,
+} from '#platform/channel/index.ts'
 import type { AgentStatus, ChannelStatus, Sealed, Snapshot, SnapshotChange } from '#platform/words/index.ts'
 import type { Agents } from './agents.ts'
 import type { Realms } from './realms.ts'
@@ -11,6 +18,7 @@ export interface NodeKeeperOptions {
   agents: Agents
   rules: ChannelRules
   openTunnel: OpenTunnel
+  endpoints: SiteEndpoints
   unseal(sealed: Sealed): string
   /** The group that `channel check` pings as. */
   pingGroup: number
@@ -27,9 +35,9 @@ export class NodeKeeper {
 
   constructor(options: NodeKeeperOptions) {
     this.#options = options
-    const { rules, clock, log, openTunnel, unseal, pingGroup, onChannel } = options
+    const { rules, clock, log, openTunnel, endpoints, unseal, pingGroup, onChannel } = options
     this.channels = new Channels({
-      ...{ rules, clock, log, openTunnel, unseal, pingGroup },
+      ...{ rules, clock, log, openTunnel, endpoints, unseal, pingGroup },
       onStatus: onChannel,
       onMade: (plan) => this.#moveIn(plan),
       onGoing: (plan) => this.#moveOut(plan),

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Agents, type HostLink, NodeKeeper, Realms, SnapshotFile } from '#journeys/reconcile/index.ts'
+import { Agents, endpointFile, type HostLink, NodeKeeper, Realms, SnapshotFile } from '#journeys/reconcile/index.ts'
 import { type Clock, type Log, systemClock } from '#lib/index.ts'
 import { prepareSandbox } from '#platform/agent/index.ts'
 import { type Libc, loadLibc, openKernelTunnel, Sockets, userspaceTunnels } from '#platform/channel/index.ts'
@@ -155,6 +155,7 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
   const useKernel = channel.implementation === 'kernel' || (channel.implementation === 'auto' && kernelWireGuard)
   const keeper = new NodeKeeper({
     ...{ snapshot, realms, agents, clock, log, unseal },
+    endpoints: endpointFile(join(paths.host, 'endpoints.json'), log),
     rules: { instance, siteSipPort, mediaPorts: media.ports },
     openTunnel: useKernel
       ? openKernelTunnel

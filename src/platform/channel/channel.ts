@@ -1,4 +1,4 @@
-import type { Clock, Log } from '#lib/index.ts'
+import type { Clock, Id, Log } from '#lib/index.ts'
 import type { DeviceConfig } from '#protocol/wireguard/index.ts'
 import type { ChannelStatus, Sealed } from '../words/index.ts'
 import { addressInterface, createNamespace, fingerprint, loadRules, removeNamespace } from './namespace.ts'
@@ -6,12 +6,20 @@ import type { ChannelPlan } from './plan.ts'
 import { channelState } from './state.ts'
 import type { OpenTunnel, Tunnel } from './tunnel.ts'
 
+/** Where each site was seen last, `address:port`: a tunnel that is made again calls there instead of waiting to be called. */
+export interface SiteEndpoints {
+  get(subscriber: Id<'sub'>): string | undefined
+  /** Null forgets it. */
+  set(subscriber: Id<'sub'>, endpoint: string | null): void
+}
+
 export interface ChannelParts {
   clock: Clock
   log: Log
   openTunnel: OpenTunnel
   /** Opens a sealed secret: WireGuard's keys, base64. */
   unseal(sealed: Sealed): string
+  endpoints: SiteEndpoints
   /** The group that may ping inside. */
   pingGroup: number
   onStatus(status: ChannelStatus): void
@@ -102,6 +110,7 @@ export class Channel {
     try {
       const { peers } = await this.#tunnel.status()
       const peer = peers.find((p) => p.publicKey === this.#plan.tunnel.peerPublicKey) ?? null
+      if (peer?.latestHandshake && peer.endpoint) this.#parts.endpoints.set(this.#plan.subscriber, peer.endpoint)
       this.#observe(peer)
     } catch (error) {
       if (this.#fault !== null) return // it was taken away meanwhile
@@ -159,7 +168,8 @@ export class Channel {
   }
 
   #device(): DeviceConfig {
-    const { tunnel, destinations } = this.#plan
+    const { tunnel, destinations, subscriber, keepaliveSeconds } = this.#plan
+    const endpoint = this.#parts.endpoints.get(subscriber)
     return {
       privateKey: this.#parts.unseal(tunnel.privateKey),
       listenPort: tunnel.listenPort,
@@ -168,6 +178,10 @@ export class Channel {
           publicKey: tunnel.peerPublicKey,
           presharedKey: this.#parts.unseal(tunnel.presharedKey),
           allowedIps: destinations,
+          // Ours calls the site as soon as it is made: a site that knows nothing of a restart would wait up to 120 s
+          // (REKEY_AFTER_TIME) before it makes a new handshake.
+          keepaliveSeconds,
+          ...(endpoint ? { endpoint } : {}),
         },
       ],
     }

@@ -1,6 +1,6 @@
 import { type Clock, type Id, type Log, run, type Timer } from '#lib/index.ts'
 import type { ChannelStatus, Sealed, SubscriberConfig } from '../words/index.ts'
-import { Channel } from './channel.ts'
+import { Channel, type SiteEndpoints } from './channel.ts'
 import { isInterfaceOf, namespacePath } from './names.ts'
 import { listNamespaces, removeNamespace } from './namespace.ts'
 import { type ChannelPlan, type ChannelRules, planChannel } from './plan.ts'
@@ -11,6 +11,7 @@ export interface ChannelsOptions {
   clock: Clock
   log: Log
   openTunnel: OpenTunnel
+  endpoints: SiteEndpoints
   unseal(sealed: Sealed): string
   /** The group that may ping inside: the one that `check` runs its probes as. */
   pingGroup: number
@@ -76,7 +77,10 @@ export class Channels {
     }
     const gone = [...this.#channels.keys()].filter((id) => !wanted.has(id))
     // First what goes: a name, slot or port may be wanted again at once.
-    await this.#all(gone, (id) => this.#remove(id))
+    await this.#all(gone, async (id) => {
+      await this.#remove(id)
+      this.#options.endpoints.set(id, null)
+    })
     await this.#all([...wanted.values()], (plan) => this.#bring(plan))
   }
 
@@ -164,13 +168,13 @@ export class Channels {
   }
 
   #create(plan: ChannelPlan): Channel {
-    const { clock, log, openTunnel, unseal, pingGroup, onStatus } = this.#options
+    const { clock, log, openTunnel, endpoints, unseal, pingGroup, onStatus } = this.#options
     // A tunnel that has died is made again at once; one that dies young, at the next look.
     const onDeath = () => {
       const young = clock.now() - (this.#madeAt.get(plan.subscriber) ?? Number.NEGATIVE_INFINITY) < YOUNG_MS
       if (!young) void this.#verify(plan.subscriber)
     }
-    const channel = new Channel(plan, { clock, log, openTunnel, unseal, pingGroup, onStatus, onDeath })
+    const channel = new Channel(plan, { clock, log, openTunnel, endpoints, unseal, pingGroup, onStatus, onDeath })
     this.#channels.set(plan.subscriber, channel)
     return channel
   }

@@ -123,7 +123,7 @@ function gatewayFault(address: string): string {
 
 async function pingFrom({ channel, account }: CheckRequest, address: string, extra: string[]): Promise<Seen> {
   const command = ['ping', '-n', '-c', '2', '-i', '0.2', '-W', '1', ...extra, address]
-  const { program, args } = confine({ user: account.name, group: String(account.gid) }, command)
+  const { program, args } = confine({ user: account.name, group: String(account.gid), bounding: ['net_raw'] }, command)
   try {
     await run('nsenter', [`--net=${namespacePath(channel.plan.namespace)}`, '--', program, ...args])
     return 'answer'

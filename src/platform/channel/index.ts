@@ -1,4 +1,4 @@
-export { Channel } from './channel.ts'
+export { Channel, type SiteEndpoints } from './channel.ts'
 export { Channels, type ChannelsOptions } from './channels.ts'
 export { type CheckRequest, checkChannel } from './check.ts'
 export { kernelHasWireGuard, openKernelTunnel } from './kernel-wireguard.ts'

@@ -24,6 +24,7 @@ export interface ChannelPlan {
   /** What is routed into the tunnel: the site's gateway and its networks. CIDR. */
   destinations: string[]
   mtu: number
+  keepaliveSeconds: number
   tunnel: {
     listenPort: number
     privateKey: Sealed
@@ -51,6 +52,7 @@ export function planChannel(subscriber: SubscriberConfig, rules: ChannelRules): 
     peerAddress: channel.peerAddress,
     destinations: [host(channel.peerAddress), ...channel.siteNetworks],
     mtu: channel.mtu,
+    keepaliveSeconds: channel.keepaliveSeconds,
     tunnel: {
       listenPort: channel.listenPort,
       privateKey: channel.privateKey,

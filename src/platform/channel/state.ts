@@ -27,7 +27,9 @@ export function channelState({ fault, peer, nowSeconds }: Observation): {
   if (fault !== null) return { state: 'down', reason: fault, age: null }
   if (!peer) return { state: 'provisioned', reason: 'the tunnel has been made', age: null }
   if (peer.latestHandshake === null) {
-    if (peer.receivedBytes > 0 || peer.sentBytes > 0)
+    if (peer.receivedBytes === 0 && peer.sentBytes > 0)
+      return { state: 'connecting', reason: 'the site is called at the address that it had last', age: null }
+    if (peer.receivedBytes > 0)
       return {
         state: 'connecting',
         reason: 'packets have come from the site, but no handshake is complete: compare the keys',
