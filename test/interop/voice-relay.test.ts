@@ -1,61 +1,140 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { type Id, newId } from '#lib/index.ts'
-import type { Realm } from '#platform/words/index.ts'
-import { Phone, until } from './voice-phone.ts'
-import { addressOf, VoiceProcess } from './voice-process.ts'
+import { test } from 'node:test'
+import { timestampDelta } from '#protocol/rtp/index.ts'
+import { pause, until } from './voice-phone.ts'
+import { joinedLegs, startVoice } from './voice-scene.ts'
 
-const SUB: Id<'sub'> = 'sub_00000000000000000000000000000a01'
-
-export interface Leg {
-  endpoint: Id<'med'>
-  phone: Phone
-}
-
-async function voice(t: TestContext): Promise<VoiceProcess> {
-  const process = await VoiceProcess.start()
-  t.after(() => process[Symbol.asyncDispose]())
-  return process
-}
-
-async function leg(
-  t: TestContext,
-  process: VoiceProcess,
-  call: Id<'call'>,
-  realm: Realm,
-  options: { law?: 'PCMU' | 'PCMA'; events?: number | null; ptimeMs?: number } = {},
-): Promise<Leg> {
-  const phone = await Phone.open({ address: addressOf(realm), ...(options.law ? { law: options.law } : {}) })
-  t.after(() => phone[Symbol.asyncDispose]())
-  const endpoint = newId('med')
-  phone.towards(await process.call('endpoint.open', { call, endpoint, realm }))
-  await process.call('endpoint.describe', { endpoint, description: phone.description(options) })
-  return { endpoint, phone }
-}
+const TONES = [440, 700, 1000]
 
 test('two far ends in two realms hear each other, law and event types converted (S50)', async (t) => {
-  const process = await voice(t)
-  const call = newId('call')
-  const a = await leg(t, process, call, 'node', { law: 'PCMU', events: 101 })
-  const b = await leg(t, process, call, SUB, { law: 'PCMA', events: 96 })
-  await process.call('endpoint.join', { a: a.endpoint, b: b.endpoint })
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice, { a: { law: 'PCMU', events: 101 }, b: { law: 'PCMA', events: 96 } })
   a.phone.speak(440)
   b.phone.speak(700)
-  await until('b hears a', () => b.phone.tone([440, 700, 1000]) === 440)
-  await until('a hears b', () => a.phone.tone([440, 700, 1000]) === 700)
-  const b1 = b.phone.heard
-  assert.ok(b1.every(({ payloadType }) => payloadType === 8))
-  assert.equal(new Set(b1.map(({ ssrc }) => ssrc)).size, 1)
-  assert.notEqual(b1[0]!.ssrc, a.phone.ssrc)
-  assert.ok(b1[0]!.marker)
+  await until('b hears a', () => b.phone.tone(TONES) === 440)
+  await until('a hears b', () => a.phone.tone(TONES) === 700)
+  const heard = b.phone.heard
+  assert.ok(heard.every(({ payloadType }) => payloadType === 8))
+  assert.equal(new Set(heard.map(({ ssrc }) => ssrc)).size, 1)
+  assert.notEqual(heard[0]!.ssrc, a.phone.ssrc)
+  assert.ok(heard[0]!.marker)
   a.phone.quiet()
   a.phone.press('5')
-  await until('the digit is told', () => process.told.some(({ name }) => name === 'digit'))
+  await until('the digit is told', () => voice.told.some(({ name }) => name === 'digit'))
   const events = b.phone.heard.filter(({ payloadType }) => payloadType === 96)
   assert.equal(events.length, 7)
   assert.equal(new Set(events.map(({ timestamp }) => timestamp)).size, 1)
-  assert.deepEqual(process.told, [{ name: 'digit', params: { endpoint: a.endpoint, digit: '5', durationMs: 100 } }])
-  const stats = await process.call('endpoint.close', { endpoint: a.endpoint })
-  assert.ok(stats.packetsReceived > 10 && stats.packetsSent > 10 && stats.packetsRefused === 0)
-  assert.equal(await process.stop(), 0)
+  assert.deepEqual(voice.told, [{ name: 'digit', params: { endpoint: a.endpoint, digit: '5', durationMs: 100 } }])
+  const stats = await voice.call('endpoint.close', { endpoint: a.endpoint })
+  assert.ok(stats.packetsReceived >= 10 && stats.packetsSent >= 10 && stats.packetsRefused === 0)
+  assert.equal(await voice.stop(), 0)
+})
+
+test('S48 a held far end hears nothing and is heard by nobody, and both are back after the resume', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  a.phone.speak(440)
+  b.phone.speak(700)
+  const both = () => b.phone.tone(TONES) === 440 && a.phone.tone(TONES) === 700
+  await until('both hear', both)
+  const holds = [
+    { direction: 'inactive' },
+    { direction: 'sendonly' },
+    { direction: 'recvonly' },
+    { remote: { address: '0.0.0.0', port: a.phone.local.port } },
+  ] as const
+  for (const hold of holds) {
+    await voice.call('endpoint.describe', { endpoint: a.endpoint, description: a.phone.description(hold) })
+    await pause(60)
+    const before = [a.phone.heard.length, b.phone.heard.length] as const
+    await pause(150)
+    const [toA, toB] = [a.phone.heard.length - before[0], b.phone.heard.length - before[1]]
+    const sends = 'direction' in hold && hold.direction === 'sendonly'
+    const hears = 'direction' in hold && hold.direction === 'recvonly'
+    assert.equal(toA > 0, sends, `${JSON.stringify(hold)}: to a`)
+    assert.equal(toB > 0, hears, `${JSON.stringify(hold)}: from a`)
+    await voice.call('endpoint.describe', { endpoint: a.endpoint, description: a.phone.description() })
+    a.phone.heard.length = b.phone.heard.length = 0
+    await until('both hear again', both, 3 * 300)
+  }
+  for (const { phone } of [a, b]) {
+    const times = phone.heard.map(({ timestamp }) => timestamp)
+    assert.ok(times.every((time, i) => i === 0 || timestampDelta(time, times[i - 1]!) > 0))
+  }
+})
+
+test('S49 a re-description alone moves the sound to another port', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  a.phone.speak(440)
+  await until('b hears a', () => b.phone.tone(TONES) === 440)
+  const moved = await b.phone.another()
+  const heardThere = new Promise((resolve) => moved.once('message', resolve))
+  await voice.call('endpoint.describe', { endpoint: b.endpoint, description: b.phone.description({ remote: moved.address() }) })
+  await heardThere
+})
+
+test('M05, M06 a new SSRC with other numbers is heard at once, and what is sent stays one stream', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  a.phone.speak(440)
+  await until('b hears a', () => b.phone.tone(TONES) === 440)
+  a.phone.ssrc = 0xdeadbeef
+  a.phone.sequence = (a.phone.sequence + 0x10000 - 8000) & 0xffff
+  a.phone.timestamp = 12
+  a.phone.speak(1000)
+  const from = b.phone.heard.length
+  await until('b hears the new one', () => b.phone.tone(TONES, 100) === 1000, 3 * 200)
+  assert.equal(new Set(b.phone.heard.map(({ ssrc }) => ssrc)).size, 1)
+  const times = b.phone.heard.map(({ timestamp }) => timestamp)
+  assert.ok(times.every((time, i) => i === 0 || timestampDelta(time, times[i - 1]!) > 0))
+  assert.ok(b.phone.heard.slice(from).some(({ marker }) => marker))
+})
+
+test('S52 packets of 30 ms reach a far end that asked for 20 ms as such, and the other way round', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice, { a: { ptimeMs: 30 }, b: { ptimeMs: 20 } })
+  a.phone.speak(440, 30)
+  b.phone.speak(700, 20)
+  await until('b hears a', () => b.phone.tone(TONES, 400) === 440)
+  await until('a hears b', () => a.phone.tone(TONES, 400) === 700)
+  assert.ok(b.phone.heard.every(({ payload }) => payload.length === 160))
+  assert.ok(a.phone.heard.every(({ payload }) => payload.length === 240))
+  a.phone.speak(1000, 40)
+  await until('b hears packets of 40 ms, too', () => b.phone.tone(TONES) === 1000)
+  assert.ok(b.phone.heard.every(({ payload }) => payload.length === 160))
+})
+
+test('M03 silence is told once, and once that it is over; a held far end may be silent (M01)', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  await voice.call('endpoint.watch', { endpoint: a.endpoint, timeoutMs: 300 })
+  a.phone.speak(440)
+  b.phone.speak(700)
+  await pause(500)
+  assert.equal(voice.told.length, 0)
+  a.phone.quiet()
+  await until('silence is told', () => voice.told.length === 1, 3000)
+  const [first] = voice.told
+  assert.ok(first?.name === 'media' && first.params.state === 'silent' && first.params.silentMs >= 300)
+  assert.equal(first.params.endpoint, a.endpoint)
+  a.phone.speak(440)
+  await until('its end is told', () => voice.told.length === 2, 3000)
+  await voice.call('endpoint.describe', { endpoint: a.endpoint, description: a.phone.description({ direction: 'sendonly' }) })
+  a.phone.quiet()
+  await pause(600)
+  assert.equal(voice.told.length, 2)
+  await voice.call('endpoint.describe', { endpoint: a.endpoint, description: a.phone.description() })
+  await until('real death after the resume is told', () => voice.told.length === 3, 3000)
+})
+
+test('M04 a far end that only sends RTCP lives', async (t) => {
+  const voice = await startVoice(t)
+  const { a } = await joinedLegs(t, voice)
+  await voice.call('endpoint.watch', { endpoint: a.endpoint, timeoutMs: 250 })
+  const report = Uint8Array.of(0x80, 201, 0, 1, 0, 0, 0, 7)
+  const timer = setInterval(() => a.phone.raw(report), 50)
+  t.after(() => clearInterval(timer))
+  await pause(700)
+  assert.equal(voice.told.length, 0)
 })

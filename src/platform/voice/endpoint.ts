@@ -6,6 +6,7 @@ import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
 import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 import { PcmSource, type Reframer, type Source } from './source.ts'
+import type { SpokenKey } from './spoken-key.ts'
 import type { Timeline } from './timeline.ts'
 
 /** Comfort noise (RFC 3389): a sign of life, no sound. */
@@ -57,6 +58,8 @@ export class Endpoint {
   playing: Playing | null = null
   pressing: Pressing | null = null
   reframing: { reframer: Reframer; pacer: Pacer; fresh: boolean } | null = null
+  /** Keys of the peer that this far end hears as tones; made when there is the first. */
+  spokenKey: SpokenKey | null = null
   recording: { record: number; timeline: Timeline } | null = null
   /** SSRC of what is received; −1 before the first packet. */
   ssrc = -1

@@ -2,6 +2,7 @@ import type { Law } from '#protocol/audio/index.ts'
 import { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader } from '#protocol/rtp/index.ts'
 import { conversion, type Endpoint } from './endpoint.ts'
 import type { Sender } from './sender.ts'
+import { SpokenKey } from './spoken-key.ts'
 import { Timeline } from './timeline.ts'
 import { LARGEST_PACKET, type Transmitter } from './transmitter.ts'
 
@@ -87,7 +88,7 @@ export class Receiver {
     const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
     const { recording, peer } = endpoint
     recording?.timeline.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
-    if (!peer?.canSend || peer.playing || peer.pressing) return
+    if (!peer?.canSend || peer.playing || peer.pressing || (peer.sendEvents < 0 && endpoint.events.active)) return
     const table = conversion(law, peer.sendLaw)
     if (table) for (let i = payloadStart, end = payloadStart + payloadLength; i < end; i++) bytes[i] = table[bytes[i]!]!
     if (payloadLength !== peer.frameSamples || peer.reframing) {
@@ -98,8 +99,27 @@ export class Receiver {
   }
 
   #relayEvent(peer: Endpoint, now: number): void {
-    if (!peer.canSend || peer.playing || peer.pressing || peer.sendEvents < 0) return
-    this.#pass(peer, peer.sendEvents, now)
+    if (!peer.canSend || peer.playing || peer.pressing) return
+    if (peer.sendEvents >= 0) this.#pass(peer, peer.sendEvents, now)
+    else this.#speakKey(peer, now)
+  }
+
+  /** The far end has not negotiated telephone-events: it gets the tones. */
+  #speakKey(peer: Endpoint, now: number): void {
+    const { bytes } = this.#transmitter
+    const { payloadStart, payloadLength, timestamp } = this.#packet
+    if (payloadLength < 4) return
+    peer.spokenKey ??= new SpokenKey()
+    const duration = (bytes[payloadStart + 2]! << 8) | bytes[payloadStart + 3]!
+    const event = bytes[payloadStart]!
+    const samples = peer.spokenKey.write(bytes, event, duration, timestamp, RTP_HEADER_BYTES, peer.sendLaw)
+    if (samples === 0) return
+    if (samples !== peer.frameSamples || peer.reframing) {
+      this.#reframe(peer, RTP_HEADER_BYTES, samples, now)
+      return
+    }
+    peer.out.next(samples, peer.spokenKey.first, now)
+    this.#transmitter.send(peer, peer.sendPayloadType, samples)
   }
 
   /** Sends the payload of the packet in hand on, with the header of the peer's own stream. */

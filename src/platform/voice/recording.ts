@@ -95,7 +95,7 @@ async function listen(session: Session, params: RecordParams, stop: AbortSignal,
     if (reason !== 'max' && reason !== 'silence' && pcm.length > 0) {
       const { keep, end } = limit.take(pcm)
       writer.write(pcm.subarray(0, keep))
-      if (end) finish(end)
+      if (end || writer.failed) finish(end ?? 'max')
     }
     if (last) resolve()
   })

@@ -4,8 +4,14 @@ import { timestampDelta } from '#protocol/rtp/index.ts'
 /** Samples that are kept open for late packets: 120 ms. */
 const OPEN = 960
 
-/** A packet that comes further from its place than this, in samples, has lost its clock: it is put where the clock says. */
-const LARGEST_SHIFT = 800
+/** A packet that would lie further ahead of the clock than this, in samples, has lost its own: it is put where the clock is. */
+const LARGEST_LEAD = 4000
+
+/** How long the fastest packet is looked for, ms: its way is the shortest, so it shows how far the far end's clock has gone. */
+const WINDOW_MS = 5000
+
+/** From this many samples on (20 ms) the far end's clock is followed. */
+const LARGEST_DRIFT = 160
 
 const RING = 8192
 
@@ -23,6 +29,9 @@ export class Timeline {
   #timestamp = 0
   /** Place of `#timestamp`, in samples from the start. */
   #place = 0
+  /** The largest lead on the clock in this window, in samples. */
+  #lead = 0
+  #windowEnd = 0
 
   /** `now` in ms by the same clock as later calls. */
   constructor(now: number) {
@@ -30,18 +39,33 @@ export class Timeline {
   }
 
   push(ssrc: number, timestamp: number, law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
-    const clock = Math.round((now - this.#startedAt) * 8)
-    let place = this.#mapped && ssrc === this.#ssrc ? this.#place + timestampDelta(timestamp, this.#timestamp) : clock
-    if (place < clock - LARGEST_SHIFT || place > clock + LARGEST_SHIFT) place = clock
-    this.#mapped = true
-    this.#ssrc = ssrc
-    this.#timestamp = timestamp
-    this.#place = place
+    const place = this.#placeOf(ssrc, timestamp, now)
     const decode = DECODE[law]
     for (let i = Math.max(0, this.#emitted - place); i < length; i++) {
       if (place + i >= this.#emitted + RING) break
       this.#ring[(place + i) & (RING - 1)] = decode[bytes[start + i]!]!
     }
+  }
+
+  #placeOf(ssrc: number, timestamp: number, now: number): number {
+    const clock = Math.round((now - this.#startedAt) * 8)
+    let place = this.#place + timestampDelta(timestamp, this.#timestamp)
+    const lead = place - clock
+    if (!this.#mapped || ssrc !== this.#ssrc || lead < -OPEN || lead > LARGEST_LEAD) {
+      place = clock
+      this.#lead = 0
+      this.#windowEnd = now + WINDOW_MS
+    } else if (lead > this.#lead) this.#lead = lead
+    if (now >= this.#windowEnd) {
+      if (Math.abs(this.#lead) > LARGEST_DRIFT) place -= this.#lead
+      this.#lead = -OPEN
+      this.#windowEnd = now + WINDOW_MS
+    }
+    this.#mapped = true
+    this.#ssrc = ssrc
+    this.#timestamp = timestamp
+    this.#place = place
+    return place
   }
 
   /** Hands out what is complete; with `all`, everything up to `now`. */

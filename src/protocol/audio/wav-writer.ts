@@ -56,6 +56,11 @@ export class WavWriter implements AsyncDisposable {
     return this.#written / 2
   }
 
+  /** Whether writing has failed: nothing more is kept, and `close` will say why. */
+  get failed(): boolean {
+    return this.#failure !== undefined
+  }
+
   /** Bytes of the file when all is written. */
   get bytes(): number {
     return HEADER_BYTES + this.#written
@@ -84,8 +89,9 @@ export class WavWriter implements AsyncDisposable {
     return this.#closed
   }
 
+  /** Closes without a word: whoever needs to know what went wrong awaits `close` first. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+    return this.close().catch(() => {})
   }
 
   async #finish(): Promise<void> {

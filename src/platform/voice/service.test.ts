@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import dgram from 'node:dgram'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { newId, silentLog, systemClock, TielineError } from '#lib/index.ts'
+import type { EndpointDescription } from '#platform/words/index.ts'
+import { Handover } from './handover.ts'
+import { loadLibc } from './libc.ts'
+import { VoiceService } from './service.ts'
+
+const libc = loadLibc()
+
+/** The service with sockets of loopback, which come as host would send them. */
+function start(t: TestContext, ports: { first: number; last: number }, script = 'exec sleep 60') {
+  const directory = mkdtempSync(join(tmpdir(), 'voice-'))
+  const command = join(directory, 'speak')
+  writeFileSync(command, `#!/bin/sh\n${script}\n`)
+  chmodSync(command, 0o755)
+  const handover = new Handover(libc, systemClock)
+  const service = new VoiceService({
+    ...{ clock: systemClock, log: silentLog, libc, directory, quarantineMs: 50 },
+    media: { address: '127.0.0.1', ports },
+    share: { index: 0, of: 1 },
+    speech: { command, timeoutMs: 200 },
+    notify: () => {},
+    onDeath: (error) => assert.fail(error),
+    sockets: {
+      async open(realm, port) {
+        const socket = dgram.createSocket('udp4')
+        await new Promise<void>((resolve, reject) => {
+          socket.once('error', reject)
+          socket.bind({ address: '127.0.0.1', port, exclusive: true }, resolve)
+        })
+        handover.accept({ socket: { id: String(port), realm, purpose: 'rtp', address: '127.0.0.1', port } }, socket)
+        return handover.take(String(port))
+      },
+    },
+  })
+  t.after(async () => {
+    await service.close()
+    handover.close()
+    rmSync(directory, { recursive: true })
+  })
+  const open = async () => {
+    const endpoint = newId('med')
+    const { port } = await service['endpoint.open']({ call: newId('call'), endpoint, realm: 'node' })
+    return { endpoint, port }
+  }
+  return { service, open }
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+test('M13 a call never gets a port to which the one before is still spoken', async (t) => {
+  const { open, service } = start(t, { first: 27_000, last: 27_003 })
+  const first = await open()
+  await service['endpoint.close'](first)
+  const peer = dgram.createSocket('udp4')
+  t.after(() => peer.close())
+  const timer = setInterval(() => peer.send('still here', first.port, '127.0.0.1'), 5)
+  t.after(() => clearInterval(timer))
+  await pause(100)
+  const second = await open()
+  assert.notEqual(second.port, first.port)
+  await assert.rejects(open(), (error) => error instanceof TielineError && error.verdict.code === 'resource-unavailable')
+})
+
+test('a warm pool gives what it has', async (t) => {
+  const { open, service } = start(t, { first: 27_004, last: 27_005 })
+  for (let i = 0; i < 3; i++) {
+    const { endpoint, port } = await open()
+    assert.equal(port, 27_004)
+    await service['endpoint.close']({ endpoint })
+    await pause(60)
+  }
+})
+
+test('C10 speech that hangs fails in time, and closing does not wait for it', async (t) => {
+  const { open, service } = start(t, { first: 27_006, last: 27_009 })
+  const source = { say: 'never heard' }
+  const { endpoint } = await open()
+  await assert.rejects(
+    service.play({ endpoint, verb: newId('verb'), source }),
+    (error) => error instanceof TielineError && error.verdict.code === 'verb-failed',
+  )
+  const closed = service.play({ endpoint, verb: newId('verb'), source })
+  const digits = service.gather({ endpoint, verb: newId('verb'), prompt: source, timeoutMs: 60_000, interDigitTimeoutMs: 1 })
+  await service['endpoint.close']({ endpoint })
+  assert.deepEqual(await closed, { reason: 'gone', playedMs: 0 })
+  assert.deepEqual(await digits, { digits: '', reason: 'gone' })
+  assert.equal((await service.status()).endpoints, 0)
+})
+
+test('only endpoints of one call are joined, and each is opened once', async (t) => {
+  const { open, service } = start(t, { first: 27_010, last: 27_015 })
+  const [a, b] = [await open(), await open()]
+  const is = (code: string) => (error: unknown) => error instanceof TielineError && error.verdict.code === code
+  await assert.rejects(service['endpoint.join']({ a: a.endpoint, b: b.endpoint }), is('invalid-argument'))
+  await assert.rejects(service['endpoint.join']({ a: a.endpoint, b: a.endpoint }), is('invalid-argument'))
+  await assert.rejects(service['endpoint.join']({ a: a.endpoint, b: newId('med') }), is('call-gone'))
+  const again = { call: newId('call'), endpoint: a.endpoint, realm: 'node' as const }
+  await assert.rejects(service['endpoint.open'](again), is('invalid-argument'))
+  assert.equal((await service['endpoint.close']({ endpoint: newId('med') })).packetsReceived, 0)
+})
+
+test('a realm that is gone takes its endpoints with it', async (t) => {
+  const { open, service } = start(t, { first: 27_016, last: 27_017 })
+  const { endpoint } = await open()
+  const gathered = service.gather({ endpoint, verb: newId('verb'), timeoutMs: 60_000, interDigitTimeoutMs: 1 })
+  await service.realmGone('node')
+  assert.equal((await gathered).reason, 'gone')
+  assert.deepEqual(await service.status(), { endpoints: 0, calls: 0, portsInUse: 0, portsQuarantined: 0 })
+})
+
+test('C12 nothing is left open when the service is closed', async (t) => {
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  const run = async () => {
+    const { open, service } = start(t, { first: 27_018, last: 27_027 })
+    const format = { codec: 'PCMU', payloadType: 0, ptimeMs: 20 } as const
+    const remote = { address: '127.0.0.1', port: 9 }
+    const description: EndpointDescription = { transport: 'rtp', remote, send: format, receive: format, direction: 'sendrecv' }
+    for (let i = 0; i < 5; i++) {
+      const { endpoint } = await open()
+      await service['endpoint.describe']({ endpoint, description })
+      void service.play({
+        endpoint,
+        verb: newId('verb'),
+        source: { tone: [{ frequencies: [440], onMs: 100, offMs: 0 }], totalMs: 5000 },
+      })
+    }
+    await service.close()
+    await pause(20)
+  }
+  await run()
+  const before = descriptors()
+  await run()
+  assert.ok(descriptors() <= before, `${descriptors()} descriptors, ${before} before`)
+})

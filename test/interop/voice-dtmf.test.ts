@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { newId, run } from '#lib/index.ts'
+import { heardTone } from '#protocol/audio/index.ts'
+import type { Heard } from './voice-phone.ts'
+import { until } from './voice-phone.ts'
+import { joinedLegs, openLeg, startVoice } from './voice-scene.ts'
+
+/** A pcap file of RTP over UDP over raw IPv4 (link type 101), to be judged by tshark. */
+function pcap(packets: readonly Heard[], port: number): Buffer {
+  const file = Buffer.alloc(24)
+  file.writeUInt32LE(0xa1b2c3d4, 0)
+  file.writeUInt16LE(2, 4)
+  file.writeUInt16LE(4, 6)
+  file.writeUInt32LE(65_535, 16)
+  file.writeUInt32LE(101, 20)
+  const records = packets.map(({ marker, payloadType, sequence, timestamp, ssrc, payload, at }) => {
+    const rtp = Buffer.alloc(12 + payload.length)
+    rtp[0] = 0x80
+    rtp[1] = (marker ? 0x80 : 0) | payloadType
+    rtp.writeUInt16BE(sequence, 2)
+    rtp.writeUInt32BE(timestamp, 4)
+    rtp.writeUInt32BE(ssrc, 8)
+    rtp.set(payload, 12)
+    const ip = Buffer.alloc(28)
+    ip[0] = 0x45
+    ip.writeUInt16BE(28 + rtp.length, 2)
+    ip[8] = 64
+    ip[9] = 17
+    ip.writeUInt32BE(0x7f000001, 12)
+    ip.writeUInt32BE(0x7f000001, 16)
+    ip.writeUInt16BE(5004, 20)
+    ip.writeUInt16BE(port, 22)
+    ip.writeUInt16BE(8 + rtp.length, 24)
+    const head = Buffer.alloc(16)
+    head.writeUInt32LE(Math.floor(at / 1000), 0)
+    head.writeUInt32LE(Math.floor((at % 1000) * 1000), 4)
+    head.writeUInt32LE(ip.length + rtp.length, 8)
+    head.writeUInt32LE(ip.length + rtp.length, 12)
+    return Buffer.concat([head, ip, rtp])
+  })
+  return Buffer.concat([file, ...records])
+}
+
+test('M09 tshark reads the keys that were pressed, at packet times of 20, 30 and 60 ms', async (t) => {
+  const voice = await startVoice(t)
+  for (const ptimeMs of [20, 30, 60]) {
+    const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { events: 97, ptimeMs })
+    await voice.call('dtmf', { endpoint, digits: '15#', onMs: 100, offMs: 80 })
+    await until('all has come', () => phone.heard.length > 0)
+    const file = join(voice.directory, `dtmf-${ptimeMs}.pcap`)
+    writeFileSync(file, pcap(phone.heard, 40_000))
+    const fields = ['rtpevent.event_id', 'rtpevent.end_of_event', 'rtpevent.duration', 'rtp.timestamp', 'rtp.marker', 'rtp.seq']
+    const text = await run(
+      'tshark',
+      [
+        ...[
+          '-r',
+          file,
+          '-d',
+          'udp.port==40000,rtp',
+          '-o',
+          'rtpevent.event_payload_type_value:97',
+          '-Y',
+          'rtpevent',
+          '-T',
+          'fields',
+        ],
+        ...fields.flatMap((field) => ['-e', field]),
+      ],
+      { timeoutMs: 30_000 },
+    )
+    const flag = (value: string) => value === '1' || value === 'True'
+    const rows = text
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const [id, end, duration, timestamp, marker, sequence] = line.split('\t') as [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+        ]
+        return { id, end: flag(end), duration: Number(duration), timestamp, marker: flag(marker), sequence: Number(sequence) }
+      })
+    assert.equal(rows.length, phone.heard.length, 'tshark takes every packet for an event')
+    assert.equal(new Set(rows.map(({ timestamp }) => timestamp)).size, 3)
+    for (const key of ['1', '5', '11']) {
+      const own = rows.filter(({ id }) => id === key)
+      assert.equal(new Set(own.map(({ timestamp }) => timestamp)).size, 1)
+      assert.deepEqual(
+        own.map(({ marker }) => marker),
+        own.map((_, i) => i === 0),
+      )
+      assert.deepEqual(
+        own.slice(-3).map(({ end, duration }) => [end, duration]),
+        new Array(3).fill([true, 800]),
+      )
+      assert.equal(own.filter(({ end }) => end).length, 3)
+      assert.ok(own.every(({ duration }, i) => i === 0 || duration >= own[i - 1]!.duration))
+    }
+    assert.ok(rows.every(({ sequence }, i) => i === 0 || sequence === ((rows[i - 1]!.sequence + 1) & 0xffff)))
+  }
+})
+
+test('S50 a far end without telephone-events hears the tones themselves', async (t) => {
+  const voice = await startVoice(t)
+  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { events: null })
+  await voice.call('dtmf', { endpoint, digits: '5', onMs: 200, offMs: 50 })
+  const sound = phone.sound().subarray(0, 1600)
+  assert.equal(heardTone(sound, [697, 941, 1209, 1477]), null)
+  for (const hz of [770, 1336]) assert.ok(phone.heard.length >= 10 && amplitude(sound, hz) > 2000, `${hz} Hz`)
+})
+
+test('S50 relayed keys reach a far end without telephone-events as tones', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice, { b: { events: null, law: 'PCMA' } })
+  a.phone.press('9', 101, 240)
+  await until('tones have come', () => b.phone.sound().length >= 1600)
+  assert.ok(b.phone.heard.every(({ payloadType }) => payloadType === 8))
+  for (const hz of [852, 1477]) assert.ok(amplitude(b.phone.sound().subarray(0, 1600), hz) > 2000, `${hz} Hz`)
+  await until('the switch is told, too', () => voice.told.length === 1)
+})
+
+function amplitude(samples: Int16Array, hz: number): number {
+  let re = 0
+  let im = 0
+  samples.forEach((sample, i) => {
+    re += sample * Math.cos((2 * Math.PI * hz * i) / 8000)
+    im += sample * Math.sin((2 * Math.PI * hz * i) / 8000)
+  })
+  return (2 * Math.hypot(re, im)) / samples.length
+}
