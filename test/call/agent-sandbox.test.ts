@@ -46,6 +46,12 @@ test('an agent in its sandbox decides a call, and outside its process is neither
   for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'CapInh']) assert.match(status, new RegExp(`^${set}:\\s+0+$`, 'm'))
 })
 
+test('what runs in a sandbox imports nothing of the platform', () => {
+  const source = readFileSync(join(import.meta.dirname, '../../src/main/agent.ts'), 'utf8')
+  const imports = [...source.matchAll(/^import .* from '(.*)'/gm)].map((m) => m[1])
+  assert.deepEqual(imports.sort(), ['node:net', 'node:tls', 'node:url'])
+})
+
 test('inside there is the bundle, Node and the link, and nothing else of the machine', async (t) => {
   const seen = await answerOf(
     t,

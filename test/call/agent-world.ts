@@ -148,10 +148,14 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
       stack.defer(() => supervisor.close())
       return { supervisor, statuses }
     },
-    desired(version: ReturnType<typeof this.bundle> | null, over: Partial<DesiredAgent['config']> = {}): DesiredAgent {
+    desired(
+      version: ReturnType<typeof this.bundle> | null,
+      over: Partial<DesiredAgent['config']> = {},
+      dns: DesiredAgent['dns'] = null,
+    ): DesiredAgent {
       return {
         config: { version, memoryMebibytes: 128, cpuShare: 1, maxProcesses: 64, ...over },
-        dns: null,
+        dns,
         identity,
       }
     },

@@ -27,6 +27,7 @@ export interface ConnectOptions<T extends LinkTypes> extends LinkSettings {
 export class LinkClient<T extends LinkTypes> implements Disposable {
   #options: ConnectOptions<T>
   #link: Link<T> | null = null
+  /** A stream on which the hellos have not been exchanged yet. */
   #attempt: Duplex | null = null
   #timer: Timer | null = null
   #pauseMs = 0
@@ -110,6 +111,7 @@ export class LinkClient<T extends LinkTypes> implements Disposable {
       return this.#later()
     }
     if (this.#closed) return void stream.destroy()
+    this.#attempt = stream
     const { onOpen, onEnd } = this.#follow()
     const link = new Link<T>({
       ...this.#options,
@@ -127,14 +129,17 @@ export class LinkClient<T extends LinkTypes> implements Disposable {
     const onOpen = (link: Link<T>) => {
       if (this.#closed) return link.close()
       opened = true
+      this.#attempt = null
       this.#link = link
-      this.#pauseMs = 0
       this.#options.onConnected?.(link)
       for (const w of this.#waiting.splice(0)) w.resolve(link)
     }
     const onEnd = (lost: LinkLost) => {
       this.#link = null
+      this.#attempt = null
       this.#lastError = lost
+      // Whoever is refused right after hello (a revoked certificate) may not knock ever faster.
+      if (opened && lost.reason !== 'refused') this.#pauseMs = 0
       if (opened && !this.#closed) this.#options.onLost?.(lost)
       this.#later()
     }
@@ -150,7 +155,6 @@ export class LinkClient<T extends LinkTypes> implements Disposable {
       socket.once('error', reject)
       socket.once('close', () => reject(new LinkLost('closed')))
     })
-    this.#attempt = null
     return socket
   }
 

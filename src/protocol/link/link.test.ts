@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { duplexPair } from 'node:stream'
 import { test } from 'node:test'
-import { silentLog, TielineError } from '#lib/index.ts'
+import { silentLog, TielineError, TurnedClock } from '#lib/index.ts'
 import { connectLink, LinkLost, serveLink } from './index.ts'
 
 interface Far {
@@ -135,6 +136,60 @@ test('one release of skew works, two do not (O02)', async (t) => {
   assert.equal(await near.client.call('add', { a: 1, b: 1 }), 2)
   const far = await pair(t, { version: 5 })
   await assert.rejects(far.client.ready(200), (e) => e instanceof LinkLost && (e.cause as LinkLost).reason === 'refused')
+})
+
+test('a client that is refused knocks ever more slowly', async (t) => {
+  const path = join(folder(t), 's')
+  let knocks = 0
+  const server = await serveLink({
+    path,
+    hello: { process: 'server', version: 1 },
+    log: silentLog,
+    onPeer() {
+      knocks++
+      throw new TielineError('the certificate is not valid any more', VERDICT)
+    },
+  })
+  t.after(() => server.close())
+  const clock = new TurnedClock()
+  const reconnect = { firstMs: 100, maxMs: 10_000 }
+  const client = connectLink<Client>({
+    path,
+    hello: { process: 'client', version: 1 },
+    log: silentLog,
+    reconnect,
+    clock,
+    random: () => 1,
+  })
+  t.after(() => client.close())
+  const knocked = async (n: number) => {
+    for (const end = Date.now() + 5000; knocks < n || clock.pending === 0; await new Promise(setImmediate)) {
+      assert.ok(Date.now() < end, `knocked ${knocks} times`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await knocked(1)
+  for (const [pause, knock] of [
+    [100, 2],
+    [200, 3],
+    [400, 4],
+  ] as const) {
+    clock.turn(pause - 1)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal(knocks, knock - 1)
+    clock.turn(1)
+    await knocked(knock)
+  }
+})
+
+test('closing a client in the midst of connecting leaves no stream', async (t) => {
+  const [near] = duplexPair()
+  const client = connectLink<Client>({ connect: () => near, hello: { process: 'client', version: 1 }, log: silentLog })
+  await new Promise(setImmediate)
+  client.close()
+  await new Promise(setImmediate)
+  assert.ok(near.destroyed)
+  t.after(() => client.close())
 })
 
 test('a call without a connection rejects at once', async (t) => {
