@@ -34,7 +34,7 @@ export class Core {
   constructor(options: UserAgentOptions) {
     this.options = options
     this.log = options.log
-    this.transactions = new Transactions(options.clock, options.transport, options.timers)
+    this.transactions = new Transactions(options.clock, options.log, options.transport, options.timers)
     const { address, port } = options.transport.local
     const host = address.includes(':') ? `[${address}]` : address
     this.#sentBy = `${host}:${port}`

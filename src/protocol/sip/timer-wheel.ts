@@ -33,15 +33,19 @@ export class WheelTimer {
  */
 export class TimerWheel {
   readonly #clock: Clock
+  readonly #onError: (error: unknown) => void
   readonly #slots: (WheelTimer | null)[] = new Array(SLOTS).fill(null)
   #wake: Timer | null = null
   #wakeTick = 0
   /** The last tick whose slot has been emptied. */
   #done: number
   #size = 0
+  #running = false
 
-  constructor(clock: Clock) {
+  /** `onError` gets what an owner throws: a bug, which must cost its call and no other. */
+  constructor(clock: Clock, onError: (error: unknown) => void) {
     this.#clock = clock
+    this.#onError = onError
     this.#done = Math.floor(clock.now() / TICK_MS)
   }
 
@@ -62,7 +66,8 @@ export class TimerWheel {
     if (head) head.prev = timer
     this.#slots[slot] = timer
     this.#size++
-    if (!this.#wake || timer.tick < this.#wakeTick) this.#sleepUntil(timer.tick)
+    // While slots are being run, the next wake-up is found when all of them have been.
+    if (!this.#running && (!this.#wake || timer.tick < this.#wakeTick)) this.#sleepUntil(timer.tick)
   }
 
   cancel(timer: WheelTimer): void {
@@ -99,13 +104,14 @@ export class TimerWheel {
   #onWake(): void {
     this.#wake = null
     const now = Math.floor(this.#clock.now() / TICK_MS)
-    // Behind by more than a turn, every slot is visited once and what is due by now runs out.
+    // Behind by more than a turn, every slot is visited once; what is armed meanwhile is for a later tick.
+    const first = this.#done + 1
     const last = Math.min(now, this.#done + SLOTS)
-    for (let tick = this.#done + 1; tick <= last; tick++) {
-      this.#done = tick === last ? now : tick
-      this.#runSlot(tick % SLOTS, this.#done)
-    }
-    if (this.#size === 0 || this.#wake) return
+    this.#done = Math.max(this.#done, now)
+    this.#running = true
+    for (let tick = first; tick <= last; tick++) this.#runSlot(tick % SLOTS, now)
+    this.#running = false
+    if (this.#size === 0) return
     let next = this.#done + 1
     while (!this.#slots[next % SLOTS]) next++
     this.#sleepUntil(next)
@@ -123,7 +129,11 @@ export class TimerWheel {
     for (const timer of due) {
       if (timer.tick < 0 || timer.tick > upTo) continue
       this.cancel(timer)
-      timer.owner.onTimer(timer.name)
+      try {
+        timer.owner.onTimer(timer.name)
+      } catch (error) {
+        this.#onError(error)
+      }
     }
   }
 }

@@ -61,7 +61,7 @@ const EXPECTED: Readonly<Record<string, 'taken' | 'dropped' | number>> = {
   unkscm: 416, // §3.3.3
   unksm2: 400, // §3.3.4: neither From nor To can be understood
   unreason: 'dropped', // §3.1.1.12: parsed, but it answers nothing of ours
-  wsinv: 'taken', // §3.1.1.1
+  wsinv: 481, // §3.1.1.1: well-formed, and inside a dialog that we do not have
   zeromf: 'taken', // §3.3.9: OPTIONS is answered by whoever it has reached
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '#lib/index.ts'
+import type { Clock, Log } from '#lib/index.ts'
 import { ClientTransaction, type ClientUser, type SentParts } from './client-transaction.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import { ServerTransaction } from './server-transaction.ts'
@@ -18,10 +18,10 @@ export class Transactions {
   /** Server transactions outside dialogs by what a merged request would share with them. */
   readonly #merged = new Map<string, ServerTransaction>()
 
-  constructor(clock: Clock, transport: SipTransport, timers?: { t1?: number; t2?: number; t4?: number }) {
+  constructor(clock: Clock, log: Log, transport: SipTransport, timers?: { t1?: number; t2?: number; t4?: number }) {
     this.transport = transport
     this.times = timesOf(timers)
-    this.wheel = new TimerWheel(clock)
+    this.wheel = new TimerWheel(clock, (error) => log.error({ error }, 'Handling a SIP timer failed'))
   }
 
   get size(): number {
