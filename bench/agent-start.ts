@@ -83,7 +83,3 @@ export async function measure(): Promise<Figure[]> {
     figure('memory of an idle agent with its sandbox, PSS', memory.agent, 'MiB', null, null),
   ]
 }
-
-if (process.argv[1] === import.meta.filename) {
-  for (const f of await measure()) console.log(`${f.name}: ${f.value} ${f.unit} (must ${f.must ?? '–'}, aim ${f.aim ?? '–'})`)
-}

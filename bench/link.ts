@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { silentLog } from '#lib/index.ts'
-import { connectLink, type Link, serveLink } from '#protocol/link/index.ts'
+import { connectLink, serveLink } from '#protocol/link/index.ts'
 import { createTestCa, type Issued } from '../test/call/agent-ca.ts'
 import type { Figure } from './figure.ts'
 
@@ -12,51 +13,69 @@ interface Far {
   decide: { params: { call: string; from: { number: string }; to: { number: string } }; result: { dial: { pbx: string } } }
   cpu: { params: null; result: number }
 }
+type Identity = (Issued & { ca: string }) | null
 
 const PARAMS = { call: 'call_0198c0ffee000000000000000000abcd', from: { number: '+3225550101' }, to: { number: '+3225550199' } }
+const LINE = `${JSON.stringify({ jsonrpc: '2.0', id: 12_345, method: 'decide', params: PARAMS })}\n`
+
+const ROUNDS = 10
 
 const cpuMicros = () => {
   const { user, system } = process.cpuUsage()
   return user + system
 }
 
-/** The far side, in a process of its own. */
-async function serve(path: string, identity: (Issued & { ca: string }) | null): Promise<void> {
-  const server =
-    identity === null
-      ? undefined
-      : tls.createServer({
-          cert: identity.certificate,
-          key: identity.key,
-          ca: identity.ca,
-          minVersion: 'TLSv1.3',
-          requestCert: true,
-          rejectUnauthorized: true,
+/** The far side, in a process of its own: a link, and beside it a bare socket that sends every line back. */
+async function serve(path: string, identity: Identity): Promise<void> {
+  const server = () =>
+    identity
+      ? tls.createServer({
+          ...{ cert: identity.certificate, key: identity.key, ca: identity.ca },
+          ...{ minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: true },
         })
+      : net.createServer()
   await serveLink<{ answers: Far }>({
     path,
-    ...(server ? { server } : {}),
+    server: server(),
     hello: { process: 'far', version: 1 },
     log: silentLog,
     methods: { decide: () => ({ dial: { pbx: '101' } }), cpu: () => cpuMicros() },
   })
-  process.send?.('ready')
+  const bare = server()
+  bare.on(identity ? 'secureConnection' : 'connection', (stream: net.Socket) => stream.pipe(stream).on('error', () => undefined))
+  bare.listen(`${path}.bare`, () => process.send?.('ready'))
 }
 
-type Near = { calls: Far }
-
-/** CPU µs a round trip, both processes together; and wall-clock µs. */
-async function roundTrips(link: Link<Near>, calls: number, atOnce: number): Promise<{ cpu: number; wall: number }> {
-  const round = async (n: number) => {
-    for (let i = 0; i < n; i++) await link.call('decide', PARAMS)
-  }
-  await Promise.all(Array.from({ length: atOnce }, () => round(20_000 / atOnce)))
-  const before = cpuMicros() + (await link.call('cpu', null))
+/** CPU µs a round trip of both processes together, and wall-clock µs. */
+async function roundTrips(
+  once: () => Promise<unknown>,
+  farCpu: () => Promise<number>,
+  { calls, atOnce }: { calls: number; atOnce: number },
+): Promise<{ cpu: number; wall: number }> {
+  const rounds = (n: number) =>
+    Promise.all(
+      Array.from({ length: atOnce }, async () => {
+        for (let i = 0; i < n / atOnce; i++) await once()
+      }),
+    )
+  await rounds(calls / 4)
+  const before = cpuMicros() + (await farCpu())
   const start = process.hrtime.bigint()
-  await Promise.all(Array.from({ length: atOnce }, () => round(calls / atOnce)))
+  await rounds(calls)
   const wall = Number(process.hrtime.bigint() - start) / 1000
-  const after = cpuMicros() + (await link.call('cpu', null))
-  return { cpu: (after - before) / calls, wall: wall / calls }
+  return { cpu: (cpuMicros() + (await farCpu()) - before) / calls, wall: wall / calls }
+}
+
+/** A line there and back on a bare socket: what the machine and Node take for themselves. */
+async function bareTrip(stream: net.Socket): Promise<() => Promise<void>> {
+  await new Promise((resolve) => stream.once(stream instanceof tls.TLSSocket ? 'secureConnect' : 'connect', resolve))
+  let answered = () => {}
+  stream.on('data', () => answered())
+  return () =>
+    new Promise((resolve) => {
+      answered = resolve
+      stream.write(LINE)
+    })
 }
 
 async function over(kind: 'unix' | 'tls'): Promise<Figure[]> {
@@ -64,39 +83,46 @@ async function over(kind: 'unix' | 'tls'): Promise<Figure[]> {
   const path = join(directory, 's')
   const ca = await createTestCa()
   const near = await ca.agent('sub_near')
-  const far = { ...(await ca.switch()), ca: ca.certificate }
   const child = fork(import.meta.filename, ['serve'], { stdio: 'inherit' })
   try {
     const ready = new Promise((resolve) => child.once('message', resolve))
-    child.send({ path, identity: kind === 'tls' ? far : null })
+    child.send({ path, identity: kind === 'tls' ? { ...(await ca.switch()), ca: ca.certificate } : null })
     await ready
-    const connect = () => {
-      const identity = { cert: near.certificate, key: near.key, ca: ca.certificate }
-      return tls.connect({ path, ...identity, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
-    }
-    using client = connectLink<Near>({
-      ...(kind === 'tls' ? { connect } : { path }),
-      hello: { process: 'near', version: 1 },
-      log: silentLog,
-    })
+    const secure = { cert: near.certificate, key: near.key, ca: ca.certificate, servername: 'switch.tieline' }
+    const open = (at: string) => (kind === 'tls' ? tls.connect({ path: at, ...secure }) : net.connect(at))
+    const hello = { process: 'near', version: 1 }
+    using client = connectLink<{ calls: Far }>({ connect: () => open(path), hello, log: silentLog })
     const link = await client.ready(5000)
-    const alone = await roundTrips(link, 50_000, 1)
-    const many = await roundTrips(link, 100_000, 50)
+    const farCpu = () => link.call('cpu', null)
+    const decide = () => link.call('decide', PARAMS)
+    const stream = open(`${path}.bare`)
+    const trip = await bareTrip(stream)
+    const bare = { cpu: 0, wall: 0 }
+    const alone = { cpu: 0, wall: 0 }
+    // In turns, since the machine's own pace changes within seconds.
+    for (let i = 0; i < ROUNDS; i++) {
+      for (const [sum, once] of [
+        [bare, trip],
+        [alone, decide],
+      ] as const) {
+        const { cpu, wall } = await roundTrips(once, farCpu, { calls: 2000, atOnce: 1 })
+        sum.cpu += cpu / ROUNDS
+        sum.wall += wall / ROUNDS
+      }
+    }
+    stream.destroy()
+    const many = await roundTrips(decide, farCpu, { calls: 100_000, atOnce: 50 })
+
     const name = `link, ${kind === 'tls' ? 'TLS 1.3 over a Unix socket' : 'Unix socket'}`
-    const figure = (what: string, value: number, aim: number | null): Figure => ({
-      name: `${name}: ${what}`,
-      value: Math.round(value * 10) / 10,
-      unit: 'µs',
-      must: null,
-      aim,
-      better: 'lower',
-      peer: null,
+    const figure = (what: string, value: number, aim: number | null, beside: number | null): Figure => ({
+      ...{ name: `${name}: ${what}`, value: round(value), unit: 'µs', must: null, aim, better: 'lower' },
+      peer: beside === null ? null : { name: 'a bare socket', value: round(beside) },
     })
     const aim = kind === 'tls' ? 50 : 35
     return [
-      figure('CPU a round trip, one at a time', alone.cpu, aim),
-      figure('time a round trip, one at a time', alone.wall, null),
-      figure('CPU a round trip, 50 at a time', many.cpu, aim),
+      figure('CPU a round trip, one at a time', alone.cpu, aim, bare.cpu),
+      figure('time a round trip, one at a time', alone.wall, null, bare.wall),
+      figure('CPU a round trip, 50 at a time', many.cpu, aim, null),
     ]
   } finally {
     child.kill()
@@ -104,13 +130,13 @@ async function over(kind: 'unix' | 'tls'): Promise<Figure[]> {
   }
 }
 
-/** Round trips between two processes, the offered call's size. */
+const round = (value: number) => Math.round(value * 10) / 10
+
+/** Round trips between two processes, with a message of an offered call's size. */
 export async function measure(): Promise<Figure[]> {
   return [...(await over('unix')), ...(await over('tls'))]
 }
 
 if (process.argv[2] === 'serve') {
-  process.once('message', (m: { path: string; identity: (Issued & { ca: string }) | null }) => void serve(m.path, m.identity))
-} else if (process.argv[1] === import.meta.filename) {
-  for (const f of await measure()) console.log(`${f.name}: ${f.value} ${f.unit} (aim ${f.aim ?? '–'})`)
+  process.once('message', (m: { path: string; identity: Identity }) => void serve(m.path, m.identity))
 }
