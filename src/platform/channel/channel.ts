@@ -1,6 +1,6 @@
 import type { Clock, Id, Log } from '#lib/index.ts'
+import type { ChannelStatus, Sealed } from '#platform/words/index.ts'
 import type { DeviceConfig } from '#protocol/wireguard/index.ts'
-import type { ChannelStatus, Sealed } from '../words/index.ts'
 import { addressInterface, createNamespace, fingerprint, loadRules, removeNamespace } from './namespace.ts'
 import type { ChannelPlan } from './plan.ts'
 import { channelState } from './state.ts'

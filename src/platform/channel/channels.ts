@@ -1,5 +1,5 @@
 import { type Clock, type Id, type Log, run, type Timer } from '#lib/index.ts'
-import type { ChannelStatus, Sealed, SubscriberConfig } from '../words/index.ts'
+import type { ChannelStatus, Sealed, SubscriberConfig } from '#platform/words/index.ts'
 import { Channel, type SiteEndpoints } from './channel.ts'
 import { isInterfaceOf, namespacePath } from './names.ts'
 import { listNamespaces, removeNamespace } from './namespace.ts'

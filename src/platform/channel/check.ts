@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { CommandFailed, confine, run } from '#lib/index.ts'
-import type { CheckStep, SiteConfig } from '../words/index.ts'
+import type { CheckStep, SiteConfig } from '#platform/words/index.ts'
 import type { Channel } from './channel.ts'
 import { namespacePath } from './names.ts'
 import { runInside } from './namespace.ts'

@@ -19,7 +19,8 @@ export const openKernelTunnel: OpenTunnel = async (request) => {
   const { interface: device, namespace } = request
   await run('ip', ['link', 'add', device, 'mtu', String(request.mtu), 'type', 'wireguard'])
   const configure = async (config: DeviceConfig) => {
-    await runInside(namespace, ['wg', 'setconf', device, '/dev/stdin'], toConfigText(config))
+    // `cat` makes a pipe of it: our standard input is a socket, which wg cannot open by its path.
+    await runInside(namespace, ['sh', '-c', 'cat | wg setconf "$1" /dev/stdin', 'sh', device], toConfigText(config))
   }
   try {
     await run('ip', ['link', 'set', device, 'netns', namespace])

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Id } from '#lib/index.ts'
-import type { Sealed, SubscriberConfig } from '../words/index.ts'
+import type { Sealed, SubscriberConfig } from '#platform/words/index.ts'
 import { firewallRules } from './firewall.ts'
 import { interfaceName, namespaceName } from './names.ts'
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { TielineError, token } from '#lib/index.ts'
-import type { RealmGone, SocketHandover } from '../words/index.ts'
+import type { RealmGone, SocketHandover } from '#platform/words/index.ts'
 import { type Libc, SystemError } from './libc.ts'
 
 type Handover = SocketHandover['socket']

@@ -1,5 +1,5 @@
+import type { ChannelState } from '#platform/words/index.ts'
 import type { PeerStatus } from '#protocol/wireguard/index.ts'
-import type { ChannelState } from '../words/index.ts'
 
 /** What is known of a channel at one moment. */
 export interface Observation {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type Clock, type Confinement, confine, type Log, SYSTEM_PATH, type Timer } from '#lib/index.ts'
-import type { ProcessStatus } from '../words/index.ts'
+import type { ProcessStatus } from '#platform/words/index.ts'
 import type { Level, LogSink } from './log-sink.ts'
 
 /** One of the platform's processes as it should be. */

@@ -5,7 +5,7 @@ import type { TSchema } from 'typebox'
 import Value from 'typebox/value'
 import { parseDocument } from 'yaml'
 import { TielineError } from '#lib/index.ts'
-import type { PlatformConfig } from '../words/index.ts'
+import type { PlatformConfig } from '#platform/words/index.ts'
 import { CONFIG_SCHEMA } from './config-schema.ts'
 
 /** Where the configuration is unless one is named. */

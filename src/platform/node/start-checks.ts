@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SYSTEM_PATH } from '#lib/index.ts'
-import type { PlatformConfig } from '../words/index.ts'
+import type { PlatformConfig } from '#platform/words/index.ts'
 
 /** What the machine shows; in from outside, so that every sentence can be tested. */
 export interface Machine {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { TielineError } from '#lib/index.ts'
-import { SHARED } from '../words/index.ts'
+import { SHARED } from '#platform/words/index.ts'
 
 /** An account of the system, by its numbers. */
 export interface Account {
