@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
-import { packBundle } from '#platform/agent/index.ts'
 import type { AgentStatus } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
@@ -110,5 +109,8 @@ async function waitReady({ client }: Context, name: string, version: string, wai
 /** A tarball as it is, or the directory as one: the same program gives the same bytes. */
 async function pack(path: string): Promise<Uint8Array> {
   if (!existsSync(path)) throw usage(`There is no ${path}.`)
-  return statSync(path).isFile() ? readFileSync(path) : packBundle(path)
+  if (statSync(path).isFile()) return readFileSync(path)
+  // Loaded only here, so that the other verbs start at once.
+  const { packBundle } = await import('#platform/agent/index.ts')
+  return packBundle(path)
 }

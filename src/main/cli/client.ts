@@ -7,14 +7,20 @@ export interface Page<T> {
   next?: string
 }
 
+/** Where the API is, without a slash at its end, and the key for it. */
+export interface Place {
+  url: string
+  key: string
+}
+
 /** The API as the CLI uses it. Rejects with the sentence that the API said. */
 export class Client {
-  readonly #url: string
-  readonly #key: string | (() => string)
+  readonly #find: () => Promise<Place>
+  #place: Promise<Place> | null = null
 
-  constructor(url: string, key: string | (() => string)) {
-    this.#url = url
-    this.#key = key
+  /** `find` is called at the first request. */
+  constructor(find: () => Promise<Place>) {
+    this.#find = find
   }
 
   get<T>(path: string): Promise<T> {
@@ -94,12 +100,13 @@ export class Client {
   }
 
   async #fetch(method: string, path: string, content: Content & { signal?: AbortSignal } = {}): Promise<Response> {
-    const key = typeof this.#key === 'string' ? this.#key : this.#key()
+    this.#place ??= this.#find()
+    const { url, key } = await this.#place
     const headers: Record<string, string> = { authorization: `Bearer ${key}` }
     if (content.type) headers['content-type'] = content.type
     if (content.once) headers['idempotency-key'] = content.once
     try {
-      return await fetch(`${this.#url}${path}`, {
+      return await fetch(`${url}${path}`, {
         method,
         headers,
         body: (content.body ?? null) as never,
@@ -107,7 +114,7 @@ export class Client {
       })
     } catch (error) {
       if (content.signal?.aborted) throw error
-      throw new CliError(`The platform does not answer at ${this.#url}. Is it up? Start it with: tieline up`)
+      throw new CliError(`The platform does not answer at ${url}. Is it up? Start it with: tieline up`)
     }
   }
 }

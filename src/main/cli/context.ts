@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TielineError } from '#lib/index.ts'
-import { readConfig } from '#platform/node/index.ts'
 import { Client } from './client.ts'
 import { CliError, usage } from './error.ts'
 import { Output } from './output.ts'
@@ -21,19 +20,21 @@ interface Settings {
 
 /** The API's place and key: named on the command line, else in the environment, else as the installation here has them. */
 export function contextOf(settings: Settings, environment: NodeJS.ProcessEnv): Context {
-  const url = settings.url ?? environment.TIELINE_URL
-  const key = settings.key ?? environment.TIELINE_KEY
-  // Read only where it is needed: a subscriber far away has no installation.
-  const here = () => installation(settings.config ?? environment.TIELINE_CONFIG ?? null)
-  const base = url ?? here().url
-  if (!/^https?:\/\//.test(base)) throw usage(`${base} is not an http or https URL.`)
-  return {
-    client: new Client(base.replace(/\/$/, ''), key ?? (() => operatorKey(here().state))),
-    out: new Output(settings.json === true),
-  }
+  const client = new Client(async () => {
+    const url = settings.url ?? environment.TIELINE_URL
+    const key = settings.key ?? environment.TIELINE_KEY
+    // Read only where it is needed: a subscriber far away has no installation.
+    const here = url && key ? null : await installation(settings.config ?? environment.TIELINE_CONFIG ?? null)
+    const place = { url: (url ?? here?.url ?? '').replace(/\/$/, ''), key: key ?? operatorKey(here?.state ?? '') }
+    if (!/^https?:\/\//.test(place.url)) throw usage(`${place.url} is not an http or https URL.`)
+    return place
+  })
+  return { client, out: new Output(settings.json === true) }
 }
 
-function installation(file: string | null): { url: string; state: string } {
+async function installation(file: string | null): Promise<{ url: string; state: string }> {
+  // Loaded only here: it knows all of the node.
+  const { readConfig } = await import('#platform/node/index.ts')
   try {
     const { api, state } = readConfig(file)
     return { url: `http://${reachable(api.address)}:${api.port}`, state }

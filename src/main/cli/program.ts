@@ -1,0 +1,51 @@
+import { Command } from 'commander'
+import { agentCommands } from './agent.ts'
+import { billCommands } from './bill.ts'
+import { callCommands } from './call.ts'
+import { channelCommands } from './channel.ts'
+import { type Context, contextOf } from './context.ts'
+import { eventCommands } from './event.ts'
+import { resourceCommands } from './resource.ts'
+import { statusCommands } from './status.ts'
+import { subscriberCommands } from './subscriber.ts'
+import { trunkCommands } from './trunk.ts'
+import { upCommand } from './up.ts'
+
+/** The whole command line. */
+export function buildProgram(environment: NodeJS.ProcessEnv): Command {
+  const program = new Command('tieline')
+    .description('The operator of a Tieline platform, and its subscribers, at a terminal.')
+    .option('--json', 'print JSON instead of text')
+    .option('--config <file>', 'the configuration file of the platform')
+    .option('--url <url>', 'where the API is; also TIELINE_URL')
+    .option('--key <key>', 'the API key; also TIELINE_KEY. Otherwise the operator key of the state directory')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+  const context = (command: Command): Context => contextOf(command.optsWithGlobals(), environment)
+  upCommand(program, environment)
+  statusCommands(program, context)
+  subscriberCommands(program, context)
+  channelCommands(program, context)
+  agentCommands(program, context)
+  callCommands(program, context)
+  eventCommands(program, context)
+  resourceCommands(program, context)
+  trunkCommands(program, context)
+  billCommands(program, context)
+  acceptEverywhere(program)
+  return program
+}
+
+/** The options of the program may also stand behind a verb, where people look for them. */
+function acceptEverywhere(program: Command): void {
+  const visit = (command: Command) => {
+    for (const child of command.commands) {
+      child.exitOverride().configureHelp({ showGlobalOptions: true })
+      if (child.commands.length === 0)
+        for (const { flags, description } of program.options)
+          if (!child.options.some((o) => o.flags === flags)) child.option(flags, description)
+      visit(child)
+    }
+  }
+  visit(program)
+}

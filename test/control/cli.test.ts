@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { buildProgram } from '../../src/main/cli/program.ts'
+import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
+import { type Bench, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
+
+const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
+
+let postgres: TestPostgres
+let bench: Bench
+
+before(async () => {
+  postgres = await startPostgres()
+  bench = await startBench(postgres.url)
+})
+after(async () => {
+  await bench?.[Symbol.asyncDispose]()
+  await postgres?.stop()
+})
+
+/** Runs `tieline …` as its own process, as a person would. */
+async function tieline(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const config = join(bench.state, 'tieline.yaml')
+  const url = new URL(bench.control.url)
+  writeFileSync(config, JSON.stringify({ state: bench.state, api: { address: url.hostname, port: Number(url.port) } }))
+  const child = spawn(process.execPath, [CLI, ...args], { env: { TIELINE_CONFIG: config }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk) => {
+    out += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    err += chunk
+  })
+  const code = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)))
+  return { code, out, err }
+}
+
+async function json<T>(...args: string[]): Promise<T> {
+  const { code, out, err } = await tieline(...args, '--json')
+  assert.equal(code, 0, err)
+  return JSON.parse(out) as T
+}
+
+const INSTALL = [
+  '--number',
+  '+3225550101',
+  '--pbx',
+  '192.168.1.10',
+  '--pbx-number',
+  '+3225550199',
+  '--site-network',
+  '192.168.1.0/24',
+]
+const SITE = [
+  '--dns',
+  '192.168.1.53',
+  '--search',
+  'office.lan',
+  '--default-route',
+  'pbx:100@trunk',
+  '--allocation',
+  'trunk.in=2:5',
+]
+
+describe('tieline', () => {
+  it('says with exit code 0 that the platform is up', async () => {
+    const { code, out } = await tieline('status')
+    assert.equal(code, 0)
+    assert.match(out, /database +ok/)
+  })
+
+  it('installs a subscriber and writes the file for its site for nobody else to read', async () => {
+    const file = join(bench.state, 'acme.conf')
+    const installed = await json<InstalledBody>('subscriber', 'install', 'acme', ...INSTALL, ...SITE, '--out', file)
+    assert.equal(readFileSync(file, 'utf8'), installed.siteFile)
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    const [listed] = await json<InstalledBody['subscriber'][]>('subscriber', 'list')
+    assert.equal(listed?.id, installed.subscriber.id)
+    assert.match((await tieline('subscriber', 'show', 'acme')).out, /default route +pbx:100 over the trunk/)
+  })
+
+  it('says in a sentence why something cannot be, with exit code 1, and 2 for a wrong command line', async () => {
+    const taken = await tieline('subscriber', 'install', 'other', ...INSTALL, ...SITE)
+    assert.equal(taken.code, 1)
+    assert.equal(taken.err, 'tieline: The telephone number belongs to a subscriber already. (number-taken)\n')
+    for (const args of [
+      ['subscriber', 'lst'],
+      ['subscriber', 'install', 'x'],
+      ['call', 'show'],
+      ['trunk', 'add', 'x'],
+    ])
+      assert.equal((await tieline(...args)).code, 2, args.join(' '))
+    const nowhere = await tieline('subscriber', 'list', '--url', 'http://127.0.0.1:1', '--key', 'tl_op_somekey')
+    assert.equal(nowhere.code, 1)
+    assert.match(nowhere.err, /does not answer/)
+  })
+
+  it('adds, changes, lists and removes trunks', async () => {
+    assert.equal((await tieline('trunk', 'add', 'carrier', '--gateway', '203.0.113.10:5060', '--max-out', '10')).code, 0)
+    const changed = await json<{ maxOut: number; emergencyReserve: number }>(
+      'trunk',
+      'set',
+      'carrier',
+      '--emergency-reserve',
+      '2',
+    )
+    assert.deepEqual([changed.maxOut, changed.emergencyReserve], [10, 2])
+    assert.match((await tieline('trunk', 'list')).out, /carrier +203\.0\.113\.10:5060 +- +10 +2 +relay/)
+    assert.equal((await tieline('trunk', 'remove', 'carrier')).code, 0)
+    assert.deepEqual(await json('trunk', 'list'), [])
+  })
+
+  it('deploys an agent, the same program under the same digest, and goes back to a version', async () => {
+    const directory = join(bench.state, 'agent')
+    mkdirSync(directory)
+    writeFileSync(join(directory, 'package.json'), '{ "type": "module", "main": "index.js", "tieline": { "listen": [8080] } }')
+    writeFileSync(join(directory, 'index.js'), 'export default {}\n')
+    const first = await json<{ id: string; digest: string }>('agent', 'deploy', 'acme', directory)
+    const second = await json<{ id: string; digest: string }>('agent', 'deploy', 'acme', directory)
+    assert.equal(second.digest, first.digest)
+    assert.ok(statSync(join(bench.state, 'bundles', first.digest, 'index.js')).isFile())
+    const back = await json<{ id: string; active: boolean }>('agent', 'rollback', 'acme')
+    assert.deepEqual([back.id, back.active], [first.id, true])
+    const change = bench.fakes.published.host.at(-1)
+    const agent = change?.subscribers && 'upsert' in change.subscribers ? change.subscribers.upsert[0]?.agent : undefined
+    assert.equal(agent?.version?.id, first.id)
+    assert.deepEqual(agent?.listen, [8080])
+    assert.equal((await tieline('agent', 'logs', 'acme')).out, 'one\ntwo\n')
+  })
+
+  it('finds the step of a channel that fails, and says so with exit code 1', async () => {
+    const { code, out } = await tieline('channel', 'check', 'acme')
+    assert.equal(code, 1)
+    assert.match(out, /^fails +route-back +No answer to OPTIONS\.$/m)
+  })
+
+  it('lists events', async () => {
+    const { subscriber } = { subscriber: (await json<{ id: `sub_${string}` }>('subscriber', 'show', 'acme')).id }
+    journal(bench, eventRecord(subscriber, 1))
+    await until('the event', async () =>
+      /channel\.state .*state=up/.test((await tieline('event', 'list', '--subscriber', 'acme')).out),
+    )
+  })
+
+  it('has --json on every verb', () => {
+    const verbs = (command: Command): Command[] => (command.commands.length === 0 ? [command] : command.commands.flatMap(verbs))
+    const all = verbs(buildProgram({}))
+    assert.ok(all.length > 25, `only ${all.length} verbs`)
+    for (const verb of all)
+      assert.ok(
+        verb.options.some(({ long }) => long === '--json'),
+        verb.name(),
+      )
+  })
+})
