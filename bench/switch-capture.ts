@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from '../test/peer/clock.ts'
+import { sleep, until } from '../test/peer/clock.ts'
 
 /** tcpdump on loopback: the kernel's own time stamps of what went in and what came out. */
 export class Capture {
@@ -17,13 +17,18 @@ export class Capture {
     const file = join(directory, 'invites.pcap')
     const filter = `udp and host ${address} and udp[8:4] = 0x494e5649` // INVI
     const args = ['-i', 'lo', '-w', file, '-U', '-s', '600', '-Z', 'root', '--time-stamp-precision', 'nano', filter]
-    const child = spawn('tcpdump', args, { stdio: 'ignore' })
-    await until('tcpdump', () => existsSync(file), 5000)
+    const child = spawn('tcpdump', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    child.stderr.on('data', (chunk) => {
+      said += chunk
+    })
+    await until('tcpdump', () => said.includes('listening on'), 5000)
     return new Capture(file, child)
   }
 
   /** Ms from each INVITE's way in to the INVITE that it led to, known by its caller's number; sorted. */
   async stop(address: string): Promise<number[]> {
+    await sleep(1500) // the kernel hands packets over in blocks
     const gone = new Promise((resolve) => this.#child.once('exit', resolve))
     this.#child.kill('SIGTERM')
     await gone
