@@ -182,7 +182,7 @@ test('before hello nothing is answered', async () => {
   assert.equal((await link.closed).reason, 'malformed')
 })
 
-test('what is written in one turn leaves as one write, in order', async () => {
+test('what is written at once leaves as one write, in order', async () => {
   const { a, b, sa } = await opened()
   let writes = 0
   const write = sa.write.bind(sa)
