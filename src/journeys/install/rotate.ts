@@ -2,7 +2,6 @@ import { type Id, newId } from '#lib/index.ts'
 import { issueCertificate, newApiKey, newPassword, type Scope, type SubscriberRecord } from '#platform/subscriber/index.ts'
 import { newPresharedKey } from '#protocol/wireguard/index.ts'
 import { type InstallDeps, publishChange } from './deps.ts'
-import { siteFileOf } from './install.ts'
 
 /** A new secret, told once, and until when the old one counts. */
 export interface Rotated<T> {
@@ -27,20 +26,18 @@ export async function rotateApiKey(
 /**
  * A new preshared key of the channel. WireGuard knows one at a time: the node changes over at the end of the overlap, and
  * the site within it, at its leisure; a session that is up lives on its old keys for up to 180 s more, so that calls do
- * not notice. An overlap of 0 changes over at once.
+ * not notice. An overlap of 0 changes over at once. `peer` is the platform's public key, by which the site sets it.
  */
 export async function rotatePresharedKey(
   deps: InstallDeps,
-  record: SubscriberRecord,
+  { id, channel }: SubscriberRecord,
   overlapSeconds: number,
-): Promise<Rotated<{ presharedKey: string; siteFile: string | null }>> {
+): Promise<Rotated<string> & { peer: string }> {
   const presharedKey = newPresharedKey()
   const activatesAt = new Date(deps.clock.wall() + overlapSeconds * 1000)
-  await deps.store.planRotation(record.id, deps.sealer.seal(presharedKey), activatesAt)
+  await deps.store.planRotation(id, deps.sealer.seal(presharedKey), activatesAt)
   if (overlapSeconds === 0) await activateDue(deps)
-  // The platform never keeps the site's private key: the file says where it stays.
-  const siteFile = siteFileOf(deps, record, { privateKey: null, presharedKey, lan: 'route' })
-  return { secret: { presharedKey, siteFile }, oldCountsUntil: activatesAt.toISOString() }
+  return { secret: presharedKey, peer: channel.publicKey, oldCountsUntil: activatesAt.toISOString() }
 }
 
 /** Changes over to the secrets that are due. Called once a second, and whenever one is due at once. */

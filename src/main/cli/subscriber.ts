@@ -263,11 +263,11 @@ function rotateCommand(noun: Command, context: Contextual): void {
     .action(async (name: string, secret: string, options: { overlap?: number }, command: Command) => {
       const { client, out } = context(command)
       const body = { secret, ...(options.overlap === undefined ? {} : { overlapSeconds: options.overlap }) }
-      const rotated = await client.post<{ secret?: string | { presharedKey: string }; oldCountsUntil?: string }>(
+      const rotated = await client.post<{ secret?: string; peer?: string; oldCountsUntil?: string }>(
         `/v1/subscribers/${part(name)}/rotate`,
         body,
       )
-      const told = typeof rotated.secret === 'string' ? rotated.secret : rotated.secret?.presharedKey
+      const told = rotated.secret
       const until = rotated.oldCountsUntil ? ` The old one counts until ${rotated.oldCountsUntil}.` : ''
       out.done(rotated, `${told ? `The new one, told this once: ${told}.` : 'It is replaced.'}${until}`)
     })

@@ -37,16 +37,44 @@ export interface ControlOptions {
 const TICK_MS = 1000
 
 /** Builds and wires the control process. Resolves when the API listens, with or without a database. */
-export async function startControl({ start, clock, log }: ControlOptions): Promise<Control> {
-  const { config, sealingKey, databaseUrl } = start
-  if (!sealingKey || !databaseUrl) throw new Error('control needs a sealing key and a database')
+export async function startControl(options: ControlOptions): Promise<Control> {
+  const { log } = options
+  const { api } = options.start.config
   await using stack = new AsyncDisposableStack()
+  const parts = build(options, stack)
+  const app = await createApi(parts.api, [parts.billing])
+  stack.defer(() => app.close())
+  await app.listen({ host: api.address, port: api.port })
   const stopped = new AbortController()
+  const running = work(options, parts, stopped.signal).catch((error) =>
+    log.error({ err: error }, 'the work behind the API has ended'),
+  )
+  stack.defer(async () => {
+    stopped.abort()
+    await running
+  })
+  const { address, port } = app.server.address() as AddressInfo
+  log.info({ address, port }, 'the API listens')
+  const owned = stack.move()
+  let closing: Promise<void> | null = null
+  const close = () => {
+    closing ??= owned.disposeAsync()
+    return closing
+  }
+  return { url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`, close, [Symbol.asyncDispose]: close }
+}
+
+type Parts = ReturnType<typeof build>
+
+/** Everything that control is made of; what holds something is put on the stack, and closed in the opposite order. */
+function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStack) {
+  const { config, sealingKey, databaseUrl, run } = start
+  if (!sealingKey || !databaseUrl) throw new Error('control needs a sealing key and a database')
   const sealer = createSealer(sealingKey)
   const store = stack.use(new Store({ databaseUrl, log }))
   const records = createRecords(store, { node: config.node, ports: config.channel.ports, sealer, clock })
   const publisher = stack.use(new Publisher({ source: publicationSource(store, config.node), clock, log }))
-  const links = stack.use(connectLinks({ run: start.run, publisher, log }))
+  const links = stack.use(connectLinks({ run, publisher, log }))
   const feed = createFeed()
   const install: ApiDeps['install'] = {
     store: records,
@@ -60,58 +88,43 @@ export async function startControl({ start, clock, log }: ControlOptions): Promi
     log,
     config,
   }
-  const app = await createApi(
-    {
-      install,
-      events: records,
-      feed,
-      requests: requestMemory(store, { sealer, clock, boot: randomUUID() }),
-      host: links.host,
-      switch: links.switch,
-      health: () => ({
-        database: store.reachable,
-        host: links.host.link !== null,
-        switch: links.switch.link !== null,
-        publication: publisher.number,
-      }),
-      clock,
-      log,
-    },
-    [billingRoutes({ store: billingRecords(store, clock), books: booksIn(store), clock, log })],
-  )
-  stack.defer(() => app.close())
-  await app.listen({ host: config.api.address, port: config.api.port })
-  const running = (async () => {
-    await ready({ store, install, publisher, start, clock, log, signal: stopped.signal })
-    await Promise.all([
-      shipJournal({
-        source: {
-          read: (params) => links.switch.call('journal.read', params, { timeoutMs: 10_000 }),
-          shipped: (params) => links.switch.call('journal.shipped', params, { timeoutMs: 10_000 }),
-        },
-        events: records.events,
-        leases: usageSink(store),
-        clock,
-        log,
-        signal: stopped.signal,
-        onTaken: () => feed.wake(),
-      }),
-      tick({ install, clock, log, signal: stopped.signal }),
-    ])
-  })()
-  stack.defer(async () => {
-    stopped.abort()
-    await running.catch(() => {})
-  })
-  const { address, port } = app.server.address() as AddressInfo
-  log.info({ address, port }, 'the API listens')
-  const owned = stack.move()
-  let closing: Promise<void> | null = null
-  const close = () => {
-    closing ??= owned.disposeAsync()
-    return closing
+  const api: ApiDeps = {
+    install,
+    events: records,
+    feed,
+    requests: requestMemory(store, { sealer, clock, boot: randomUUID() }),
+    host: links.host,
+    switch: links.switch,
+    health: () => ({
+      database: store.reachable,
+      host: links.host.link !== null,
+      switch: links.switch.link !== null,
+      publication: publisher.number,
+    }),
+    clock,
+    log,
   }
-  return { url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`, close, [Symbol.asyncDispose]: close }
+  const billing = billingRoutes({ store: billingRecords(store, clock), books: booksIn(store), clock, log })
+  return { store, records, publisher, links, feed, install, api, billing }
+}
+
+/** What goes on behind the API, until the signal: readiness, then the journal, and what is due. */
+async function work({ start, clock, log }: ControlOptions, parts: Parts, signal: AbortSignal): Promise<void> {
+  const { store, records, publisher, links, feed, install } = parts
+  await ready({ store, install, publisher, start, clock, log, signal })
+  const journal = shipJournal({
+    source: {
+      read: (params) => links.switch.call('journal.read', params, { timeoutMs: 10_000 }),
+      shipped: (params) => links.switch.call('journal.shipped', params, { timeoutMs: 10_000 }),
+    },
+    events: records.events,
+    leases: usageSink(store),
+    clock,
+    log,
+    signal,
+    onTaken: () => feed.wake(),
+  })
+  await Promise.all([journal, tick({ install, clock, log, signal })])
 }
 
 interface ReadyOptions {

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { CallCause, PlatformEvent, Refusal } from '../words/index.ts'
+import type { CallCause, PlatformEvent, Refusal } from '#platform/words/index.ts'
 
 /** Why a call went as it did: what `tieline explain` shows. */
 export interface Explanation {

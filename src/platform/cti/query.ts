@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { PlatformEvent } from '../words/index.ts'
+import type { PlatformEvent } from '#platform/words/index.ts'
 
 /** Which events to read. */
 export interface EventQuery {

@@ -1,5 +1,5 @@
 import { type Clock, type Log, sleep } from '#lib/index.ts'
-import type { JournalEntry, PlatformEvent } from '../words/index.ts'
+import type { JournalEntry, PlatformEvent } from '#platform/words/index.ts'
 
 /** The journal of a node's switch, as its link offers it. Each rejects while the switch is away. */
 export interface JournalSource {

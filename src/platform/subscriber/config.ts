@@ -1,4 +1,4 @@
-import { KINDS, type Snapshot, type SnapshotChange, type SubscriberConfig } from '../words/index.ts'
+import { KINDS, type Snapshot, type SnapshotChange, type SubscriberConfig } from '#platform/words/index.ts'
 import type { SubscriberRecord } from './record.ts'
 
 /** What host and switch are told of a subscriber, made of its rows; null while it is on its way out. */

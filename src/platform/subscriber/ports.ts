@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Allocation, Capacity, Kind, Sealed, TrunkConfig } from '../words/index.ts'
+import type { Allocation, Capacity, Kind, Sealed, TrunkConfig } from '#platform/words/index.ts'
 import type { Credential } from './authority.ts'
 import type {
   AgentVersionRecord,

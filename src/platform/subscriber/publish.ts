@@ -1,5 +1,5 @@
 import type { Clock, Id, Log, Timer } from '#lib/index.ts'
-import type { Snapshot, SnapshotChange, SubscriberConfig } from '../words/index.ts'
+import type { Snapshot, SnapshotChange, SubscriberConfig } from '#platform/words/index.ts'
 import { applyChange } from './config.ts'
 
 /** Where publications come from: the database. */

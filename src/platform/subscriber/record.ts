@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { AgentConfig, Allocation, ChannelConfig, SiteConfig, SubscriberConfig } from '../words/index.ts'
+import type { AgentConfig, Allocation, ChannelConfig, SiteConfig, SubscriberConfig } from '#platform/words/index.ts'
 
 /**
  * `installing` is published but not yet proven; `suspended` keeps everything but is refused every resource; `removing`

@@ -1,4 +1,4 @@
-import type { SiteConfig } from '../words/index.ts'
+import type { SiteConfig } from '#platform/words/index.ts'
 import type { DefaultRoute } from './record.ts'
 import { checkNumber, checkUser, invalid } from './rule.ts'
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { TielineError } from '#lib/index.ts'
+import type { Allocation } from '#platform/words/index.ts'
 import { isKey } from '#protocol/wireguard/index.ts'
-import type { Allocation } from '../words/index.ts'
 
 /** A name in URLs, file names and labels of a host name (RFC 1123 §2.1). */
 const NAME = /^[a-z][a-z0-9-]{0,30}[a-z0-9]$|^[a-z]$/

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
 import { TielineError } from '#lib/index.ts'
-import type { Sealed } from '../words/index.ts'
+import type { Sealed } from '#platform/words/index.ts'
 
 /** Seals secrets for rest and for the snapshot. The key is outside the database. */
 export interface Sealer {
