@@ -4,9 +4,11 @@ import { TurnedClock } from '#lib/index.ts'
 import { seededRandom } from './simulated-network.ts'
 import { TimerWheel, WheelTimer } from './timer-wheel.ts'
 
+const fail = (error: unknown) => assert.fail(String(error))
+
 test('timers run out at their time, in order, and sleep on one timer of the clock', () => {
   const clock = new TurnedClock()
-  const wheel = new TimerWheel(clock, assert.fail)
+  const wheel = new TimerWheel(clock, fail)
   const random = seededRandom(1)
   const late: number[] = []
   let ran = 0
@@ -34,7 +36,7 @@ test('timers run out at their time, in order, and sleep on one timer of the cloc
 
 test('a timer may arm itself and cancel its neighbours while it runs', () => {
   const clock = new TurnedClock()
-  const wheel = new TimerWheel(clock, assert.fail)
+  const wheel = new TimerWheel(clock, fail)
   const names: string[] = []
   const neighbour = new WheelTimer({ onTimer: () => names.push('neighbour') })
   const timer: WheelTimer = new WheelTimer({
@@ -59,7 +61,7 @@ test('a clock that stood still for minutes runs everything once', () => {
     wall: () => clock.wall(),
     after: (ms: number, run: () => void) => clock.after(ms + 100_000, run),
   }
-  const wheel = new TimerWheel(stalled, assert.fail)
+  const wheel = new TimerWheel(stalled, fail)
   let ran = 0
   for (let ms = 10; ms <= 50_000; ms += 10) wheel.arm(new WheelTimer({ onTimer: () => ran++ }), ms, 'x')
   clock.turn(300_000)
@@ -69,7 +71,7 @@ test('a clock that stood still for minutes runs everything once', () => {
 
 test('the one timer of a wheel may be many turns away', () => {
   const clock = new TurnedClock()
-  const wheel = new TimerWheel(clock, assert.fail)
+  const wheel = new TimerWheel(clock, fail)
   let ran = 0
   const timer = new WheelTimer({ onTimer: () => ran++ })
   wheel.arm(timer, 500, 'x')
@@ -98,7 +100,7 @@ test('an owner that throws costs no other timer anything', () => {
 
 test('a wheel that is closed runs nothing more', () => {
   const clock = new TurnedClock()
-  const wheel = new TimerWheel(clock, assert.fail)
+  const wheel = new TimerWheel(clock, fail)
   let ran = 0
   for (let i = 0; i < 100; i++) wheel.arm(new WheelTimer({ onTimer: () => ran++ }), i * 100, 'x')
   wheel.close()
