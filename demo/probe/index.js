@@ -34,7 +34,10 @@ function knockUdp({ address, port, payload }) {
     socket.on('message', (answer) => end(`answered ${answer.toString('latin1').slice(0, 400)}`))
     socket.on('error', (error) => end(error.code))
     // Connected, so that a closed port is told from one that is silent.
-    socket.connect(port, address, () => socket.send(Buffer.from(payload, 'base64'), () => {}))
+    socket.connect(port, address, (error) => {
+      if (error) end(error.code)
+      else socket.send(Buffer.from(payload, 'base64'), () => {})
+    })
   })
 }
 

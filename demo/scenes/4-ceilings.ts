@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type CallReport, now } from '../../test/peer/index.ts'
 import { OFFICE } from '../../test/world/index.ts'
-import { hears, newest, quiet } from '../ask.ts'
+import { eventually, hears, newest, quiet } from '../ask.ts'
 import { known, NUMBERS, type Stage, TONES } from '../stage.ts'
 
 const CEILING = 3
@@ -45,10 +45,8 @@ async function overTheCeiling(stage: Stage): Promise<string[]> {
 
 /** The refusal is explained by its call: kind, limit and holders. */
 async function explained(stage: Stage, subscriber: string, after: number, limitedBy: string, limit: number): Promise<void> {
-  const events = await stage.platform.events(subscriber, after)
-  const refused = events.find((event) => event.type === 'call.refused')
-  assert.ok(refused?.call, 'there is an event of the refusal')
-  const explanation = await stage.platform.cli<Explanation>('explain', refused.call)
+  const refused = await eventually(stage, subscriber, after, 'call.refused', (event) => event.type === 'call.refused')
+  const explanation = await stage.platform.cli<Explanation>('explain', refused.call!)
   const [refusal] = explanation.refusals
   assert.equal(refusal?.kind, 'trunk.in')
   assert.equal(refusal?.limitedBy, limitedBy)

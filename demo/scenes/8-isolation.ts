@@ -175,7 +175,7 @@ async function onTheWire(stage: Stage): Promise<void> {
   }
   for (const name of ['acme', 'globex']) {
     const through = common(files.get(`platform-${name}`)!, files.get(`${name}-pbx`)!)
-    assert.ok(through > 100, `the captures do see what passes: ${through} packets of ${name} at both ends of its tunnel`)
+    assert.ok(through > 10, `the captures do see what passes: ${through} packets of ${name} at both ends of its tunnel`)
   }
   stage.story.proof(
     `of ${report.counts.acme} packets of acme and ${report.counts.globex} of globex, captured in all namespaces during all scenes, none was in the other's`,

@@ -82,7 +82,10 @@ export class Office implements AsyncDisposable {
       startCrmPeer(`${name}-crm`, OFFICE.crm, crm.enter, customers),
       startDnsPeer(`${name}-dns`, OFFICE.dns, dns.enter, names),
     ])
-    await this.pbx.rules([{ user: '101', does: 'answer', tone, ringMs: 50 }])
+    await this.pbx.rules([
+      { user: '101', does: 'answer', tone, ringMs: 50 },
+      { user: '109', does: 'ring' },
+    ])
   }
 
   /** Does with the file that install printed what its head says: `wg-quick up`, on the office's router. */

@@ -5,6 +5,7 @@ const world = await World.open({
   watched: [],
   offices: [{ name: 'acme', publicAddress: '203.0.113.21', tone: 700, customers: [] }],
 })
+await world.populate()
 process.on('SIGINT', async () => {
   await world[Symbol.asyncDispose]()
   process.exit(130)

@@ -50,6 +50,7 @@ describe('the world of the demonstration', () => {
   let world: World
   before(async () => {
     world = await World.open(PLAN)
+    await world.populate()
   })
   after(async () => {
     await world[Symbol.asyncDispose]()

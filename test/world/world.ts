@@ -50,6 +50,7 @@ export class World implements AsyncDisposable {
     this.carrierSpace = at('carrier')
   }
 
+  /** Makes the namespaces, cables and captures; its machines run no program before {@link populate}. */
   static async open(plan: WorldPlan): Promise<World> {
     await sweepOrphans()
     const id = `w${randomInt(36 ** 4)
@@ -133,13 +134,18 @@ export class World implements AsyncDisposable {
       await this.net.ip(`link set to-${space.role} master public`, `link set to-${space.role} up`)
       await space.ip(`addr add ${address}/24 dev eth0`, 'link set eth0 up')
     }
-    const { offices, watched } = this.#plan
+    const { offices } = this.#plan
     this.offices.push(
       ...(await Promise.all(
         offices.map((plan) => Office.build(plan, spaces, this.net, this.directory, `${this.id}${plan.name}`.slice(0, 15))),
       )),
     )
     await Promise.all(spaces.map((space) => this.capture(space)))
+  }
+
+  /** Starts the programs on its machines. Apart from {@link open}, so that the platform may start beside them. */
+  async populate(): Promise<void> {
+    const { watched } = this.#plan
     await Promise.all([
       SipPeer.start('carrier', PUBLIC.carrier, this.carrierSpace.enter, watched).then((peer) => {
         this.carrier = peer
