@@ -58,7 +58,10 @@ async function main(): Promise<void> {
     hello,
     log,
     methods: handlers(service),
-    onPeer: (peer) => void peer.closed.then(() => service.switchLost()),
+    onPeer(peer) {
+      const number = service.switchCame()
+      void peer.closed.then(() => service.switchLost(number))
+    },
   })
   log.info({ index }, 'voice is ready')
 

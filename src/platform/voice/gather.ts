@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '#lib/index.ts'
-import type { VoiceMethods } from '#platform/words/index.ts'
+import type { PromptSource, VoiceMethods } from '#platform/words/index.ts'
+import type { Prompt } from './prompt.ts'
+import type { Session } from './session.ts'
 
 type GatherParams = VoiceMethods['gather']['params']
 export type GatherResult = VoiceMethods['gather']['result']
@@ -61,5 +63,47 @@ export class Collector {
   #wait(ms: number): void {
     this.#timer?.cancel()
     if (!this.#over) this.#timer = this.#clock.after(ms, () => this.end('timeout'), { keepAlive: true })
+  }
+}
+
+/**
+ * Plays the prompt, if there is one, until the first key, and collects digits until something ends it. `prepare` makes the
+ * prompt, or null when its signal aborts first.
+ */
+export async function gather(
+  session: Session,
+  params: GatherParams,
+  stop: AbortSignal,
+  { clock, prepare }: { clock: Clock; prepare(source: PromptSource, stop: AbortSignal): Promise<Prompt | null> },
+): Promise<GatherResult> {
+  const { promise, resolve } = Promise.withResolvers<GatherResult>()
+  const collector = new Collector(params, clock, resolve)
+  const bargeIn = new AbortController()
+  const digits = {
+    started: () => {
+      collector.started()
+      bargeIn.abort('stopped')
+    },
+    ended: (digit: string) => collector.ended(digit),
+  }
+  const onStop = () => {
+    bargeIn.abort('stopped')
+    collector.end(stop.reason === 'gone' ? 'gone' : 'stopped')
+  }
+  session.digits.add(digits)
+  stop.addEventListener('abort', onStop, { once: true })
+  try {
+    const prompt = params.prompt ? await prepare(params.prompt, bargeIn.signal) : null
+    if (prompt) {
+      const playback = session.play(prompt)
+      bargeIn.signal.addEventListener('abort', playback.stop, { once: true })
+      void playback.done.then(() => collector.promptEnded())
+    } else collector.promptEnded()
+    return await promise
+  } finally {
+    bargeIn.abort('stopped')
+    collector.end('stopped')
+    stop.removeEventListener('abort', onStop)
+    session.digits.delete(digits)
   }
 }

@@ -34,9 +34,18 @@ function unplayable(why: string, cause?: unknown): TielineError {
   )
 }
 
-/** Makes a prompt of what it is made of; `loop` 0 is without end. Rejects with TielineError, or when the signal aborts. */
-export async function preparePrompt(source: PromptSource, speech: Speech, signal: AbortSignal, loop = 1): Promise<Prompt> {
-  const times = loop === 0 ? Number.POSITIVE_INFINITY : loop
+/** Makes a prompt of what it is made of; `loop` 0 is without end. Null when the signal aborts; rejects with TielineError. */
+export async function preparePrompt(source: PromptSource, speech: Speech, signal: AbortSignal, loop = 1): Promise<Prompt | null> {
+  try {
+    const prompt = await make(source, speech, signal, loop === 0 ? Number.POSITIVE_INFINITY : loop)
+    return signal.aborted ? null : prompt
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  }
+}
+
+async function make(source: PromptSource, speech: Speech, signal: AbortSignal, times: number): Promise<Prompt> {
   if ('tone' in source) {
     return { pcm: toneCycle(source.tone), samples: Math.round(Math.max(0, source.totalMs) * 8) * times }
   }

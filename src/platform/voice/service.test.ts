@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { newId, silentLog, systemClock, TielineError } from '#lib/index.ts'
+import { type Clock, newId, silentLog, systemClock, TielineError, TurnedClock } from '#lib/index.ts'
 import type { EndpointDescription } from '#platform/words/index.ts'
 import { Handover } from './handover.ts'
 import { loadLibc } from './libc.ts'
@@ -13,14 +13,14 @@ import { VoiceService } from './service.ts'
 const libc = loadLibc()
 
 /** The service with sockets of loopback, which come as host would send them. */
-function start(t: TestContext, ports: { first: number; last: number }, script = 'exec sleep 60') {
+function start(t: TestContext, ports: { first: number; last: number }, script = 'exec sleep 60', clock: Clock = systemClock) {
   const directory = mkdtempSync(join(tmpdir(), 'voice-'))
   const command = join(directory, 'speak')
   writeFileSync(command, `#!/bin/sh\n${script}\n`)
   chmodSync(command, 0o755)
   const handover = new Handover(libc, systemClock)
   const service = new VoiceService({
-    ...{ clock: systemClock, log: silentLog, libc, directory, quarantineMs: 50 },
+    ...{ clock, log: silentLog, libc, directory, quarantineMs: 50 },
     media: { address: '127.0.0.1', ports },
     share: { index: 0, of: 1 },
     speech: { command, timeoutMs: 200 },
@@ -137,4 +137,25 @@ test('C12 nothing is left open when the service is closed', async (t) => {
   const before = descriptors()
   await run()
   assert.ok(descriptors() <= before, `${descriptors()} descriptors, ${before} before`)
+})
+
+test('R02 a switch that is found dead late takes nothing from the one that has come after it', async (t) => {
+  const clock = new TurnedClock()
+  const { open, service } = start(t, { first: 27_030, last: 27_035 }, 'exit 1', clock)
+  const frozen = service.switchCame()
+  const { endpoint } = await open()
+  const next = service.switchCame()
+  const kept = await open()
+  service.switchLost(frozen)
+  clock.turn(14_999)
+  assert.equal((await service.status()).endpoints, 2)
+  clock.turn(1)
+  const deadline = performance.now() + 5000
+  while ((await service.status()).endpoints > 1 && performance.now() < deadline) await pause(5)
+  await assert.rejects(service['endpoint.part']({ endpoint }).then(() => service['endpoint.watch']({ endpoint, timeoutMs: 0 })))
+  await service['endpoint.watch']({ endpoint: kept.endpoint, timeoutMs: 0 })
+  service.switchLost(next)
+  clock.turn(15_000)
+  while ((await service.status()).endpoints > 0 && performance.now() < deadline) await pause(5)
+  assert.equal((await service.status()).endpoints, 0)
 })

@@ -3,7 +3,7 @@ import type { PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/wor
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
 import { Claims } from './claims.ts'
 import { Engine } from './engine.ts'
-import { Collector, type GatherResult } from './gather.ts'
+import { type GatherResult, gather } from './gather.ts'
 import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
 import { PortPool, type SocketSource } from './pool.ts'
 import { preparePrompt } from './prompt.ts'
@@ -57,6 +57,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   readonly #sessions = new Map<Id<'med'>, Session>()
   /** Endpoints that wait for their ports. */
   readonly #opening = new Set<Id<'med'>>()
+  #switches = 0
   readonly #verbs = new Map<Id<'verb'>, Verb>()
 
   constructor(options: VoiceOptions) {
@@ -90,6 +91,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     try {
       const pair = await this.#pool.take(realm)
       const session = new Session({ engine: this.#engine, notify: this.#options.notify, endpoint, call, pair })
+      session.claimedBy = this.#switches
       this.#sessions.set(endpoint, session)
       return { address: pair.rtp.address, port: pair.rtp.port }
     } finally {
@@ -140,7 +142,7 @@ export class VoiceService implements Methods, AsyncDisposable {
       { endpoint, verb, signal, plays: true, gone: { reason: 'gone', playedMs: 0 } },
       async (session, stop) => {
         this.#interrupt(session, verb)
-        const prompt = await this.#prepare(source, stop, loop)
+        const prompt = await preparePrompt(source, this.#speech, stop, loop)
         if (!prompt) return { reason: stop.reason as VerbEnd, playedMs: 0 }
         const playback = session.play(prompt)
         stop.addEventListener('abort', playback.stop, { once: true })
@@ -152,7 +154,10 @@ export class VoiceService implements Methods, AsyncDisposable {
 
   gather(params: VoiceMethods['gather']['params'], signal?: AbortSignal) {
     return this.#run<GatherResult>({ ...params, signal, gone: { digits: '', reason: 'gone' } }, (session, stop) =>
-      this.#gather(session, params, stop),
+      gather(session, params, stop, {
+        clock: this.#options.clock,
+        prepare: (source, bargeIn) => preparePrompt(source, this.#speech, bargeIn),
+      }),
     )
   }
 
@@ -185,6 +190,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     this.#claims.claim(calls)
     const claimed = new Set(calls)
     const sessions = [...this.#sessions.values()].filter(({ call }) => claimed.has(call))
+    for (const session of sessions) session.claimedBy = this.#switches
     return { endpoints: sessions.map(({ call, endpoint }) => ({ call, endpoint })) }
   }
 
@@ -194,9 +200,15 @@ export class VoiceService implements Methods, AsyncDisposable {
     return { endpoints: this.#sessions.size, calls, portsInUse: inUse, portsQuarantined: quarantined }
   }
 
-  /** The switch is gone: its calls wait 15 s for one that claims them. */
-  switchLost(): void {
-    this.#claims.lost([...this.#sessions.values()].map(({ call }) => call))
+  /** A switch has connected: what is opened and claimed from now on is its own. Its number, for {@link switchLost}. */
+  switchCame(): number {
+    return ++this.#switches
+  }
+
+  /** That switch is gone: its calls wait 15 s for one that claims them. */
+  switchLost(number: number): void {
+    const left = [...this.#sessions.values()].filter(({ claimedBy }) => claimedBy <= number)
+    this.#claims.lost(left.map(({ call }) => call))
   }
 
   /** A realm is no more: everything in it is closed. */
@@ -265,50 +277,6 @@ export class VoiceService implements Methods, AsyncDisposable {
   #interrupt(session: Session, except?: Id<'verb'>): void {
     for (const [id, verb] of this.#verbs) {
       if (verb.plays && verb.session === session && id !== except) verb.controller.abort('interrupted')
-    }
-  }
-
-  /** The prompt, or null when the verb was stopped meanwhile. */
-  async #prepare(source: Parameters<typeof preparePrompt>[0], stop: AbortSignal, loop = 1) {
-    try {
-      const prompt = await preparePrompt(source, this.#speech, stop, loop)
-      return stop.aborted ? null : prompt
-    } catch (error) {
-      if (stop.aborted) return null
-      throw error
-    }
-  }
-
-  async #gather(session: Session, params: VoiceMethods['gather']['params'], stop: AbortSignal): Promise<GatherResult> {
-    const { promise, resolve } = Promise.withResolvers<GatherResult>()
-    const collector = new Collector(params, this.#options.clock, resolve)
-    const bargeIn = new AbortController()
-    const digits = {
-      started: () => {
-        collector.started()
-        bargeIn.abort('stopped')
-      },
-      ended: (digit: string) => collector.ended(digit),
-    }
-    const onStop = () => {
-      bargeIn.abort('stopped')
-      collector.end(stop.reason === 'gone' ? 'gone' : 'stopped')
-    }
-    session.digits.add(digits)
-    stop.addEventListener('abort', onStop, { once: true })
-    try {
-      if (params.prompt) {
-        const prompt = await this.#prepare(params.prompt, bargeIn.signal)
-        if (prompt) {
-          const playback = session.play(prompt)
-          bargeIn.signal.addEventListener('abort', playback.stop, { once: true })
-          void playback.done.then(() => collector.promptEnded())
-        } else collector.promptEnded()
-      } else collector.promptEnded()
-      return await promise
-    } finally {
-      bargeIn.abort('stopped')
-      session.digits.delete(digits)
     }
   }
 }

@@ -42,6 +42,8 @@ export class Session {
   readonly #recording = new Map<number, (pcm: Int16Array, last: boolean) => void>()
   readonly #closed = Promise.withResolvers<MediaStats>()
   #numbers = 0
+  /** The number of the switch that has opened or claimed it. */
+  claimedBy = 0
   /** Whether the far end understands telephone-events. */
   hearsEvents = false
 
