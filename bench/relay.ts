@@ -16,7 +16,7 @@ const TURNS = 2
 
 const OURS = { first: 22_000, last: 22_999 }
 const THEIRS = { first: 23_000, last: 23_999 }
-const NG_PORT = 22_999 + 1001
+const NG_PORT = 24_000
 
 /** `USER_HZ`, which Linux has fixed at 100 for programs. */
 const MS_PER_TICK = 10
