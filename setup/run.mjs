@@ -65,7 +65,7 @@ const commands = {
           '--test',
           '--test-concurrency=1',
           '--test-timeout=300000',
-          ...testsIn('test/peer', 'test/world', 'test/call', 'test/interop'),
+          ...testsIn('test/peer', 'test/world', 'test/control', 'test/call', 'test/interop'),
         ]),
     )
   },

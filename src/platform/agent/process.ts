@@ -53,6 +53,7 @@ export class AgentProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: { PATH: SYSTEM_PATH },
       cwd: '/',
+      detached: true, // Ctrl-C on the terminal is for host
     })
     this.#control = this.#child.stdio[3] as Duplex
     this.#control.on('error', () => undefined)
