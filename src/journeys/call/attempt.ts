@@ -50,6 +50,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     party: { number },
     ...(road.via === 'trunk' ? { trunk: road.trunk.id } : {}),
   })
+  call.event('leg.originated', { leg, data: { via: road.via, number } })
   const onAbort = () => leg.end(signal.reason as CallCause)
   signal.addEventListener('abort', onAbort, { once: true })
   try {
@@ -57,7 +58,6 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     const offer = direct ? call.a.incoming?.request.body : await prepareMedia(call, leg)
     if (signal.aborted) onAbort()
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
-    call.event('leg.originated', { leg, data: { via: road.via, number } })
     return await tryHops(options, leg, hops, offer ?? '')
   } catch (error) {
     if (!(error instanceof TielineError)) throw error
