@@ -77,3 +77,8 @@ export function withAllow(headers: HeaderList | undefined): HeaderList {
 
 /** A user that cares for neither answers nor silence: of a BYE to a fork that nobody wanted. */
 export const NOBODY: ClientUser = { onResponse() {}, onTimeout() {} }
+
+/** §14.2: an interval between 0 and 10 s, chosen at random. */
+export function retryAfter(): readonly [name: string, value: string] {
+  return ['Retry-After', String(Math.floor(Math.random() * 11))]
+}

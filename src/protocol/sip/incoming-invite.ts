@@ -1,4 +1,4 @@
-import { type Core, type DialogUser, withAllow } from './core.ts'
+import { type Core, type DialogUser, retryAfter, withAllow } from './core.ts'
 import { dialogKey, dialogOfServer } from './dialog.ts'
 import { responseParts } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
@@ -83,7 +83,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
         return
       case 'INVITE':
         // §14.2: a second INVITE before the answer to the first.
-        return void transaction.respond({ status: 500, headers: [['Retry-After', String(Math.floor(Math.random() * 11))]] })
+        return void transaction.respond({ status: 500, headers: [retryAfter()] })
       case 'UPDATE':
         // RFC 3311 §5.2: the offer of the INVITE has no answer yet.
         return void transaction.respond({ status: 500, headers: [['Retry-After', '1']] })

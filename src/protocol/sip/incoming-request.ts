@@ -1,4 +1,5 @@
 import type { ResponseParts } from './build.ts'
+import { ALLOW } from './core.ts'
 import type { SipRequest } from './message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import type { Hop, IncomingRequest, ResponseOptions } from './types.ts'
@@ -28,4 +29,15 @@ export class ReceivedRequest implements IncomingRequest {
     const sent = this.#transaction.respond(responseParts(status, options))
     if (sent && status >= 200) this.#onFinal?.(status)
   }
+}
+
+/** What a request inside a dialog gets when the product does not care for such. */
+export function answerByDefault(received: ReceivedRequest): void {
+  const { method, body } = received.request
+  const empty = body.length === 0
+  // RFC 2976 §2.2: INFO without body is a sign of life. RFC 3311: so is UPDATE without an offer.
+  if (method === 'OPTIONS' || ((method === 'INFO' || method === 'UPDATE') && empty)) received.respond(200)
+  else if (method === 'INFO') received.respond(415)
+  else if (method === 'UPDATE') received.respond(488)
+  else received.respond(405, { headers: [['Allow', ALLOW]] })
 }

@@ -1,7 +1,8 @@
 import { token } from '#lib/index.ts'
-import { buildRequest, type RequestParts } from './build.ts'
+import { buildRequest } from './build.ts'
+import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
-import { type Core, NOBODY, sentOf, withAllow } from './core.ts'
+import { type Core, NOBODY, withAllow } from './core.ts'
 import { type Dialog, dialogOfClient, nextHop, requestInside } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
@@ -129,15 +130,10 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     return this.#provisional && !this.#final && this.#transaction.state === 'Proceeding'
   }
 
-  /** §9.1: the branch, Request-URI, Call-ID, From, To and CSeq number of the INVITE. */
   #sendCancel(): void {
     if (!this.#cancel || this.#cancel.sent || this.#final) return
     this.#cancel.sent = true
-    const parts: RequestParts = { ...this.#transaction.sent, method: 'CANCEL', headers: this.#cancel.headers }
-    const branch = this.#transaction.key.slice(0, -' INVITE'.length)
-    const { transactions } = this.#core
-    transactions.addClient(branch, sentOf(parts), buildRequest(parts), this.#transaction.hop, NOBODY).start()
-    this.#transaction.limit()
+    sendCancel(this.#core, this.#transaction, this.#cancel.headers)
   }
 
   #fail(failure: SipFailure): void {

@@ -1,11 +1,13 @@
 import { AcceptedAnswer } from './accepted-answer.ts'
-import { buildRequest, type MessageBody } from './build.ts'
-import { ALLOW, type Core, type DialogUser, NOBODY, withAllow } from './core.ts'
+import { buildRequest, type RequestParts } from './build.ts'
+import type { ClientTransaction, ClientUser } from './client-transaction.ts'
+import { type Core, type DialogUser, NOBODY, retryAfter, withAllow } from './core.ts'
 import { contactOf, type Dialog, dialogKey, isPeer, nextHop, requestInside } from './dialog.ts'
 import { SipFailure } from './failure.ts'
-import { ReceivedRequest } from './incoming-request.ts'
+import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import { ReceivedReinvite } from './reinvite.ts'
+import { type SentAck, SentReinvite } from './sent-reinvite.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import type {
   HeaderList,
@@ -18,15 +20,10 @@ import type {
   SessionSnapshot,
 } from './types.ts'
 
+type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
+
 /** Confirmed until either side ends it; then `ending` while our BYE is unanswered or has to wait for an ACK. */
 type State = 'confirmed' | 'ending' | 'over'
-
-interface SentAck {
-  sequence: number
-  bytes: Uint8Array
-  hop: Hop
-  at: number
-}
 
 /** A confirmed dialog with its invite usage (RFC 3261 §12, §14, §15). */
 export class ConfirmedSession implements Session, DialogUser {
@@ -115,8 +112,7 @@ export class ConfirmedSession implements Session, DialogUser {
     const { sequence } = request.cseq
     // §12.2.2: out of order.
     if (dialog.remoteSequence !== null && sequence < dialog.remoteSequence) {
-      const headers: HeaderList = [['Retry-After', String(Math.floor(Math.random() * 11))]]
-      return void transaction.respond({ status: 500, headers })
+      return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
     dialog.remoteSequence = sequence
     if (request.method === 'BYE') {
@@ -147,8 +143,7 @@ export class ConfirmedSession implements Session, DialogUser {
   #onReinvite(request: SipRequest, transaction: ServerTransaction): void {
     // §14.2: one at a time from them, and none while ours is open (PITFALLS S01, S05).
     if (this.#reinvite || this.#answer) {
-      const headers: HeaderList = [['Retry-After', String(Math.floor(Math.random() * 11))]]
-      return void transaction.respond({ status: 500, headers })
+      return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
     if (this.#inviting) return void transaction.respond({ status: 491 })
     if (!this.onReinvite) return void transaction.respond({ status: 488 })
@@ -203,43 +198,33 @@ export class ConfirmedSession implements Session, DialogUser {
       this.#finish({ by: 'local' })
       done()
     }
-    this.#send('BYE', { onResponse: (r) => r.status >= 200 && over(), onTimeout: over }, { headers })
+    const onResponse = (response: SipResponse) => {
+      if (response.status >= 200) over()
+    }
+    this.#newClient('BYE', { onResponse, onTimeout: over }, { headers }).start()
   }
 
-  #send(
-    method: string,
-    user: { onResponse(response: SipResponse): void; onTimeout(): void },
-    extra: { headers?: HeaderList | undefined; body?: MessageBody | undefined; contact?: string },
-  ): number {
+  #newClient(method: string, user: ClientUser, extra: Extra = {}): ClientTransaction {
     const sequence = ++this.#dialog.localSequence
-    const client = this.#core.newClient(nextHop(this.#dialog), user, (via) => ({
-      ...requestInside(this.#dialog, method, sequence, via),
-      ...extra,
-    }))
-    client.start()
-    return sequence
+    const make = (via: string) => ({ ...requestInside(this.#dialog, method, sequence, via), ...extra })
+    return this.#core.newClient(nextHop(this.#dialog), user, make)
   }
 
   request(method: string, options: ResponseOptions = {}): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
     const target = method === 'UPDATE' ? { contact: this.#dialog.contact } : {}
     return new Promise((resolve, reject) => {
-      this.#send(
-        method,
-        {
-          onResponse: (response) => {
-            if (response.status < 200) return
-            if (method === 'UPDATE' && response.status < 300) this.#refreshTarget(response)
-            this.#judge(response.status)
-            resolve(response)
-          },
-          onTimeout: () => {
-            this.#judge(408)
-            reject(new SipFailure('timeout', 408))
-          },
-        },
-        { headers: options.headers, body: options.body, ...target },
-      )
+      const onResponse = (response: SipResponse) => {
+        if (response.status < 200) return
+        if (method === 'UPDATE' && response.status < 300) this.#refreshTarget(response)
+        this.#judge(response.status)
+        resolve(response)
+      }
+      const onTimeout = () => {
+        this.#judge(408)
+        reject(new SipFailure('timeout', 408))
+      }
+      this.#newClient(method, { onResponse, onTimeout }, { headers: options.headers, body: options.body, ...target }).start()
     })
   }
 
@@ -248,38 +233,25 @@ export class ConfirmedSession implements Session, DialogUser {
     // §14.1: not while another INVITE is open in either direction.
     if (this.#inviting || this.#reinvite || this.#answer) return Promise.reject(new SipFailure('glare', 491))
     this.#inviting = true
-    return new Promise((resolve, reject) => {
-      let acknowledged: SentAck | null = null
-      const onResponse = (response: SipResponse) => {
-        if (response.status < 200) return
-        if (response.status < 300) {
-          // Its repeats get the same ACK, even when the session is over by then.
-          if (acknowledged) return this.#core.options.transport.send(acknowledged.bytes, acknowledged.hop)
-          this.#refreshTarget(response)
-          acknowledged = this.sendAck(sequence)
-        }
+    const sequence = this.#dialog.localSequence + 1
+    const sent = new SentReinvite(this.#core, {
+      onAccepted: (response) => {
+        this.#refreshTarget(response)
+        return this.sendAck(sequence)
+      },
+      onSettled: (status) => {
         this.#inviting = false
-        this.#judge(response.status)
-        resolve(response)
-      }
-      const onTimeout = () => {
-        this.#inviting = false
-        this.#judge(408)
-        reject(new SipFailure('timeout', 408))
-      }
-      const parts = { headers: withAllow(undefined), body, contact: this.#dialog.contact }
-      const sequence = this.#send('INVITE', { onResponse, onTimeout }, parts)
+        this.#judge(status)
+      },
     })
+    sent.start(this.#newClient('INVITE', sent, { headers: withAllow(undefined), body, contact: this.#dialog.contact }))
+    return sent.answered
   }
 
   /** §12.2.1.2: 481 and 408, or no answer, end the dialog. */
   #judge(status: number): void {
     if (this.#state !== 'confirmed' || (status !== 481 && status !== 408)) return
-    if (status === 408) {
-      this.#core
-        .newClient(nextHop(this.#dialog), NOBODY, (via) => requestInside(this.#dialog, 'BYE', ++this.#dialog.localSequence, via))
-        .start()
-    }
+    if (status === 408) this.#newClient('BYE', NOBODY).start()
     this.#finish({ by: 'gone' })
   }
 
@@ -314,24 +286,4 @@ export class ConfirmedSession implements Session, DialogUser {
 
 function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
-}
-
-/** What a request inside a dialog gets that nobody cares for. */
-function answerByDefault(received: ReceivedRequest): void {
-  const { method, body } = received.request
-  const empty = body.length === 0
-  // RFC 2976 §2.2: INFO without body is a sign of life. RFC 3311: so is UPDATE without an offer.
-  if (method === 'OPTIONS' || ((method === 'INFO' || method === 'UPDATE') && empty)) {
-    received.respond(200)
-    return
-  }
-  if (method === 'INFO') {
-    received.respond(415)
-    return
-  }
-  if (method === 'UPDATE') {
-    received.respond(488)
-    return
-  }
-  received.respond(405, { headers: [['Allow', ALLOW]] })
 }
