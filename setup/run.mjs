@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { node, orExplain, setUp } from './setup.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const biome = join(root, `node_modules/@biomejs/cli-linux-${process.arch}/biome`)
 const [command = '', ...args] = process.argv.slice(2)
 
 /** Test files below the folders, as paths from the root. */
@@ -22,10 +23,10 @@ function testsIn(...folders) {
     .sort()
 }
 
-/** Runs Node 24 to its end, passing signals on; resolves with its exit code. */
-function run(nodeArgs) {
+/** Runs a program, Node 24 unless another is named, to its end, passing signals on; resolves with its exit code. */
+function run(args, program = node) {
   return new Promise((resolve) => {
-    const child = spawn(node, nodeArgs, { cwd: root, stdio: 'inherit' })
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit' })
     // A terminal gives Ctrl-C to the whole foreground group: the child has it already, and a second one means force.
     const pass = (signal) => {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
@@ -53,7 +54,7 @@ const commands = {
   check: () =>
     inTurn(
       () => run(['node_modules/typescript/bin/tsc', '-p', '.']),
-      () => run(['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']),
+      () => run(['check', '--error-on-warnings', '.'], biome),
     ),
   async test() {
     if (args.length) return run(['--test', '--test-concurrency=1', ...args])
