@@ -1,4 +1,4 @@
-import { audioDelays, inviteLatencies, percentile, readSip } from '../test/world/flow.ts'
+import { audioDelays, inviteSetups, percentile, readSip, type Setup } from '../test/world/flow.ts'
 import { PUBLIC } from '../test/world/index.ts'
 import type { Stage } from './stage.ts'
 
@@ -8,16 +8,31 @@ export async function figures(stage: Stage): Promise<void> {
   await world.flushCaptures()
   const files = world.captures
   const inside = [...files].filter(([role]) => role.startsWith('platform-')).map(([, file]) => file)
-  const invites = inviteLatencies(files.get('node')!, inside, PUBLIC.node)
+  const [single, burst] = byBurst(inviteSetups(files.get('node')!, inside, PUBLIC.node))
   const setUps = setUpTimes(files.get('carrier')!)
   const there = audioDelays(files.get('carrier')!, files.get('acme-pbx')!)
   const back = audioDelays(files.get('acme-pbx')!, files.get('carrier')!)
   story.say('\nFigures')
-  story.figure(`INVITE in to INVITE out, ${invites.length} calls`, spread(invites))
+  story.figure(`INVITE in to INVITE out, ${single.length} calls one by one`, spread(single))
+  story.figure(`  ${burst.length} calls, many at once`, spread(burst))
   story.figure(`set-up: INVITE to 200, ${setUps.length} calls`, spread(setUps))
   story.figure('  of which the telephones ring', '50 ms')
   story.figure(`audio, carrier to telephone, ${there.length} packets`, spread(there))
   story.figure(`audio, telephone to carrier, ${back.length} packets`, spread(back))
+}
+
+/** Longer than this is a menu, a deadline or a dead tunnel, and told in its scene. */
+const DECIDED_MS = 1500
+const BURST_MS = 200
+
+/** Calls that came one or two at a time, and those that came together. */
+function byBurst(setups: Setup[]): [single: number[], burst: number[]] {
+  const decided = setups.filter(({ ms }) => ms < DECIDED_MS)
+  const near = ({ at }: Setup) => setups.filter((other) => Math.abs(other.at - at) < BURST_MS).length
+  return [
+    decided.filter((setup) => near(setup) <= 2).map(({ ms }) => ms),
+    decided.filter((setup) => near(setup) > 2).map(({ ms }) => ms),
+  ]
 }
 
 function spread(values: number[]): string {

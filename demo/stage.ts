@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Customer } from '../test/peer/index.ts'
+import { type Customer, until } from '../test/peer/index.ts'
 import { OFFICE, type Office, Platform, PUBLIC, World } from '../test/world/index.ts'
 import { bundle } from './bundle.ts'
 import type { Story, Who } from './story.ts'
@@ -135,7 +135,7 @@ export class Stage implements AsyncDisposable {
       { user: NUMBERS.emergency, does: 'answer', tone: TONES.emergency },
     ])
     await this.platform.cli('trunk', 'add', 'carrier', '--gateway', `${PUBLIC.carrier}:5060`)
-    await this.platform.cli('trunk', 'emergency', NUMBERS.emergency)
+    await this.platform.api('PUT', '/v1/emergency-numbers', { numbers: [NUMBERS.emergency] })
     this.tell('operator', 'tieline trunk add carrier', `the carrier is known by its address, ${PUBLIC.carrier}`)
     await Promise.all([
       this.#install('acme', NUMBERS.acme, NUMBERS.acmeLine),
@@ -155,7 +155,8 @@ export class Stage implements AsyncDisposable {
     this.tell('operator', `tieline subscriber install ${name} --number ${number} …`, 'prints the file for its router')
     await platform.captureAll()
     await this.office(name).connect(siteFile)
-    await platform.cli('channel', 'show', name, '--wait')
+    const up = async () => (await platform.api<{ state: string }>('GET', `/v1/subscribers/${name}/channel`)).state === 'up'
+    await until('the tunnel to be up', up, 30_000, 50)
     this.tell(name as Who, 'its router does wg-quick up with that file: the tunnel is up')
     const folder = bundle(RECEPTION, join(world.directory, `agent-${name}`))
     const config = join(folder, 'config.js')

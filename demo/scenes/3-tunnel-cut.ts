@@ -74,7 +74,7 @@ async function comesBack(stage: Stage): Promise<void> {
   stage.tell('acme', 'the cable is back in its place')
   await until(
     'the channel to work again',
-    async () => (JSON.parse((await stage.platform.attempt('channel', 'check', 'acme')).out) as { ok: boolean }).ok,
+    async () => (await stage.platform.api<{ ok: boolean }>('POST', '/v1/subscribers/acme/channel/check', {})).ok,
     45_000,
     200,
   )

@@ -22,7 +22,7 @@ export async function ceilings(stage: Stage): Promise<void> {
   await emergency(stage)
   await Promise.all(calls.map((call) => carrier.hangup(call)))
   await quiet(stage)
-  await platform.cli('subscriber', 'allocate', 'acme', 'trunk.in=0:100')
+  await platform.api('PUT', '/v1/subscribers/acme/allocations/trunk.in', { guaranteed: 0, ceiling: 100 })
 }
 
 /** Answers with the calls that are up. */
@@ -68,7 +68,7 @@ async function emptyPool(stage: Stage): Promise<void> {
   stage.tell('switch', 'the pool of the node is empty: globex gets 503', `Retry-After: ${headerOf(report, 'Retry-After')}`)
   await explained(stage, 'globex', before, 'pool', CEILING)
   await emergency(stage)
-  await platform.cli('resource', 'capacity', 'trunk.in=100')
+  await platform.api('PUT', '/v1/capacities/trunk.in', { capacity: 500 })
 }
 
 /** acme's telephone dials the emergency number: no agent, no ceiling, no pool stands in the way. */

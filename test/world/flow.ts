@@ -1,6 +1,9 @@
 import { headerOf, type Message, parseMessage, tagOf, uriOf, userOf } from '../peer/sip/message.ts'
 import { type Packet, readPcap, readRtp } from './pcap.ts'
 
+/** Between two packets of a stream that does not pause. */
+const FRAME_MS = 20
+
 /** A SIP message as a capture saw it. */
 export interface SipSeen {
   at: number
@@ -41,27 +44,32 @@ export function isInvite(seen: SipSeen): boolean {
   return seen.message.method === 'INVITE' && !tagOf(headerOf(seen.message, 'to'))
 }
 
+export interface Setup {
+  /** When its INVITE came in: wall clock, ms. */
+  at: number
+  /** Ms to the first INVITE that went out for it. */
+  ms: number
+}
+
 /**
- * Ms from each INVITE that came in on the trunk to the first that went out for it, by the kernel's clock. The two are
- * matched by the caller's number, so it serves where each call has its own; `outside` are captures of the platform's other
- * namespaces.
+ * From each INVITE that came in on the trunk to the first that went out for it, by the kernel's clock. The two are matched by
+ * the caller's number, before the same caller calls again; `outside` are captures of the platform's other namespaces.
  */
-export function inviteLatencies(node: string, outside: string[], nodeAddress: string): number[] {
+export function inviteSetups(node: string, outside: string[], nodeAddress: string): Setup[] {
   const atNode = readSip(node).filter(isInvite)
   const sent = [
     ...atNode.filter((s) => s.source === nodeAddress),
     ...outside.flatMap(readSip).filter((s) => isInvite(s) && s.way === 'out'),
-  ]
-  sent.sort((a, b) => a.at - b.at)
-  const latencies: number[] = []
-  const seen = new Set<string>()
-  for (const invite of atNode.filter((s) => s.destination === nodeAddress)) {
-    if (seen.has(invite.callId)) continue
-    seen.add(invite.callId)
-    const out = sent.find((s) => s.from === invite.from && s.at >= invite.at)
-    if (out) latencies.push(out.at - invite.at)
-  }
-  return latencies
+  ].sort((a, b) => a.at - b.at)
+  const received = new Map<string, SipSeen>()
+  for (const seen of atNode) if (seen.destination === nodeAddress && !received.has(seen.callId)) received.set(seen.callId, seen)
+  const invites = [...received.values()]
+  return invites.flatMap(({ at, from, callId }) => {
+    const again =
+      invites.find((other) => other.from === from && other.at > at && other.callId !== callId)?.at ?? Number.POSITIVE_INFINITY
+    const out = sent.find((s) => s.from === from && s.at >= at && s.at < again)
+    return out ? [{ at, ms: out.at - at }] : []
+  })
 }
 
 /** Ms that audio took from one capture to another: packets matched by what they carry, which the far ends make unique. */
@@ -80,35 +88,58 @@ export function audioDelays(sender: string, receiver: string): number[] {
   return delays
 }
 
-export interface Gap {
-  /** Where the stream goes. */
-  stream: string
-  /** The longest time without a packet, ms. */
-  ms: number
-  /** When it began: wall clock, ms. */
+interface Sent {
   at: number
+  /** The longest pause that its sender had made before it, since the packet before. */
+  pause: number
 }
 
-/** The longest pause of each RTP stream of a capture that has at least `packets` packets between two wall-clock times. */
-export function largestGaps(file: string, way: 'in' | 'out', from: number, to: number, packets: number): Gap[] {
-  const streams = new Map<string, { last: number; gap: number; gapAt: number; count: number }>()
-  for (const packet of readPcap(file)) {
-    if (packet.way !== way || packet.at < from || packet.at > to || !readRtp(packet)) continue
-    const end = way === 'in' ? packet.destination : packet.source
-    const port = way === 'in' ? packet.ports?.destination : packet.ports?.source
-    const key = `${end}:${port}`
-    const stream = streams.get(key)
-    if (!stream) streams.set(key, { last: packet.at, gap: 0, gapAt: packet.at, count: 1 })
-    else {
-      if (packet.at - stream.last > stream.gap) {
-        stream.gap = packet.at - stream.last
-        stream.gapAt = stream.last
-      }
-      stream.last = packet.at
-      stream.count++
-    }
+export interface Pauses {
+  /** Streams that were followed. */
+  streams: number
+  /** The longest time without a packet at the receiver, ms. */
+  heard: number
+  /** The longest time without a packet at the sender, ms. */
+  sent: number
+  /** The longest time without a packet at the receiver for which the sender was not to blame, ms. */
+  added: number
+}
+
+/**
+ * The longest pause of any RTP stream between two wall-clock times, from the sender's capture to the receiver's. Packets are
+ * matched by what they carry, so that a pause which the sender itself has made is told from one that the way has added.
+ */
+export function longestPauses(sender: string, receiver: string, from: number, to: number): Pauses {
+  const sent = new Map<string, Sent & { stream: string; index: number }>()
+  const bySource = new Map<string, Sent[]>()
+  for (const packet of readPcap(sender)) {
+    const rtp = packet.way === 'out' ? readRtp(packet) : null
+    if (!rtp) continue
+    const stream = String(rtp.source)
+    const list = bySource.get(stream) ?? []
+    bySource.set(stream, list)
+    const entry = { at: packet.at, pause: list.length ? packet.at - list.at(-1)!.at : 0 }
+    sent.set(rtp.body.toString('base64'), { ...entry, stream, index: list.length })
+    list.push(entry)
   }
-  return [...streams].filter(([, s]) => s.count >= packets).map(([stream, s]) => ({ stream, ms: s.gap, at: s.gapAt }))
+  const pauses: Pauses = { streams: 0, heard: 0, sent: 0, added: 0 }
+  const last = new Map<string, { at: number; index: number }>()
+  for (const packet of readPcap(receiver)) {
+    const rtp = packet.way === 'in' ? readRtp(packet) : null
+    const match = rtp ? sent.get(rtp.body.toString('base64')) : undefined
+    if (!match || packet.at < from || packet.at > to) continue
+    const before = last.get(match.stream)
+    last.set(match.stream, { at: packet.at, index: match.index })
+    if (!before) continue
+    const heard = packet.at - before.at
+    const between = bySource.get(match.stream)!.slice(before.index + 1, match.index + 1)
+    const own = Math.max(0, ...between.map(({ pause }) => pause))
+    pauses.heard = Math.max(pauses.heard, heard)
+    pauses.sent = Math.max(pauses.sent, own)
+    pauses.added = Math.max(pauses.added, heard - Math.max(0, own - FRAME_MS))
+  }
+  pauses.streams = last.size
+  return pauses
 }
 
 /** The value below which the share `p` (0..1) of the values is; 0 when there are none. */

@@ -1,14 +1,16 @@
+import { randomBytes } from 'node:crypto'
+
 /** Samples a second of telephone sound. */
 export const RATE = 8000
 
 /**
- * A sine that never repeats itself: a dither of a few units makes each packet's payload unique, so that captures at two
- * ends can be matched packet by packet.
+ * A sine that never repeats itself, and no two alike: a dither of a few units makes each packet's payload unique, so that
+ * captures at two ends can be matched packet by packet.
  */
 export class Tone {
   frequency: number
   #phase = 0
-  #noise = 0x2545f491
+  #noise = randomBytes(4).readInt32LE()
 
   constructor(frequency: number) {
     this.frequency = frequency
