@@ -38,6 +38,8 @@ export interface WorldOptions {
   capacities?: Snapshot['capacities']
   log?: PlatformConfig['log']['level']
   mediaTimeoutMs?: number
+  /** Options of Node for the processes, such as `--cpu-prof`. */
+  execArgv?: string[]
   /** Whether carriers and PBX are our own far ends; a bench has others at their addresses. Default true. */
   farEnds?: boolean
 }
@@ -337,7 +339,11 @@ export class World implements AsyncDisposable {
   #fork(name: 'switch' | 'voice', extra: Partial<StartMessage['start']>): ChildProcess {
     // Whoever runs the tests leaves its own marks in the environment, which are not for our processes.
     const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env
-    const child = fork(join(SOURCE, `${name}.ts`), [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [], env })
+    const child = fork(join(SOURCE, `${name}.ts`), [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: this.options.execArgv ?? [],
+      env,
+    })
     this.children.set(name, child)
     const directory = join(this.directory, name)
     mkdirSync(directory, { recursive: true })

@@ -13,7 +13,7 @@ import {
 } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { openMedia } from './media.ts'
-import { orAbort } from './over.ts'
+import type { Patience } from './patience.ts'
 import type { Road } from './road.ts'
 
 /** What became of one road. `moveOn` says that it showed no sign of life, so that the next one is worth a try. */
@@ -28,14 +28,13 @@ export interface AttemptOptions {
   emergency: boolean
   /** The audio of both legs passes by us: the caller's own offer goes out. */
   direct: boolean
-  /** Aborts with the cause when nobody waits for an answer any more. */
-  signal: AbortSignal
+  patience: Patience
   onProvisional(leg: Leg, response: SipResponse): void
 }
 
 /** Takes one road: leases first, then the leg, then audio, then the INVITE. @throws ResourceUnavailable, CallOver */
 export async function attempt(options: AttemptOptions): Promise<Attempt> {
-  const { call, road, direct, signal } = options
+  const { call, road, direct, patience } = options
   const down = road.via === 'channel' && channelTrouble(call)
   if (down) return { kind: 'failed', leg: null, cause: causeOf('network', 'channel-down', down), moveOn: true }
   const id = newId('leg')
@@ -51,12 +50,10 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     ...(road.via === 'trunk' ? { trunk: road.trunk.id } : {}),
   })
   call.event('leg.originated', { leg, data: { via: road.via, number } })
-  const onAbort = () => leg.end(signal.reason as CallCause)
-  signal.addEventListener('abort', onAbort, { once: true })
+  patience.tell((cause) => leg.end(cause))
   try {
-    const hops = await hopsOf(options)
+    const hops = await hopsOf(options, leg)
     const offer = direct ? call.a.incoming?.request.body : await prepareMedia(call, leg)
-    if (signal.aborted) onAbort()
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     return await tryHops(options, leg, hops, offer ?? '')
   } catch (error) {
@@ -66,7 +63,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     leg.failed(cause)
     return { kind: 'failed', leg, cause, moveOn: unnamed }
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    patience.tell(null)
   }
 }
 
@@ -94,7 +91,7 @@ function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id
 }
 
 /** Where the INVITE goes, in order, and how long each may be silent. */
-async function hopsOf({ call, road, signal }: AttemptOptions): Promise<{ hop: Hop; silenceMs: number }[]> {
+async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<{ hop: Hop; silenceMs: number }[]> {
   if (road.via === 'trunk') {
     return road.trunk.gateways.map((gateway, i) => ({
       hop: { transport: 'udp', ...gateway },
@@ -103,7 +100,8 @@ async function hopsOf({ call, road, signal }: AttemptOptions): Promise<{ hop: Ho
   }
   const site = call.x.realms.get(call.subscriber.id)
   const { channelPatienceMs } = call.x.limits
-  const address = await orAbort(site!.resolver.resolve(road.host, channelPatienceMs / 2), signal)
+  const found = await Promise.race([site!.resolver.resolve(road.host, channelPatienceMs / 2), leg.ended])
+  const address = typeof found === 'string' ? found : ''
   return [{ hop: { transport: 'udp', address, port: road.port }, silenceMs: channelPatienceMs }]
 }
 

@@ -49,7 +49,7 @@ async function carryOut(call: Call, desk: Desk, verb: Verb): Promise<void> {
     result = error instanceof TielineError ? error.verdict.code : 'fault'
     verb.reject(error)
     if (!(error instanceof TielineError)) throw error
-    call.signal.throwIfAborted()
+    call.throwIfOver()
   } finally {
     if (!call.cause || result !== 'done') {
       call.event('verb.ended', { data: { verb: verb.name, result, ms: Math.round(call.now().mono - started) } })

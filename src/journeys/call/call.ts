@@ -16,7 +16,7 @@ import {
 } from '#platform/words/index.ts'
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
-import { CallOver } from './over.ts'
+import { CallOver, OVER } from './over.ts'
 
 /** What stays the same about a call from its first moment to its last. */
 export interface CallFacts {
@@ -43,7 +43,6 @@ export class Call {
   readonly x: Exchange
   readonly facts: CallFacts
   readonly subscriber: SubscriberConfig
-  readonly log: Log
   readonly legs: Leg[] = []
   readonly media = new Map<Id<'leg'>, LegMedia>()
   readonly stack = new AsyncDisposableStack()
@@ -56,7 +55,9 @@ export class Call {
   failure: CallCause | null = null
   /** The audio passes by us: SDP and its changes go from leg to leg. */
   direct = false
-  readonly #over = new AbortController()
+  readonly #onOver = new Set<() => void>()
+  #log: Log | null = null
+  #signal: AbortController | null = null
   readonly #closing: Promise<unknown>[] = []
   #cause: CallCause | null = null
 
@@ -64,7 +65,6 @@ export class Call {
     this.x = x
     this.facts = facts
     this.subscriber = subscriber
-    this.log = x.log.child({ subscriber: subscriber.id, call: facts.id })
     x.calls.set(facts.id, this)
     const elapsed = Math.max(0, x.clock.wall() - facts.startedAt.wall)
     const limit = x.clock.after(x.limits.maxCallMs - elapsed, () => this.end(causeOf('switch', 'max-duration')))
@@ -82,9 +82,39 @@ export class Call {
     return first
   }
 
-  /** Aborts with {@link CallOver} when the call is over. */
+  /** Made on first use, as most calls have nothing to say. */
+  get log(): Log {
+    this.#log ??= this.x.log.child({ subscriber: this.subscriber.id, call: this.facts.id })
+    return this.#log
+  }
+
+  /** Aborts with {@link CallOver} when the call is over. Made on first use: {@link whileUp} is what costs little. */
   get signal(): AbortSignal {
-    return this.#over.signal
+    if (!this.#signal) {
+      this.#signal = new AbortController()
+      if (this.#cause) this.#signal.abort(OVER)
+    }
+    return this.#signal.signal
+  }
+
+  /** Resolves like `promise`; rejects with {@link CallOver} as soon as the call is over. */
+  whileUp<T>(promise: Promise<T>): Promise<T> {
+    if (this.#cause) return Promise.reject(OVER)
+    return new Promise((resolve, reject) => {
+      const forget = this.onOver(() => reject(OVER))
+      promise.then(resolve, reject).finally(forget)
+    })
+  }
+
+  /** Calls `run` when the call is over; what comes back takes that back. */
+  onOver(run: () => void): () => void {
+    this.#onOver.add(run)
+    return () => void this.#onOver.delete(run)
+  }
+
+  /** @throws CallOver */
+  throwIfOver(): void {
+    if (this.#cause) throw OVER
   }
 
   get cause(): CallCause | null {
@@ -101,9 +131,9 @@ export class Call {
     this.#cause = cause
     this.phase = 'ending'
     for (const leg of this.legs) leg.end(cause)
-    const over = new CallOver(cause)
-    this.desk?.close(over)
-    this.#over.abort(over)
+    this.desk?.close(new CallOver(cause))
+    for (const run of this.#onOver) run()
+    this.#signal?.abort(OVER)
   }
 
   addLeg(facts: Omit<LegFacts, 'id'> & { id?: Id<'leg'> }): Leg {
@@ -153,7 +183,7 @@ export class Call {
         id: newId('evt', at.wall),
         subscriber: this.subscriber.id,
         number: 0,
-        at: new Date(at.wall).toISOString(),
+        at: this.x.instantText(at.wall),
         type,
         call: this.id,
         ...(about.leg ? { leg: about.leg.id } : {}),

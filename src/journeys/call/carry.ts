@@ -3,7 +3,6 @@ import type { DialResult } from '#platform/words/index.ts'
 import { durationMs } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { watchLife } from './life.ts'
-import { orAbort } from './over.ts'
 
 /**
  * Carries two joined legs until the dialled one is over. It is the same after a restart of the switch, and needs nothing
@@ -13,10 +12,10 @@ export async function carry(call: Call, b: Leg): Promise<DialResult> {
   const joinedAt = call.leasesOf(b).find((lease) => lease.answered)?.answered ?? call.now()
   call.phase = 'joined'
   using _life = watchLife(call, [call.a, b])
-  const cause = await orAbort(b.ended, call.signal)
+  const cause = await call.whileUp(b.ended)
   // The caller's audio is bound to a far end that is gone, and nothing of ours has ever been offered to it.
   if (call.direct) call.end(cause)
-  call.signal.throwIfAborted()
+  call.throwIfOver()
   call.phase = 'verb'
   call.save()
   return { status: 'answered', durationSeconds: durationMs(joinedAt, call.now()) / 1000, cause }

@@ -4,6 +4,7 @@ import { type Attempt, attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import { carry } from './carry.ts'
 import { connect } from './connect.ts'
+import { Patience } from './patience.ts'
 import { Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 
@@ -40,10 +41,10 @@ export async function dial(call: Call, options: DialOptions): Promise<DialResult
       shown,
       emergency,
       direct: takesDirect(call, road),
-      signal: patience.signal,
+      patience,
       onProvisional: (leg, response) => ringing.provisional(leg, response),
     })
-    call.signal.throwIfAborted()
+    call.throwIfOver()
     if (end.kind === 'answered') {
       patience.satisfied()
       ringing.answered()
@@ -52,7 +53,7 @@ export async function dial(call: Call, options: DialOptions): Promise<DialResult
     }
     last = end.cause
     const next = roads[i + 1]
-    if (!end.moveOn || !next || patience.signal.aborted) break
+    if (!end.moveOn || !next || patience.spent) break
     call.event('leg.diverted', {
       ...(end.leg ? { leg: end.leg } : {}),
       cause: end.cause,
@@ -87,37 +88,4 @@ function takesDirect(call: Call, road: Road): boolean {
   const arrival = a.facts.trunk && call.x.directory().byName(a.facts.trunk)
   const unheard = !call.media.has(a.id) && a.incoming !== null && a.incoming.request.body.length > 0
   return road.via === 'trunk' && road.trunk.media === 'direct' && arrival?.media === 'direct' && unheard
-}
-
-/** How long a dial may ring: its time, its caller and whoever wanted it each end it with a cause of their own. */
-class Patience implements Disposable {
-  readonly #controller = new AbortController()
-  readonly #release: () => void
-
-  constructor(call: Call, options: DialOptions) {
-    const stop = (cause: CallCause) => this.#controller.abort(cause)
-    const timer = call.x.clock.after(options.timeoutMs, () => stop(causeOf('switch', 'no-answer')))
-    const onOver = () => stop(call.cause ?? causeOf('switch', 'fault'))
-    const onGivenUp = () => stop(causeOf('agent', 'cancelled'))
-    call.signal.addEventListener('abort', onOver, { once: true })
-    options.signal?.addEventListener('abort', onGivenUp, { once: true })
-    this.#release = () => {
-      timer.cancel()
-      call.signal.removeEventListener('abort', onOver)
-      options.signal?.removeEventListener('abort', onGivenUp)
-    }
-    if (options.signal?.aborted) onGivenUp()
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  satisfied(): void {
-    this.#release()
-  }
-
-  [Symbol.dispose](): void {
-    this.#release()
-  }
 }

@@ -59,6 +59,8 @@ export interface Exchange {
   directory(): TrunkDirectory
   /** What host last said of a subscriber's channel; undefined before it said anything. */
   channelState(subscriber: Id<'sub'>): ChannelState | undefined
+  /** RFC 3339 of a wall-clock time in ms. */
+  instantText(wall: number): string
   /** Appends to the journal; it is written before this turn's messages leave. */
   record(record: JournalRecord): void
   /** The call has changed: its snapshot is in this turn's write. */

@@ -1,4 +1,4 @@
-import { sleep } from '#lib/index.ts'
+import type { Timer } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Call } from './call.ts'
@@ -9,19 +9,19 @@ import type { Call } from './call.ts'
  * question is asked in a slow rhythm instead.
  */
 export function watchLife(call: Call, legs: readonly Leg[]): Disposable {
-  const stop = new AbortController()
+  const watch = new Watch()
   const { mediaTimeoutMs, directProofMs } = call.x.limits
   for (const leg of legs) {
     const media = call.media.get(leg.id)
-    if (!media) void proveInRhythm(call, leg, directProofMs, stop.signal)
+    if (!media) proveInRhythm(call, leg, directProofMs, watch)
     else if (mediaTimeoutMs > 0) {
       media.endpoint.watch(mediaTimeoutMs).catch(() => {})
-      media.endpoint.onMedia = (state, silentMs) => void heard(call, leg, state, silentMs, stop.signal)
+      media.endpoint.onMedia = (state, silentMs) => void heard(call, leg, state, silentMs, watch)
     }
   }
   return {
     [Symbol.dispose]() {
-      stop.abort()
+      watch.stop()
       for (const leg of legs) {
         const endpoint = call.media.get(leg.id)?.endpoint
         if (!endpoint) continue
@@ -32,43 +32,49 @@ export function watchLife(call: Call, legs: readonly Leg[]): Disposable {
   }
 }
 
-async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs: number, stop: AbortSignal): Promise<void> {
-  if (stop.aborted || leg.cause) return
+async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs: number, watch: Watch): Promise<void> {
+  if (watch.stopped || leg.cause) return
   call.event(state === 'silent' ? 'media.silent' : 'media.flowing', { leg, data: { silentMs } })
   if (state === 'flowing' || leg.state === 'hold') return
-  if (await proves(call, leg, stop)) return
+  if (await proves(call, leg, watch)) return
   const cut = leg.facts.via === 'channel'
   leg.end(causeOf('network', cut ? 'channel-lost' : 'media-silent'))
 }
 
 /** Whether the leg's far end answers inside the dialog; 481 and 408 end the session by themselves. */
-async function proves(call: Call, leg: Leg, stop: AbortSignal): Promise<boolean> {
+async function proves(call: Call, leg: Leg, watch: Watch): Promise<boolean> {
   const session = leg.session
   if (!session) return true
   const answered = session.request('OPTIONS').then(
     () => true,
     () => false,
   )
-  const patience = new AbortController()
-  const given = AbortSignal.any([stop, patience.signal])
-  const silent = sleep(call.x.clock, call.x.limits.proofMs, given).then(
-    () => false,
-    () => true,
-  )
+  const { promise: silent, resolve } = Promise.withResolvers<boolean>()
+  const timer = call.x.clock.after(call.x.limits.proofMs, () => resolve(false))
   const alive = await Promise.race([answered, silent])
-  patience.abort()
-  return alive || stop.aborted || leg.cause !== null
+  timer.cancel()
+  return alive || watch.stopped || leg.cause !== null
 }
 
-async function proveInRhythm(call: Call, leg: Leg, everyMs: number, stop: AbortSignal): Promise<void> {
-  try {
-    for (;;) {
-      await sleep(call.x.clock, everyMs, stop)
-      if (await proves(call, leg, stop)) continue
-      leg.end(causeOf('network', 'media-silent'))
-      return
-    }
-  } catch {
-    // Stopped: the legs are not joined any more.
+function proveInRhythm(call: Call, leg: Leg, everyMs: number, watch: Watch): void {
+  watch.timers.set(
+    leg,
+    call.x.clock.after(everyMs, () => {
+      void proves(call, leg, watch).then((alive) => {
+        if (!alive) leg.end(causeOf('network', 'media-silent'))
+        else if (!watch.stopped) proveInRhythm(call, leg, everyMs, watch)
+      })
+    }),
+  )
+}
+
+/** What is watched until the legs are not joined any more. */
+class Watch {
+  readonly timers = new Map<Leg, Timer>()
+  stopped = false
+
+  stop(): void {
+    this.stopped = true
+    for (const timer of this.timers.values()) timer.cancel()
   }
 }

@@ -12,7 +12,7 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   if (leg.cause) {
     // The leg ended while voice was at work.
     await media.close()
-    call.signal.throwIfAborted()
+    call.throwIfOver()
     return media
   }
   keepMedia(call, leg, media)

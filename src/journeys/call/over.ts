@@ -1,16 +1,16 @@
 import { TielineError } from '#lib/index.ts'
 import type { CallCause } from '#platform/words/index.ts'
 
-/** The call is over: what its steps reject with from then on. Not a fault; the cause has been recorded. */
+/** The call is over: what its steps and verbs reject with from then on. Not a fault; the call itself knows the cause. */
 export class CallOver extends TielineError {
-  readonly cause_: CallCause
-
-  constructor(cause: CallCause) {
-    super('the call is over', { code: 'call-gone', fault: 'caller', retry: false, http: 410 }, { cause })
+  constructor(cause?: CallCause) {
+    super('the call is over', { code: 'call-gone', fault: 'caller', retry: false, http: 410 }, cause ? { cause } : {})
     this.name = 'CallOver'
-    this.cause_ = cause
   }
 }
+
+/** The one that steps reject with: made once, since every call ends and a stack trace of it says nothing. */
+export const OVER = new CallOver()
 
 /** A verb that cannot be carried out. */
 export function verbError(

@@ -108,7 +108,7 @@ async function audio(call: Call): Promise<LegMedia> {
   const { a } = call
   if (!call.leasesOf(a).some((l) => l.kind === 'voice.port')) call.admit([{ kind: 'voice.port', count: 1, leg: a.id }])
   const media = await openMedia(call, a)
-  call.signal.throwIfAborted()
+  call.throwIfOver()
   return media
 }
 
@@ -135,10 +135,10 @@ async function stoppable<T>(
   } catch (error) {
     if (!signal.aborted) throw verbError('verb-failed', 'voice could not do it', error)
     if (!call.cause) media.endpoint.stop(verb)
-    call.signal.throwIfAborted()
+    call.throwIfOver()
     const patience = AbortSignal.timeout(STOPPED_MS)
     await orAbort(work, AbortSignal.any([call.signal, patience])).catch(() => {})
-    call.signal.throwIfAborted()
+    call.throwIfOver()
     throw verbError('interrupted', 'the verb was given up')
   }
 }

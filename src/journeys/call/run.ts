@@ -3,7 +3,6 @@ import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { CAUSES, causeOf, type Reason } from '#platform/trunk/index.ts'
 import type { CallCause } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
-import { CallOver } from './over.ts'
 
 /**
  * Runs a call's one function. However it ends, all that the call has taken is given back, and `call.cleared` is its last
@@ -23,9 +22,8 @@ export async function run(call: Call, steps: () => Promise<void>): Promise<void>
   }
 }
 
-/** The cause of a call that an error has ended. */
+/** The cause of a call that an error has ended. Where it was over already, its own cause stands. */
 export function causeOfError(error: unknown): CallCause {
-  if (error instanceof CallOver) return error.cause_
   if (error instanceof ResourceUnavailable) {
     return causeOf('switch', error.refusal.limitedBy === 'ceiling' ? 'ceiling' : 'pool', error.message)
   }

@@ -14,7 +14,7 @@ const DIAL_MS = 30_000
 /** Carries out one verb, leasing what it needs before it does anything. Resolves with the verb's result. */
 export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unknown> {
   // What only the agent hears of ends with it; a dialled leg may ring on, for the decision has been made.
-  const signal = AbortSignal.any([call.signal, verb.signal, desk.lost])
+  const signal = () => AbortSignal.any([call.signal, verb.signal, desk.lost])
   switch (verb.name) {
     case 'call.ring':
       call.a.incoming?.provisional(180)
@@ -27,13 +27,13 @@ export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unkno
     case 'call.hangup':
       return hangup(call)
     case 'call.play':
-      return play(call, verb.params as Params<'call.play'>, signal)
+      return play(call, verb.params as Params<'call.play'>, signal())
     case 'call.say':
-      return say(call, verb.params as Params<'call.say'>, signal)
+      return say(call, verb.params as Params<'call.say'>, signal())
     case 'call.gather':
-      return gather(call, verb.params as Params<'call.gather'>, signal)
+      return gather(call, verb.params as Params<'call.gather'>, signal())
     case 'call.record':
-      return record(call, verb.params as Params<'call.record'>, signal)
+      return record(call, verb.params as Params<'call.record'>, signal())
     case 'call.dial':
       return dialled(call, verb.params as Params<'call.dial'>)
   }

@@ -21,6 +21,17 @@ import { serveControl } from './link.ts'
 import { Reception } from './reception.ts'
 import { stopCalls } from './stop.ts'
 
+/** Most of what is written in a turn is of the same millisecond. */
+function rfc3339(): (wall: number) => string {
+  let last = Number.NaN
+  let text = ''
+  return (wall) => {
+    if (wall !== last) text = new Date(wall).toISOString()
+    last = wall
+    return text
+  }
+}
+
 export interface Switch {
   adopt(socket: SocketHandover['socket'], handle: Socket): void
   realmGone(realm: Realm): void
@@ -86,6 +97,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     agents,
     recordings: path.join(config.state, 'recordings'),
     directory: () => trunks,
+    instantText: rfc3339(),
     channelState: (subscriber) => channels.get(subscriber),
     record,
     save(call) {

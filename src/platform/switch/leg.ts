@@ -124,7 +124,8 @@ export class Leg {
 
   /** It rings there. */
   alert(): void {
-    if (this.#state === 'initiated') this.#enter('alerting')
+    // Its dialog is as it was: there is nothing new that a restart would need.
+    if (this.#state === 'initiated') this.#state = 'alerting'
   }
 
   /** The dialog is confirmed. Where the leg is over already, the session ends at once (S18). */
