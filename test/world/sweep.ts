@@ -115,7 +115,7 @@ function directoryOf(path: string): string[] {
 export function leftOf(id: string): string[] {
   const names = namespacesOf(id)
   return [
-    ...processesIn(names).map(({ pid, namespace, command }) => `process ${pid} in ${namespace}: ${command.slice(0, 120)}`),
+    ...processesIn(names).map(({ pid, namespace, command }) => `process ${pid} in ${namespace}: ${command.slice(0, 300)}`),
     ...names.map((name) => `namespace ${name}`),
     ...groupsOf(id).map((path) => `control group ${path}`),
     ...directoryOf('/run/wireguard')
