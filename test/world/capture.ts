@@ -9,6 +9,11 @@ export function settled(): Promise<void> {
   return sleep(1200)
 }
 
+/** Where the capture of a role is kept. */
+export function captureFile(directory: string, role: string): string {
+  return join(directory, `${role}.pcap`)
+}
+
 /** All packets of one namespace, into a file, from now until it is closed. */
 export class Capture implements AsyncDisposable {
   readonly role: string
@@ -23,7 +28,7 @@ export class Capture implements AsyncDisposable {
 
   /** Resolves when it is listening: no later packet is missed. */
   static async start(namespace: Namespace, directory: string): Promise<Capture> {
-    const file = join(directory, `${namespace.role}.pcap`)
+    const file = captureFile(directory, namespace.role)
     const child = namespace.spawn(['tcpdump', '-i', 'any', '-n', '-s', '0', '-B', '8192', '-Z', 'root', '-w', file])
     let said = ''
     await new Promise<void>((resolve, reject) => {

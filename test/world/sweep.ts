@@ -52,6 +52,22 @@ export function processesIn(names: string[]): { pid: number; namespace: string; 
   return found
 }
 
+/**
+ * Captures of a world that are still running. They are looked for by what they write, since the namespace that one is in
+ * may have lost its name already.
+ */
+function capturesOf(id: string): { pid: number; command: string }[] {
+  return directoryOf('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return []
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+      return command.startsWith('tcpdump') && command.includes(`/${WORLD_PREFIX}${id}/`) ? [{ pid: Number(pid), command }] : []
+    } catch {
+      return []
+    }
+  })
+}
+
 /** Control groups that bear the id, deepest first. */
 export function groupsOf(id: string): string[] {
   const roots = ['/sys/fs/cgroup']
@@ -80,7 +96,7 @@ function directories(path: string): string[] {
 export async function sweep(id: string): Promise<void> {
   const names = namespacesOf(id)
   for (let round = 0; round < 100; round++) {
-    const processes = processesIn(names)
+    const processes = [...processesIn(names), ...capturesOf(id)]
     if (!processes.length) break
     for (const { pid } of processes) {
       try {
@@ -116,6 +132,7 @@ export function leftOf(id: string): string[] {
   const names = namespacesOf(id)
   return [
     ...processesIn(names).map(({ pid, namespace, command }) => `process ${pid} in ${namespace}: ${command.slice(0, 300)}`),
+    ...capturesOf(id).map(({ pid, command }) => `process ${pid}: ${command}`),
     ...names.map((name) => `namespace ${name}`),
     ...groupsOf(id).map((path) => `control group ${path}`),
     ...directoryOf('/run/wireguard')

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SipPeer, sleep } from '../peer/index.ts'
-import { Capture, settled } from './capture.ts'
+import { Capture, captureFile, settled } from './capture.ts'
 import { cable, makeNamespaces, type Namespace } from './namespace.ts'
 import { Office, type OfficePlan } from './office.ts'
 import { leftOf, namespacesOf, startOf, sweep, sweepOrphans, WORLD_PREFIX } from './sweep.ts'
@@ -36,7 +36,7 @@ export class World implements AsyncDisposable {
   readonly carrierSpace: Namespace
   carrier!: SipPeer
   readonly #plan: WorldPlan
-  readonly #captures = new Map<string, Capture>()
+  readonly #captures = new Map<string, Promise<Capture>>()
   #reaper: { pid: number } | null = null
   #disposal: Promise<void> | null = null
 
@@ -83,19 +83,26 @@ export class World implements AsyncDisposable {
 
   /** Captures all packets of a namespace from now on; once for each. */
   async capture(namespace: Namespace): Promise<void> {
-    if (this.#captures.has(namespace.role)) return
-    this.#captures.set(namespace.role, await Capture.start(namespace, join(this.directory, 'captures')))
+    if (this.#disposal) return
+    let capture = this.#captures.get(namespace.role)
+    // Kept from its first moment, so that it is one for each, and none is forgotten that is just being started.
+    if (!capture) {
+      capture = Capture.start(namespace, join(this.directory, 'captures'))
+      this.#captures.set(namespace.role, capture)
+      capture.catch(() => this.#captures.delete(namespace.role))
+    }
+    await capture
   }
 
   /** The files of all captures by role. Complete only after {@link stopCaptures}. */
   get captures(): Map<string, string> {
-    return new Map([...this.#captures].map(([role, { file }]) => [role, file]))
+    return new Map([...this.#captures.keys()].map((role) => [role, captureFile(join(this.directory, 'captures'), role)]))
   }
 
   /** Has all captures complete up to now, while they go on. */
   async flushCaptures(): Promise<void> {
     await settled()
-    for (const capture of this.#captures.values()) capture.flush()
+    for (const capture of await this.#running()) capture.flush()
     await sleep(100)
   }
 
@@ -105,8 +112,13 @@ export class World implements AsyncDisposable {
     await this.#endCaptures()
   }
 
+  async #running(): Promise<Capture[]> {
+    const settled = await Promise.allSettled(this.#captures.values())
+    return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  }
+
   async #endCaptures(): Promise<void> {
-    await Promise.all([...this.#captures.values()].map((capture) => capture[Symbol.asyncDispose]()))
+    await Promise.all((await this.#running()).map((capture) => capture[Symbol.asyncDispose]()))
   }
 
   /** Namespaces that bear the world's id and that it has not made: the platform's. */
