@@ -131,6 +131,8 @@ export class Call {
     this.#cause = cause
     this.phase = 'ending'
     for (const leg of this.legs) leg.end(cause)
+    // From here on a restart has nothing to carry on; leases that are still held then are closed by it.
+    this.x.record({ type: 'call', at: this.now(), call: this.id, state: null })
     this.desk?.close(new CallOver(cause))
     for (const run of this.#onOver) run()
     this.#signal?.abort(OVER)
@@ -238,7 +240,6 @@ export class Call {
       const cause = this.#cause ?? causeOf('switch', 'fault')
       this.event('call.cleared', { cause })
       this.x.calls.delete(this.id)
-      this.x.record({ type: 'call', at: this.now(), call: this.id, state: null })
     })
     this.stack.defer(() => this.x.agents.ended(this.subscriber.id, this.id, this.#cause ?? causeOf('switch', 'fault')))
     this.stack.defer(() => {

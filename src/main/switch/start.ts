@@ -58,8 +58,9 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const now = () => instantOf(clock, boot)
   const outbox = new Outbox({
     flush() {
-      for (const call of dirty)
-        journal.append({ type: 'call', at: now(), call: call.id, state: call.cause ? null : snapshotOf(call) })
+      for (const call of dirty) {
+        if (!call.cause) journal.append({ type: 'call', at: now(), call: call.id, state: snapshotOf(call) })
+      }
       dirty.clear()
       journal.flush()
     },
