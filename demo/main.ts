@@ -47,7 +47,7 @@ async function linger(stage: Stage): Promise<void> {
     `less ${platform.logFile}`,
   ])
     story.say(`  ${command}`)
-  await interrupted.promise
+  await interrupted.promise.catch(() => {})
 }
 
 /** Takes everything away and says whether that is so. */

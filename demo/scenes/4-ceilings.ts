@@ -6,6 +6,9 @@ import { known, NUMBERS, type Stage, TONES } from '../stage.ts'
 
 const CEILING = 3
 const CALLS = 5
+/** What a call from the site takes. */
+const NEEDED = ['trunk.out', 'channel.leg', 'voice.relay', 'voice.port']
+const ORDINARY = '+3225559999'
 
 interface Explanation {
   summary: string
@@ -19,7 +22,7 @@ export async function ceilings(stage: Stage): Promise<void> {
   stage.tell('operator', `acme may have ${CEILING} calls in at once`, `the stored ceiling of trunk.in`)
   const calls = await overTheCeiling(stage)
   await emptyPool(stage)
-  await emergency(stage)
+  await nothingLeft(stage)
   await Promise.all(calls.map((call) => carrier.hangup(call)))
   await quiet(stage)
   await platform.api('PUT', '/v1/subscribers/acme/allocations/trunk.in', { guaranteed: 0, ceiling: 100 })
@@ -67,8 +70,28 @@ async function emptyPool(stage: Stage): Promise<void> {
   assert.match(headerOf(report, 'Retry-After'), /^\d+/)
   stage.tell('switch', 'the pool of the node is empty: globex gets 503', `Retry-After: ${headerOf(report, 'Retry-After')}`)
   await explained(stage, 'globex', before, 'pool', CEILING)
-  await emergency(stage)
   await platform.api('PUT', '/v1/capacities/trunk.in', { capacity: 500 })
+}
+
+/** acme may have nothing that a call out takes, and the node has none: an ordinary number is refused, an emergency is not. */
+async function nothingLeft(stage: Stage): Promise<void> {
+  const { platform } = stage
+  const may = (ceiling: number) =>
+    Promise.all(NEEDED.map((kind) => platform.api('PUT', `/v1/subscribers/acme/allocations/${kind}`, { guaranteed: 0, ceiling })))
+  const has = (capacity: number) => platform.api('PUT', '/v1/capacities/trunk.out', { capacity })
+  await Promise.all([may(0), has(0)])
+  const { pbx } = stage.office('acme')
+  const refused = await pbx.wait(await dialOut(stage, ORDINARY), 'ended')
+  assert.ok([486, 503].includes(refused.final?.status ?? 0), `an ordinary call is refused: ${refused.final?.status}`)
+  stage.tell('acme', `with nothing left, telephone at ${OFFICE.pbx} dials ${ORDINARY}: ${refused.final?.status}`, headerOf(refused, 'Reason'))
+  await emergency(stage)
+  await Promise.all([may(100), has(500)])
+}
+
+async function dialOut(stage: Stage, number: string): Promise<string> {
+  const subscriber = await stage.platform.api<{ channel: { address: string } }>('GET', '/v1/subscribers/acme')
+  const to = { address: subscriber.channel.address, port: 5060 }
+  return stage.office('acme').pbx.place({ to, from: '101', number, tone: TONES.extension })
 }
 
 /** acme's telephone dials the emergency number: no agent, no ceiling, no pool stands in the way. */
@@ -76,19 +99,13 @@ async function emergency(stage: Stage): Promise<void> {
   const { carrier } = stage
   const { pbx } = stage.office('acme')
   const since = now()
-  const subscriber = await stage.platform.api<{ channel: { address: string } }>('GET', '/v1/subscribers/acme')
-  const call = await pbx.place({
-    to: { address: subscriber.channel.address, port: 5060 },
-    from: '101',
-    number: NUMBERS.emergency,
-    tone: TONES.extension,
-  })
+  const call = await dialOut(stage, NUMBERS.emergency)
   const report = await pbx.wait(call, 'up')
   assert.equal(report.final?.status, 200, 'the emergency call is answered')
   const there = await carrier.find('the emergency call', since, (r) => r.to.includes(NUMBERS.emergency) && r.phase === 'up')
   await Promise.all([hears({ peer: pbx, call }, TONES.emergency), hears({ peer: carrier, call: there.call }, TONES.extension)])
   const took = Math.round(report.answeredAt! - report.invitedAt)
-  stage.tell('acme', `telephone at ${OFFICE.pbx} dials ${NUMBERS.emergency}: through, and heard`, `answered after ${took} ms`)
+  stage.tell('acme', `the same telephone dials ${NUMBERS.emergency}: through at once, and heard`, `answered after ${took} ms`)
   await pbx.hangup(call)
   await carrier.wait(there.call, 'ended', 5000)
 }
