@@ -30,6 +30,7 @@ export class ClientTransaction implements TimerOwner {
   #ack: Uint8Array | null = null
 
   constructor(all: Transactions, branch: string, sent: SentParts, bytes: Uint8Array, hop: Hop, user: ClientUser) {
+  #resent = false
     this.#all = all
     this.sent = sent
     this.bytes = bytes
@@ -48,7 +49,9 @@ export class ClientTransaction implements TimerOwner {
   start(timeoutMs?: number): void {
     const { times, wheel, transport } = this.#all
     const invite = this.sent.method === 'INVITE'
-    wheel.arm(this.#repeat, this.#interval, invite ? 'A' : 'E')
+    // §17.1.1.2, §17.1.2.2: a reliable transport repeats by itself; whether it still lives is asked once (PITFALLS S41).
+    if (this.#reliable) wheel.arm(this.#repeat, 2 * times.t1, 'suspect')
+    else wheel.arm(this.#repeat, this.#interval, invite ? 'A' : 'E')
     wheel.arm(this.#life, Math.min(timeoutMs ?? times.transaction, times.transaction), invite ? 'B' : 'F')
     transport.send(this.bytes, this.hop)
   }
@@ -80,7 +83,24 @@ export class ClientTransaction implements TimerOwner {
   }
 
   onTimer(name: string): void {
-    if (this.sent.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
+    if (name === 'suspect') {
+      if (this.#state === 'Calling' || this.#state === 'Trying') this.#all.transport.suspect?.(this.hop)
+    } else if (this.sent.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
+  get #reliable(): boolean {
+    return this.hop.transport !== 'udp'
+  }
+
+  /** The connection that it was sent by is gone: nobody knows whether it arrived, unless there was an answer. */
+  lost(again: boolean): void {
+    if (this.#state !== 'Calling' && this.#state !== 'Trying') return
+    if (again && !this.#resent) {
+      this.#resent = true
+      this.#all.transport.send(this.bytes, this.hop)
+    } else {
+      this.onTimer(this.sent.method === 'INVITE' ? 'B' : 'F')
+    }
+  }
+
     else this.#requestEvent(name as RequestClientEvent)
   }
 
@@ -132,14 +152,15 @@ export class ClientTransaction implements TimerOwner {
         wheel.cancel(this.#repeat)
         return
       case 'start D':
-        wheel.arm(this.#life, times.d, 'D')
+        // §17.1.1.2, §17.1.2.2: nothing comes twice over a reliable transport.
+        wheel.arm(this.#life, this.#reliable ? 0 : times.d, 'D')
         return
       case 'start M':
         wheel.arm(this.#life, times.transaction, 'M')
         return
       case 'start K':
         wheel.cancel(this.#repeat)
-        wheel.arm(this.#life, times.t4, 'K')
+        wheel.arm(this.#life, this.#reliable ? 0 : times.t4, 'K')
     }
   }
 

@@ -4,7 +4,7 @@ import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { SipRequest } from './message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { Transactions } from './transactions.ts'
-import type { HeaderList, Hop, UserAgentOptions } from './types.ts'
+import type { HeaderList, Hop, Transport, UserAgentOptions } from './types.ts'
 
 /** What a dialog, early or confirmed, is to the requests that come in for it. */
 export interface DialogUser {
@@ -18,6 +18,9 @@ export interface DialogUser {
 /** The methods that we understand, inside or outside of a dialog. */
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE'
 
+/** §18.1.1: above this a request should not go by UDP where the path's MTU is not known. */
+const LARGE_BYTES = 1300
+
 /** What all parts of one user agent share. */
 export class Core {
   readonly options: UserAgentOptions
@@ -28,21 +31,29 @@ export class Core {
   readonly early = new Map<string, DialogUser>()
   /** §8.2.7: answers that keep no state have one and the same tag. */
   readonly statelessTag = token(8)
-  readonly #sentBy: string
-  readonly #contact: string
+  readonly #via: Record<Transport, string>
+  readonly #contact: Record<Transport, string>
 
   constructor(options: UserAgentOptions) {
     this.options = options
     this.log = options.log
     this.transactions = new Transactions(options.clock, options.log, options.transport, options.timers)
-    const { address, port } = options.transport.local
+    const { address, port, tlsPort = 5061 } = options.transport.local
     const host = address.includes(':') ? `[${address}]` : address
-    this.#sentBy = `${host}:${port}`
-    this.#contact = `<sip:${host}:${port}>`
+    this.#via = {
+      udp: `SIP/2.0/UDP ${host}:${port}`,
+      tcp: `SIP/2.0/TCP ${host}:${port}`,
+      tls: `SIP/2.0/TLS ${host}:${tlsPort}`,
+    }
+    this.#contact = {
+      udp: `<sip:${host}:${port}>`,
+      tcp: `<sip:${host}:${port};transport=tcp>`,
+      tls: `<sip:${host}:${tlsPort};transport=tls>`,
+    }
   }
 
-  contact(own: string | undefined): string {
-    return own ?? this.#contact
+  contact(own: string | undefined, transport: Transport): string {
+    return own ?? this.#contact[transport]
   }
 
   /** Unguessable, as whoever knows a branch can answer for its request. */
@@ -50,16 +61,29 @@ export class Core {
     return `z9hG4bK${token(12)}`
   }
 
-  via(branch: string): string {
-    return `SIP/2.0/UDP ${this.#sentBy};rport;branch=${branch}`
+  via(branch: string, transport: Transport): string {
+    return `${this.#via[transport]};rport;branch=${branch}`
   }
 
-  /** Builds a request with a new branch, and adds its transaction; the caller starts it. */
+  /**
+   * Builds a request with a new branch, and adds its transaction; the caller starts it. One that is too large for a
+   * datagram goes by TCP where the hop takes that, and by UDP in fragments where it doesn't (§18.1.1, PITFALLS S38).
+   */
   newClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts): ClientTransaction {
     const branch = this.newBranch()
-    const parts = make(this.via(branch))
-    const bytes = buildRequest(parts)
-    return this.transactions.addClient(branch, sentOf(parts), bytes, hop, user)
+    let to = hop
+    let parts = make(this.via(branch, to.transport))
+    let bytes = buildRequest(parts)
+    if (hop.transport === 'udp' && bytes.length > LARGE_BYTES) {
+      if (hop.large) {
+        to = { ...hop, transport: hop.large }
+        parts = make(this.via(branch, to.transport))
+        bytes = buildRequest(parts)
+      } else {
+        this.log.info({ bytes: bytes.length, method: parts.method }, 'A large SIP request goes by UDP in fragments')
+      }
+    }
+    return this.transactions.addClient(branch, sentOf(parts), bytes, to, user)
   }
 }
 

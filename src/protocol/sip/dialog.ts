@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { parseNameAddr, withoutTag } from './address.ts'
 import type { RequestParts } from './build.ts'
 import type { SipRequest, SipResponse } from './message.ts'
-import type { Hop, SessionSnapshot } from './types.ts'
+import type { Hop, SessionSnapshot, Transport } from './types.ts'
 import { parseUri } from './uri.ts'
 
 /** The state of a dialog (RFC 3261 §12): what a snapshot keeps of it. Requests inside it change it in place. */
@@ -21,6 +21,7 @@ export function dialogOfServer(invite: SipRequest, source: Hop, localTag: string
     remoteTag: invite.from.tag ?? '',
     local: withoutTag(invite.header('to')!),
     remote: withoutTag(invite.header('from')!),
+    updates: allowsUpdate(invite),
     localSequence: 0,
     remoteSequence: invite.cseq.sequence,
     routeSet: invite.recordRoutes,
@@ -44,6 +45,8 @@ export function dialogOfClient(
     remoteTag: response.to.tag ?? '',
     local: withoutTag(sent.from),
     remote: withoutTag(sent.to),
+    ownsCallId: true,
+    updates: allowsUpdate(response),
     localSequence: sent.sequence,
     remoteSequence: null,
     routeSet: response.recordRoutes.reverse(),
@@ -61,6 +64,11 @@ export function contactOf(message: SipRequest | SipResponse): string | undefined
   } catch {
     return undefined
   }
+}
+
+/** Whether the far end says that it takes UPDATE (RFC 3311 §5.1). */
+function allowsUpdate(message: SipRequest | SipResponse): boolean {
+  return message.list('allow').some((method) => method.toUpperCase() === 'UPDATE')
 }
 
 /** §12.2.1.1: what every request inside the dialog is made of. `via` and `sequence` are the caller's. */
@@ -107,13 +115,24 @@ export function nextHop(dialog: Dialog): Hop {
 
 function hopOf(uri: string, like: Hop): Hop | null {
   try {
-    const { host, port, scheme } = parseUri(uri)
+    const { host, port, scheme, params } = parseUri(uri)
     const family = isIP(host)
-    if (scheme !== 'sip' || family === 0 || family !== isIP(like.address)) return null
-    return { transport: like.transport, address: host, port: port ?? 5060 }
+    if (scheme === 'tel' || family === 0 || family !== isIP(like.address)) return null
+    const transport = transportOf(scheme, params.get('transport'), like)
+    const hop: Hop = { ...like, transport, address: host, port: port ?? (transport === 'tls' ? 5061 : 5060) }
+    // Back on the connection that the dialog came by, which may be the only way to whoever opened it.
+    if (host !== like.address || transport !== like.transport) delete hop.flow
+    return hop
   } catch {
     return null
   }
+}
+
+/** §19.1.1, RFC 3263 §4.1; but what came about by TLS never leaves it, and where nothing is said it stays as it was. */
+function transportOf(scheme: string, said: string | undefined, like: Hop): Transport {
+  if (like.transport === 'tls' || scheme === 'sips' || said?.toLowerCase() === 'tls') return 'tls'
+  const named = said?.toLowerCase()
+  return named === 'tcp' || named === 'udp' ? named : like.transport
 }
 
 /**

@@ -2,8 +2,10 @@ import { type Core, type DialogUser, retryAfter, withAllow } from './core.ts'
 import { dialogKey, dialogOfServer } from './dialog.ts'
 import { responseParts } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
+import { RELIABLE, ReliableProvisionals } from './reliable-provisionals.ts'
 import type { Cancellable, ServerTransaction } from './server-transaction.ts'
 import { ConfirmedSession } from './session.ts'
+import { answerInterval } from './session-interval.ts'
 import type { Hop, IncomingInvite, IncomingSnapshot, ResponseOptions, Session } from './types.ts'
 
 /** An INVITE outside a dialog that waits for its final answer (RFC 3261 §13.3). */
@@ -15,6 +17,10 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   #abort: AbortController | null = null
   #aborted = false
   readonly #earlyKey: string
+  /** Whether the caller's own word is that responses shall, or can, be reliable. */
+  readonly #reliability: 'required' | 'supported' | null
+  #reliable: ReliableProvisionals | null = null
+  #unacknowledged = false
 
   constructor(core: Core, request: SipRequest, transaction: ServerTransaction) {
     this.#core = core
@@ -23,6 +29,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#earlyKey = dialogKey(request.callId, transaction.toTag, request.from.tag ?? '')
     core.early.set(this.#earlyKey, this)
     transaction.user = this
+    const said = (name: string) => request.list(name).includes(RELIABLE)
+    this.#reliability = said('require') ? 'required' : said('supported') ? 'supported' : null
   }
 
   get source(): Hop {
@@ -43,33 +51,68 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
 
   provisional(status: number, options?: ResponseOptions): void {
     // §12.1.1: what makes an early dialog says where it leads.
-    const parts = { ...responseParts(status, options), contact: this.#core.contact(undefined), recordRoute: true }
-    this.#transaction.respond(parts)
+    const parts = {
+      ...responseParts(status, options),
+      contact: this.#core.contact(undefined, this.source.transport),
+      recordRoute: true,
+    }
+    if (status === 100 || !this.#reliability) {
+      this.#transaction.respond(parts)
+    } else if (this.request.body.length > 0) {
+      this.#reliable ??= new ReliableProvisionals(this.#core, this.request, this.#transaction, () => this.#onUnacknowledged())
+      this.#reliable.send(parts)
+    } else if (this.#reliability === 'supported') {
+      this.#transaction.respond(parts)
+    }
+    // RFC 3262 §5: a reliable response to an INVITE without offer would have to hold ours; such a caller hears of the end only.
+  }
+
+  get settled(): Promise<void> | null {
+    return this.#reliable?.settled ?? null
+  }
+
+  get unacknowledged(): boolean {
+    return this.#unacknowledged
+  }
+
+  #onUnacknowledged(): void {
+    this.#unacknowledged = true
+    this.#abandon(500)
   }
 
   refuse(status: number, options?: ResponseOptions): void {
-    if (this.#transaction.respond(responseParts(status, options))) this.#core.early.delete(this.#earlyKey)
+    if (!this.#transaction.respond(responseParts(status, options))) return
+    this.#core.early.delete(this.#earlyKey)
+    this.#reliable?.stop()
   }
 
   accept(options: ResponseOptions & { contact?: string }): Session | null {
     if (this.finished) return null
-    const contact = this.#core.contact(options.contact)
-    const headers = withAllow(options.headers)
+    const contact = this.#core.contact(options.contact, this.source.transport)
+    const timed = answerInterval(this.request)
+    const headers = withAllow(timed.kind === 'granted' ? [...timed.headers, ...(options.headers ?? [])] : options.headers)
     const parts = { ...responseParts(200, { ...options, headers }), contact, recordRoute: true }
     const { source, hop, toTag } = this.#transaction
     const { request } = this
     const bytes = this.#transaction.respond(parts)
     if (!bytes) return null
     this.#core.early.delete(this.#earlyKey)
-    const session = new ConfirmedSession(this.#core, dialogOfServer(request, source, toTag, contact), request.body)
+    this.#reliable?.stop()
+    const dialog = dialogOfServer(request, source, toTag, contact)
+    if (timed.kind === 'granted') dialog.interval = timed.interval
+    const session = new ConfirmedSession(this.#core, dialog, request.body)
     session.awaitAck(request.cseq.sequence, bytes, hop)
     return session
   }
 
   /** §9.2: the caller has cancelled, or hung up inside the early dialog (§15). */
   cancel(): void {
+    this.#abandon(487)
+  }
+
+  #abandon(status: number): void {
     if (this.finished) return
-    this.refuse(487)
+    this.refuse(status)
     this.#aborted = true
     this.#abort?.abort()
   }
@@ -80,6 +123,9 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
       case 'BYE':
         transaction.respond({ status: 200 })
         this.cancel()
+        return
+      case 'PRACK':
+        this.#onPrack(request, transaction)
         return
       case 'INVITE':
         // §14.2: a second INVITE before the answer to the first.
@@ -92,6 +138,12 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
       default:
         return void transaction.respond({ status: 481 })
     }
+  }
+
+  /** RFC 3262 §3. An offer in a PRACK is refused: whoever has had our answer can change it by UPDATE. */
+  #onPrack(request: SipRequest, transaction: ServerTransaction): void {
+    const known = this.#reliable?.acknowledge(request.header('rack')) ?? false
+    transaction.respond({ status: !known ? 481 : request.body.length > 0 ? 488 : 200 })
   }
 
   receiveAck(): void {

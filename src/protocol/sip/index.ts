@@ -9,6 +9,7 @@ export { SipParseError } from './parse-error.ts'
 export { reasonPhrase } from './reason.ts'
 export type {
   HeaderList,
+export { type Framed, StreamFramer } from './stream-framer.ts'
   Hop,
   IncomingInvite,
   IncomingReinvite,
@@ -25,6 +26,7 @@ export type {
   SipTransport,
   UserAgent,
   UserAgentOptions,
+  Transport,
 } from './types.ts'
 export { formatUri, parseUri, type SipUri, type UriParts } from './uri.ts'
 export { createUserAgent } from './user-agent.ts'

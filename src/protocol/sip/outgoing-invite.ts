@@ -97,7 +97,10 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       this.#core.options.transport.send(ack.bytes, ack.hop)
       return
     }
-    const dialog = dialogOfClient(this.#transaction.sent, this.#localTag, this.#contact, response, this.#transaction.hop)
+    const { sent, hop } = this.#transaction
+    // A large INVITE may have gone by TCP; what follows is small again (PITFALLS S38).
+    const to: Hop = hop.large ? { ...hop, transport: 'udp' } : hop
+    const dialog = dialogOfClient(sent, this.#localTag, this.#contact, response, to)
     if (this.#settled) {
       this.#hangUp(tag, dialog)
       return
@@ -111,8 +114,10 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 
   /** The 2xx of a second fork (PITFALLS S17), or one that crossed our CANCEL (S18): taken, and hung up at once. */
   #hangUp(tag: string, dialog: Dialog): void {
-    const bytes = buildRequest(requestInside(dialog, 'ACK', dialog.localSequence, this.#core.via(this.#core.newBranch())))
-    const ack = { bytes, hop: nextHop(dialog) }
+    const hop = nextHop(dialog)
+    const via = this.#core.via(this.#core.newBranch(), hop.transport)
+    const bytes = buildRequest(requestInside(dialog, 'ACK', dialog.localSequence, via))
+    const ack = { bytes, hop }
     this.#acks.set(tag, ack)
     this.#core.options.transport.send(bytes, ack.hop)
     const sequence = dialog.localSequence + 1
@@ -152,7 +157,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 /** Sends a new INVITE. */
 export function sendInvite(core: Core, options: InviteOptions): SentInvite {
   const localTag = token(8)
-  const contact = core.contact(options.contact)
+  const contact = core.contact(options.contact, options.to.transport)
   const { parts, headers } = splitMaxForwards(withAllow(options.headers))
   const invite = new SentInvite(core, {
     localTag,

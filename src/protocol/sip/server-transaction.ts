@@ -55,6 +55,10 @@ export class ServerTransaction implements TimerOwner {
     return this.#state
   }
 
+  get #reliable(): boolean {
+    return this.source.transport !== 'udp'
+  }
+
   /** Whether a final answer has been given. */
   get finished(): boolean {
     return this.#request === null
@@ -122,7 +126,8 @@ export class ServerTransaction implements TimerOwner {
         if (this.#last) transport.send(this.#last, this.hop)
         return
       case 'start G':
-        wheel.arm(this.#repeat, this.#interval, 'G')
+        // §17.2.1: not over a reliable transport.
+        if (!this.#reliable) wheel.arm(this.#repeat, this.#interval, 'G')
         return
       case 'double G':
         this.#interval = Math.min(2 * this.#interval, times.t2)
@@ -135,10 +140,10 @@ export class ServerTransaction implements TimerOwner {
         wheel.arm(this.#life, times.transaction, 'H')
         return
       case 'start I':
-        wheel.arm(this.#life, times.t4, 'I')
+        wheel.arm(this.#life, this.#reliable ? 0 : times.t4, 'I')
         return
       case 'start J':
-        wheel.arm(this.#life, times.transaction, 'J')
+        wheel.arm(this.#life, this.#reliable ? 0 : times.transaction, 'J')
         return
       case 'start L':
         // The transaction user repeats its 2xx by itself; kept for repeats of the INVITE only.

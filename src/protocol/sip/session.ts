@@ -70,8 +70,10 @@ export class ConfirmedSession implements Session, DialogUser {
 
   /** Acknowledges a 2xx of theirs (§13.2.2.4), and keeps the ACK for its repeats (PITFALLS S21). */
   sendAck(sequence: number): SentAck {
-    const bytes = buildRequest(requestInside(this.#dialog, 'ACK', sequence, this.#core.via(this.#core.newBranch())))
-    this.#ack = { sequence, bytes, hop: nextHop(this.#dialog), at: this.#core.options.clock.now() }
+    const hop = nextHop(this.#dialog)
+    const via = this.#core.via(this.#core.newBranch(), hop.transport)
+    const bytes = buildRequest(requestInside(this.#dialog, 'ACK', sequence, via))
+    this.#ack = { sequence, bytes, hop, at: this.#core.options.clock.now() }
     this.#core.options.transport.send(bytes, this.#ack.hop)
     this.#acknowledge.resolve({ body: this.remoteBody })
     return this.#ack
@@ -205,9 +207,12 @@ export class ConfirmedSession implements Session, DialogUser {
   }
 
   #newClient(method: string, user: ClientUser, extra: Extra = {}): ClientTransaction {
-    const sequence = ++this.#dialog.localSequence
+    let sequence = ++this.#dialog.localSequence
+    const renumber = () => {
+      sequence = ++this.#dialog.localSequence
+    }
     const make = (via: string) => ({ ...requestInside(this.#dialog, method, sequence, via), ...extra })
-    return this.#core.newClient(nextHop(this.#dialog), user, make)
+    return this.#core.newClient(nextHop(this.#dialog), user, make, renumber)
   }
 
   request(method: string, options: ResponseOptions = {}): Promise<SipResponse> {
@@ -233,11 +238,10 @@ export class ConfirmedSession implements Session, DialogUser {
     // §14.1: not while another INVITE is open in either direction.
     if (this.#inviting || this.#reinvite || this.#answer) return Promise.reject(new SipFailure('glare', 491))
     this.#inviting = true
-    const sequence = this.#dialog.localSequence + 1
     const sent = new SentReinvite(this.#core, {
       onAccepted: (response) => {
         this.#refreshTarget(response)
-        return this.sendAck(sequence)
+        return this.sendAck(response.cseq.sequence)
       },
       onSettled: (status) => {
         this.#inviting = false

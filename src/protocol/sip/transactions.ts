@@ -64,6 +64,11 @@ export class Transactions {
     return transaction
   }
 
+  /** The connection of `hop` is gone. */
+  lost(hop: Hop, again: boolean): void {
+    for (const client of [...this.#clients.values()]) if (sameHop(client.hop, hop)) client.lost(again)
+  }
+
   removeClient(transaction: ClientTransaction): void {
     this.#clients.delete(transaction.key)
   }
@@ -79,6 +84,13 @@ export class Transactions {
     this.#servers.clear()
     this.#merged.clear()
   }
+}
+
+/** Whether both are served by the same connection. */
+function sameHop(a: Hop, b: Hop): boolean {
+  if (a.transport !== b.transport || a.profile !== b.profile) return false
+  if (a.flow !== undefined && a.flow === b.flow) return true
+  return a.address === b.address && a.port === b.port
 }
 
 function serverKey(request: SipRequest, method: string): string {

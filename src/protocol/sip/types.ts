@@ -1,17 +1,22 @@
 import type { Clock, Log } from '#lib/index.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 
-/** A next or previous hop. TCP, TLS and WSS have their place here. */
+import type { SessionInterval } from './session-interval.ts'
+/** WSS has its place here. */
+export type Transport = 'udp' | 'tcp' | 'tls'
+
+/** A next or previous hop. */
 export interface Hop {
-  transport: 'udp'
+  transport: Transport
   address: string
   port: number
 }
 
-/** A bound socket as the SIP layers see it. */
+/** The bound sockets of one place as the SIP layers see them. */
 export interface SipTransport {
-  readonly local: { address: string; port: number }
-  /** Queues a datagram; whoever wires it may hold it back until the journal is written. */
+  /** UDP and TCP share `port`; `tlsPort` is there where TLS is listened for. */
+  readonly local: { address: string; port: number; tlsPort?: number }
+  /** Queues a message; whoever wires it may hold it back until the journal is written. Connections are opened as needed. */
   send(bytes: Uint8Array, to: Hop): void
 }
 
@@ -20,6 +25,8 @@ export interface UserAgentOptions {
   log: Log
   transport: SipTransport
   /** RFC 3261 §17 and table 4, in ms; defaults T1 500, T2 4000, T4 5000. Timer B may be cut per request. */
+  /** A request over a connection has had no answer for 2*T1: the connection may be dead without having said so (S41). */
+  suspect?(hop: Hop): void
   timers?: { t1?: number; t2?: number; t4?: number }
   /** Asked before a datagram is parsed: a stranger gets no answer at all (PITFALLS F01). */
   accepts?(from: Hop): boolean
@@ -35,7 +42,7 @@ export interface UserAgentOptions {
 
 /** The user agent core of one socket: RFC 3261 §8, §12–§15, §17 as objects that await. */
 export interface UserAgent {
-  /** A datagram from the socket. Never throws. */
+  /** A datagram from the socket, or one message of a connection. Never throws. */
   receive(bytes: Uint8Array, from: Hop): void
   /** Sends an INVITE. */
   invite(options: InviteOptions): OutgoingInvite
@@ -50,6 +57,11 @@ export interface UserAgent {
   /** Transactions and sessions that are alive: zero of both when nothing is left. */
   readonly counts: { transactions: number; sessions: number }
   /** Cancels all timers and forgets all state; sends nothing. What is awaited of it stays unsettled. */
+  /**
+   * The connection that served `hop` is lost. `again`: requests on it without any answer are sent once more, by a new one
+   * (PITFALLS S41). Otherwise, and where that was so already, they fail as if timed out (RFC 3261 §8.1.3.1).
+   */
+  lost(hop: Hop, how: { again: boolean }): void
   close(): void
 }
 
@@ -111,7 +123,14 @@ export interface IncomingInvite {
   readonly cancelled: AbortSignal
   /** Whether a final answer has been given by either side. */
   readonly finished: boolean
-  /** 180, 183 …; does nothing once finished. */
+  /** Aborts as `cancelled` does; says whether the end was a missing PRACK, which got 500 (RFC 3262 §3). */
+  readonly unacknowledged: boolean
+  /** Resolves when the caller has acknowledged what was sent reliably; null where nothing waits for a PRACK. */
+  readonly settled: Promise<void> | null
+  /**
+   * 180, 183 …; does nothing once finished. Sent reliably to a caller that supports it (RFC 3262), except where its INVITE
+   * has no offer, for ours would have to go with it.
+   */
   provisional(status: number, options?: ResponseOptions): void
   /** A final answer from 300 up; does nothing once finished. */
   refuse(status: number, options?: ResponseOptions): void
@@ -123,13 +142,16 @@ export interface IncomingInvite {
 /** A re-INVITE inside a session: answer it once. Unanswered it gets 488 after 30 s. */
 export interface IncomingReinvite {
   readonly request: SipRequest
-  accept(options: ResponseOptions): void
+  /** Resolves with the body of the ACK; stays unsettled where none comes. */
+  accept(options: ResponseOptions): Promise<Uint8Array>
   refuse(status: number, options?: ResponseOptions): void
 }
 
 export interface SessionEnd {
-  /** `no-ack`: our 2xx was never acknowledged and BYE has been sent (RFC 3261 §13.3.1.4). `gone`: 481 or 408 to a request. */
-  by: 'local' | 'remote' | 'no-ack' | 'gone'
+  /** `no-ack`: our 2xx was never acknowledged and BYE has been sent (RFC 3261 §13.3.1.4). `gone`: 481 or 408 to a request.
+   * `expired`: nothing has refreshed it within its interval (RFC 4028 §10).
+   */
+  by: 'local' | 'remote' | 'no-ack' | 'gone' | 'expired'
   request?: SipRequest
 }
 
@@ -146,7 +168,13 @@ export interface Session {
   readonly ended: Promise<SessionEnd>
   /** Sends BYE; does nothing when it is over. Resolves when answered or timed out. */
   bye(headers?: HeaderList): Promise<void>
-  reinvite(body: { type: string; content: string }): Promise<SipResponse>
+  /**
+   * Asks for another description. Null asks the far end for an offer: `acknowledge` has to follow then. Rejects with
+   * SipFailure `glare` while another INVITE is open; {@link glareDelayMs} says when to ask again.
+   */
+  reinvite(body: ResponseOptions['body'] | null): Promise<SipResponse>
+  /** The ACK, with our answer, of a re-INVITE without an offer. */
+  acknowledge(body: ResponseOptions['body']): void
   request(method: string, options?: ResponseOptions): Promise<SipResponse>
   /** One handler each; without one, re-INVITE gets 488 and INFO, UPDATE … 405 or 200 as the RFC says. */
   onReinvite?: (invite: IncomingReinvite) => void
@@ -168,6 +196,8 @@ export interface SessionSnapshot {
   routeSet: string[]
   remoteTarget: string
   contact: string
+  /** What we last described, for a refresh by re-INVITE (RFC 4028) where the far end does not take UPDATE. */
+  describe?: () => ResponseOptions['body']
   /** Where requests go when no route or target says it better. */
   hop: Hop
   /** Our 2xx awaits its ACK, or the ACK that answers a repeated 2xx of theirs. */
@@ -185,4 +215,10 @@ export interface OutgoingSnapshot {
   /** The INVITE as it was sent. */
   message: string
   hop: Hop
+  /** Whether we sent the INVITE that made it. */
+  ownsCallId?: boolean
+  /** Whether the far end takes UPDATE. */
+  updates?: boolean
+  /** The session timer of RFC 4028. */
+  interval?: SessionInterval | null
 }

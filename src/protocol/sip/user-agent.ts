@@ -1,4 +1,5 @@
 import { token } from '#lib/index.ts'
+import type { ClientUser } from './client-transaction.ts'
 import { Core } from './core.ts'
 import { dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
@@ -57,6 +58,10 @@ class SocketUserAgent implements UserAgent {
   }
 
   #receiveRequest(request: SipRequest, source: Hop): void {
+  lost(hop: Hop, { again }: { again: boolean }): void {
+    if (!this.#closed) this.#core.transactions.lost(hop, again)
+  }
+
     try {
       checkSyntax(request)
     } catch (error) {
@@ -99,8 +104,8 @@ class SocketUserAgent implements UserAgent {
   request(options: RequestOptions): Promise<SipResponse> {
     const { parts, headers } = splitMaxForwards(options.headers ?? [])
     return new Promise((resolve, reject) => {
-      const user = {
-        onResponse: (response: SipResponse) => response.status >= 200 && resolve(response),
+      const user: ClientUser = {
+        onResponse: (response) => response.status >= 200 && resolve(response),
         onTimeout: () => reject(new SipFailure('timeout', 408)),
       }
       const transaction = this.#core.newClient(options.to, user, (via) => ({
@@ -118,6 +123,10 @@ class SocketUserAgent implements UserAgent {
       }))
       transaction.start(options.timeoutMs)
     })
+        replace(send) {
+          send().start(options.timeoutMs)
+          return true
+        },
   }
 
   restoreSession(snapshot: SessionSnapshot): Session {
@@ -151,7 +160,7 @@ class SocketUserAgent implements UserAgent {
     }
     const invite = new SentInvite(this.#core, {
       localTag: request.from.tag ?? '',
-      contact: request.header('contact') ?? this.#core.contact(undefined),
+      contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop.transport),
       transaction: (user) => this.#core.transactions.addClient(request.via.branch ?? '', sent, bytes, snapshot.hop, user),
     })
     invite.resume()

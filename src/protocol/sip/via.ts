@@ -1,6 +1,8 @@
 import type { SipRequest } from './message.ts'
 import { splitList } from './text.ts'
-import type { Hop } from './types.ts'
+import type { Hop, Transport } from './types.ts'
+
+const TRANSPORTS: Record<string, Transport> = { UDP: 'udp', TCP: 'tcp', TLS: 'tls' }
 
 /**
  * Where the responses to a request go, and the topmost Via that they carry: with `received` and the filled-in `rport` of
@@ -16,20 +18,21 @@ export function responseRoute(request: SipRequest, source: Hop): { hop: Hop; via
     text += `;received=${source.address}`
     if (symmetric) text += `;rport=${source.port}`
   }
-  const port = symmetric ? source.port : (via.port ?? 5060)
-  return { hop: { transport: source.transport, address: source.address, port }, via: text }
+  const { transport } = source
+  // §18.2.2: by the connection that the request came by; where that is gone, a new one to the port of sent-by (PITFALLS S41).
+  const byPort = via.port ?? (transport === 'tls' ? 5061 : 5060)
+  const port = transport === 'udp' && symmetric ? source.port : byPort
+  return { hop: { ...source, port }, via: text }
 }
 
 /** Where a response that has been kept goes: what {@link responseRoute} wrote into its topmost Via. */
 export function keptRoute(text: string): Hop {
   const match = /^Via:[^\n]*?$/m.exec(text)?.[0] ?? ''
-  const sentBy = /SIP\/2\.0\/\S+\s+(?:\[([^\]]+)\]|([^\s;:,]+))\s*(?::\s*(\d+))?/i.exec(match)
+  const sentBy = /SIP\/2\.0\/(\S+)\s+(?:\[([^\]]+)\]|([^\s;:,]+))\s*(?::\s*(\d+))?/i.exec(match)
   const first = match.split(',')[0]!
   const received = /;received=\[?([^;\],\s]+)/.exec(first)?.[1]
   const rport = /;rport=(\d+)/.exec(first)?.[1]
-  return {
-    transport: 'udp',
-    address: received ?? sentBy?.[1] ?? sentBy?.[2] ?? '',
-    port: Number(rport ?? sentBy?.[3] ?? 5060),
-  }
+  const transport = TRANSPORTS[sentBy?.[1]?.toUpperCase() ?? ''] ?? 'udp'
+  const port = (transport === 'udp' ? rport : undefined) ?? sentBy?.[4] ?? (transport === 'tls' ? 5061 : 5060)
+  return { transport, address: received ?? sentBy?.[2] ?? sentBy?.[3] ?? '', port: Number(port) }
 }
