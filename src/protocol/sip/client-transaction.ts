@@ -28,9 +28,9 @@ export class ClientTransaction implements TimerOwner {
   #state: InviteClientState | RequestClientState
   #interval: number
   #ack: Uint8Array | null = null
+  #resent = false
 
   constructor(all: Transactions, branch: string, sent: SentParts, bytes: Uint8Array, hop: Hop, user: ClientUser) {
-  #resent = false
     this.#all = all
     this.sent = sent
     this.bytes = bytes
@@ -82,10 +82,6 @@ export class ClientTransaction implements TimerOwner {
     }
   }
 
-  onTimer(name: string): void {
-    if (name === 'suspect') {
-      if (this.#state === 'Calling' || this.#state === 'Trying') this.#all.transport.suspect?.(this.hop)
-    } else if (this.sent.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
   get #reliable(): boolean {
     return this.hop.transport !== 'udp'
   }
@@ -101,6 +97,10 @@ export class ClientTransaction implements TimerOwner {
     }
   }
 
+  onTimer(name: string): void {
+    if (name === 'suspect') {
+      if (this.#state === 'Calling' || this.#state === 'Trying') this.#all.transport.suspect?.(this.hop)
+    } else if (this.sent.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
     else this.#requestEvent(name as RequestClientEvent)
   }
 

@@ -7,9 +7,9 @@ export { Params } from './params.ts'
 export { parseHead, parseMessage } from './parse.ts'
 export { SipParseError } from './parse-error.ts'
 export { reasonPhrase } from './reason.ts'
+export { type Framed, StreamFramer } from './stream-framer.ts'
 export type {
   HeaderList,
-export { type Framed, StreamFramer } from './stream-framer.ts'
   Hop,
   IncomingInvite,
   IncomingReinvite,
@@ -24,9 +24,9 @@ export { type Framed, StreamFramer } from './stream-framer.ts'
   SessionEnd,
   SessionSnapshot,
   SipTransport,
+  Transport,
   UserAgent,
   UserAgentOptions,
-  Transport,
 } from './types.ts'
 export { formatUri, parseUri, type SipUri, type UriParts } from './uri.ts'
 export { createUserAgent } from './user-agent.ts'

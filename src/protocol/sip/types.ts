@@ -1,7 +1,7 @@
 import type { Clock, Log } from '#lib/index.ts'
 import type { SipRequest, SipResponse } from './message.ts'
-
 import type { SessionInterval } from './session-interval.ts'
+
 /** WSS has its place here. */
 export type Transport = 'udp' | 'tcp' | 'tls'
 
@@ -18,6 +18,8 @@ export interface SipTransport {
   readonly local: { address: string; port: number; tlsPort?: number }
   /** Queues a message; whoever wires it may hold it back until the journal is written. Connections are opened as needed. */
   send(bytes: Uint8Array, to: Hop): void
+  /** A request over a connection has had no answer for 2*T1: the connection may be dead without having said so (S41). */
+  suspect?(hop: Hop): void
 }
 
 export interface UserAgentOptions {
@@ -25,8 +27,6 @@ export interface UserAgentOptions {
   log: Log
   transport: SipTransport
   /** RFC 3261 §17 and table 4, in ms; defaults T1 500, T2 4000, T4 5000. Timer B may be cut per request. */
-  /** A request over a connection has had no answer for 2*T1: the connection may be dead without having said so (S41). */
-  suspect?(hop: Hop): void
   timers?: { t1?: number; t2?: number; t4?: number }
   /** Asked before a datagram is parsed: a stranger gets no answer at all (PITFALLS F01). */
   accepts?(from: Hop): boolean
@@ -44,6 +44,11 @@ export interface UserAgentOptions {
 export interface UserAgent {
   /** A datagram from the socket, or one message of a connection. Never throws. */
   receive(bytes: Uint8Array, from: Hop): void
+  /**
+   * The connection that served `hop` is lost. `again`: requests on it without any answer are sent once more, by a new one
+   * (PITFALLS S41). Otherwise, and where that was so already, they fail as if timed out (RFC 3261 §8.1.3.1).
+   */
+  lost(hop: Hop, how: { again: boolean }): void
   /** Sends an INVITE. */
   invite(options: InviteOptions): OutgoingInvite
   /** Sends a request outside a dialog and awaits its final answer; rejects with SipFailure when none comes. */
@@ -57,11 +62,6 @@ export interface UserAgent {
   /** Transactions and sessions that are alive: zero of both when nothing is left. */
   readonly counts: { transactions: number; sessions: number }
   /** Cancels all timers and forgets all state; sends nothing. What is awaited of it stays unsettled. */
-  /**
-   * The connection that served `hop` is lost. `again`: requests on it without any answer are sent once more, by a new one
-   * (PITFALLS S41). Otherwise, and where that was so already, they fail as if timed out (RFC 3261 §8.1.3.1).
-   */
-  lost(hop: Hop, how: { again: boolean }): void
   close(): void
 }
 
@@ -179,6 +179,8 @@ export interface Session {
   /** One handler each; without one, re-INVITE gets 488 and INFO, UPDATE … 405 or 200 as the RFC says. */
   onReinvite?: (invite: IncomingReinvite) => void
   onRequest?: (request: IncomingRequest) => void
+  /** What we last described, for a refresh by re-INVITE (RFC 4028) where the far end does not take UPDATE. */
+  describe?: () => ResponseOptions['body']
   snapshot(): SessionSnapshot
 }
 
@@ -196,8 +198,12 @@ export interface SessionSnapshot {
   routeSet: string[]
   remoteTarget: string
   contact: string
-  /** What we last described, for a refresh by re-INVITE (RFC 4028) where the far end does not take UPDATE. */
-  describe?: () => ResponseOptions['body']
+  /** Whether we sent the INVITE that made it. */
+  ownsCallId?: boolean
+  /** Whether the far end takes UPDATE. */
+  updates?: boolean
+  /** The session timer of RFC 4028. */
+  interval?: SessionInterval | null
   /** Where requests go when no route or target says it better. */
   hop: Hop
   /** Our 2xx awaits its ACK, or the ACK that answers a repeated 2xx of theirs. */
@@ -215,10 +221,4 @@ export interface OutgoingSnapshot {
   /** The INVITE as it was sent. */
   message: string
   hop: Hop
-  /** Whether we sent the INVITE that made it. */
-  ownsCallId?: boolean
-  /** Whether the far end takes UPDATE. */
-  updates?: boolean
-  /** The session timer of RFC 4028. */
-  interval?: SessionInterval | null
 }

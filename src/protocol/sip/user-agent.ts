@@ -57,11 +57,11 @@ class SocketUserAgent implements UserAgent {
     }
   }
 
-  #receiveRequest(request: SipRequest, source: Hop): void {
   lost(hop: Hop, { again }: { again: boolean }): void {
     if (!this.#closed) this.#core.transactions.lost(hop, again)
   }
 
+  #receiveRequest(request: SipRequest, source: Hop): void {
     try {
       checkSyntax(request)
     } catch (error) {
@@ -107,6 +107,10 @@ class SocketUserAgent implements UserAgent {
       const user: ClientUser = {
         onResponse: (response) => response.status >= 200 && resolve(response),
         onTimeout: () => reject(new SipFailure('timeout', 408)),
+        replace(send) {
+          send().start(options.timeoutMs)
+          return true
+        },
       }
       const transaction = this.#core.newClient(options.to, user, (via) => ({
         ...parts,
@@ -123,10 +127,6 @@ class SocketUserAgent implements UserAgent {
       }))
       transaction.start(options.timeoutMs)
     })
-        replace(send) {
-          send().start(options.timeoutMs)
-          return true
-        },
   }
 
   restoreSession(snapshot: SessionSnapshot): Session {
