@@ -22,7 +22,7 @@ export async function figures(stage: Stage): Promise<void> {
 }
 
 /** Longer than this is a menu, a deadline or a dead tunnel, and told in its scene. */
-const DECIDED_MS = 1500
+const DECIDED_MS = 900
 const BURST_MS = 200
 
 /** Calls that came one or two at a time, and those that came together. */
