@@ -83,7 +83,11 @@ async function nothingLeft(stage: Stage): Promise<void> {
   const { pbx } = stage.office('acme')
   const refused = await pbx.wait(await dialOut(stage, ORDINARY), 'ended')
   assert.ok([486, 503].includes(refused.final?.status ?? 0), `an ordinary call is refused: ${refused.final?.status}`)
-  stage.tell('acme', `with nothing left, telephone at ${OFFICE.pbx} dials ${ORDINARY}: ${refused.final?.status}`, headerOf(refused, 'Reason'))
+  stage.tell(
+    'acme',
+    `with nothing left, telephone at ${OFFICE.pbx} dials ${ORDINARY}: ${refused.final?.status}`,
+    headerOf(refused, 'Reason'),
+  )
   await emergency(stage)
   await Promise.all([may(100), has(500)])
 }
