@@ -4,44 +4,21 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { newId, run } from '#lib/index.ts'
 import { heardTone } from '#protocol/audio/index.ts'
+import { RTP_HEADER_BYTES, writeRtpHeader } from '#protocol/rtp/index.ts'
+import { udpPcap } from './udp-pcap.ts'
 import type { Heard } from './voice-phone.ts'
 import { until } from './voice-phone.ts'
 import { joinedLegs, openLeg, startVoice } from './voice-scene.ts'
 
-/** A pcap file of RTP over UDP over raw IPv4 (link type 101), to be judged by tshark. */
+/** What a telephone heard, to be judged by tshark. */
 function pcap(packets: readonly Heard[], port: number): Buffer {
-  const file = Buffer.alloc(24)
-  file.writeUInt32LE(0xa1b2c3d4, 0)
-  file.writeUInt16LE(2, 4)
-  file.writeUInt16LE(4, 6)
-  file.writeUInt32LE(65_535, 16)
-  file.writeUInt32LE(101, 20)
-  const records = packets.map(({ marker, payloadType, sequence, timestamp, ssrc, payload, at }) => {
-    const rtp = Buffer.alloc(12 + payload.length)
-    rtp[0] = 0x80
-    rtp[1] = (marker ? 0x80 : 0) | payloadType
-    rtp.writeUInt16BE(sequence, 2)
-    rtp.writeUInt32BE(timestamp, 4)
-    rtp.writeUInt32BE(ssrc, 8)
-    rtp.set(payload, 12)
-    const ip = Buffer.alloc(28)
-    ip[0] = 0x45
-    ip.writeUInt16BE(28 + rtp.length, 2)
-    ip[8] = 64
-    ip[9] = 17
-    ip.writeUInt32BE(0x7f000001, 12)
-    ip.writeUInt32BE(0x7f000001, 16)
-    ip.writeUInt16BE(5004, 20)
-    ip.writeUInt16BE(port, 22)
-    ip.writeUInt16BE(8 + rtp.length, 24)
-    const head = Buffer.alloc(16)
-    head.writeUInt32LE(Math.floor(at / 1000), 0)
-    head.writeUInt32LE(Math.floor((at % 1000) * 1000), 4)
-    head.writeUInt32LE(ip.length + rtp.length, 8)
-    head.writeUInt32LE(ip.length + rtp.length, 12)
-    return Buffer.concat([head, ip, rtp])
+  const datagrams = packets.map(({ marker, payloadType, sequence, timestamp, ssrc, payload, at }) => {
+    const bytes = new Uint8Array(RTP_HEADER_BYTES + payload.length)
+    writeRtpHeader(bytes, marker, payloadType, sequence, timestamp, ssrc)
+    bytes.set(payload, RTP_HEADER_BYTES)
+    return { bytes, at, port }
   })
-  return Buffer.concat([file, ...records])
+  return udpPcap(datagrams)
 }
 
 test('M09 tshark reads the keys that were pressed, at packet times of 20, 30 and 60 ms', async (t) => {

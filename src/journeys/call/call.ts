@@ -11,6 +11,7 @@ import {
   type Instant,
   instantOf,
   type Lease,
+  type MediaStats,
   type Party,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
@@ -45,6 +46,8 @@ export class Call {
   readonly subscriber: SubscriberConfig
   readonly legs: Leg[] = []
   readonly media = new Map<Id<'leg'>, LegMedia>()
+  /** Legs that are over and whose last event waits for the figures of their sound. */
+  readonly clearing = new Map<{ id: Id<'leg'> }, CallCause>()
   readonly stack = new AsyncDisposableStack()
   phase: CallView['state'] = 'setup'
   desk: Desk | null = null
@@ -176,7 +179,7 @@ export class Call {
     return this.x.registry.leasesOf(this.id).filter((lease) => lease.leg === leg.id)
   }
 
-  event(type: EventType, about: { leg?: Leg; cause?: CallCause; data?: Record<string, unknown> } = {}): void {
+  event(type: EventType, about: { leg?: { id: Id<'leg'> }; cause?: CallCause; data?: Record<string, unknown> } = {}): void {
     const at = this.now()
     this.x.record({
       type: 'event',
@@ -201,13 +204,20 @@ export class Call {
   }
 
   /** Closes what a leg has of voice, now; its port is given back when voice says so. */
-  closeMedia(leg: Leg): void {
+  closeMedia(leg: Leg, done?: (stats: MediaStats | null) => void): void {
     const media = this.media.get(leg.id)
-    if (!media) return
+    if (!media) {
+      done?.(null)
+      return
+    }
     this.media.delete(leg.id)
     const ports = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' ? [lease.id] : []))
     const reason = leg.cause?.reason ?? 'closed'
-    this.#closing.push(media.close().then(() => this.x.registry.release(ports, reason)))
+    const closed = media.close().then((stats) => {
+      this.x.registry.release(ports, reason, stats ? { detail: { media: stats } } : {})
+      done?.(stats)
+    })
+    this.#closing.push(closed)
   }
 
   view(): CallView {
@@ -225,13 +235,25 @@ export class Call {
   }
 
   #legEnded(leg: Leg, cause: CallCause): void {
-    this.event(leg.wasConnected ? 'leg.cleared' : 'leg.failed', { leg, cause })
     const { registry } = this.x
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
     registry.release(held, cause.reason)
-    this.closeMedia(leg)
+    if (leg.wasConnected) {
+      this.clearing.set(leg, cause)
+      this.closeMedia(leg, (media) => this.#cleared(leg, cause, media))
+    } else {
+      this.event('leg.failed', { leg, cause })
+      this.closeMedia(leg)
+    }
     if (leg === this.legs[0]) this.end(cause)
     else this.save()
+  }
+
+  /** A leg's last event tells how its sound was, so it waits for voice, which has 2 s for it. */
+  #cleared(leg: Leg, cause: CallCause, media: MediaStats | null): void {
+    this.clearing.delete(leg)
+    this.event('leg.cleared', { leg, cause, data: media ? { media } : {} })
+    this.save()
   }
 
   /** Laid down first, so that it is done last, whatever the call has taken by then. */

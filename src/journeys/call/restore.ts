@@ -53,6 +53,7 @@ function takeUp(x: Exchange, subscriber: SubscriberConfig, snapshot: CallSnapsho
   call.direct = snapshot.direct
   call.answeredAt = snapshot.answeredAt
   for (const leg of snapshot.legs) restoreLeg(call, leg)
+  for (const { leg, cause } of snapshot.clearing ?? []) call.event('leg.cleared', { leg: { id: leg }, cause })
   const [a, b] = call.legs
   const joined = snapshot.phase === 'joined' && a?.isConnected && b?.isConnected
   call.phase = joined ? 'joined' : 'verb'

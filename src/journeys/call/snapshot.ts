@@ -1,6 +1,6 @@
 import type { Id } from '#lib/index.ts'
 import type { DialogSnapshot, LegFacts, MediaSnapshot } from '#platform/switch/index.ts'
-import type { Instant } from '#platform/words/index.ts'
+import type { CallCause, Instant } from '#platform/words/index.ts'
 import type { Call, CallFacts } from './call.ts'
 
 /** A call as the journal keeps it: plain JSON, enough to carry it on, or to end it cleanly. */
@@ -13,6 +13,8 @@ export interface CallSnapshot {
   direct: boolean
   answeredAt: Instant | null
   legs: LegSnapshot[]
+  /** Legs that are over but for their last event. */
+  clearing?: { leg: Id<'leg'>; cause: CallCause }[]
 }
 
 export interface LegSnapshot {
@@ -39,6 +41,7 @@ export function snapshotOf(call: Call): CallSnapshot {
     direct: call.direct,
     answeredAt: call.answeredAt,
     legs,
+    ...(call.clearing.size > 0 ? { clearing: [...call.clearing].map(([{ id }, cause]) => ({ leg: id, cause })) } : {}),
   }
 }
 

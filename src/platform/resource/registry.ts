@@ -8,6 +8,7 @@ import {
   type JournalRecord,
   type Kind,
   type Lease,
+  type LeaseDetail,
   type Refusal,
   type TrunkConfig,
 } from '#platform/words/index.ts'
@@ -23,6 +24,15 @@ export interface RegistryOptions {
   boot: string
   /** Gets `lease.taken`, `lease.answered` and `lease.released`, in the same turn: the journal's `append`. */
   record(record: JournalRecord): void
+}
+
+/** What else is known of a lease's end. */
+export interface Release {
+  /** When it was given back; now by default. */
+  at?: Instant
+  review?: boolean
+  /** Added to the lease's own. */
+  detail?: LeaseDetail
 }
 
 /** What a call needs, all or none. */
@@ -116,7 +126,7 @@ export class ResourceRegistry {
    * Gives them back. Ids that are not held are passed over. A crash's leases are closed `at` the last proven moment of
    * their boot, with `review`.
    */
-  release(leases: readonly Id<'lse'>[], reason: string, options: { at?: Instant; review?: boolean } = {}): void {
+  release(leases: readonly Id<'lse'>[], reason: string, options: Release = {}): void {
     const at = options.at ?? this.#now()
     for (const id of leases) {
       const held = this.#leases.get(id)
@@ -125,6 +135,7 @@ export class ResourceRegistry {
       const { lease } = held
       lease.released = at
       lease.reason = reason
+      if (options.detail) lease.detail = { ...lease.detail, ...options.detail }
       this.#options.record({ type: 'lease.released', at, lease, ...(options.review ? { review: true } : {}) })
     }
   }

@@ -1,5 +1,5 @@
 import { TielineError } from '#lib/index.ts'
-import type { EndpointDescription } from '#platform/words/index.ts'
+import type { EndpointDescription, MediaStats } from '#platform/words/index.ts'
 import {
   type Agreement,
   createAnswer,
@@ -103,9 +103,9 @@ export class LegMedia {
     return { endpoint, sessionId, version, offer: this.#offer, sent: this.#sent, agreement: this.#agreement }
   }
 
-  /** Gives the endpoint back. Never rejects. */
-  async close(): Promise<void> {
-    await this.endpoint.close()
+  /** Gives the endpoint back, with its figures; null when voice has none. Never rejects. */
+  close(): Promise<MediaStats | null> {
+    return this.endpoint.close()
   }
 
   #next(): LocalMedia {

@@ -2,6 +2,7 @@ import type { EndpointDescription, MediaStats, StreamFormat } from '#platform/wo
 import { A_TO_MU, type Law, MU_TO_A } from '#protocol/audio/index.ts'
 import { EventReceiver, type EventSender, StreamMapper } from '#protocol/rtp/index.ts'
 import type { MediaReport } from './command.ts'
+import { Control, noStats } from './control.ts'
 import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
 import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
@@ -40,9 +41,8 @@ export class Endpoint {
   readonly rtcp: number
   readonly out: StreamMapper
   readonly events: EventReceiver
-  readonly stats: MediaStats = { packetsReceived: 0, packetsSent: 0, octetsReceived: 0, octetsSent: 0, packetsRefused: 0 }
-  /** RTCP packets that were not passed on: with our own SSRC their reports would be about a stream that isn't there. */
-  controlDropped = 0
+  readonly control: Control
+  readonly stats: MediaStats = noStats()
   /** Null until the far end is described. */
   gate: Gate | null = null
   targetLength = 16
@@ -71,6 +71,7 @@ export class Endpoint {
     this.slot = slot
     this.rtp = rtp
     this.rtcp = rtcp
+    this.control = new Control(random)
     this.out = new StreamMapper(random(), random() & 0x7fff, random())
     this.events = new EventReceiver({
       started: (digit) => report({ type: 'digit-started', slot, digit }),
@@ -85,6 +86,8 @@ export class Endpoint {
     this.targetLength = writeSockaddr(named, 0, remote.address, remote.port)
     const nowhere = isNowhere(remote.address) || remote.port === 0
     this.gate = nowhere ? null : new Gate(named, anyHost)
+    if (nowhere) this.control.stop()
+    else this.control.start(remote.controlPort ?? remote.port + 1, 8000, now)
     this.canSend = !nowhere && (direction === 'sendrecv' || direction === 'sendonly')
     const couldReceive = this.canReceive
     this.canReceive = direction === 'sendrecv' || direction === 'recvonly'

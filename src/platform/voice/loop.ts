@@ -29,6 +29,8 @@ export interface MediaLoopOptions {
   wake: number
   /** Monotonic, ms. */
   now(): number
+  /** The wall-clock time at which `now` was 0, ms since the epoch. */
+  epoch: number
   /** 32 random bits. */
   random(): number
   report(report: MediaReport): void
@@ -47,6 +49,7 @@ export class MediaLoop {
   readonly #events: Memory
   readonly #eventView: DataView
   readonly #receiver: Receiver
+  readonly #transmitter: Transmitter
   readonly #sender: Sender
   readonly #endpoints: (Endpoint | undefined)[] = []
   #count = 0
@@ -60,9 +63,9 @@ export class MediaLoop {
     if (this.#epoll < 0) throw new Error(`epoll_create1 failed: errno ${this.#libc.errno()}`)
     this.#events = reserve(EVENTS * EPOLL_EVENT.bytes)
     this.#eventView = new DataView(this.#events.bytes.buffer)
-    const transmitter = new Transmitter(this.#libc)
-    this.#sender = new Sender(transmitter, options.report)
-    this.#receiver = new Receiver(transmitter, this.#sender)
+    this.#transmitter = new Transmitter(this.#libc)
+    this.#sender = new Sender(this.#transmitter, options.report)
+    this.#receiver = new Receiver(this.#transmitter, this.#sender, options.epoch)
     this.#control(EPOLL_CTL_ADD, options.wake, -1)
   }
 
@@ -124,6 +127,7 @@ export class MediaLoop {
     for (const endpoint of this.#endpoints) {
       if (!endpoint) continue
       endpoint.events.tick(now)
+      if (now >= endpoint.control.due) this.#tell(endpoint, now, false)
       const { recording } = endpoint
       if (recording) this.#recorded(endpoint.slot, recording.record, recording.timeline.pull(now, false), false)
       if (!endpoint.expectsSound || endpoint.silent === now - endpoint.heardAt >= endpoint.watchMs) continue
@@ -131,6 +135,13 @@ export class MediaLoop {
       const state = endpoint.silent ? 'silent' : 'flowing'
       this.#options.report({ type: 'media', slot: endpoint.slot, state, silentMs: Math.round(now - endpoint.heardAt) })
     }
+  }
+
+  /** A report to the far end (RTCP). */
+  #tell(endpoint: Endpoint, now: number, goodbye: boolean): void {
+    const { control, out, stats } = endpoint
+    const { bytes } = this.#transmitter
+    this.#transmitter.sendControl(endpoint, control.write(bytes, out, stats, this.#options.epoch + now, now, goodbye))
   }
 
   #recorded(slot: number, record: number, pcm: Int16Array, last: boolean): void {
@@ -227,9 +238,10 @@ export class MediaLoop {
     part(endpoint)
     this.#sender.silence(endpoint)
     if (endpoint.recording) this.#unrecord(endpoint, endpoint.recording.record, this.#options.now())
+    if (endpoint.gate) this.#tell(endpoint, this.#options.now(), true)
     this.#endpoints[endpoint.slot] = undefined
     this.#count--
-    this.#options.report({ type: 'closed', slot: endpoint.slot, stats: endpoint.stats })
+    this.#options.report({ type: 'closed', slot: endpoint.slot, stats: endpoint.control.sum(endpoint.stats) })
   }
 
   #control(operation: number, fd: number, data: number): void {

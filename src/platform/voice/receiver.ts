@@ -1,7 +1,8 @@
 import type { Law } from '#protocol/audio/index.ts'
-import { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader } from '#protocol/rtp/index.ts'
+import { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader, readControl } from '#protocol/rtp/index.ts'
 import { conversion, type Endpoint } from './endpoint.ts'
 import type { Sender } from './sender.ts'
+import { portOf } from './sockaddr.ts'
 import { SpokenKey } from './spoken-key.ts'
 import { Timeline } from './timeline.ts'
 import { LARGEST_PACKET, type Transmitter } from './transmitter.ts'
@@ -15,9 +16,13 @@ export class Receiver {
   readonly #sender: Sender
   readonly #packet = new RtpReader()
 
-  constructor(transmitter: Transmitter, sender: Sender) {
+  readonly #epoch: number
+
+  /** `epoch` is the wall-clock time at which the monotonic clock was 0, ms. */
+  constructor(transmitter: Transmitter, sender: Sender, epoch: number) {
     this.#transmitter = transmitter
     this.#sender = sender
+    this.#epoch = epoch
   }
 
   /** Takes one datagram from an endpoint's RTP socket. */
@@ -32,7 +37,7 @@ export class Receiver {
       return
     }
     if (looksLikeRtcp(bytes, length)) {
-      this.#sign(endpoint, now)
+      this.#report(endpoint, length, now)
       return
     }
     if (length === LARGEST_PACKET || !packet.read(bytes, length)) {
@@ -51,6 +56,7 @@ export class Receiver {
     stats.packetsReceived++
     stats.octetsReceived += packet.payloadLength
     endpoint.heardAt = now
+    endpoint.control.reception.take(packet.ssrc, packet.sequence)
     if (packet.ssrc !== endpoint.ssrc) {
       if (endpoint.ssrc >= 0) endpoint.events.reset()
       endpoint.ssrc = packet.ssrc
@@ -59,14 +65,17 @@ export class Receiver {
     if (isEvent) {
       endpoint.events.receive(bytes, packet.payloadStart, packet.payloadLength, packet.timestamp, now)
       if (endpoint.peer) this.#relayEvent(endpoint.peer, now)
-    } else if (law && packet.payloadLength > 0) this.#sound(endpoint, law, now)
+    } else if (law && packet.payloadLength > 0) {
+      endpoint.control.reception.time(packet.timestamp, now)
+      this.#sound(endpoint, law, now)
+    }
   }
 
-  /** Takes one datagram from an endpoint's RTCP socket. It shows that the far end lives, and goes no further. */
+  /** Takes one datagram from an endpoint's RTCP socket. */
   control(endpoint: Endpoint, now: number): void {
     const length = this.#transmitter.receive(endpoint.rtcp)
     if (length < 0) return
-    if (endpoint.gate && looksLikeRtcp(this.#transmitter.bytes, length)) this.#sign(endpoint, now)
+    if (endpoint.gate && looksLikeRtcp(this.#transmitter.bytes, length)) this.#report(endpoint, length, now)
     else endpoint.stats.packetsRefused++
   }
 
@@ -74,13 +83,20 @@ export class Receiver {
     endpoint.recording = { record, timeline: new Timeline(now) }
   }
 
-  #sign(endpoint: Endpoint, now: number): void {
-    if (!endpoint.gate?.admitsControl(this.#transmitter.source, 0)) {
+  /**
+   * A report shows that the far end lives, and is about our own stream: it is read here and goes no further. Where it came from is
+   * where ours go, once its sender is the one that we hear: NATs move this port, too.
+   */
+  #report(endpoint: Endpoint, length: number, now: number): void {
+    const { bytes, source } = this.#transmitter
+    const report = endpoint.gate?.admitsControl(source, 0) ? readControl(bytes, length) : null
+    if (!report) {
       endpoint.stats.packetsRefused++
       return
     }
-    endpoint.controlDropped++
     endpoint.heardAt = now
+    endpoint.control.read(report, endpoint.out.ssrc, this.#epoch + now, now)
+    if (report.ssrc === endpoint.ssrc && !report.goodbye) endpoint.control.port = portOf(source, 0)
   }
 
   #sound(endpoint: Endpoint, law: Law, now: number): void {

@@ -2,6 +2,7 @@ import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
 import type { PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
 import { Claims } from './claims.ts'
+import { noStats } from './control.ts'
 import { Engine } from './engine.ts'
 import { type GatherResult, gather } from './gather.ts'
 import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
@@ -128,7 +129,7 @@ export class VoiceService implements Methods, AsyncDisposable {
 
   async 'endpoint.close'({ endpoint }: VoiceMethods['endpoint.close']['params']) {
     const session = this.#sessions.get(endpoint)
-    if (!session) return { packetsReceived: 0, packetsSent: 0, octetsReceived: 0, octetsSent: 0, packetsRefused: 0 }
+    if (!session) return noStats()
     return this.#close(session)
   }
 

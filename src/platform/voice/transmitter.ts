@@ -53,4 +53,14 @@ export class Transmitter {
     to.stats.packetsSent++
     to.stats.octetsSent += length
   }
+
+  /** Sends an RTCP packet of `length` bytes to the far end's control port, from our own. */
+  sendControl(to: Endpoint, length: number): void {
+    if (!to.gate) return
+    const { bytes, address } = this.#memory
+    bytes.set(to.gate.target, TARGET)
+    bytes[TARGET + 2] = to.control.port >> 8
+    bytes[TARGET + 3] = to.control.port
+    this.#libc.sendto(to.rtcp, address, length, MSG_DONTWAIT, address + TARGET, to.targetLength)
+  }
 }

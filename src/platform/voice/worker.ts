@@ -10,6 +10,7 @@ const loop = new MediaLoop({
   libc: loadLibc(),
   wake,
   now: () => performance.now(),
+  epoch: performance.timeOrigin,
   random: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
   report: (report: MediaReport) => port.postMessage(report),
   command: () => receiveMessageOnPort(port)?.message as MediaCommand | undefined,

@@ -1,5 +1,6 @@
 import type { Fault, Id } from '#lib/index.ts'
 import type { Instant } from './time.ts'
+import type { MediaStats } from './voice.ts'
 
 /** The name of a kind of call-handling resource. Kinds are data: a new one needs no new code. */
 export type Kind = string
@@ -60,6 +61,8 @@ export interface LeaseDetail {
   trunk?: Id<'trk'>
   /** Placed on the emergency share: never refused, never billed. */
   emergency?: boolean
+  /** How a leg's sound came and went; with its port. */
+  media?: MediaStats
 }
 
 /** A resource held. Capacity is held from `taken` to `released`; usage is billable from `answered` to `released`. */

@@ -18,8 +18,11 @@ export interface StreamFormat {
 /** What the signalling says of an endpoint's far end. */
 export interface EndpointDescription {
   transport: MediaTransport
-  /** Where the far end says that it listens: the first place that we trust (RTPBleed: PITFALLS F03). */
-  remote: { address: string; port: number }
+  /**
+   * Where the far end says that it listens: the first place that we trust (RTPBleed: PITFALLS F03). RTCP goes to `controlPort`
+   * (RFC 3605), else to the port after.
+   */
+  remote: { address: string; port: number; controlPort?: number }
   send: StreamFormat
   /** What we announced: payload types that may come in. */
   receive: StreamFormat
@@ -33,6 +36,18 @@ export type PromptSource =
   | { tone: { frequencies: number[]; onMs: number; offMs: number }[]; totalMs: number }
   | { say: string; language?: string; voice?: string; rate?: number }
 
+/** How well one direction of a leg's sound has arrived. */
+export interface StreamQuality {
+  /** Packets that were sent and never came. */
+  packetsLost: number
+  /** Their part of all packets, 0–1. */
+  lossRatio: number
+  /** Interarrival jitter (RFC 3550 §6.4.1), ms. */
+  jitterMs: number
+  /** What listeners would think of it, estimated by the E-model (ITU-T G.107), 1–4.5. */
+  mos: number
+}
+
 export interface MediaStats {
   packetsReceived: number
   packetsSent: number
@@ -40,6 +55,15 @@ export interface MediaStats {
   octetsSent: number
   /** Packets that were refused because they came from a stranger or were not RTP. */
   packetsRefused: number
+  /** RTCP (RFC 3550 §6). */
+  reportsSent: number
+  reportsReceived: number
+  /** Between us and the far end, by the newest report; null before the first. */
+  roundTripMs: number | null
+  /** What came from the far end, by our own count; null when nothing came. */
+  received: StreamQuality | null
+  /** What the far end has told of our stream; null when it told nothing. */
+  sent: StreamQuality | null
 }
 
 export type VerbEnd = 'done' | 'stopped' | 'interrupted' | 'gone'

@@ -2,4 +2,15 @@ export { EVENT_KEYS, EVENT_SILENCE_MS, EventReceiver, type EventSink } from './e
 export { EventSender } from './event-sender.ts'
 export { type OutgoingPacket, StreamMapper } from './mapper.ts'
 export { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader, writeRtpHeader } from './packet.ts'
+export { type CodecImpairment, estimateMos, G711_IMPAIRMENT } from './quality.ts'
+export { Reception } from './reception.ts'
+export {
+  type ControlReport,
+  ntpMiddle,
+  type ReportBlock,
+  readControl,
+  roundTripMs,
+  type SenderInfo,
+  writeControl,
+} from './rtcp.ts'
 export { sequenceDelta, timestampDelta } from './sequence.ts'

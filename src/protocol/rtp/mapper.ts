@@ -90,6 +90,11 @@ export class StreamMapper implements OutgoingPacket {
     return this.#byClock(samples, now)
   }
 
+  /** The timestamp that belongs to `now`, for a sender report. */
+  timestampAt(now: number): number {
+    return this.#byClock(0, now)
+  }
+
   #byClock(atLeast: number, now: number): number {
     if (!this.#started) return this.#timestamp
     const elapsed = Math.round((now - this.#sentAt) * SAMPLES_PER_MS)

@@ -30,8 +30,8 @@ export interface StreamFormat<N extends string = string> {
 /** What offer and answer have agreed on, from our side. */
 export interface Agreement<N extends string = string, T extends Transport = Transport> {
   transport: T
-  /** Where the far end listens. 0.0.0.0 while it is held in the manner of RFC 2543. */
-  remote: { address: string; port: number }
+  /** Where the far end listens, and its RTCP where it names a port for it (RFC 3605). 0.0.0.0 while it is held in the manner of RFC 2543. */
+  remote: { address: string; port: number; controlPort?: number }
   send: StreamFormat<N>
   receive: StreamFormat<N>
   direction: Direction

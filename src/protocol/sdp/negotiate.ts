@@ -2,7 +2,6 @@ import { isIP } from 'node:net'
 import { formatConnection, formatSdp, parseSdp, type SdpAttribute, type SdpMedia, type SdpSession } from './description.ts'
 import { type Agreement, type Codec, type Direction, type MediaPolicy, meet, type StreamFormat, type Transport } from './media.ts'
 import {
-  addressOf,
   carriesAudio,
   eventOf,
   isCodec,
@@ -10,6 +9,7 @@ import {
   payloadsOf,
   profileOf,
   ptimeOf,
+  remoteOf,
   statedDirection,
 } from './payloads.ts'
 
@@ -96,7 +96,7 @@ export function negotiate<N extends string, T extends Transport>(
   let why = 'no audio stream that we can carry'
   for (const [mediaIndex, media] of session.media.entries()) {
     if (!carriesAudio(media, policy.transport)) continue
-    const remote = { address: addressOf(session, media), port: media.port }
+    const remote = remoteOf(session, media)
     if (isIP(remote.address) === 0) {
       why = 'connection address is none'
       continue
@@ -177,7 +177,7 @@ export function readAnswer<N extends string, T extends Transport>(
   const mediaIndex = ours.media.findIndex((media) => carriesAudio(media, policy.transport))
   const [asked, got] = [ours.media[mediaIndex], theirs.media[mediaIndex]]
   if (!asked || !got || !carriesAudio(got, policy.transport)) return { agreed: false, status: 488, why: 'audio was refused' }
-  const remote = { address: addressOf(theirs, got), port: got.port }
+  const remote = remoteOf(theirs, got)
   if (isIP(remote.address) === 0) return { agreed: false, status: 488, why: 'connection address is none' }
   const [offered, answered] = [payloadsOf(asked, codecs), payloadsOf(got, codecs)]
   for (const payload of answered) {

@@ -73,6 +73,13 @@ export function addressOf(session: SdpSession, media: SdpMedia): string {
   return media.connection ?? session.connection ?? ''
 }
 
+/** Where the far end of an m-line listens; its RTCP where it names another port for it (RFC 3605). */
+export function remoteOf(session: SdpSession, media: SdpMedia): { address: string; port: number; controlPort?: number } {
+  const controlPort = Number.parseInt(attributeOf(media, 'rtcp') ?? '', 10)
+  const own = controlPort > 0 && controlPort < 65_536 && controlPort !== media.port + 1
+  return { address: addressOf(session, media), port: media.port, ...(own ? { controlPort } : {}) }
+}
+
 function isNowhere(address: string): boolean {
   return address === '0.0.0.0' || address === '::'
 }
