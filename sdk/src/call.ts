@@ -109,6 +109,15 @@ export class Call {
     return this.#verb('call.dial', { ...rest, target, timeoutSeconds: timeout }) as Promise<DialResult>
   }
 
+  /** Leaves out what is heard from now on, in every recording of the call. At once, whatever else is being done. */
+  async pauseRecording(): Promise<void> {
+    await this.#verb('call.pauseRecording', { paused: true })
+  }
+
+  async resumeRecording(): Promise<void> {
+    await this.#verb('call.pauseRecording', { paused: false })
+  }
+
   /** Ends the call; on one that has ended it does nothing. */
   async hangup(options: { reason?: string } = {}): Promise<void> {
     try {

@@ -79,6 +79,8 @@ export interface DialOptions {
   timeout?: number
   /** One of the subscriber's own numbers. */
   callerId?: string
+  /** Records both sides while they talk; `stereo` has the caller left and the other right. */
+  record?: 'mono' | 'stereo'
 }
 
 export interface DialResult {
@@ -86,6 +88,8 @@ export interface DialResult {
   /** Seconds that the dialled leg was answered. */
   durationSeconds: number
   cause: CallCause
+  /** The id of what was recorded. */
+  recording?: string
 }
 
 /** Why a resource was refused. */

@@ -1,6 +1,7 @@
 import type { BundleShelf, InstallDeps } from '#journeys/install/index.ts'
 import type { Clock, Log } from '#lib/index.ts'
 import type { EventReader } from '#platform/cti/index.ts'
+import type { RecordingShelf } from '#platform/recording/index.ts'
 import type { HostMethods, SwitchMethods } from '#platform/words/index.ts'
 
 type Params<M, K extends keyof M> = M[K] extends { params: infer P } ? P : never
@@ -41,6 +42,7 @@ export interface ApiDeps {
   install: InstallDeps & { bundles: BundleShelf }
   events: EventReader
   feed: EventFeed
+  recordings: RecordingShelf
   requests: RequestMemory
   host: Calls<HostMethods>
   switch: Calls<SwitchMethods>

@@ -12,6 +12,7 @@ import type { ApiDeps } from './deps.ts'
 import { eventRoutes } from './events.ts'
 import { rememberRequests } from './idempotency.ts'
 import { problem, sendProblem } from './problem.ts'
+import { recordingRoutes } from './recordings.ts'
 import { resourceRoutes } from './resources.ts'
 import { secretRoutes } from './secrets.ts'
 import { statusRoutes } from './status.ts'
@@ -55,6 +56,7 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
     channelRoutes,
     callRoutes,
     eventRoutes,
+    recordingRoutes,
     resourceRoutes,
     trunkRoutes,
     statusRoutes,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { processLog, systemClock } from '#lib/index.ts'
+import { RecordingWriter } from '#platform/recording/index.ts'
 import { Handover, loadLibc, VoiceService } from '#platform/voice/index.ts'
 import {
   type HostMethods,
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
         return handover.take(id)
       },
     },
+    createRecording: (file, key, header) => RecordingWriter.create(file, key, header),
     notify(name, params) {
       for (const peer of server.peers) peer.notify(name, params)
     },
@@ -96,6 +98,7 @@ function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
     play: (params, { signal }) => service.play(params, signal),
     gather: (params, { signal }) => service.gather(params, signal),
     record: (params, { signal }) => service.record(params, signal),
+    'record.pause': (params) => service['record.pause'](params),
     dtmf: (params) => service.dtmf(params),
     stop: (params) => service.stop(params),
     claim: (params) => service.claim(params),

@@ -118,6 +118,7 @@ export class World implements AsyncDisposable {
       siteSipPort: 5060,
       voice: { processes: 1, mediaTimeoutMs: this.options.mediaTimeoutMs ?? 10_000 },
       agents: { firstUid: 200_000 },
+      recordings: { retentionDays: 30 },
       capacities: [],
       log: { level: this.options.log ?? 'warn' },
       databaseUrl: null,

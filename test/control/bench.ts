@@ -41,6 +41,7 @@ export interface Bench extends AsyncDisposable {
   fakes: Fakes
   operatorKey: string
   state: string
+  sealingKey: string
   config: PlatformConfig
   api<T = unknown>(method: string, path: string, options?: ApiOptions): Promise<{ status: number; body: T; headers: Headers }>
   restart(): Promise<void>
@@ -87,6 +88,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     fakes,
     operatorKey: '',
     state,
+    sealingKey: start.sealingKey,
     config,
     api: (method, path, options) => ask(bench, method, path, options),
     async restart() {
@@ -230,6 +232,7 @@ function configAt(state: string): PlatformConfig {
     siteSipPort: 5060,
     voice: { processes: 1, mediaTimeoutMs: 3000 },
     agents: { firstUid: 100_000 },
+    recordings: { retentionDays: 30 },
     capacities: [
       { kind: 'trunk.in', capacity: 10 },
       { kind: 'trunk.out', capacity: 10 },

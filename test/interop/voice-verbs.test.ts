@@ -3,12 +3,29 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { newId, run } from '#lib/index.ts'
+import { RecordingReader } from '#platform/recording/index.ts'
 import { heardTone, level, readWav, toneCycle, writeWav } from '#protocol/audio/index.ts'
 import { timestampDelta } from '#protocol/rtp/index.ts'
 import { pause, until } from './voice-phone.ts'
 import { joinedLegs, openLeg, startVoice } from './voice-scene.ts'
 
 const TONES = [440, 700, 1000]
+const KEY = Buffer.alloc(32, 9)
+
+/** What a recording on one channel, or two, is asked with. */
+function sealed(file: string, channels: 1 | 2 = 1) {
+  const about = { id: newId('rec'), subscriber: newId('sub'), call: newId('call'), startedAt: '2026-11-01T00:00:00.000Z' }
+  return { file, key: KEY.toString('base64'), header: { ...about, channels, sealedKey: 'v1.test' as const } }
+}
+
+/** The WAV file that a recording is. */
+async function opened(file: string): Promise<{ bytes: Buffer; complete: boolean }> {
+  await using reader = await RecordingReader.open(file, () => KEY)
+  const parts: Buffer[] = []
+  for await (const part of reader.read(0, reader.bytes)) parts.push(part)
+  return { bytes: Buffer.concat(parts), complete: reader.complete }
+}
+
 const tone = (hz: number, totalMs: number) => ({ tone: [{ frequencies: [hz], onMs: 1000, offMs: 0 }], totalMs })
 
 test('a tone, a file and speech are heard, one after the other, as one paced stream (M06, M07)', async (t) => {
@@ -59,7 +76,7 @@ test('a prompt ends by stop, by another prompt, by being joined, and by the end 
   assert.equal((await joined).reason, 'interrupted')
   const gone = play(1000)
   const recorded = voice.call('record', {
-    ...{ endpoint: a.endpoint, verb: newId('verb'), file: join(voice.directory, 'gone.wav') },
+    ...{ endpoint: a.endpoint, verb: newId('verb'), ...sealed(join(voice.directory, 'gone')) },
     ...{ maxMs: 60_000, silenceMs: 0, beep: false },
   })
   const gathered = voice.call('gather', {
@@ -101,11 +118,11 @@ test('M08 digits are gathered, the first one ends the prompt within 300 ms', asy
 test('a recording has what was said, sox reads it, and a key ends it', async (t) => {
   const voice = await startVoice(t)
   const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
-  const file = join(voice.directory, 'recordings', 'one.wav')
+  const file = join(voice.directory, 'one')
   const recording = voice.call('record', {
     endpoint,
     verb: newId('verb'),
-    file,
+    ...sealed(file),
     maxMs: 20_000,
     silenceMs: 0,
     beep: true,
@@ -120,11 +137,15 @@ test('a recording has what was said, sox reads it, and a key ends it', async (t)
   const { durationMs, bytes, reason } = await recording
   assert.equal(reason, 'finish-key')
   assert.equal(readFileSync(file).length, bytes)
-  const pcm = readWav(readFileSync(file))
+  const wav = await opened(file)
+  assert.ok(wav.complete)
+  const heard = `${file}.wav`
+  writeFileSync(heard, wav.bytes)
+  const pcm = readWav(wav.bytes)
   assert.equal(heardTone(pcm.subarray(4000, 8000), TONES), 440)
-  const stat = await run('soxi', [file])
+  const stat = await run('soxi', [heard])
   assert.match(stat, /Sample Rate {4}: 8000/)
-  const seconds = Number(await run('soxi', ['-D', file]))
+  const seconds = Number(await run('soxi', ['-D', heard]))
   assert.ok(Math.abs(seconds * 1000 - durationMs) < 2 && seconds > 0.9 && seconds < 4, `${seconds} s`)
 })
 
@@ -132,13 +153,42 @@ test('a recording ends by silence and at its longest', async (t) => {
   const voice = await startVoice(t)
   const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
   const record = (name: string, maxMs: number, silenceMs: number) =>
-    voice.call('record', { endpoint, verb: newId('verb'), file: join(voice.directory, name), maxMs, silenceMs, beep: false })
+    voice.call('record', { endpoint, verb: newId('verb'), ...sealed(join(voice.directory, name)), maxMs, silenceMs, beep: false })
   phone.speak(440)
   const longest = await record('longest.wav', 500, 0)
-  assert.deepEqual([longest.reason, longest.durationMs, longest.bytes], ['max', 500, 44 + 8000])
+  assert.deepEqual([longest.reason, longest.durationMs], ['max', 500])
+  assert.equal((await opened(longest.file)).bytes.length, 44 + 8000)
   setTimeout(() => phone.quiet(), 200)
   const silence = await record('silence.wav', 20_000, 400)
   assert.ok(silence.reason === 'silence' && silence.durationMs >= 400 && silence.durationMs < 2000)
+})
+
+test('M11 both sides of a call are recorded beside each other, and what is said in a pause is left out', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  a.phone.speak(440)
+  b.phone.speak(1000)
+  const file = join(voice.directory, 'both')
+  const verb = newId('verb')
+  const recording = voice.call('record', {
+    ...{ endpoint: a.endpoint, other: b.endpoint, verb, ...sealed(file, 2) },
+    ...{ maxMs: 20_000, silenceMs: 0, beep: false },
+  })
+  await pause(1000)
+  await voice.call('record.pause', { verb, paused: true })
+  await pause(1000)
+  await voice.call('record.pause', { verb, paused: false })
+  await pause(500)
+  await voice.call('endpoint.close', { endpoint: b.endpoint })
+  const { reason, durationMs } = await recording
+  assert.equal(reason, 'gone')
+  assert.ok(durationMs > 1000 && durationMs < 2200, `${durationMs} ms`)
+  const { bytes, complete } = await opened(file)
+  assert.ok(complete && bytes.readUInt16LE(22) === 2)
+  const pcm = new Int16Array(bytes.buffer.slice(bytes.byteOffset + 44, bytes.byteOffset + bytes.length))
+  const side = (offset: 0 | 1) => pcm.filter((_, i) => i % 2 === offset).subarray(2000, 6000)
+  assert.equal(heardTone(side(0), TONES), 440)
+  assert.equal(heardTone(side(1), TONES), 1000)
 })
 
 test('M12 a disk that is full fails the recording and nothing else', async (t) => {
@@ -151,7 +201,7 @@ test('M12 a disk that is full fails the recording and nothing else', async (t) =
   const recording = voice.call('record', {
     endpoint: a.endpoint,
     verb: newId('verb'),
-    file,
+    ...sealed(file),
     maxMs: 1500,
     silenceMs: 0,
     beep: false,
@@ -165,14 +215,16 @@ test('M11 a process that is killed leaves a recording that plays up to 2 s befor
   const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
   phone.speak(440)
   const file = join(voice.directory, 'killed.wav')
-  const recording = voice.call('record', { endpoint, verb: newId('verb'), file, maxMs: 20_000, silenceMs: 0, beep: false })
+  const params = { ...sealed(file), maxMs: 20_000, silenceMs: 0, beep: false }
+  const recording = voice.call('record', { endpoint, verb: newId('verb'), ...params })
   recording.catch(() => {})
   await until('there are over 2 s of it', () => existsSync(file) && readFileSync(file).length > 44 + 2.5 * 16_000)
   voice.child.kill('SIGKILL')
   await voice.exited
-  const bytes = readFileSync(file)
+  const { bytes, complete } = await opened(file)
+  assert.ok(!complete)
   const pcm = readWav(bytes)
-  assert.ok(pcm.length * 2 >= bytes.length - 44 - 2 * 16_000)
+  assert.ok(pcm.length >= 2 * 8000)
   assert.ok(pcm.length > 4000 && heardTone(pcm.subarray(800, 4000), TONES) === 440)
 })
 

@@ -18,6 +18,7 @@ import {
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import { CallOver, OVER } from './over.ts'
+import type { CallRecording } from './recording.ts'
 
 /** What stays the same about a call from its first moment to its last. */
 export interface CallFacts {
@@ -50,6 +51,7 @@ export class Call {
   readonly clearing = new Map<{ id: Id<'leg'> }, CallCause>()
   readonly stack = new AsyncDisposableStack()
   phase: CallView['state'] = 'setup'
+  readonly recordings = new Set<CallRecording>()
   desk: Desk | null = null
   /** Whether a program has commanded anything for it. */
   decided = false
@@ -201,6 +203,21 @@ export class Call {
   /** The snapshot of this turn's end goes to the journal. */
   save(): void {
     if (!this.#cause) this.x.save(this)
+  }
+
+  /** The call's last event waits for `work`, as long as it is `longestMs` after its end. */
+  awaitBeforeEnd(work: Promise<unknown>, longestMs: number): void {
+    const done = work.then(
+      () => {},
+      () => {},
+    )
+    this.stack.defer(() => {
+      let timer: Timer | undefined
+      const enough = new Promise<void>((resolve) => {
+        timer = this.x.clock.after(longestMs, resolve, { keepAlive: true })
+      })
+      this.#closing.push(Promise.race([done, enough]).finally(() => timer?.cancel()))
+    })
   }
 
   /** Closes what a leg has of voice, now; its port is given back when voice says so. */

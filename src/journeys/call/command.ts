@@ -1,14 +1,15 @@
 import type { Id } from '#lib/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { CallView } from '#platform/words/index.ts'
+import type { CallView, VerbMethods } from '#platform/words/index.ts'
 import type { Verb, VerbName } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import { CallOver } from './over.ts'
+import { pauseRecordings } from './recording.ts'
 import { hangup } from './verb.ts'
 
 /**
- * An agent's verb for one of its own calls. Verbs of a call are carried out in their order; `hangup` waits for none of
- * them. Rejects with `call-gone` where the call is over or not the subscriber's.
+ * An agent's verb for one of its own calls. Verbs of a call are carried out in their order; `hangup` and what acts on a
+ * verb that is being carried out wait for none of them. Rejects with `call-gone` where the call is over or not the subscriber's.
  */
 export async function command(
   x: Exchange,
@@ -24,6 +25,7 @@ export async function command(
     call.decided = true
     return hangup(call)
   }
+  if (name === 'call.pauseRecording') return pauseRecordings(call, params as VerbMethods['call.pauseRecording']['params'])
   return call.desk.submit(name, params, signal)
 }
 

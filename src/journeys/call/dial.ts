@@ -1,3 +1,4 @@
+import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, dialStatus, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
 import type { CallCause, DialResult, Target, Via } from '#platform/words/index.ts'
 import { type Attempt, attempt } from './attempt.ts'
@@ -5,6 +6,7 @@ import type { Call } from './call.ts'
 import { carry } from './carry.ts'
 import { connect } from './connect.ts'
 import { Patience } from './patience.ts'
+import type { CallRecording } from './recording.ts'
 import { Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 
@@ -17,6 +19,8 @@ export interface DialOptions {
   callerId?: string | undefined
   /** Aborts with a cause when whoever wanted this has given it up. */
   signal?: AbortSignal
+  /** Records both sides once the leg is answered; a recorder has been leased. */
+  record?: ((b: Leg) => CallRecording | null) | undefined
 }
 
 /**
@@ -40,7 +44,7 @@ export async function dial(call: Call, options: DialOptions): Promise<DialResult
       road,
       shown,
       emergency,
-      direct: takesDirect(call, road),
+      direct: !options.record && takesDirect(call, road),
       patience,
       onProvisional: (leg, response) => ringing.provisional(leg, response),
     })
@@ -48,8 +52,10 @@ export async function dial(call: Call, options: DialOptions): Promise<DialResult
     if (end.kind === 'answered') {
       patience.satisfied()
       ringing.answered()
-      await connect(call, end.leg, end.session)
-      return await carry(call, end.leg)
+      await connect(call, end.leg, end.session, ringing.answerOf(end.leg))
+      const recording = options.record?.(end.leg)
+      const result = await carry(call, end.leg)
+      return recording ? { ...result, recording: recording.id } : result
     }
     last = end.cause
     const next = roads[i + 1]

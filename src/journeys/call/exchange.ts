@@ -1,4 +1,5 @@
 import type { Clock, Id, Log } from '#lib/index.ts'
+import type { RecordingShelf } from '#platform/recording/index.ts'
 import type { ResourceRegistry } from '#platform/resource/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
 import type { TrunkDirectory } from '#platform/trunk/index.ts'
@@ -12,6 +13,12 @@ export interface Agents {
   offer(subscriber: Id<'sub'>, kind: 'offered' | 'resumed', call: OfferedCall): Promise<{ outcome: 'returned' | 'threw' }>
   ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
+}
+
+/** Learns which dialogs are a call's, so that its messages are found under its id (O03). */
+export interface CallTracing {
+  own(owner: DialogOwner): void
+  over(call: Id<'call'>): void
 }
 
 /** Times that calls are held to, in ms. */

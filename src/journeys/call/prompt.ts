@@ -1,13 +1,14 @@
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import path from 'node:path'
-import { newId } from '#lib/index.ts'
+import { newId, TielineError } from '#lib/index.ts'
 import type { LegMedia } from '#platform/switch/index.ts'
 import type { Demand, PromptSource, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
-import { answerCaller } from './connect.ts'
+import { answerCaller, callerSettled } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import { openMedia } from './media.ts'
 import { orAbort, verbError } from './over.ts'
+import { CallRecording } from './recording.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 type Result<V extends keyof VerbMethods> = VerbMethods[V]['result']
@@ -18,6 +19,7 @@ const STOPPED_MS = 1000
 /** Answers the caller, with audio of ours. Does nothing when it is answered. @throws ResourceUnavailable, CallOver */
 export async function answer(call: Call): Promise<LegMedia> {
   const media = await audio(call)
+  await callerSettled(call)
   if (call.a.incoming) {
     answerCaller(call, answerBody(call, call.a))
     call.phase = 'verb'
@@ -61,20 +63,9 @@ export async function record(call: Call, params: Params<'call.record'>, signal: 
   using _held = lease(call, ['voice.record'])
   const media = await answer(call)
   _held.begin()
-  const recording = newId('rec')
-  const directory = path.join(call.x.recordings, call.subscriber.id)
-  mkdirSync(directory, { recursive: true, mode: 0o2770 })
-  const verb = newId('verb')
-  const recorded = media.endpoint.record({
-    verb,
-    file: path.join(directory, `${recording}.wav`),
-    maxMs: (params.maxSeconds ?? 3600) * 1000,
-    silenceMs: (params.silenceSeconds ?? 0) * 1000,
-    ...(params.finishKey ? { finishKey: params.finishKey } : {}),
-    beep: params.beep ?? true,
-  })
-  const { durationMs, reason } = await stoppable(call, media, verb, recorded, signal)
-  return { recording, durationSeconds: durationMs / 1000, reason }
+  const { maxSeconds, silenceSeconds, finishKey, beep = true } = params
+  const recording = new CallRecording(call, { media, channels: 1, maxSeconds, silenceSeconds, finishKey, beep })
+  return await stoppable(call, media, recording.verb, recording.done, signal)
 }
 
 async function prompt(
@@ -112,8 +103,10 @@ async function audio(call: Call): Promise<LegMedia> {
   return media
 }
 
+export type VerbLease = Disposable & { begin(): void }
+
 /** Leases for the length of one verb; billable from `begin`. */
-function lease(call: Call, kinds: readonly string[]): Disposable & { begin(): void } {
+export function lease(call: Call, kinds: readonly string[]): VerbLease {
   const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, leg: call.a.id }))
   const ids = call.admit(demands).map((l) => l.id)
   return {
@@ -133,6 +126,7 @@ async function stoppable<T>(
   try {
     return await orAbort(work, signal)
   } catch (error) {
+    if (error instanceof TielineError && error.verdict.code === 'recording-failed') throw error
     if (!signal.aborted) throw verbError('verb-failed', 'voice could not do it', error)
     if (!call.cause) media.endpoint.stop(verb)
     call.throwIfOver()

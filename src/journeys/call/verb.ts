@@ -1,10 +1,12 @@
+import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import type { Desk, Verb } from './desk.ts'
 import { dial } from './dial.ts'
 import { CallOver, verbError } from './over.ts'
-import { answer, gather, play, record, say } from './prompt.ts'
+import { answer, gather, lease, play, record, say, type VerbLease } from './prompt.ts'
+import { CallRecording } from './recording.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 
@@ -53,14 +55,27 @@ export function hangup(call: Call): null {
 }
 
 async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMethods['call.dial']['result']> {
-  const { target, via, timeoutSeconds, callerId } = params
+  const { target, via, timeoutSeconds, callerId, record } = params
+  using held = record ? lease(call, ['voice.record']) : null
   call.event('call.routed', { data: { by: 'agent', target } })
   const result = await dial(call, {
     target,
     via,
     callerId,
     timeoutMs: timeoutSeconds === undefined ? DIAL_MS : timeoutSeconds * 1000,
+    ...(held && record ? { record: (b: Leg) => recordBoth(call, b, record, held) } : {}),
   })
   if (call.cause) throw new CallOver(call.cause)
   return result
+}
+
+/** Records both sides of an answered leg, until either is over. A failure to do so is told by its event and hurts nobody. */
+function recordBoth(call: Call, b: Leg, sides: 'mono' | 'stereo', held: VerbLease): CallRecording | null {
+  const media = call.media.get(call.a.id)
+  const other = call.media.get(b.id)
+  if (!media || !other) return null
+  held.begin()
+  const recording = new CallRecording(call, { media, other, channels: sides === 'stereo' ? 2 : 1, beep: false })
+  recording.done.catch(() => {})
+  return recording
 }

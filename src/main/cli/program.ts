@@ -5,6 +5,7 @@ import { callCommands } from './call.ts'
 import { channelCommands } from './channel.ts'
 import { type Context, contextOf } from './context.ts'
 import { eventCommands } from './event.ts'
+import { recordingCommands } from './recording.ts'
 import { resourceCommands } from './resource.ts'
 import { statusCommands } from './status.ts'
 import { subscriberCommands } from './subscriber.ts'
@@ -29,6 +30,7 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
   agentCommands(program, context)
   callCommands(program, context)
   eventCommands(program, context)
+  recordingCommands(program, context)
   resourceCommands(program, context)
   trunkCommands(program, context)
   billCommands(program, context)

@@ -5,7 +5,8 @@ import { type ApiDeps, billingRoutes, createApi } from '#api/index.ts'
 import { activateDue, finishHalfDone, type InstallDeps } from '#journeys/install/index.ts'
 import { type Clock, type Log, sleep } from '#lib/index.ts'
 import { shipJournal } from '#platform/cti/index.ts'
-import { createSealer, Publisher } from '#platform/subscriber/index.ts'
+import { RecordingShelf } from '#platform/recording/index.ts'
+import { createSealer, Publisher, subscriberSealer } from '#platform/subscriber/index.ts'
 import { SHARED, type StartMessage } from '#platform/words/index.ts'
 import {
   billingRecords,
@@ -35,6 +36,7 @@ export interface ControlOptions {
 }
 
 const TICK_MS = 1000
+const HOUR_MS = 3_600_000
 
 /** Builds and wires the control process. Resolves when the API listens, with or without a database. */
 export async function startControl(options: ControlOptions): Promise<Control> {
@@ -76,6 +78,10 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
   const publisher = stack.use(new Publisher({ source: publicationSource(store, config.node), clock, log }))
   const links = stack.use(connectLinks({ run, publisher, log }))
   const feed = createFeed()
+  const recordings = new RecordingShelf({
+    directory: join(config.state, SHARED.recordings),
+    sealerOf: (subscriber) => subscriberSealer(sealingKey, subscriber),
+  })
   const install: ApiDeps['install'] = {
     store: records,
     publisher,
@@ -92,6 +98,7 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     install,
     events: records,
     feed,
+    recordings,
     requests: requestMemory(store, { sealer, clock, boot: randomUUID() }),
     host: links.host,
     switch: links.switch,
@@ -105,12 +112,12 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     log,
   }
   const billing = billingRoutes({ store: billingRecords(store, clock), books: booksIn(store), clock, log })
-  return { store, records, publisher, links, feed, install, api, billing }
+  return { store, records, publisher, links, feed, recordings, install, api, billing }
 }
 
 /** What goes on behind the API, until the signal: readiness, then the journal, and what is due. */
 async function work({ start, clock, log }: ControlOptions, parts: Parts, signal: AbortSignal): Promise<void> {
-  const { store, records, publisher, links, feed, install } = parts
+  const { store, records, publisher, links, feed, recordings, install } = parts
   await ready({ store, install, publisher, start, clock, log, signal })
   const journal = shipJournal({
     source: {
@@ -124,7 +131,8 @@ async function work({ start, clock, log }: ControlOptions, parts: Parts, signal:
     signal,
     onTaken: () => feed.wake(),
   })
-  await Promise.all([journal, tick({ install, clock, log, signal })])
+  const { retentionDays } = start.config.recordings
+  await Promise.all([journal, tick({ install, clock, log, signal }), expire({ recordings, retentionDays, clock, log, signal })])
 }
 
 interface ReadyOptions {
@@ -162,6 +170,23 @@ async function tick({ install, clock, log, signal }: { install: InstallDeps; clo
     await sleep(clock, TICK_MS, signal).catch(() => {})
   }
   await halfDone
+}
+
+/** Recordings that were kept long enough are removed, at the start and once an hour. */
+async function expire(options: {
+  recordings: RecordingShelf
+  retentionDays: number
+  clock: Clock
+  log: Log
+  signal: AbortSignal
+}) {
+  const { recordings, retentionDays, clock, log, signal } = options
+  while (!signal.aborted) {
+    await recordings
+      .expire(retentionDays, { clock, log })
+      .catch((error) => log.warn({ err: error }, 'recordings that are due could not be removed'))
+    await sleep(clock, HOUR_MS, signal).catch(() => {})
+  }
 }
 
 async function finishHalfDoneUntilDone(install: InstallDeps, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,9 @@ import path from 'node:path'
 import { type Call, type CallLimits, type Exchange, LIMITS, restore, snapshotOf } from '#journeys/call/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import { openJournal } from '#platform/journal/index.ts'
+import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
+import { subscriberSealer } from '#platform/subscriber/index.ts'
 import { Configuration, Outbox, Realms, VoicePool } from '#platform/switch/index.ts'
 import { createDirectory, Strangers } from '#platform/trunk/index.ts'
 import {
@@ -12,6 +14,7 @@ import {
   type JournalRecord,
   LINKS,
   type Realm,
+  SHARED,
   type SocketHandover,
   type StartMessage,
 } from '#platform/words/index.ts'
@@ -96,7 +99,10 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     voice,
     realms,
     agents,
-    recordings: path.join(config.state, 'recordings'),
+    recordings: new RecordingShelf({
+      directory: path.join(config.state, SHARED.recordings),
+      sealerOf: (subscriber) => subscriberSealer(start.sealingKey ?? '', subscriber),
+    }),
     directory: () => trunks,
     instantText: rfc3339(),
     channelState: (subscriber) => channels.get(subscriber),

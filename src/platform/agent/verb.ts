@@ -20,6 +20,7 @@ const seconds =
     typeof v === 'number' && v >= 0 && v <= max ? null : `is a number of seconds from 0 to ${max}`
 const flag: Check = (v) => (typeof v === 'boolean' ? null : 'is true or false')
 const key: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]$/.test(v) ? null : 'is one of 0-9, A-D, * and #')
+const recordSides: Check = (v) => (v === 'mono' || v === 'stereo' ? null : 'is mono or stereo')
 const via: Check = (v) => (v === 'channel' || v === 'trunk' ? null : 'is channel or trunk')
 
 const tone: Check = (v) => {
@@ -84,7 +85,11 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
     required: [],
     fields: { maxSeconds: seconds(14_400), silenceSeconds: seconds(600), finishKey: key, beep: flag },
   },
-  'call.dial': { required: ['target'], fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32) } },
+  'call.dial': {
+    required: ['target'],
+    fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides },
+  },
+  'call.pauseRecording': { required: ['paused'], fields: { paused: flag } },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }
 

@@ -6,6 +6,7 @@ const words = (expected: string) => ({ expected })
 const PORT = Type.Integer({ minimum: 1, maximum: 65535, ...words('a port number from 1 to 65535') })
 const ADDRESS = Type.String({ pattern: '^[0-9A-Fa-f.:]+$', ...words('an IP address, not a name') })
 const HOST = Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$', ...words('a host name or an IP address') })
+const FILE = Type.String({ pattern: '^/[^\\s]*$', ...words('an absolute path without spaces') })
 const PORTS = closed({ first: PORT, last: PORT })
 
 function closed<T extends Type.TProperties>(properties: T) {
@@ -41,6 +42,9 @@ export const CONFIG_SCHEMA = closed({
       maximum: 2_000_000_000,
       ...words('a user id from 10000 on, with room for every subscriber'),
     }),
+  }),
+  recordings: closed({
+    retentionDays: Type.Integer({ minimum: 1, maximum: 36_500, ...words('a number of days from 1 on') }),
   }),
   capacities: Type.Array(
     closed({

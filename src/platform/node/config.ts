@@ -34,6 +34,7 @@ export function defaultConfig(): PlatformConfig {
     siteSipPort: 5060,
     voice: { processes: 1, mediaTimeoutMs: 20_000 },
     agents: { firstUid: 200_000 },
+    recordings: { retentionDays: 90 },
     capacities: [
       { kind: 'trunk.in', capacity: 500 },
       { kind: 'trunk.out', capacity: 500 },
@@ -41,6 +42,7 @@ export function defaultConfig(): PlatformConfig {
       { kind: 'voice.relay', capacity: 500 },
       { kind: 'voice.prompt', capacity: 200 },
       { kind: 'voice.record', capacity: 100 },
+      { kind: 'voice.seat', capacity: 200 },
       { kind: 'voice.speech', capacity: 100 },
       { kind: 'voice.port', capacity: 4000 },
       { kind: 'agent.memory', capacity: 16_384 },

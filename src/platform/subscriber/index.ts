@@ -27,5 +27,5 @@ export {
   checkUser,
   invalid,
 } from './rule.ts'
-export { createSealer, type Sealer } from './sealing.ts'
+export { createSealer, type Sealer, subscriberSealer } from './sealing.ts'
 export { hashApiKey, type KeyRole, newApiKey, newPassword } from './secret.ts'

@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { TielineError } from '#lib/index.ts'
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
+import { type Id, TielineError } from '#lib/index.ts'
 import type { Sealed } from '#platform/words/index.ts'
 
 /** Seals secrets for rest and for the snapshot. The key is outside the database. */
@@ -44,6 +44,12 @@ export function createSealer(sealingKey: string): Sealer {
     open,
     openText: (sealed) => open(sealed).toString('utf8'),
   }
+}
+
+/** A sealer with a key of the subscriber's own, derived from the sealing key (HKDF, RFC 5869). */
+export function subscriberSealer(sealingKey: string, subscriber: Id<'sub'>): Sealer {
+  const derived = hkdfSync('sha256', Buffer.from(sealingKey, 'base64'), '', `tieline subscriber ${subscriber}`, 32)
+  return createSealer(Buffer.from(derived).toString('base64'))
 }
 
 function broken(sentence: string, cause?: unknown): TielineError {

@@ -82,6 +82,15 @@ export class VoiceEndpoint {
     return this.#pool.call(this.snapshot.voice, 'record', { ...params, endpoint: this.id })
   }
 
+  async pauseRecord(verb: Id<'verb'>, paused: boolean): Promise<void> {
+    await this.#ask('record.pause', { verb, paused })
+  }
+
+  /** Sends telephone-events to the far end. */
+  async dtmf(params: Omit<Params<'dtmf'>, 'endpoint'>): Promise<void> {
+    await this.#pool.call(this.snapshot.voice, 'dtmf', { ...params, endpoint: this.id })
+  }
+
   /** Ends a play, gather or record before its time. */
   stop(verb: Id<'verb'>): void {
     this.#ask('stop', { verb }).catch(() => {})

@@ -1,47 +1,27 @@
-import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { TielineError } from '#lib/index.ts'
-import type { VoiceMethods } from '#platform/words/index.ts'
-import { level, toneCycle, WavWriter } from '#protocol/audio/index.ts'
+import type { RecordingHeader, VoiceMethods } from '#platform/words/index.ts'
+import { toneCycle } from '#protocol/audio/index.ts'
+import { RecordingLimit } from './recording-limit.ts'
 import type { Session } from './session.ts'
+import { Sides } from './sides.ts'
 
 type RecordParams = VoiceMethods['record']['params']
 type RecordResult = VoiceMethods['record']['result']
 type RecordEnd = RecordResult['reason']
 
-/** RMS below which there is silence: about −44 dBFS, above line noise, below a whisper. */
-const SILENCE_LEVEL = 200
+/** Where recorded sound goes. `close` rejects with the first thing that went wrong. */
+export interface SoundFile extends AsyncDisposable {
+  readonly samples: number
+  readonly bytes: number
+  readonly failed: boolean
+  write(pcm: Int16Array): void
+  close(): Promise<void>
+}
 
-/** Silence is judged in pieces of this many samples. */
-const PIECE = 160
+/** Makes the file of a recording; rejects when it can't. */
+export type CreateSoundFile = (file: string, key: Buffer, header: RecordingHeader) => Promise<SoundFile>
 
 const BEEP = { tone: [{ frequencies: [1000], onMs: 1000, offMs: 0 }], ms: 250 }
-
-/** Says when a recording is over, by what has been recorded. Pure: time is counted in samples. */
-export class RecordingLimit {
-  readonly #maxSamples: number
-  readonly #silenceSamples: number
-  #samples = 0
-  #silent = 0
-
-  /** `silenceMs` 0 means that silence never ends it. */
-  constructor(maxMs: number, silenceMs: number) {
-    this.#maxSamples = maxMs * 8
-    this.#silenceSamples = silenceMs * 8
-  }
-
-  /** Takes the next sound; how much of it belongs to the recording, and why that is the end, if it is. */
-  take(pcm: Int16Array): { keep: number; end: 'max' | 'silence' | null } {
-    for (let at = 0; at < pcm.length; at += PIECE) {
-      const piece = pcm.subarray(at, at + PIECE)
-      if (this.#samples + piece.length >= this.#maxSamples) return { keep: at + this.#maxSamples - this.#samples, end: 'max' }
-      this.#samples += piece.length
-      this.#silent = level(piece) < SILENCE_LEVEL ? this.#silent + piece.length : 0
-      if (this.#silenceSamples > 0 && this.#silent >= this.#silenceSamples) return { keep: at + piece.length, end: 'silence' }
-    }
-    return { keep: pcm.length, end: null }
-  }
-}
 
 function failed(cause: unknown): TielineError {
   return new TielineError(
@@ -52,18 +32,33 @@ function failed(cause: unknown): TielineError {
   )
 }
 
+export interface RecordSides {
+  session: Session
+  /** The other side, when both are recorded. */
+  other: Session | undefined
+  /** Whether what is heard now is left out. */
+  paused(): boolean
+}
+
 /** Opens the file, beeps, records until something ends it. Rejects with TielineError `recording-failed`. */
-export async function record(session: Session, params: RecordParams, stop: AbortSignal): Promise<RecordResult> {
-  const { file, beep } = params
-  await using writer = await create(file)
+export async function record(
+  sides: RecordSides,
+  params: RecordParams,
+  stop: AbortSignal,
+  create: CreateSoundFile,
+): Promise<RecordResult> {
+  const { file, key, header, beep } = params
+  await using writer = await create(file, Buffer.from(key, 'base64'), header).catch((error: unknown) => {
+    throw failed(error)
+  })
   let reason: RecordEnd | null = endOf(stop)
   if (!reason && beep) {
-    const tone = session.play({ pcm: toneCycle(BEEP.tone), samples: BEEP.ms * 8 })
+    const tone = sides.session.play({ pcm: toneCycle(BEEP.tone), samples: BEEP.ms * 8 })
     stop.addEventListener('abort', tone.stop, { once: true })
     await tone.done
     reason = endOf(stop)
   }
-  reason ??= await listen(session, params, stop, writer)
+  reason ??= await listen(sides, params, stop, writer)
   try {
     await writer.close()
   } catch (error) {
@@ -72,38 +67,45 @@ export async function record(session: Session, params: RecordParams, stop: Abort
   return { file, durationMs: Math.round(writer.samples / 8), bytes: writer.bytes, reason }
 }
 
-async function create(file: string): Promise<WavWriter> {
-  try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o750 })
-    return await WavWriter.create(file)
-  } catch (error) {
-    throw failed(error)
-  }
-}
-
 function endOf(stop: AbortSignal): 'stopped' | 'gone' | null {
   if (!stop.aborted) return null
   return stop.reason === 'gone' ? 'gone' : 'stopped'
 }
 
-/** Writes what is heard until the end, and says what the end was. */
-async function listen(session: Session, params: RecordParams, stop: AbortSignal, writer: WavWriter): Promise<RecordEnd> {
-  const limit = new RecordingLimit(params.maxMs, params.silenceMs)
+/** Writes what is heard until the end, and says what the end was. When one side is gone, both are over. */
+async function listen(
+  { session, other, paused }: RecordSides,
+  params: RecordParams,
+  stop: AbortSignal,
+  writer: SoundFile,
+): Promise<RecordEnd> {
+  const { channels } = params.header
+  const limit = new RecordingLimit(params.maxMs, params.silenceMs, channels)
+  const sessions = other ? [session, other] : [session]
+  const sides = new Sides(sessions.length, channels)
   const { promise, resolve } = Promise.withResolvers<void>()
   let reason: RecordEnd | null = null
-  const recording = session.record((pcm, last) => {
-    if (reason !== 'max' && reason !== 'silence' && pcm.length > 0) {
-      const { keep, end } = limit.take(pcm)
-      writer.write(pcm.subarray(0, keep))
-      if (end || writer.failed) finish(end ?? 'max')
-    }
-    if (last) resolve()
-  })
+  let going = sessions.length
   const finish = (why: RecordEnd) => {
     if (reason) return
     reason = why
-    recording.stop()
+    for (const recording of recordings) recording.stop()
   }
+  const take = (pcm: Int16Array) => {
+    if (pcm.length === 0 || paused() || reason === 'max' || reason === 'silence') return
+    const { keep, end } = limit.take(pcm)
+    writer.write(pcm.subarray(0, keep))
+    if (end || writer.failed) finish(end ?? 'max')
+  }
+  const recordings = sessions.map((one, side) =>
+    one.record((pcm, last) => {
+      sides.push(side, pcm)
+      if (last) going--
+      take(sides.pull(going === 0))
+      if (last) finish('gone')
+      if (going === 0) resolve()
+    }),
+  )
   const digits = {
     started: () => {},
     ended: (digit: string) => {

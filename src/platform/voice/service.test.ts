@@ -24,6 +24,7 @@ function start(t: TestContext, ports: { first: number; last: number }, script = 
     media: { address: '127.0.0.1', ports },
     share: { index: 0, of: 1 },
     speech: { command, timeoutMs: 200 },
+    createRecording: () => assert.fail('nothing is recorded here'),
     notify: () => {},
     onDeath: (error) => assert.fail(error),
     sockets: {

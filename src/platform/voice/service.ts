@@ -8,7 +8,7 @@ import { type GatherResult, gather } from './gather.ts'
 import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
 import { PortPool, type SocketSource } from './pool.ts'
 import { preparePrompt } from './prompt.ts'
-import { record } from './recording.ts'
+import { type CreateSoundFile, record } from './recording.ts'
 import { type Notify, Session } from './session.ts'
 import { Speech } from './speech.ts'
 
@@ -21,6 +21,7 @@ export interface VoiceOptions {
   sockets: SocketSource
   /** Where spoken prompts are kept. */
   directory: string
+  createRecording: CreateSoundFile
   notify: Notify
   onDeath(error: Error): void
   libc?: Libc
@@ -38,6 +39,8 @@ interface Verb {
   controller: AbortController
   /** Whether another prompt, or being joined, ends it. */
   plays: boolean
+  /** A recording that leaves out what is heard. */
+  paused: boolean
 }
 
 function gone(endpoint: string): TielineError {
@@ -165,8 +168,18 @@ export class VoiceService implements Methods, AsyncDisposable {
   record(params: VoiceMethods['record']['params'], signal?: AbortSignal) {
     return this.#run<VoiceMethods['record']['result']>(
       { ...params, signal, gone: { file: params.file, durationMs: 0, bytes: 0, reason: 'gone' } },
-      (session, stop) => record(session, params, stop),
+      (session, stop) => {
+        const other = params.other && this.#session(params.other)
+        const paused = () => this.#verbs.get(params.verb)?.paused ?? false
+        return record({ session, other, paused }, params, stop, this.#options.createRecording)
+      },
     )
+  }
+
+  async 'record.pause'({ verb, paused }: VoiceMethods['record.pause']['params']) {
+    const recording = this.#verbs.get(verb)
+    if (recording) recording.paused = paused
+    return null
   }
 
   /** To a far end without telephone-events the tones themselves are sent. */
@@ -264,7 +277,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     const onLost = () => controller.abort('stopped')
     session.gone.addEventListener('abort', onGone, { once: true })
     verb.signal?.addEventListener('abort', onLost, { once: true })
-    this.#verbs.set(verb.verb, { session, controller, plays: verb.plays ?? false })
+    this.#verbs.set(verb.verb, { session, controller, plays: verb.plays ?? false, paused: false })
     try {
       return await run(session, controller.signal)
     } finally {

@@ -1,6 +1,6 @@
 import type { Id } from '#lib/index.ts'
 import type { EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
-import type { MediaReport, PlayEnd } from './command.ts'
+import type { MediaCommand, MediaReport, PlayEnd } from './command.ts'
 import type { Engine } from './engine.ts'
 import type { PortPair } from './pool.ts'
 import type { Prompt } from './prompt.ts'
@@ -86,9 +86,14 @@ export class Session {
   /** Hands on what is heard, laid out along the clock; the last piece comes after `stop` or when the endpoint is closed. */
   record(take: (pcm: Int16Array, last: boolean) => void): { stop(): void } {
     const record = ++this.#numbers
+    // Its slot may be another call's by now.
+    if (this.#gone.signal.aborted) {
+      queueMicrotask(() => take(new Int16Array(0), true))
+      return { stop: () => {} }
+    }
     this.#recording.set(record, take)
     this.#engine.send({ type: 'record', slot: this.slot, record })
-    return { stop: () => this.#engine.send({ type: 'unrecord', slot: this.slot, record }) }
+    return { stop: () => this.#tell({ type: 'unrecord', slot: this.slot, record }) }
   }
 
   /** Closes; what is played and recorded ends first. The pair is no longer read when it resolves. */
@@ -100,6 +105,11 @@ export class Session {
     return this.#closed.promise
   }
 
+  /** Nothing once it is closed, when its slot may be another call's. */
+  #tell(command: MediaCommand): void {
+    if (!this.#gone.signal.aborted) this.#engine.send(command)
+  }
+
   #start(play: number, start: () => void): Playback {
     const { promise, resolve } = Promise.withResolvers<{ end: PlayEnd; playedMs: number }>()
     if (this.#gone.signal.aborted) resolve({ end: 'stopped', playedMs: 0 })
@@ -107,7 +117,7 @@ export class Session {
       this.#playing.set(play, resolve)
       start()
     }
-    return { done: promise, stop: () => this.#engine.send({ type: 'unplay', slot: this.slot, play }) }
+    return { done: promise, stop: () => this.#tell({ type: 'unplay', slot: this.slot, play }) }
   }
 
   #take(report: MediaReport): void {

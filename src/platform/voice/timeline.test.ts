@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ENCODE } from '#protocol/audio/index.ts'
-import { RecordingLimit } from './recording.ts'
+import { RecordingLimit } from './recording-limit.ts'
 import { Timeline } from './timeline.ts'
 
 const loud = new Uint8Array(160).fill(ENCODE.PCMU[5000]!)

@@ -17,6 +17,8 @@ export interface DialResult {
   /** Seconds that the dialled leg was answered. */
   durationSeconds: number
   cause: CallCause
+  /** What was recorded of both sides. */
+  recording?: Id<'rec'>
 }
 
 /** The verbs that an agent may send for a call, with the meanings that TwiML and jambonz gave them. */
@@ -56,9 +58,18 @@ export interface VerbMethods {
     params: { call: Id<'call'>; maxSeconds?: number; silenceSeconds?: number; finishKey?: string; beep?: boolean }
     result: { recording: Id<'rec'>; durationSeconds: number; reason: string }
   }
-  /** Answers when the dialled leg is over, or could not be had. */
+  /** Carried out at once, also while another verb is: what is heard is left out of the call's recordings, or taken in again. */
+  'call.pauseRecording': { params: { call: Id<'call'>; paused: boolean }; result: null }
+  /** Answers when the dialled leg is over, or could not be had. `record` records both sides once it is answered. */
   'call.dial': {
-    params: { call: Id<'call'>; target: Target; via?: Via; timeoutSeconds?: number; callerId?: string }
+    params: {
+      call: Id<'call'>
+      target: Target
+      via?: Via
+      timeoutSeconds?: number
+      callerId?: string
+      record?: 'mono' | 'stereo'
+    }
     result: DialResult
   }
   'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }

@@ -29,6 +29,8 @@ export interface PlatformConfig {
   siteSipPort: number
   voice: { processes: number; mediaTimeoutMs: number }
   agents: { firstUid: number }
+  /** How long recordings are kept. */
+  recordings: { retentionDays: number }
   capacities: Capacity[]
   log: { level: 'debug' | 'info' | 'warn' | 'error' }
   /** Another PostgreSQL than the embedded one. */

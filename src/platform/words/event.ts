@@ -32,6 +32,8 @@ export type EventType =
   | 'leg.originated' // we sent an INVITE; data: via, target
   | 'leg.delivered' // it rings
   | 'leg.established'
+  | 'leg.held' // data: by (far-end)
+  | 'leg.retrieved'
   | 'leg.diverted' // another road was taken; data: from, to, why
   | 'leg.failed' // a leg that was never answered is over
   | 'leg.cleared' // an answered leg is over
@@ -40,6 +42,9 @@ export type EventType =
   | 'media.flowing'
   | 'verb.started'
   | 'verb.ended'
+  | 'recording.started' // data: recording
+  | 'recording.ended' // it is there to be heard; data: recording, durationSeconds, reason
+  | 'recording.failed' // it could not be written, or was cut off; data: recording, why
   | 'resource.refused' // a verb's lease was refused; data.refusal explains
   | 'channel.state' // data: state, reason
   | 'agent.state' // data: state, reason, version

@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import type { RecordingHeader } from './recording.ts'
 
 /** Where a socket lives: the node's own network namespace, or that of a subscriber. */
 export type Realm = 'node' | Id<'sub'>
@@ -105,7 +106,12 @@ export interface VoiceMethods {
     params: {
       endpoint: Id<'med'>
       verb: Id<'verb'>
+      /** The other side of the call, when both are recorded. The header says whether each has a channel of its own. */
+      other?: Id<'med'>
       file: string
+      /** The recording's own key, 32 bytes in base64. */
+      key: string
+      header: RecordingHeader
       maxMs: number
       /** Ms of silence that ends it; 0 for never. */
       silenceMs: number
@@ -114,6 +120,8 @@ export interface VoiceMethods {
     }
     result: { file: string; durationMs: number; bytes: number; reason: 'max' | 'silence' | 'finish-key' | 'stopped' | 'gone' }
   }
+  /** Leaves out what is heard from now on, or takes it in again. Nothing when there is no such recording any more. */
+  'record.pause': { params: { verb: Id<'verb'>; paused: boolean }; result: null }
   /** Sends telephone-events to the far end. */
   dtmf: { params: { endpoint: Id<'med'>; digits: string; onMs: number; offMs: number }; result: null }
   stop: { params: { verb: Id<'verb'> }; result: null }

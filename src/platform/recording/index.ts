@@ -1,0 +1,3 @@
+export { RecordingReader } from './reader.ts'
+export { type RecordingFacts, RecordingShelf, type SubscriberSealer } from './shelf.ts'
+export { RecordingWriter } from './writer.ts'
