@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { type Id, isId } from '#lib/index.ts'
 import { explain } from '#platform/cti/index.ts'
+import { visibleToSubscriber } from '#platform/trace/index.ts'
 import type { CallView } from '#platform/words/index.ts'
 import { type App, readerOf, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
@@ -52,6 +53,11 @@ export function callRoutes(app: App, deps: ApiDeps): void {
     },
   )
   app.get(
+    '/v1/calls/:call/trace',
+    { schema: { summary: 'What was said for a call that is up or was lately', params: OfCall, response: { 200: Trace } } },
+    (request) => traceOf(deps, request, request.params.call),
+  )
+  app.get(
     '/v1/calls/:call/explain',
     { schema: { summary: 'Why a call went as it did, also after its end', params: OfCall } },
     async (request) => {
@@ -62,6 +68,40 @@ export function callRoutes(app: App, deps: ApiDeps): void {
       return explanation
     },
   )
+}
+
+const Trace = Type.Object({
+  call: Type.String(),
+  subscriber: Type.String(),
+  dropped: Type.Integer({ description: 'Lines that found no room.' }),
+  entries: Type.Array(
+    Type.Object({
+      at: Type.String({ format: 'date-time' }),
+      leg: Type.Optional(Type.String()),
+      kind: Type.String({ description: 'sip, event or lease' }),
+      direction: Type.Optional(Type.String({ description: 'in or out, of a SIP message' })),
+      realm: Type.Optional(Type.String({ description: 'node for the trunk side, or the subscriber whose channel it is' })),
+      transport: Type.Optional(Type.String()),
+      local: Type.Optional(Type.String()),
+      peer: Type.Optional(Type.String()),
+      message: Type.Optional(Type.String({ description: 'The SIP message, without secrets.' })),
+      type: Type.Optional(Type.String({ description: 'Of an event' })),
+      data: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      what: Type.Optional(Type.String({ description: 'taken or released' })),
+      lease: Type.Optional(Type.String()),
+      resource: Type.Optional(Type.String({ description: 'The kind that is leased' })),
+      reason: Type.Optional(Type.String()),
+    }),
+  ),
+})
+
+/** Another subscriber's call, like one that nobody knows, is not found (PITFALLS T02). */
+async function traceOf(deps: ApiDeps, { principal }: FastifyRequest, id: string) {
+  const trace = await deps.switch.call('call.trace', { call: callId(id) })
+  const scope = scopeOf(principal)
+  if (!trace || (scope !== 'platform' && trace.subscriber !== scope))
+    throw problem('not-found', 404, 'There is no trace of such a call, or no more.')
+  return scope === 'platform' ? trace : visibleToSubscriber(trace)
 }
 
 async function liveCalls(deps: ApiDeps, scope: 'platform' | Id<'sub'>): Promise<CallView[]> {

@@ -37,6 +37,7 @@ export interface WorldOptions {
   subscriber?: Partial<SubscriberConfig>
   capacities?: Snapshot['capacities']
   log?: PlatformConfig['log']['level']
+  hep?: PlatformConfig['hep']
   mediaTimeoutMs?: number
   /** Options of Node for the processes, such as `--cpu-prof`. */
   execArgv?: string[]
@@ -120,6 +121,8 @@ export class World implements AsyncDisposable {
       agents: { firstUid: 200_000 },
       recordings: { retentionDays: 30 },
       capacities: [],
+      trace: { mebibytes: 16 },
+      hep: this.options.hep ?? null,
       log: { level: this.options.log ?? 'warn' },
       databaseUrl: null,
     } as PlatformConfig

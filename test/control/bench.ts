@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Id, newId, silentLog, systemClock } from '#lib/index.ts'
 import {
   type AgentStatus,
+  type CallTrace,
   type CallView,
   type CheckStep,
   type HostMethods,
@@ -30,6 +31,8 @@ export interface Fakes {
   steps: CheckStep[]
   calls: CallView[]
   killed: string[]
+  /** What the switch knows of one call. */
+  trace: CallTrace
   journal: JournalEntry[]
   shipped: number
   agents: AgentStatus[]
@@ -67,6 +70,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     steps: [{ step: 'handshake', ok: true, text: 'The last handshake is recent.' }],
     calls: [],
     killed: [],
+    trace: null,
     journal: [],
     shipped: 0,
     agents: [],
@@ -171,6 +175,7 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
       fakes.killed.push(call)
       return { found: true }
     },
+    'call.trace': ({ call }: { call: string }) => (fakes.trace?.call === call ? fakes.trace : null),
     'resource.list': () => [
       {
         kind: 'trunk.in',
@@ -237,6 +242,8 @@ function configAt(state: string): PlatformConfig {
       { kind: 'trunk.in', capacity: 10 },
       { kind: 'trunk.out', capacity: 10 },
     ],
+    trace: { mebibytes: 0 },
+    hep: null,
     log: { level: 'error' },
     databaseUrl: null,
   }

@@ -147,6 +147,7 @@ export class Call {
     const leg = new Leg(
       { id: newId('leg'), ...facts },
       {
+        dialog: (_, callId, callerTag) => this.#trace(leg, callId, callerTag),
         changed: () => this.save(),
         ended: (_, cause) => this.#legEnded(leg, cause),
         farewell,
@@ -251,6 +252,11 @@ export class Call {
     }
   }
 
+  #trace(leg: Leg, callId: string, callerTag: string | undefined): void {
+    const { realm, direction } = leg.facts
+    this.x.trace.own({ realm, callId, direction, callerTag, call: this.id, leg: leg.id, subscriber: this.subscriber.id })
+  }
+
   #legEnded(leg: Leg, cause: CallCause): void {
     const { registry } = this.x
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
@@ -279,6 +285,7 @@ export class Call {
       const cause = this.#cause ?? causeOf('switch', 'fault')
       this.event('call.cleared', { cause })
       this.x.calls.delete(this.id)
+      this.x.trace.over(this.id)
     })
     this.stack.defer(() => this.x.agents.ended(this.subscriber.id, this.id, this.#cause ?? causeOf('switch', 'fault')))
     this.stack.defer(() => {

@@ -2,6 +2,7 @@ import type { Clock, Id, Log } from '#lib/index.ts'
 import type { RecordingShelf } from '#platform/recording/index.ts'
 import type { ResourceRegistry } from '#platform/resource/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
+import type { DialogOwner } from '#platform/trace/index.ts'
 import type { TrunkDirectory } from '#platform/trunk/index.ts'
 import type { CallCause, ChannelState, JournalRecord, OfferedCall, PlatformConfig } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
@@ -13,6 +14,12 @@ export interface Agents {
   offer(subscriber: Id<'sub'>, kind: 'offered' | 'resumed', call: OfferedCall): Promise<{ outcome: 'returned' | 'threw' }>
   ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
+}
+
+/** Learns which dialogs are a call's, so that its messages are found under its id (O03). */
+export interface CallTracing {
+  own(owner: DialogOwner): void
+  over(call: Id<'call'>): void
 }
 
 /** Learns which dialogs are a call's, so that its messages are found under its id (O03). */
@@ -60,6 +67,7 @@ export interface Exchange {
   readonly voice: VoicePool
   readonly realms: Realms
   readonly agents: Agents
+  readonly trace: CallTracing
   /** Where recordings are kept, and the WAV files that `play` may name, per subscriber. */
   readonly recordings: string
   /** Trunks and numbers by the newest snapshot. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
-import type { CallView, Refusal } from '#platform/words/index.ts'
+import type { CallTrace, CallView, Refusal } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
+import { ladder } from './ladder.ts'
 import { part } from './parse.ts'
 
 interface Explanation {
@@ -59,6 +60,16 @@ export function callCommands(program: Command, context: (command: Command) => Co
       const { client, out } = context(command)
       await client.post(`/v1/calls/${part(call)}/kill`)
       out.done(null, 'The call is ended.')
+    })
+  noun
+    .command('trace <call>')
+    .description('what was said for a call, as a ladder; also for a while after its end')
+    .option('--messages', 'each SIP message whole')
+    .action(async (call: string, options: { messages?: true }, command: Command) => {
+      const { client, out } = context(command)
+      const trace = await client.get<NonNullable<CallTrace>>(`/v1/calls/${part(call)}/trace`)
+      if (out.json) return out.value(trace)
+      for (const line of ladder(trace, { messages: options.messages === true })) out.line(line)
     })
   program
     .command('explain <call>')

@@ -2,6 +2,7 @@ import { type Exchange, kill, list } from '#journeys/call/index.ts'
 import { type Log, TielineError } from '#lib/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import { probeSite } from '#platform/switch/index.ts'
+import type { TraceStore } from '#platform/trace/index.ts'
 import type { SwitchMethods } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
 
@@ -13,9 +14,10 @@ export function serveControl(options: {
   log: Log
   exchange: Exchange
   journal: Journal
+  traces: TraceStore
   startedAt: number
 }): Promise<LinkServer<ControlLink>> {
-  const { path, log, exchange, journal, startedAt } = options
+  const { path, log, exchange, journal, traces, startedAt } = options
   const { configuration, registry, realms } = exchange
   return serveLink<ControlLink>({
     path,
@@ -26,6 +28,7 @@ export function serveControl(options: {
       publish: (publication) => configuration.publish(publication),
       'call.list': ({ subscriber }) => list(exchange, subscriber),
       'call.kill': ({ call }) => kill(exchange, call),
+      'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
       'journal.read': ({ after, limit }) => journal.read(after, limit),
       'journal.shipped': ({ position }) => {

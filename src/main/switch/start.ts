@@ -7,6 +7,7 @@ import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
 import { subscriberSealer } from '#platform/subscriber/index.ts'
 import { Configuration, Outbox, Realms, VoicePool } from '#platform/switch/index.ts'
+import { TraceStore } from '#platform/trace/index.ts'
 import { createDirectory, Strangers } from '#platform/trunk/index.ts'
 import {
   type ChannelState,
@@ -23,6 +24,7 @@ import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
 import { Reception } from './reception.ts'
 import { stopCalls } from './stop.ts'
+import { watchWire } from './wire.ts'
 
 /** Most of what is written in a turn is of the same millisecond. */
 function rfc3339(): (wall: number) => string {
@@ -70,8 +72,11 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   })
   const record = (entry: JournalRecord) => {
     journal.append(entry)
+    wire.tap.record(entry)
     outbox.wake()
   }
+  const traces = new TraceStore({ directory: path.join(directory, 'traces'), clock, log, maxBytes: config.trace.mebibytes << 20 })
+  const wire = watchWire({ config, traces, clock, log })
   const registry = new ResourceRegistry({ clock, boot, record })
   let trunks = createDirectory(configuration.snapshot)
   const channels = new Map<Id<'sub'>, ChannelState>()
@@ -85,6 +90,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     outbox,
     accepts: (realm, from) => reception.accepts(realm, from),
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
+    onMessage: (seen) => wire.tap.see(seen),
     onInvite: (realm, invite) => reception.onInvite(exchange, realm, invite),
     onRequest: (_, request) => reception.onRequest(request),
   })
@@ -99,6 +105,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     voice,
     realms,
     agents,
+    trace: wire.tap,
     recordings: new RecordingShelf({
       directory: path.join(config.state, SHARED.recordings),
       sealerOf: (subscriber) => subscriberSealer(start.sealingKey ?? '', subscriber),
@@ -128,7 +135,14 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   outbox.deliver()
   voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })
-  const control = await serveControl({ path: path.join(run, LINKS.switch), log, exchange, journal, startedAt: clock.now() })
+  const control = await serveControl({
+    path: path.join(run, LINKS.switch),
+    log,
+    exchange,
+    journal,
+    traces,
+    startedAt: clock.now(),
+  })
   if (begun.length > 0) await voice.ready()
   for (const goOn of begun) void goOn()
   log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
@@ -140,6 +154,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     voice.close()
     realms.close()
     outbox.deliver()
+    wire.close()
+    await traces.close()
     await journal.close()
   }
   return {

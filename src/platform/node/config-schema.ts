@@ -53,6 +53,18 @@ export const CONFIG_SCHEMA = closed({
     }),
     { ...words('a list of { kind, capacity }') },
   ),
+  trace: closed({ mebibytes: Type.Integer({ minimum: 0, maximum: 1 << 20, ...words('a number of MiB from 0 on') }) }),
+  hep: Type.Union(
+    [
+      Type.Null(),
+      closed({
+        address: ADDRESS,
+        port: PORT,
+        captureId: Type.Integer({ minimum: 0, maximum: 0xffffffff, ...words('a whole number from 0 on') }),
+      }),
+    ],
+    { ...words('an address, port and captureId, or nothing') },
+  ),
   log: closed({
     level: Type.Union(
       ['debug', 'info', 'warn', 'error'].map((level) => Type.Literal(level)),

@@ -47,6 +47,8 @@ export function defaultConfig(): PlatformConfig {
       { kind: 'voice.port', capacity: 4000 },
       { kind: 'agent.memory', capacity: 16_384 },
     ],
+    trace: { mebibytes: 256 },
+    hep: null,
     log: { level: 'info' },
     databaseUrl: null,
   }

@@ -41,6 +41,8 @@ export interface Farewell {
 }
 
 export interface LegHooks {
+  /** The leg has a dialog of this Call-ID; `callerTag` is known for one that has just come in. */
+  dialog(leg: Leg, callId: string, callerTag?: string): void
   /** The state has changed, or the dialog: time for a snapshot. */
   changed(leg: Leg): void
   /** The leg is over: once, with its one cause. */
@@ -109,6 +111,7 @@ export class Leg {
   /** A leg in has arrived: its caller hears nothing yet. */
   arrive(invite: IncomingInvite): void {
     this.#dialog = { kind: 'incoming', invite }
+    this.#hooks.dialog(this, invite.request.callId, invite.request.from.tag)
     this.#enter('alerting')
     const onCancel = () => this.end({ by: 'caller', reason: 'cancelled', sip: 487, q850: 16, text: 'The caller gave up' })
     if (invite.cancelled.aborted) onCancel()
@@ -118,6 +121,7 @@ export class Leg {
   /** An INVITE of ours is on its way; again for the next gateway. */
   originate(invite: OutgoingInvite): void {
     this.#dialog = { kind: 'outgoing', invite }
+    this.#hooks.dialog(this, invite.callId)
     if (this.#cause) invite.cancel()
     else this.#enter('initiated')
   }
@@ -131,6 +135,7 @@ export class Leg {
   /** The dialog is confirmed. Where the leg is over already, the session ends at once (S18). */
   connect(session: Session): void {
     this.#dialog = { kind: 'session', session }
+    this.#hooks.dialog(this, session.callId)
     if (this.#cause) {
       void session.bye(this.#hooks.farewell(this.#cause).headers)
       return

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:dgram'
 import type { Clock, Log } from '#lib/index.ts'
-import type { Realm, SocketHandover } from '#platform/words/index.ts'
+import type { Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
 import { createUserAgent, type Hop, type IncomingInvite, type IncomingRequest, type UserAgent } from '#protocol/sip/index.ts'
 import type { Outbox } from './outbox.ts'
 import { SiteResolver } from './resolver.ts'
+import { seenIn, seenOut } from './watch.ts'
 
 /** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
 const WAITING = 256
@@ -24,6 +25,8 @@ export interface RealmsOptions {
   accepts(realm: Realm, from: Hop): boolean
   /** Whether another address than a dialog's own may speak inside it. */
   belongs(realm: Realm, source: Hop, hop: Hop): boolean
+  /** Shown each SIP message as it comes, and as it is about to leave. */
+  onMessage(seen: SeenMessage): void
   onInvite(realm: Realm, invite: IncomingInvite): void
   onRequest(realm: Realm, request: IncomingRequest): void
   timers?: { t1?: number; t2?: number; t4?: number }
@@ -95,7 +98,7 @@ export class Realms {
   ensure(realm: Realm, local: { address: string; port: number }): SwitchRealm {
     const known = this.#realms.get(realm)
     if (known) return known
-    const { clock, outbox, accepts, belongs, onInvite, onRequest, timers } = this.#options
+    const { clock, outbox, accepts, belongs, onMessage, onInvite, onRequest, timers } = this.#options
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
     const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
@@ -103,7 +106,18 @@ export class Realms {
     const agent = createUserAgent({
       clock,
       log,
-      transport: { local, send: (bytes, to) => sip.send(bytes, to) },
+      transport: {
+        local,
+        send(bytes, to) {
+          const seen = seenOut(realm, local, bytes, to)
+          if (seen) onMessage(seen)
+          sip.send(bytes, to)
+        },
+      },
+      observe(message, bytes, from) {
+        const seen = seenIn(realm, local, message, bytes, from)
+        if (seen) onMessage(seen)
+      },
       accepts: (from) => accepts(realm, from),
       belongs: (source, hop) => belongs(realm, source, hop),
       onInvite: (invite) => onInvite(realm, invite),

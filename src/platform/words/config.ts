@@ -32,6 +32,10 @@ export interface PlatformConfig {
   /** How long recordings are kept. */
   recordings: { retentionDays: number }
   capacities: Capacity[]
+  /** Room on disk for the traces of calls, in MiB; 0 keeps none. */
+  trace: { mebibytes: number }
+  /** Where Homer listens for HEP3 over UDP; null sends nothing. */
+  hep: { address: string; port: number; captureId: number } | null
   log: { level: 'debug' | 'info' | 'warn' | 'error' }
   /** Another PostgreSQL than the embedded one. */
   databaseUrl: string | null

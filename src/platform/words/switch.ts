@@ -2,6 +2,7 @@ import type { Id } from '#lib/index.ts'
 import type { CallView } from './call.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
+import type { CallTrace } from './trace.ts'
 
 /** What control may ask of the switch. */
 export interface SwitchMethods {
@@ -9,6 +10,8 @@ export interface SwitchMethods {
   'call.list': { params: { subscriber?: Id<'sub'> }; result: CallView[] }
   /** Ends a call in whatever state it is. */
   'call.kill': { params: { call: Id<'call'> }; result: { found: boolean } }
+  /** What was said for a call that is up or was lately. */
+  'call.trace': { params: { call: Id<'call'> }; result: CallTrace }
   'resource.list': {
     params: { subscriber?: Id<'sub'> }
     result: {

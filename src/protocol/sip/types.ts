@@ -35,6 +35,8 @@ export interface UserAgentOptions {
    * inside it all the same: another gateway of the same trunk. Default: no; such requests get 481 (PITFALLS F04).
    */
   belongs?(source: Hop, hop: Hop): boolean
+  /** Shown each message that could be read, before it is handled. */
+  observe?(message: SipRequest | SipResponse, bytes: Uint8Array, from: Hop): void
   onInvite(invite: IncomingInvite): void
   /** Requests outside dialogs other than INVITE, CANCEL and ACK. */
   onRequest(request: IncomingRequest): void

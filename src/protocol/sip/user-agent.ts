@@ -49,6 +49,7 @@ class SocketUserAgent implements UserAgent {
     if (bytes.length < 16) return
     try {
       const message = parseMessage(bytes)
+      this.#core.options.observe?.(message, bytes, from)
       if (message instanceof SipRequest) this.#receiveRequest(message, from)
       else this.#receiveResponse(message)
     } catch (error) {

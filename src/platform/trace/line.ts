@@ -1,0 +1,109 @@
+import type { Id } from '#lib/index.ts'
+import type { JournalRecord, TraceEntry } from '#platform/words/index.ts'
+import type { CallMessage } from './tap.ts'
+
+/** A line of the file: a head of JSON, and behind it so many bytes of the message as it came. */
+export interface Line {
+  head: LineHead
+  body?: Uint8Array
+  /** Where it was found, when it was read. */
+  offset: number
+  length: number
+}
+
+interface LineHead {
+  call: Id<'call'>
+  subscriber: Id<'sub'>
+  /** Wall-clock ms. */
+  wall: number
+  leg?: Id<'leg'>
+  /** All of the entry that is not above, without its message. */
+  entry: Record<string, unknown>
+  /** Bytes of the message that follows. */
+  bytes?: number
+}
+
+const NEWLINE = 10
+
+export function lineOfMessage({ owner, wall, bytes, direction, realm, transport, local, peer }: CallMessage): Line {
+  const entry = { kind: 'sip', direction, realm, transport, local: hostPort(local), peer: hostPort(peer) }
+  return lineOf({ call: owner.call, subscriber: owner.subscriber, wall, leg: owner.leg, entry, bytes: bytes.length }, bytes)
+}
+
+/** Of the journal, what tells the course of a call: its events and its leases. */
+export function lineOfRecord(record: JournalRecord): Line | null {
+  const { wall } = record.at
+  switch (record.type) {
+    case 'event': {
+      const { call, leg, subscriber, type, data, cause } = record.event
+      if (!call) return null
+      return lineOf({
+        ...{ call, subscriber, wall },
+        ...(leg ? { leg } : {}),
+        entry: { kind: 'event', type, data: cause ? { ...data, cause } : data },
+      })
+    }
+    case 'lease.taken':
+    case 'lease.released': {
+      const { id, call, leg, subscriber, kind, reason } = record.lease
+      if (!call) return null
+      const what = record.type === 'lease.taken' ? 'taken' : 'released'
+      const why = what === 'released' && reason !== undefined ? { reason } : {}
+      return lineOf({
+        ...{ call, subscriber, wall },
+        ...(leg ? { leg } : {}),
+        entry: { kind: 'lease', what, lease: id, resource: kind, ...why },
+      })
+    }
+    default:
+      return null
+  }
+}
+
+/** Writes a line behind the others and gives its length in bytes. */
+export function writeLine({ head, body }: Line, parts: Buffer[]): number {
+  const text = Buffer.from(`${JSON.stringify(head)}\n`)
+  parts.push(text)
+  if (!body) return text.length
+  parts.push(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
+  return text.length + body.length
+}
+
+/** The lines in a piece of a file; what is torn at its end is left out. */
+export function linesIn(bytes: Buffer): Line[] {
+  const lines: Line[] = []
+  for (let offset = 0; offset < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, offset)
+    if (end < 0) break
+    let head: LineHead
+    try {
+      head = JSON.parse(bytes.toString('utf8', offset, end)) as LineHead
+    } catch {
+      break
+    }
+    const bodyEnd = end + 1 + (head.bytes ?? 0)
+    if (bodyEnd > bytes.length) break
+    lines.push({ head, body: bytes.subarray(end + 1, bodyEnd), offset, length: bodyEnd - offset })
+    offset = bodyEnd
+  }
+  return lines
+}
+
+export function entryOf({ head, body }: Line): TraceEntry {
+  const { wall, leg, entry } = head
+  const message = entry.kind === 'sip' ? { message: Buffer.from(body ?? []).toString('utf8') } : {}
+  return { at: new Date(wall).toISOString(), ...(leg ? { leg } : {}), ...entry, ...message } as TraceEntry
+}
+
+/** Whose call it is. */
+export function ownerOf(lines: readonly Line[]): Id<'sub'> {
+  return lines[0]!.head.subscriber
+}
+
+function lineOf(head: LineHead, body?: Uint8Array): Line {
+  return { head, ...(body ? { body } : {}), offset: 0, length: 0 }
+}
+
+function hostPort({ address, port }: { address: string; port: number }): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}

@@ -1,0 +1,1 @@
+export { encodeHep, type HepPacket } from './hep.ts'

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { test } from 'node:test'
+import { ladder } from '../../src/main/cli/ladder.ts'
+import { until } from '../peer/clock.ts'
+import { DID, World } from './harness.ts'
+
+const CALLER = '+32470123456'
+
+async function oneCall(world: World, headers: [string, string][] = []) {
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 20 }]
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, headers })
+  await until('an answer', () => call.phase === 'up', 2000)
+  const [live] = await world.link.call('call.list', {})
+  call.hangup()
+  await world.quiet()
+  return { id: live!.id, caller: call.callId, callee: world.second.calls[0]!.report().callId }
+}
+
+/** `INVITE` or `200 INVITE`, with the side and direction. */
+function shape(message: string): string {
+  const [start = ''] = message.split('\r\n')
+  const method = /^CSeq: \d+ (\S+)/im.exec(message)?.[1] ?? ''
+  return start.startsWith('SIP/2.0') ? `${start.slice(8, 11)} ${method}` : start.split(' ')[0]!
+}
+
+test('O03 the trace of a call that has ended has every message of both legs, its leases and events, within 1 s', async () => {
+  await using world = await World.open()
+  const { id, caller, callee } = await oneCall(world, [['Authorization', 'Digest username="u", response="deadbeef"']])
+  const asked = performance.now()
+  const trace = await world.link.call('call.trace', { call: id })
+  assert.ok(performance.now() - asked < 1000)
+  assert.equal(trace?.subscriber, world.acme)
+  const sip = trace.entries.flatMap((entry) => (entry.kind === 'sip' ? [entry] : []))
+  const of = (callId: string) =>
+    sip.filter(({ message }) => message.includes(callId)).map((m) => `${m.direction} ${shape(m.message)}`)
+  assert.deepEqual(of(caller), [
+    ...['in INVITE', 'out 100 INVITE', 'out 180 INVITE', 'out 200 INVITE', 'in ACK', 'in BYE', 'out 200 BYE'],
+  ])
+  assert.deepEqual(of(callee), [
+    ...['out INVITE', 'in 100 INVITE', 'in 180 INVITE', 'in 200 INVITE', 'out ACK', 'out BYE', 'in 200 BYE'],
+  ])
+  assert.equal(of(caller).length + of(callee).length, sip.length)
+  assert.equal(new Set(sip.map(({ leg }) => leg)).size, 2)
+  assert.doesNotMatch(JSON.stringify(trace), /deadbeef/, 'F15')
+  const leases = trace.entries.flatMap((entry) => (entry.kind === 'lease' ? [`${entry.resource} ${entry.what}`] : []))
+  assert.deepEqual(leases.sort(), ['trunk.in released', 'trunk.in taken', 'trunk.out released', 'trunk.out taken'])
+  const events = trace.entries.flatMap((entry) => (entry.kind === 'event' ? [entry.type] : []))
+  assert.deepEqual([events[0], events.at(-1)], ['call.offered', 'call.cleared'])
+  const text = ladder(trace, { messages: false }).join('\n')
+  assert.match(text, /A {2}switch <-+ INVITE( SDP)? --/)
+  assert.match(text, /B {2}switch --* INVITE( SDP)? -+> trunk/)
+  await world.kill('switch')
+  await world.startSwitch()
+  const again = await world.link.call('call.trace', { call: id })
+  assert.deepEqual(again?.entries, trace.entries, 'also after the switch was killed')
+})
+
+test('O03 Homer is sent both legs, the first INVITE of each included, under the call’s one id', async () => {
+  const homer = createSocket('udp4')
+  const packets: Map<number, Buffer>[] = []
+  homer.on('message', (packet) => void packets.push(chunksOf(packet)))
+  await new Promise<void>((resolve) => homer.bind(0, '127.0.0.1', resolve))
+  try {
+    await using world = await World.open({ hep: { address: '127.0.0.1', port: homer.address().port, captureId: 77 } })
+    const { id, caller, callee } = await oneCall(world)
+    await until('all 14 messages', () => packets.length >= 14, 5000)
+    assert.equal(packets.length, 14)
+    const messages = packets.map((chunks) => String(chunks.get(15)))
+    for (const chunks of packets) {
+      assert.deepEqual([chunks.get(1)?.[0], chunks.get(2)?.[0], chunks.get(11)?.[0]], [2, 17, 1], 'IPv4, UDP, SIP')
+      assert.equal(chunks.get(12)?.readUInt32BE(), 77)
+      assert.equal(String(chunks.get(17)), id)
+      assert.ok(Math.abs(chunks.get(9)!.readUInt32BE() - Date.now() / 1000) < 60)
+    }
+    for (const callId of [caller, callee]) assert.equal(shape(messages.find((m) => m.includes(callId))!), 'INVITE')
+    const [first] = packets
+    assert.equal([...first!.get(3)!].join('.'), `${world.net}.2`)
+    assert.equal([...first!.get(4)!].join('.'), world.node.address)
+    assert.deepEqual([first!.get(7)!.readUInt16BE(), first!.get(8)!.readUInt16BE()], [5060, 5060])
+  } finally {
+    homer.close()
+  }
+})
+
+/** The chunks of a HEP3 packet by type, read by the specification alone: magic, whole length, then vendor, type, length, value. */
+function chunksOf(packet: Buffer): Map<number, Buffer> {
+  assert.equal(packet.toString('latin1', 0, 4), 'HEP3')
+  assert.equal(packet.readUInt16BE(4), packet.length)
+  const chunks = new Map<number, Buffer>()
+  for (let at = 6; at < packet.length; at += packet.readUInt16BE(at + 4)) {
+    assert.equal(packet.readUInt16BE(at), 0)
+    chunks.set(packet.readUInt16BE(at + 2), packet.subarray(at + 6, at + packet.readUInt16BE(at + 4)))
+  }
+  return chunks
+}
