@@ -12,6 +12,7 @@ import {
   type DesiredAgent,
   prepareSandbox,
 } from '#platform/agent/index.ts'
+import { reachableNode } from '#platform/node/index.ts'
 import type { AgentStatus, OfferedCall, VerbMethods } from '#platform/words/index.ts'
 import { createTestCa } from './agent-ca.ts'
 
@@ -96,7 +97,7 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
   const sdk = join(directory, 'sdk')
   unpackSdk(sdk)
   const parts = prepareSandbox({
-    node: process.execPath,
+    node: reachableNode(ROOT, directory),
     bootstrapSource: join(ROOT, 'src/main/agent.ts'),
     directory: join(directory, 'parts'),
   })

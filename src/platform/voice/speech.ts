@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, TielineError, token } from '#lib/index.ts'
+import { type Clock, SYSTEM_PATH, TielineError, token } from '#lib/index.ts'
 import { readWav, writeWav } from '#protocol/audio/index.ts'
 
 export interface SayRequest {
@@ -91,9 +91,11 @@ export class Speech {
   }
 
   #speak(text: string, args: string[], signal: AbortSignal): Promise<Buffer> {
-    const { clock, command = 'espeak-ng', timeoutMs = TIMEOUT_MS } = this.#options
+    const { clock, command = 'espeak-ng', timeoutMs = TIMEOUT_MS, directory } = this.#options
+    // Its sound library makes a directory at each start, used or not, and in /tmp unless it is told where.
+    const env = { PATH: SYSTEM_PATH, PULSE_RUNTIME_PATH: join(directory, 'pulse') }
     return new Promise((resolve, reject) => {
-      const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] })
+      const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'ignore'] })
       const chunks: Buffer[] = []
       let bytes = 0
       let why: unknown = null
