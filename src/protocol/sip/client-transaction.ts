@@ -10,6 +10,8 @@ import type { Hop } from './types.ts'
 export interface ClientUser {
   onResponse(response: SipResponse): void
   onTimeout(): void
+  /** The request was challenged: takes the transaction that `send` puts in its place, or says that nobody wants it any more. */
+  replace?(send: () => ClientTransaction): boolean
 }
 
 /** What a sent request leaves in its transaction: enough for its ACK and its CANCEL (RFC 3261 §17.1.1.3, §9.1). */

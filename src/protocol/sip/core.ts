@@ -1,5 +1,6 @@
 import { type Log, token } from '#lib/index.ts'
 import { buildRequest, type RequestParts } from './build.ts'
+import { Challenged, MetChallenges, withHeaders } from './challenged.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { SipRequest } from './message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
@@ -69,9 +70,25 @@ export class Core {
    * Builds a request with a new branch, and adds its transaction; the caller starts it. One that is too large for a
    * datagram goes by TCP where the hop takes that, and by UDP in fragments where it doesn't (§18.1.1, PITFALLS S38).
    */
-  newClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts): ClientTransaction {
+  newClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts, renumber?: () => void): ClientTransaction {
+    const credentials = renumber && this.options.credentials?.(hop)
+    if (!credentials) return this.#addClient(hop, user, make)
+    const challenged = new Challenged(user, credentials, this.#met.of(`${credentials.user}@${hop.address}:${hop.port}`))
+    return this.#addClient(hop, challenged, (via) => {
+      const parts = make(via)
+      const send = (again: ClientUser, headers: HeaderList) => {
+        renumber()
+        return this.#addClient(hop, again, (v) => withHeaders(make(v), headers))
+      }
+      challenged.prepare({ method: parts.method, uri: parts.uri, send })
+      return withHeaders(parts, challenged.headers(parts.method, parts.uri))
+    })
+  }
+
+  #addClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts): ClientTransaction {
     const branch = this.newBranch()
     let to = hop
+   * `renumber` gives what `make` makes a new CSeq: where it is there, a challenge is answered with credentials (§22.2).
     let parts = make(this.via(branch, to.transport))
     let bytes = buildRequest(parts)
     if (hop.transport === 'udp' && bytes.length > LARGE_BYTES) {

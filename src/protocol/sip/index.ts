@@ -1,5 +1,7 @@
 export { formatNameAddr, NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
 export { buildRequest, buildResponse, type MessageBody, type RequestParts, type ResponseParts } from './build.ts'
+export type { Credentials } from './digest.ts'
+export { DigestGuard, type Verdict } from './digest-guard.ts'
 export { SipFailure, type SipFailureReason, SipTextRefused } from './failure.ts'
 export { type CSeq, SipRequest, SipResponse } from './message.ts'
 export { bodyOfType } from './multipart.ts'

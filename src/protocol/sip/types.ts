@@ -1,4 +1,5 @@
 import type { Clock, Log } from '#lib/index.ts'
+import type { Credentials } from './digest.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import type { SessionInterval } from './session-interval.ts'
 
@@ -10,6 +11,12 @@ export interface Hop {
   transport: Transport
   address: string
   port: number
+  /** The connection that a message came by: responses go back on it while it lives (RFC 3261 §18.2.2, PITFALLS S42). */
+  flow?: string
+  /** Whose credentials a connection to there is made with: connections of different profiles are never shared (S43). */
+  profile?: string
+  /** For a hop of UDP: requests that a datagram should not carry (RFC 3261 §18.1.1) may go there by this transport. */
+  large?: 'tcp'
 }
 
 /** The bound sockets of one place as the SIP layers see them. */
@@ -37,6 +44,10 @@ export interface UserAgentOptions {
   belongs?(source: Hop, hop: Hop): boolean
   /** Shown each message that could be read, before it is handled. */
   observe?(message: SipRequest | SipResponse, bytes: Uint8Array, from: Hop): void
+  /**
+   * With what a challenge of this hop is answered (RFC 3261 §22); nothing is ever answered to a hop without (PITFALLS F05).
+   */
+  credentials?(hop: Hop): Credentials | undefined
   onInvite(invite: IncomingInvite): void
   /** Requests outside dialogs other than INVITE, CANCEL and ACK. */
   onRequest(request: IncomingRequest): void
@@ -84,10 +95,14 @@ export interface InviteOptions {
   /** Ms until the first response of any kind, after which the invite fails with `timeout`; default timer B (64*T1). */
   firstResponseMs?: number
   onProvisional?(response: SipResponse): void
+  /** It was challenged and has been sent again: its snapshot is another. */
+  onResent?(): void
 }
 
-export interface RequestOptions extends Omit<InviteOptions, 'onProvisional' | 'firstResponseMs'> {
+export interface RequestOptions extends Omit<InviteOptions, 'onProvisional' | 'onResent' | 'firstResponseMs'> {
   method: string
+  /** Of the CSeq, which goes up by one where it is challenged; default 1. */
+  sequence?: number
   timeoutMs?: number
 }
 

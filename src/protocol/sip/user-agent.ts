@@ -104,6 +104,21 @@ class SocketUserAgent implements UserAgent {
 
   request(options: RequestOptions): Promise<SipResponse> {
     const { parts, headers } = splitMaxForwards(options.headers ?? [])
+    const fixed = {
+      ...parts,
+      method: options.method,
+      uri: options.uri,
+      from: `${options.from};tag=${token(8)}`,
+      to: options.toHeader,
+      callId: options.callId ?? token(16),
+      contact: this.#core.contact(options.contact, options.to.transport),
+      headers,
+      body: options.body,
+    }
+    let sequence = options.sequence ?? 1
+    const renumber = () => {
+      sequence += 1
+    }
     return new Promise((resolve, reject) => {
       const user: ClientUser = {
         onResponse: (response) => response.status >= 200 && resolve(response),
@@ -113,20 +128,7 @@ class SocketUserAgent implements UserAgent {
           return true
         },
       }
-      const transaction = this.#core.newClient(options.to, user, (via) => ({
-        ...parts,
-        method: options.method,
-        uri: options.uri,
-        via,
-        from: `${options.from};tag=${token(8)}`,
-        to: options.toHeader,
-        callId: options.callId ?? token(16),
-        sequence: 1,
-        contact: this.#core.contact(options.contact),
-        headers,
-        body: options.body,
-      }))
-      transaction.start(options.timeoutMs)
+      this.#core.newClient(options.to, user, (via) => ({ ...fixed, via, sequence }), renumber).start(options.timeoutMs)
     })
   }
 
