@@ -141,7 +141,7 @@ export class Speech {
   }
 
   async #forget(directory: string): Promise<void> {
-    const names = await readdir(directory)
+    const names = (await readdir(directory)).filter((name) => name.endsWith('.wav'))
     if (names.length <= KEPT) return
     const dated = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(directory, name))).mtimeMs })))
     dated.sort((a, b) => a.at - b.at)
