@@ -1,4 +1,3 @@
-import type { Socket } from 'node:dgram'
 import { processLog, systemClock } from '#lib/index.ts'
 import type { RealmGone, SocketHandover, StartMessage } from '#platform/words/index.ts'
 import { type Switch, startSwitch } from './switch/start.ts'
@@ -20,7 +19,7 @@ function main(): void {
   process.on('message', (message: HostMessage, handle: unknown) => {
     if (message.start) started ??= start(message.start)
     // Sockets may come before all is built: they wait for it, in their order.
-    if (message.socket) void started?.then((s) => s.adopt(message.socket!, handle as Socket))
+    if (message.socket) void started?.then((s) => s.adopt(message.socket!, handle))
     if (message.gone) void started?.then((s) => s.realmGone(message.gone!.realm))
     if (message.stop) void stop(message.stop.reason)
   })

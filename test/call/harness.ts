@@ -43,6 +43,8 @@ export interface WorldOptions {
   execArgv?: string[]
   /** Whether carriers and PBX are our own far ends; a bench has others at their addresses. Default true. */
   farEnds?: boolean
+  /** The trunk side's certificate and key, PEM. Default: nothing comes in by TLS. */
+  sipTls?: { certificate: string; key: string }
 }
 
 export const DID = '+3225550101'
@@ -105,7 +107,7 @@ export class World implements AsyncDisposable {
       instance: 'test',
       state: this.directory,
       node: 'test',
-      sip: this.node,
+      sip: { ...this.node, tls: { port: 5061, certificate: '/unread', key: '/unread' } },
       media: { address: this.node.address, ports: { first: 20000, last: 22999 } },
       api: { address: '127.0.0.1', port: 0 },
       channel: {
@@ -151,7 +153,9 @@ export class World implements AsyncDisposable {
       [this.acme, this.siteSwitch],
     ] as const) {
       this.sockets.hold({ realm, namespace: null, purpose: 'sip', ...at })
+      this.sockets.hold({ realm, namespace: null, purpose: 'sip-tcp', ...at })
     }
+    this.sockets.hold({ realm: 'node', namespace: null, purpose: 'sip-tls', address: this.node.address, port: 5061 })
     this.#stack.defer(() => this.#killAll())
     if (this.options.voice) await this.startVoice()
     this.link = connectLink<{ calls: SwitchMethods }>({
@@ -232,6 +236,11 @@ export class World implements AsyncDisposable {
           const address = realm === 'node' ? this.node.address : this.siteSwitch.address
           return await this.sockets.open({ realm, namespace: null, purpose: 'rtp', address, port }, this.child('voice'))
         },
+        'socket.stream': async ({ realm, id }: HostMethods['socket.stream']['params']) => {
+          const { address } = realm === 'node' ? this.node : this.siteSwitch
+          await this.sockets.open({ realm, namespace: null, purpose: 'sip-out', address, port: 0 }, this.child('switch'), id)
+          return null
+        },
       } as never,
     })
     this.#tellHost = () => {
@@ -261,7 +270,8 @@ export class World implements AsyncDisposable {
 
   /** Starts the switch, hands its sockets over, publishes the snapshot, and waits until it is ready. */
   async startSwitch(): Promise<void> {
-    const child = this.#fork('switch', { sealingKey: this.sealingKey })
+    const { sipTls } = this.options
+    const child = this.#fork('switch', { sealingKey: this.sealingKey, ...(sipTls ? { sipTls } : {}) })
     for (const { id } of this.sockets.held) await this.sockets.handOver(id, child)
     const boot = async () => {
       const link = await this.link.ready(10_000)

@@ -1,6 +1,14 @@
 import { newId, TielineError } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
-import { type AttemptEnd, causeOf, causeOfStatus, patience, type ShownCaller, triesNext } from '#platform/trunk/index.ts'
+import {
+  type AttemptEnd,
+  causeOf,
+  causeOfStatus,
+  gatewayHop,
+  patience,
+  type ShownCaller,
+  triesNext,
+} from '#platform/trunk/index.ts'
 import type { CallCause, Demand, LeaseDetail } from '#platform/words/index.ts'
 import {
   formatNameAddr,
@@ -94,7 +102,7 @@ function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id
 async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<{ hop: Hop; silenceMs: number }[]> {
   if (road.via === 'trunk') {
     return road.trunk.gateways.map((gateway, i) => ({
-      hop: { transport: 'udp', ...gateway },
+      hop: gatewayHop(road.trunk, gateway),
       silenceMs: patience(road.trunk, i),
     }))
   }
@@ -151,7 +159,8 @@ function sendInvite(
 ): OutgoingInvite {
   const realm = call.x.realms.get(leg.facts.realm)!
   const user = road.via === 'channel' ? road.user : road.number
-  const uri = formatUri({ user, host: hop.address, port: hop.port })
+  const params = hop.transport === 'udp' ? {} : { params: { transport: hop.transport } }
+  const uri = formatUri({ user, host: hop.address, port: hop.port, ...params })
   const here = realm.local.address
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
   headers.push(...identity(shown, here, road.via === 'trunk'))

@@ -30,7 +30,7 @@ export interface HostMethodsParts {
   peerOf(context: CallContext<HostLink>): Peer | null
 }
 
-/** What host answers on its link. Only control may change anything; only voice gets RTP sockets. */
+/** What host answers on its link. Only control may change anything; voice gets RTP sockets, the switch streams. */
 export function hostMethods(parts: HostMethodsParts): Handlers<HostMethods, HostLink> {
   const { keeper, agents, snapshot, instance } = parts
   const only = (context: CallContext<HostLink>, allowed: RegExp): Peer => {
@@ -72,6 +72,12 @@ export function hostMethods(parts: HostMethodsParts): Handlers<HostMethods, Host
       if (!receiver) return absent('Sockets go only to processes that host has started.')
       const opened = await parts.realms.openMedia(realm, port, receiver)
       return opened ? { id: opened.id, address: opened.address, port: opened.port } : absent('There is no such realm.')
+    },
+    async 'socket.stream'({ realm, id }, context) {
+      const { receiver } = only(context, /^switch$/)
+      if (!receiver) return absent('Sockets go only to processes that host has started.')
+      if (!(await parts.realms.openStream(realm, id, receiver))) return absent('There is no such realm.')
+      return null
     },
     status: () => ({ instance, processes: parts.processes(), snapshot: snapshot.number }),
   }

@@ -1,12 +1,12 @@
 import type { Id, Log } from '#lib/index.ts'
 import { type ChannelPlan, namespacePath, type Receiver, type SocketRequest, type Sockets } from '#platform/channel/index.ts'
-import type { Realm } from '#platform/words/index.ts'
+import type { PlatformConfig, Realm } from '#platform/words/index.ts'
 
 export interface RealmsOptions {
   sockets: Sockets
   log: Log
   /** The trunk side, in the node's own namespace. */
-  sip: { address: string; port: number }
+  sip: PlatformConfig['sip']
   media: { address: string }
   siteSipPort: number
   /** The switch while it runs. */
@@ -29,10 +29,14 @@ export class Realms {
     this.#options = options
   }
 
-  /** Opens the trunk side's SIP socket. Throws `port-taken`. */
+  /** Opens the trunk side's SIP sockets: UDP, TCP, and TLS where it is configured. Throws `port-taken`. */
   openNode(): void {
     const { sockets, sip, media } = this.#options
-    sockets.hold({ realm: 'node', namespace: null, purpose: 'sip', ...sip })
+    const { address, port, tls } = sip
+    const request = { realm: 'node', namespace: null, address } as const
+    sockets.hold({ ...request, purpose: 'sip', port })
+    sockets.hold({ ...request, purpose: 'sip-tcp', port })
+    if (tls) sockets.hold({ ...request, purpose: 'sip-tls', port: tls.port })
     this.#places.set('node', { namespace: null, address: media.address })
   }
 
@@ -45,6 +49,7 @@ export class Realms {
     const request = { realm: plan.subscriber, ...place }
     const wanted: SocketRequest[] = [
       { ...request, purpose: 'sip', port: siteSipPort },
+      { ...request, purpose: 'sip-tcp', port: siteSipPort },
       { ...request, purpose: 'dns', port: 0 },
     ]
     for (const each of wanted) {
@@ -76,6 +81,14 @@ export class Realms {
     const place = this.#places.get(realm)
     if (!place) return null
     return this.#options.sockets.open({ realm, ...place, purpose: 'rtp', port }, receiver)
+  }
+
+  /** Opens a TCP socket for one connection of the switch. False where there is no such realm. */
+  async openStream(realm: Realm, id: string, receiver: Receiver): Promise<boolean> {
+    const place = this.#places.get(realm)
+    if (!place) return false
+    await this.#options.sockets.open({ realm, ...place, purpose: 'sip-out', port: 0 }, receiver, id)
+    return true
   }
 
   #give(id: string): void {

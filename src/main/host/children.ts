@@ -19,6 +19,8 @@ export interface ChildrenOptions {
   cgroup: string | null
   /** 32 bytes in base64: told to switch and control alone. */
   sealingKey: string
+  /** Told to the switch alone. */
+  sipTls: { certificate: string; key: string } | null
   parts: ChildParts
   onSwitch(): void
 }
@@ -36,8 +38,9 @@ export class Children {
   }
 
   startSwitch(): Child {
-    const { sealingKey, onSwitch } = this.#options
-    return this.#start(this.#plan('switch', 'switch', { sealingKey }, SWITCH_STOP_MS), onSwitch)
+    const { sealingKey, sipTls, onSwitch } = this.#options
+    const secrets = { sealingKey, ...(sipTls ? { sipTls } : {}) }
+    return this.#start(this.#plan('switch', 'switch', secrets, SWITCH_STOP_MS), onSwitch)
   }
 
   startVoice(index: number): Child {

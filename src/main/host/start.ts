@@ -15,6 +15,7 @@ import {
   prepareState,
   reachableNode,
   readAccounts,
+  readSipTls,
   type StatePaths,
   startDatabase,
   type Tree,
@@ -56,7 +57,7 @@ export async function startHost({ config, kernelWireGuard, stack }: HostOptions)
   const { log, clock } = ground.parts
   const startedAt = new Date(clock.wall()).toISOString()
   const sockets = stack.adopt(new Sockets(ground.libc), (held) => held.close())
-  const children = new Children({ ...ground, onSwitch: () => realms.welcome() })
+  const children = new Children({ ...ground, sipTls: readSipTls(config.sip), onSwitch: () => realms.welcome() })
   const realms = new Realms({
     ...{ sockets, log, sip: config.sip, media: config.media, siteSipPort: config.siteSipPort },
     theSwitch: () => children.receiver('switch'),

@@ -1,11 +1,17 @@
 import type { Id, Log } from '#lib/index.ts'
-import type { ChannelState, HostMethods, HostNotifications } from '#platform/words/index.ts'
+import type { ChannelState, HostMethods, HostNotifications, Realm } from '#platform/words/index.ts'
 import { connectLink } from '#protocol/link/index.ts'
 
+export interface HostClient {
+  /** Asks for a TCP socket in a realm. Rejects when host says no, or cannot be asked. */
+  openStream(realm: Realm, id: string): Promise<void>
+  close(): void
+}
+
 /** Keeps what host says of the channels. While host cannot be asked, nothing is known, and a channel is simply tried. */
-export function followHost(options: { path: string; log: Log; channels: Map<Id<'sub'>, ChannelState> }): { close(): void } {
+export function followHost(options: { path: string; log: Log; channels: Map<Id<'sub'>, ChannelState> }): HostClient {
   const { path, log, channels } = options
-  return connectLink<{ calls: HostMethods; hears: HostNotifications }>({
+  const client = connectLink<{ calls: HostMethods; hears: HostNotifications }>({
     path,
     hello: { process: 'switch', version: 1 },
     log,
@@ -25,4 +31,10 @@ export function followHost(options: { path: string; log: Log; channels: Map<Id<'
       },
     },
   })
+  return {
+    async openStream(realm, id) {
+      await client.call('socket.stream', { realm, id }, { timeoutMs: 2000 })
+    },
+    close: () => client.close(),
+  }
 }

@@ -2,7 +2,7 @@ import { BlockList } from 'node:net'
 import { type Exchange, inbound, outbound } from '#journeys/call/index.ts'
 import type { Clock, Id } from '#lib/index.ts'
 import type { Configuration } from '#platform/switch/index.ts'
-import type { Strangers, TrunkDirectory } from '#platform/trunk/index.ts'
+import { type Strangers, speaks, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { Realm, SubscriberConfig } from '#platform/words/index.ts'
 import type { Hop, IncomingInvite, IncomingRequest } from '#protocol/sip/index.ts'
 
@@ -24,9 +24,11 @@ export class Reception {
   }
 
   /** Trunks in the node's namespace, the site's own networks in a subscriber's; a stranger is counted and dropped (F01, F02). */
-  accepts(realm: Realm, { address }: Hop): boolean {
+  accepts(realm: Realm, from: Hop): boolean {
     const { directory, strangers } = this.#options
-    const known = realm === 'node' ? directory().bySource(address) !== undefined : this.#isOfSite(realm, address)
+    const { address } = from
+    const trunk = realm === 'node' ? directory().bySource(address) : undefined
+    const known = realm === 'node' ? trunk !== undefined && speaks(trunk, from) : this.#isOfSite(realm, address)
     if (!known) strangers.knocked(address)
     return known
   }

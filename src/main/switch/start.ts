@@ -1,12 +1,11 @@
-import type { Socket } from 'node:dgram'
 import path from 'node:path'
 import { type Call, type CallLimits, type Exchange, LIMITS, restore, snapshotOf } from '#journeys/call/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
-import { subscriberSealer } from '#platform/subscriber/index.ts'
-import { Configuration, Outbox, Realms, VoicePool } from '#platform/switch/index.ts'
+import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
+import { Configuration, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
 import { createDirectory, Strangers } from '#platform/trunk/index.ts'
 import {
@@ -38,7 +37,7 @@ function rfc3339(): (wall: number) => string {
 }
 
 export interface Switch {
-  adopt(socket: SocketHandover['socket'], handle: Socket): void
+  adopt(socket: SocketHandover['socket'], handle: unknown): void
   realmGone(realm: Realm): void
   /** Ends all calls, and then the process's part in everything. */
   close(): Promise<void>
@@ -84,6 +83,11 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const reception = new Reception({ directory: () => trunks, strangers, configuration, clock })
   const voice = new VoicePool({ log })
   const agents = new AgentDoor({ path: path.join(run, LINKS.agents), log, clock, start, configuration })
+  const security = new TrunkSecurity({
+    own: start.sipTls,
+    unseal: (sealed) => createSealer(start.sealingKey ?? '').openText(sealed),
+    trunk: (profile) => trunks.byName(profile),
+  })
   const realms: Realms = new Realms({
     clock,
     log,
@@ -91,6 +95,12 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     accepts: (realm, from) => reception.accepts(realm, from),
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
     onMessage: (seen) => wire.tap.see(seen),
+    streams: {
+      open: (realm, id) => host.openStream(realm, id),
+      secure: (socket, to) => security.secure(socket, to),
+      tlsServer: (from) => security.server(from),
+      profileOf: (realm, address) => (realm === 'node' ? trunks.bySource(address)?.id : undefined),
+    },
     onInvite: (realm, invite) => reception.onInvite(exchange, realm, invite),
     onRequest: (_, request) => reception.onRequest(request),
   })
@@ -128,13 +138,14 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     }
     agents.update(exchange)
   }
-  realms.ensure('node', config.sip)
+  const { address, port, tls } = config.sip
+  realms.ensure('node', { address, port, ...(tls ? { tlsPort: tls.port } : {}) })
   configure()
   configuration.onChange(configure)
+  const host = followHost({ path: path.join(run, LINKS.host), log, channels })
   const begun = restore(exchange, journal.replay())
   outbox.deliver()
   voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))
-  const host = followHost({ path: path.join(run, LINKS.host), log, channels })
   const control = await serveControl({
     path: path.join(run, LINKS.switch),
     log,

@@ -12,7 +12,7 @@ export interface FirewallPlan {
 /**
  * The nftables ruleset of a namespace, for `nft -f`. Isolation between subscribers does not rest on it: there is no path.
  * It guards the platform's sockets from the agent that lives beside them (all of the platform's are opened by uid 0, none
- * of an agent's is), and the agent from all but its site. RTP and SIP are not tracked, which would cost each packet.
+ * of an agent's is; an accepted connection counts as whoever accepted it, so that of TCP only what begins inside is looked at), and the agent from all but its site. RTP and SIP are not tracked, which would cost each packet.
  */
 export function firewallRules(plan: FirewallPlan): string {
   const platform = `{ ${plan.sipPort}, ${plan.mediaPorts.first}-${plan.mediaPorts.last} }`
@@ -43,6 +43,7 @@ table inet tieline {
     ip saddr != @site4 drop
     ip6 saddr != @site6 drop
     udp dport ${platform} accept
+    tcp dport ${plan.sipPort} accept
     ct state established,related accept
 ${agentPorts.length ? `    tcp dport { ${agentPorts.join(', ')} } accept\n` : ''}    icmp type { echo-request, destination-unreachable, time-exceeded } limit rate 100/second accept
     icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, nd-neighbor-solicit, nd-neighbor-advert } limit rate 100/second accept
@@ -50,7 +51,7 @@ ${agentPorts.length ? `    tcp dport { ${agentPorts.join(', ')} } accept\n` : ''
   chain output {
     type filter hook output priority filter; policy drop;
     meta skuid != 0 udp sport ${platform} drop
-    meta skuid != 0 tcp sport ${platform} drop
+    meta skuid != 0 ct direction original tcp sport ${platform} drop
     oifname lo accept
     oifname != ${tunnel} drop
     ip daddr @site4 accept

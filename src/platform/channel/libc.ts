@@ -5,10 +5,12 @@ import koffi from 'koffi'
 
 const AF = { 4: 2, 6: 10 } as const
 const CLONE_NEWNET = 0x40000000
+const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
 const SOCK_CLOEXEC = 0o2000000
 const SOCK_NONBLOCK = 0o4000
 const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
 const SO_PEERCRED = 17
 const SO_RCVBUFFORCE = 33
 const IPPROTO_IPV6 = 41
@@ -42,6 +44,8 @@ export interface Libc {
   inNamespace<T>(path: string | null, work: () => T): T
   /** A bound UDP socket, non-blocking. Throws SystemError EADDRINUSE when the port is taken. */
   bindUdp(address: string, port: number, receiveBufferBytes?: number): { fd: number; port: number }
+  /** A bound TCP socket, non-blocking; it listens when `backlog` is given. Throws SystemError EADDRINUSE. */
+  bindTcp(address: string, port: number, backlog?: number): { fd: number; port: number }
   duplicate(fd: number): number
   close(fd: number): void
   /** Makes a TUN interface in the node's namespace; it lives as long as a descriptor does. */
@@ -57,6 +61,7 @@ export function loadLibc(): Libc {
   const setns = lib.func('int setns(int fd, int nstype)')
   const socket = lib.func('int socket(int domain, int type, int protocol)')
   const bind = lib.func('int bind(int fd, const void *address, uint32_t length)')
+  const listen = lib.func('int listen(int fd, int backlog)')
   const getsockname = lib.func('int getsockname(int fd, _Out_ void *address, _Inout_ uint32_t *length)')
   const getsockopt = lib.func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ uint32_t *length)')
   const setsockopt = lib.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)')
@@ -108,16 +113,17 @@ export function loadLibc(): Libc {
     }
   }
 
-  const bindUdp = (address: string, port: number, receiveBufferBytes?: number) => {
+  const bound = (type: number, address: string, port: number, prepare: (fd: number) => void, then?: (fd: number) => void) => {
     const { family, bytes } = socketAddress(address, port)
-    const fd = check('socket', socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0))
+    const fd = check('socket', socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0))
     try {
       if (family === AF[6]) option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
-      if (receiveBufferBytes) option(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes)
+      prepare(fd)
       check('bind', bind(fd, bytes, bytes.length))
-      const bound = Buffer.alloc(28)
-      check('getsockname', getsockname(fd, bound, [bound.length]))
-      return { fd, port: bound.readUInt16BE(2) }
+      then?.(fd)
+      const name = Buffer.alloc(28)
+      check('getsockname', getsockname(fd, name, [name.length]))
+      return { fd, port: name.readUInt16BE(2) }
     } catch (error) {
       closeFd(fd)
       throw error
@@ -126,7 +132,15 @@ export function loadLibc(): Libc {
 
   return {
     inNamespace,
-    bindUdp,
+    bindUdp(address, port, bufferBytes) {
+      const buffer = (fd: number) => bufferBytes && option(fd, SOL_SOCKET, SO_RCVBUFFORCE, bufferBytes)
+      return bound(SOCK_DGRAM, address, port, buffer)
+    },
+    bindTcp(address, port, backlog) {
+      // A listener's connections may linger in TIME_WAIT when it is opened anew.
+      const reuse = (fd: number) => option(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+      return bound(SOCK_STREAM, address, port, reuse, (fd) => backlog && check('listen', listen(fd, backlog)))
+    },
     duplicate: (fd) => check('fcntl', fcntl(fd, F_DUPFD_CLOEXEC, 0)),
     close: (fd) => void closeFd(fd),
     openTun(name, format) {

@@ -1,6 +1,6 @@
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SendHandle } from 'node:child_process'
 import dgram from 'node:dgram'
-import { isIPv6 } from 'node:net'
+import { isIPv6, Socket } from 'node:net'
 import { TielineError, token } from '#lib/index.ts'
 import type { RealmGone, SocketHandover } from '#platform/words/index.ts'
 import { type Libc, SystemError } from './libc.ts'
@@ -24,8 +24,11 @@ export type Receiver = Pick<ChildProcess, 'send' | 'connected'>
 /** Bytes that a listening socket can hold while its process restarts: some 2,000 requests. */
 const LISTEN_BUFFER_BYTES = 4 * 1024 * 1024
 
+/** Connections that wait while their process restarts. */
+const BACKLOG = 512
+
 /**
- * Opens UDP sockets inside namespaces and hands them over, by the one recipe: enter, socket, bind, leave; wrap, stop reading,
+ * Opens sockets inside namespaces and hands them over, by the one recipe: enter, socket, bind, leave; wrap, stop reading,
  * send, close our own. Of a listening socket a duplicate is kept and never read, so that a process which restarts loses no
  * datagram and frees no port.
  */
@@ -58,11 +61,11 @@ export class Sockets {
     await this.#send(entry.handover, this.#libc.duplicate(entry.fd), receiver)
   }
 
-  /** Opens a socket for one process alone: nothing is kept. Throws `port-taken`. */
-  async open(request: SocketRequest, receiver: Receiver): Promise<Handover> {
+  /** Opens a socket for one process alone: nothing is kept. `id` where the process has named it. Throws `port-taken`. */
+  async open(request: SocketRequest, receiver: Receiver, id = token()): Promise<Handover> {
     const { fd, port } = this.#bind(request)
     const { realm, purpose, address } = request
-    const handover = { id: token(), realm, purpose, address, port }
+    const handover = { id, realm, purpose, address, port }
     await this.#send(handover, fd, receiver)
     return handover
   }
@@ -84,9 +87,13 @@ export class Sockets {
   }
 
   #bind(request: SocketRequest, bufferBytes?: number) {
-    const { namespace, address, port } = request
+    const { namespace, purpose, address, port } = request
     try {
-      return this.#libc.inNamespace(namespace, () => this.#libc.bindUdp(address, port, bufferBytes))
+      return this.#libc.inNamespace(namespace, () => {
+        if (purpose === 'sip-tcp' || purpose === 'sip-tls') return this.#libc.bindTcp(address, port, BACKLOG)
+        if (purpose === 'sip-out') return this.#libc.bindTcp(address, port)
+        return this.#libc.bindUdp(address, port, bufferBytes)
+      })
     } catch (cause) {
       if (!(cause instanceof SystemError) || cause.code !== 'EADDRINUSE') throw cause
       const verdict = { code: 'port-taken', fault: 'system', retry: true, http: 409 } as const
@@ -95,7 +102,7 @@ export class Sockets {
   }
 
   #send(socket: Handover, fd: number, receiver: Receiver): Promise<void> {
-    const wrapped = wrap(fd, socket.address)
+    const wrapped = socket.purpose.startsWith('sip-') ? wrapTcp(fd) : wrapUdp(fd, socket.address)
     return new Promise((resolve, reject) => {
       const done = (error: Error | null) => {
         wrapped.close()
@@ -103,7 +110,7 @@ export class Sockets {
         else resolve()
       }
       if (!receiver.connected) return done(new Error('the process that asked is gone'))
-      receiver.send({ socket } satisfies SocketHandover, wrapped, { keepOpen: true }, done)
+      receiver.send({ socket } satisfies SocketHandover, wrapped.handle, { keepOpen: true }, done)
     })
   }
 }
@@ -112,8 +119,25 @@ interface UdpHandle {
   recvStop(): number
 }
 
-/** Node's wrapping of a bound descriptor, which it then owns. It never reads: what is in the queue is the receiver's. */
-function wrap(fd: number, address: string): dgram.Socket {
+/** A descriptor in Node's hands, which then owns it, as a process can be sent it. */
+interface Wrapped {
+  handle: SendHandle
+  close(): void
+}
+
+/**
+ * A TCP descriptor that listens, or is not connected yet. Node's own handle travels: a net.Server would begin to accept, and
+ * a net.Socket to read, before they are sent.
+ */
+function wrapTcp(fd: number): Wrapped {
+  const socket = new Socket({ fd, readable: false, writable: false })
+  socket.on('error', () => {})
+  const { _handle } = socket as unknown as { _handle: SendHandle }
+  return { handle: _handle, close: () => socket.destroy() }
+}
+
+/** It never reads: what is in the queue is the receiver's. */
+function wrapUdp(fd: number, address: string): Wrapped {
   const socket = dgram.createSocket(isIPv6(address) ? 'udp6' : 'udp4')
   // `bind` of a descriptor begins to read in the same turn; it is stopped before the loop can come round.
   socket.bind({ fd, exclusive: true })
@@ -121,5 +145,5 @@ function wrap(fd: number, address: string): dgram.Socket {
   const state = symbol && (socket as unknown as Record<symbol, { handle: UdpHandle }>)[symbol]
   if (!state) throw new Error('this Node has no UDP handle where it is expected')
   state.handle.recvStop()
-  return socket
+  return { handle: socket, close: () => socket.close() }
 }

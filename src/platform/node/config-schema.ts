@@ -18,7 +18,13 @@ export const CONFIG_SCHEMA = closed({
   instance: Type.String({ pattern: '^[a-z0-9]{1,6}$', ...words('one to six of a-z and 0-9') }),
   state: Type.String({ pattern: '^/[^\\s]*$', ...words('an absolute path without spaces') }),
   node: Type.String({ pattern: '^[A-Za-z0-9.-]{1,63}$', ...words('a name of letters, digits, dots and hyphens') }),
-  sip: closed({ address: ADDRESS, port: PORT }),
+  sip: closed({
+    address: ADDRESS,
+    port: PORT,
+    tls: Type.Union([Type.Null(), closed({ port: PORT, certificate: FILE, key: FILE })], {
+      ...words('a port and the files of a certificate and its key, or nothing'),
+    }),
+  }),
   media: closed({ address: ADDRESS, ports: PORTS }),
   api: closed({ address: ADDRESS, port: PORT }),
   channel: closed({

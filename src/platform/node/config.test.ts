@@ -17,7 +17,7 @@ function problems(text: string): string[] {
 test('an empty file is the defaults, and a file completes them key by key', () => {
   assert.deepEqual(parseConfig('', 'x'), defaultConfig())
   const config = parseConfig('sip: { address: 192.0.2.1 }\nvoice: { processes: 4 }', 'x')
-  assert.deepEqual(config.sip, { address: '192.0.2.1', port: 5060 })
+  assert.deepEqual(config.sip, { address: '192.0.2.1', port: 5060, tls: null })
   assert.equal(config.voice.processes, 4)
   assert.equal(config.voice.mediaTimeoutMs, defaultConfig().voice.mediaTimeoutMs)
 })
@@ -28,7 +28,7 @@ test('every mistake is named by its key with what is expected (O07)', () => {
     'instance: expected one to six of a-z and 0-9, got "TooLong7"',
     'log.level: expected debug, info, warn or error, got "loud"',
     'media.ports.first: expected a port number from 1 to 65535, got "high"',
-    'sip.prot: no such key; known are address, port',
+    'sip.prot: no such key; known are address, port, tls',
   ])
 })
 

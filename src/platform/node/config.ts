@@ -20,7 +20,7 @@ export function defaultConfig(): PlatformConfig {
       hostname()
         .replaceAll(/[^A-Za-z0-9.-]/g, '-')
         .slice(0, 63) || 'node1',
-    sip: { address: '127.0.0.1', port: 5060 },
+    sip: { address: '127.0.0.1', port: 5060, tls: null },
     media: { address: '127.0.0.1', ports: { first: 16384, last: 32767 } },
     api: { address: '127.0.0.1', port: 8470 },
     channel: {
@@ -144,7 +144,14 @@ function senseProblems(config: PlatformConfig): string[] {
   for (const key of ['sip.address', 'media.address'] as const)
     if (['0.0.0.0', '::'].includes(addresses[key]))
       problems.push(`${key}: expected the address that carriers see, got ${addresses[key]}`)
-  const single = { 'sip.port': config.sip.port, siteSipPort: config.siteSipPort, 'api.port': config.api.port }
+  const tlsPort = config.sip.tls?.port
+  if (tlsPort === config.sip.port) problems.push(`sip.tls.port: ${tlsPort} is the port of UDP and TCP`)
+  const single = {
+    ...(tlsPort === undefined ? {} : { 'sip.tls.port': tlsPort }),
+    'sip.port': config.sip.port,
+    siteSipPort: config.siteSipPort,
+    'api.port': config.api.port,
+  }
   for (const [key, port] of Object.entries(single))
     for (const [name, { first, last }] of Object.entries(ranges))
       if (port >= first && port <= last) problems.push(`${key}: ${port} is within ${name} (${first} to ${last})`)

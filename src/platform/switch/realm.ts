@@ -1,7 +1,9 @@
 import type { Socket } from 'node:dgram'
-import type { Clock, Log } from '#lib/index.ts'
+import { connect, Socket as NetSocket, Server } from 'node:net'
+import { type Clock, type Log, token } from '#lib/index.ts'
 import type { Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
 import { createUserAgent, type Hop, type IncomingInvite, type IncomingRequest, type UserAgent } from '#protocol/sip/index.ts'
+import { Connections, type Streams } from './connections.ts'
 import type { Outbox } from './outbox.ts'
 import { SiteResolver } from './resolver.ts'
 import { seenIn, seenOut } from './watch.ts'
@@ -9,10 +11,17 @@ import { seenIn, seenOut } from './watch.ts'
 /** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
 const WAITING = 256
 
+/** UDP and TCP share `port`; `tlsPort` where TLS is listened for. */
+export interface LocalAddress {
+  address: string
+  port: number
+  tlsPort?: number
+}
+
 /** Where the switch stands in one realm: a SIP socket with its user agent, and in a site's namespace its resolver. */
 export interface SwitchRealm {
   readonly realm: Realm
-  readonly local: { address: string; port: number }
+  readonly local: LocalAddress
   readonly agent: UserAgent
   readonly resolver: SiteResolver
 }
@@ -29,6 +38,7 @@ export interface RealmsOptions {
   onMessage(seen: SeenMessage): void
   onInvite(realm: Realm, invite: IncomingInvite): void
   onRequest(realm: Realm, request: IncomingRequest): void
+  streams: Streams
   timers?: { t1?: number; t2?: number; t4?: number }
 }
 
@@ -77,6 +87,7 @@ class HeldSocket {
 interface RealmParts extends SwitchRealm {
   sip: HeldSocket
   dns: HeldSocket
+  connections: Connections
 }
 
 /** All realms of the switch: the node's own, and one for each subscriber's namespace. */
@@ -85,6 +96,8 @@ export class Realms {
   readonly #realms = new Map<Realm, RealmParts>()
   /** DNS sockets that came before the SIP socket of their realm. */
   readonly #early = new Map<Realm, Socket>()
+  /** Connections that wait for the socket which host opens for them. */
+  readonly #awaited = new Map<string, (socket: NetSocket) => void>()
 
   constructor(options: RealmsOptions) {
     this.#options = options
@@ -95,7 +108,7 @@ export class Realms {
   }
 
   /** The realm, made where it is not there yet. Its socket may still be on its way. */
-  ensure(realm: Realm, local: { address: string; port: number }): SwitchRealm {
+  ensure(realm: Realm, local: LocalAddress): SwitchRealm {
     const known = this.#realms.get(realm)
     if (known) return known
     const { clock, outbox, accepts, belongs, onMessage, onInvite, onRequest, timers } = this.#options
@@ -111,8 +124,11 @@ export class Realms {
         send(bytes, to) {
           const seen = seenOut(realm, local, bytes, to)
           if (seen) onMessage(seen)
-          sip.send(bytes, to)
+          if (to.transport === 'udp') sip.send(bytes, to)
+          // Behind the journal's write, as everything that leaves.
+          else outbox.post({ send: () => connections.send(bytes, to) })
         },
+        suspect: (hop) => connections.suspect(hop),
       },
       observe(message, bytes, from) {
         const seen = seenIn(realm, local, message, bytes, from)
@@ -124,9 +140,10 @@ export class Realms {
       onRequest: (request) => onRequest(realm, request),
       ...(timers ? { timers } : {}),
     })
+    const connections = this.#connections(realm, local, log, () => agent)
     const dns = new HeldSocket(outbox, log, (bytes, from) => resolver.receive(bytes, from))
     const resolver = new SiteResolver({ clock, transport: dns })
-    const made = { realm, local, agent, resolver, sip, dns }
+    const made = { realm, local, agent, resolver, sip, dns, connections }
     this.#realms.set(realm, made)
     const early = this.#early.get(realm)
     if (early) dns.take(early)
@@ -134,11 +151,71 @@ export class Realms {
     return made
   }
 
-  /** Takes a socket that host has handed over. */
-  adopt({ realm, purpose, address, port }: SocketHandover['socket'], socket: Socket): void {
-    if (purpose === 'sip') (this.ensure(realm, { address, port }) as RealmParts).sip.take(socket)
-    else if (purpose === 'rtp') socket.close()
-    else this.#adoptDns(realm, socket)
+  /** The connections of a realm: the switch connects by itself in its own namespace, by a socket of host's in another. */
+  #connections(realm: Realm, local: LocalAddress, log: Log, agent: () => UserAgent): Connections {
+    const { clock, accepts, streams } = this.#options
+    return new Connections({
+      clock,
+      log,
+      connect: ({ address: host, port }) =>
+        realm === 'node' ? connect({ host, port, localAddress: local.address }) : this.#connectInside(realm, { host, port }),
+      secure: (socket, to) => streams.secure(socket, to),
+      tlsServer: (from) => (realm === 'node' ? streams.tlsServer(from) : null),
+      profileOf: (address) => streams.profileOf(realm, address),
+      accepts: (from) => accepts(realm, from),
+      receive: (bytes, from) => agent().receive(bytes, from),
+      lost: (hop, how) => agent().lost(hop, how),
+    })
+  }
+
+  #connectInside(realm: Realm, to: { host: string; port: number }): Promise<NetSocket> {
+    const id = token()
+    return new Promise((resolve, reject) => {
+      this.#awaited.set(id, (socket) => resolve(socket.connect(to)))
+      this.#options.streams.open(realm, id).catch((error: unknown) => {
+        this.#awaited.delete(id)
+        reject(error)
+      })
+    })
+  }
+
+  /** Takes a socket that host has handed over: a dgram.Socket, or Node's own handle of a TCP socket. */
+  adopt({ id, realm, purpose, address, port }: SocketHandover['socket'], handle: unknown): void {
+    switch (purpose) {
+      case 'sip':
+        ;(this.ensure(realm, { address, port }) as RealmParts).sip.take(handle as Socket)
+        return
+      case 'dns':
+        this.#adoptDns(realm, handle as Socket)
+        return
+      case 'sip-tcp':
+      case 'sip-tls':
+        this.#adoptListener(realm, purpose === 'sip-tcp' ? { address, port } : null, handle)
+        return
+      case 'sip-out':
+        this.#adoptStream(id, handle as object)
+        return
+      case 'rtp':
+        ;(handle as Socket).close()
+    }
+  }
+
+  #adoptListener(realm: Realm, local: LocalAddress | null, handle: unknown): void {
+    const parts = local ? (this.ensure(realm, local) as RealmParts) : this.#realms.get(realm)
+    const server = new Server()
+    if (!parts) return
+    parts.connections.listen(server, local ? 'tcp' : 'tls')
+    server.listen(handle as object)
+  }
+
+  /** It connects within this turn: the loop must not look at a socket that is neither listening nor on its way. */
+  #adoptStream(id: string, handle: object): void {
+    const socket = new NetSocket({ handle, manualStart: true } as object)
+    socket.on('error', () => {})
+    const wanted = this.#awaited.get(id)
+    this.#awaited.delete(id)
+    if (wanted) wanted(socket)
+    else socket.destroy()
   }
 
   #adoptDns(realm: Realm, socket: Socket): void {
@@ -161,6 +238,7 @@ export class Realms {
     parts.agent.close()
     parts.sip.close()
     parts.dns.close()
+    parts.connections.close()
   }
 
   /** Transactions and sessions that are alive in all realms. */

@@ -9,7 +9,13 @@ export interface PlatformConfig {
   /** The name of this node; every record carries it. */
   node: string
   /** The trunk side's SIP address, in the node's own namespace. */
-  sip: { address: string; port: number }
+  sip: {
+    address: string
+    /** Of UDP and TCP. */
+    port: number
+    /** TLS beside them: files of a PEM certificate, with its chain, and of its key. */
+    tls?: { port: number; certificate: string; key: string } | null
+  }
   /** The trunk side's RTP address, and the port range of every realm. */
   media: { address: string; ports: { first: number; last: number } }
   api: { address: string; port: number }
@@ -54,6 +60,8 @@ export interface StartMessage {
     run: string
     /** 32 bytes in base64: unseals the snapshot's secrets. Only for switch and control. */
     sealingKey?: string
+    /** The trunk side's certificate and key, PEM. Only for the switch. */
+    sipTls?: { certificate: string; key: string }
     /** Only for control. */
     databaseUrl?: string
     /** Which of the voice processes this is, from 0. */

@@ -51,6 +51,11 @@ export interface HostMethods {
    * `{ socket: { id, realm, purpose: 'rtp', address, port } }`. Rejects when the port is taken.
    */
   'socket.open': { params: { realm: Realm; port: number }; result: { id: string; address: string; port: number } }
+  /**
+   * Opens a TCP socket bound to the realm's address, not yet connected, and hands it to the switch over its IPC channel as
+   * `{ socket: { id, realm, purpose: 'sip-out', … } }`.
+   */
+  'socket.stream': { params: { realm: Realm; id: string }; result: null }
   /** What leads to each process, for `tieline status`. */
   status: { params: Record<string, never>; result: { instance: string; processes: ProcessStatus[]; snapshot: number } }
 }
@@ -74,8 +79,11 @@ export interface SocketHandover {
   socket: {
     id: string
     realm: Realm
-    /** `sip`: a listening SIP socket, sent again to a restarted switch. `dns`: for questions to a site's DNS. */
-    purpose: 'sip' | 'dns' | 'rtp'
+    /**
+     * `sip`, `sip-tcp`, `sip-tls`: a listening SIP socket, sent again to a restarted switch. `sip-out`: for one connection
+     * that the switch makes. `dns`: for questions to a site's DNS.
+     */
+    purpose: 'sip' | 'sip-tcp' | 'sip-tls' | 'sip-out' | 'dns' | 'rtp'
     address: string
     port: number
   }

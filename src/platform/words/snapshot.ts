@@ -39,11 +39,53 @@ export interface EmergencyConfig {
   numbers: string[]
 }
 
+/** The lowest priority is taken first; gateways of one priority share calls by weight (RFC 2782). */
+export interface GatewayConfig {
+  address: string
+  port: number
+  /** Default udp; `udp+tcp` sends by TCP only what is too large for a datagram (RFC 3261 §18.1.1). */
+  transport?: GatewayTransport
+  /** Default: its place in the list, from 0. */
+  priority?: number
+  /** Default 1. */
+  weight?: number
+}
+
+export type GatewayTransport = 'udp' | 'udp+tcp' | 'tcp' | 'tls'
+
+/** How a trunk proves itself to us by TLS, and we to it. PEM. */
+export interface TrunkTls {
+  /** Whom its certificate must come from; then it must also show one when it connects. Absent: the CAs that everyone trusts. */
+  ca?: string
+  /** What we show it as a client. */
+  certificate?: string
+  key?: Sealed
+  /** The name that its certificate is for; absent: the gateway's address. */
+  serverName?: string
+}
+
+/** A number that begins with `prefix` begins with `replace` instead; the longest prefix counts, once. */
+export interface NumberRule {
+  prefix: string
+  replace: string
+}
+
 export interface TrunkConfig {
   id: Id<'trk'>
   name: string
-  /** Requests are accepted from these addresses and sent to them in this order. */
-  gateways: { address: string; port: number }[]
+  /** Requests are accepted from these addresses and sent to them. */
+  gateways: GatewayConfig[]
+  tls?: TrunkTls
+  /** With what a challenge of its gateways is answered, and of nobody else (PITFALLS F05). */
+  credentials?: { user: string; password: Sealed }
+  /** Registers there as the user of the credentials, asking for so many seconds. */
+  registerSeconds?: number
+  /** Seconds between two OPTIONS to a gateway; absent for none, and then only calls show who lives. */
+  optionsSeconds?: number
+  /** Calls out that may begin in a second; absent means no limit. */
+  callsPerSecond?: number
+  /** Prefixes between the carrier's numbers and E.164. */
+  numbers?: { in: NumberRule[]; out: NumberRule[] }
   /** Calls at once; absent means no limit of its own. */
   maxIn?: number
   maxOut?: number
@@ -51,6 +93,8 @@ export interface TrunkConfig {
   emergencyReserve: number
   /** `direct` lets audio pass by the node between two trunks that both say so. */
   media: 'relay' | 'direct'
+  /** Whether sound from the trunk is heard before the answer. Default `pass`. */
+  earlyMedia?: 'pass' | 'ignore'
 }
 
 export interface SubscriberConfig {

@@ -1,0 +1,61 @@
+import { isIP, type Socket } from 'node:net'
+import { connect, createServer, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls'
+import type { Sealed, TrunkConfig } from '#platform/words/index.ts'
+import type { Hop } from '#protocol/sip/index.ts'
+
+/** RFC 8996: nothing older is spoken. */
+const MIN_VERSION = 'TLSv1.2'
+
+const HANDSHAKE_MS = 5000
+
+/**
+ * The TLS of trunks: whom each one trusts and what is shown to it. A trunk with a CA of its own is held to it in both
+ * directions; its connections come in only with a certificate of that CA.
+ */
+export class TrunkSecurity {
+  readonly #own: { certificate: string; key: string } | undefined
+  readonly #unseal: (sealed: Sealed) => string
+  readonly #trunk: (profile: string) => TrunkConfig | undefined
+  readonly #servers = new WeakMap<TrunkConfig, Server>()
+
+  constructor(options: {
+    /** The node's own certificate with its chain, and its key, PEM; without them nothing comes in by TLS. */
+    own: { certificate: string; key: string } | undefined
+    unseal(sealed: Sealed): string
+    trunk(profile: string): TrunkConfig | undefined
+  }) {
+    this.#own = options.own
+    this.#unseal = options.unseal
+    this.#trunk = options.trunk
+  }
+
+  /** TLS as a client around a socket on its way to a gateway. Its certificate must be for the name, or for the address. */
+  secure(socket: Socket, to: Hop): Socket {
+    const tls = (to.profile === undefined ? undefined : this.#trunk(to.profile))?.tls ?? {}
+    const name = tls.serverName ?? to.address
+    const shown: SecureContextOptions = tls.certificate && tls.key ? { cert: tls.certificate, key: this.#unseal(tls.key) } : {}
+    return connect({
+      ...shown,
+      ...(tls.ca ? { ca: tls.ca } : {}),
+      ...(isIP(name) ? {} : { servername: name }),
+      socket,
+      host: name,
+      minVersion: MIN_VERSION,
+    })
+  }
+
+  /** What judges a connection from a gateway; null where TLS is not offered. */
+  server(from: Hop): Server | null {
+    const trunk = from.profile === undefined ? undefined : this.#trunk(from.profile)
+    if (!trunk || !this.#own) return null
+    const known = this.#servers.get(trunk)
+    if (known) return known
+    const { certificate, key } = this.#own
+    const options: TlsOptions = { cert: certificate, key, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_MS }
+    if (trunk.tls?.ca) Object.assign(options, { ca: trunk.tls.ca, requestCert: true, rejectUnauthorized: true })
+    const server = createServer(options)
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    this.#servers.set(trunk, server)
+    return server
+  }
+}
