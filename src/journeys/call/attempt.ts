@@ -61,9 +61,10 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   patience.tell((cause) => leg.end(cause))
   try {
     const hops = await hopsOf(options, leg)
-    const offer = direct ? call.a.incoming?.request.body : await prepareMedia(call, leg)
+    const offer = direct ? Buffer.from(call.a.incoming?.request.body ?? '').toString('utf8') : await prepareMedia(call, leg)
+    if (direct) leg.description = offer
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
-    return await tryHops(options, leg, hops, offer ?? '')
+    return await tryHops(options, leg, hops, offer)
   } catch (error) {
     if (!(error instanceof TielineError)) throw error
     const unnamed = error.verdict.code === 'name-not-resolved'
@@ -123,7 +124,7 @@ async function tryHops(
   options: AttemptOptions,
   leg: Leg,
   hops: { hop: Hop; silenceMs: number }[],
-  offer: string | Uint8Array,
+  offer: string,
 ): Promise<Attempt> {
   let cause = causeOf('network', 'no-trunk')
   for (const [i, { hop, silenceMs }] of hops.entries()) {
@@ -155,7 +156,7 @@ function sendInvite(
   leg: Leg,
   hop: Hop,
   silenceMs: number,
-  offer: string | Uint8Array,
+  offer: string,
 ): OutgoingInvite {
   const realm = call.x.realms.get(leg.facts.realm)!
   const user = road.via === 'channel' ? road.user : road.number

@@ -7,19 +7,21 @@ import { CallOver } from './over.ts'
 
 /**
  * The dialled leg has answered: the caller's INVITE is answered with it, and the two are joined. All of it in the turn
- * in which the answer came, so that one write of the journal holds the confirmed call. @throws CallOver
+ * in which the answer came, so that one write of the journal holds the confirmed call, unless the caller still owes a PRACK.
+ * `early` is the answer that a reliable response had, which the 200 need not say again. @throws CallOver
  */
-export async function connect(call: Call, b: Leg, session: Session): Promise<void> {
+export async function connect(call: Call, b: Leg, session: Session, early: Uint8Array | null): Promise<void> {
   const { a } = call
-  const answer = session.remoteBody
+  const answer = session.remoteBody.length > 0 ? session.remoteBody : (early ?? session.remoteBody)
   const mediaB = call.media.get(b.id)
   call.direct = !mediaB
   try {
-    // A 200 may leave the SDP out where a reliable response had it; then it holds.
     if (mediaB && answer.length > 0) mediaB.readAnswer(answer)
     watchDialog(call, b, session)
     call.event('leg.established', { leg: b })
-    if (a.incoming) answerCaller(call, mediaB ? answerBody(call, a) : answer)
+    await callerSettled(call)
+    if (b.cause) return
+    if (a.incoming) answerCaller(call, mediaB ? answerBody(call, a) : Buffer.from(answer).toString('utf8'))
   } catch (error) {
     if (!(error instanceof CallOver)) b.end(causeOf('switch', 'not-acceptable'))
     throw error
@@ -31,14 +33,24 @@ export async function connect(call: Call, b: Leg, session: Session): Promise<voi
   if (mediaB) await joinAudio(call, a, b)
 }
 
+/** RFC 3262 §3: no 2xx overtakes a reliable response (PITFALLS S12). @throws CallOver */
+export async function callerSettled(call: Call): Promise<void> {
+  for (;;) {
+    const settled = call.a.incoming?.settled
+    if (!settled) return
+    await call.whileUp(settled)
+  }
+}
+
 /** 200 for the caller. @throws CallOver when it has cancelled first (S18) */
-export function answerCaller(call: Call, content: Uint8Array | string): void {
+export function answerCaller(call: Call, content: string): void {
   const { a } = call
   const session = a.incoming?.accept({ body: { type: 'application/sdp', content } })
   if (!session) {
     call.end(causeOf('caller', 'cancelled'))
     throw new CallOver(call.cause ?? causeOf('caller', 'cancelled'))
   }
+  if (!call.media.has(a.id)) a.description = content
   a.connect(session)
   watchDialog(call, a, session)
   call.event('leg.established', { leg: a })

@@ -1,7 +1,7 @@
 import { type Leg, LegMedia } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Call } from './call.ts'
-import { digitPressed } from './dialog.ts'
+import { digitHeard } from './digits.ts'
 
 /** The leg's audio, opened in its realm where it is not there yet. Its port has been leased. @throws VoiceUnavailable */
 export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
@@ -26,6 +26,6 @@ export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
     call.log.error({ err: error, leg: leg.id }, 'voice did not do what a leg needs')
     leg.end(causeOf('switch', 'media-lost'))
   }
-  media.endpoint.onDigit = (digit) => digitPressed(call, leg, digit)
+  media.endpoint.onDigit = (digit) => digitHeard(call, leg, digit)
   media.endpoint.onLost = () => leg.end(causeOf('switch', 'media-lost'))
 }

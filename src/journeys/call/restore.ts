@@ -100,6 +100,7 @@ function closeAtLastProven(call: Call, left: Left): void {
 function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   const { facts, dialog } = snapshot
   const leg = call.addLeg(facts)
+  leg.description = snapshot.description ?? null
   const realm = call.x.realms.ensure(facts.realm, localOf(call, leg))
   switch (dialog.kind) {
     case 'incoming':

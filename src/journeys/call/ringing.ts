@@ -12,6 +12,7 @@ export class Ringing implements Disposable {
   readonly #call: Call
   #delivered: Leg | null = null
   #early = false
+  #answer: { leg: Leg; sdp: Uint8Array } | null = null
   #tone: { verb: Id<'verb'>; lease: Id<'lse'>[] } | null = null
 
   constructor(call: Call) {
@@ -25,10 +26,27 @@ export class Ringing implements Disposable {
       this.#delivered = leg
       this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
     }
-    const sdp = response.contentType === 'application/sdp' ? response.body : null
+    const said = response.contentType === 'application/sdp' ? response.body : null
+    if (said) this.#answer = { leg, sdp: said }
+    if (said && this.#ignores(leg)) {
+      this.#passRing(180)
+      return
+    }
+    const sdp = said
     if (this.#call.direct || !this.#call.media.has(leg.id)) this.#passDirect(response.status, sdp)
     else if (sdp) this.#passEarly(leg, response.status, sdp)
     else this.#passRing(response.status)
+  }
+
+  /** The description that came before the leg's answer, if any. */
+  answerOf(leg: Leg): Uint8Array | null {
+    return this.#answer?.leg === leg ? this.#answer.sdp : null
+  }
+
+  /** PITFALLS S15: nothing of this trunk is heard before its answer, so that the caller hears ringing. */
+  #ignores(leg: Leg): boolean {
+    const { trunk } = leg.facts
+    return trunk !== undefined && this.#call.x.directory().byName(trunk)?.earlyMedia === 'ignore'
   }
 
   answered(): void {

@@ -22,6 +22,8 @@ export interface LegSnapshot {
   held: boolean
   dialog: DialogSnapshot
   media?: MediaSnapshot
+  /** What its far end was last told, where audio passes by us. */
+  description?: string
 }
 
 export function snapshotOf(call: Call): CallSnapshot {
@@ -30,7 +32,14 @@ export function snapshotOf(call: Call): CallSnapshot {
     const dialog = leg.cause ? null : leg.snapshot()
     if (!dialog) continue
     const media = call.media.get(leg.id)?.snapshot()
-    legs.push({ facts: leg.facts, held: leg.state === 'hold', dialog, ...(media ? { media } : {}) })
+    const { description } = leg
+    legs.push({
+      facts: leg.facts,
+      held: leg.state === 'hold',
+      dialog,
+      ...(media ? { media } : {}),
+      ...(description ? { description } : {}),
+    })
   }
   return {
     version: 1,

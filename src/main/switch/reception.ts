@@ -4,7 +4,7 @@ import type { Clock, Id } from '#lib/index.ts'
 import type { Configuration } from '#platform/switch/index.ts'
 import { type Strangers, speaks, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { Realm, SubscriberConfig } from '#platform/words/index.ts'
-import type { Hop, IncomingInvite, IncomingRequest } from '#protocol/sip/index.ts'
+import { ALLOW, type HeaderList, type Hop, type IncomingInvite, type IncomingRequest, SUPPORTED } from '#protocol/sip/index.ts'
 
 interface ReceptionOptions {
   clock: Clock
@@ -58,8 +58,9 @@ export class Reception {
   /** OPTIONS is the sign of life that carriers and PBXs ask for; nothing else makes sense outside a dialog (F02). */
   onRequest(request: IncomingRequest): void {
     const known = request.request.method === 'OPTIONS'
-    const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE']
-    request.respond(known ? (this.#closed ? 503 : 200) : 405, { headers: [allow] })
+    const allow: [string, string] = ['Allow', ALLOW]
+    const headers: HeaderList = known ? [allow, ['Accept', 'application/sdp'], ['Supported', SUPPORTED.join(', ')]] : [allow]
+    request.respond(known ? (this.#closed ? 503 : 200) : 405, { headers })
   }
 
   /** No new calls from now on. */

@@ -7,6 +7,7 @@ import type {
   OutgoingInvite,
   OutgoingSnapshot,
   Session,
+  SessionEnd,
   SessionSnapshot,
 } from '#protocol/sip/index.ts'
 
@@ -62,6 +63,8 @@ export interface LegHooks {
  */
 export class Leg {
   readonly facts: LegFacts
+  /** What its far end was last told, where audio passes by us; {@link LegMedia} knows it otherwise. */
+  description: string | null = null
   readonly #hooks: LegHooks
   #state: ConnectionState = 'null'
   #dialog: Dialog = { kind: 'none' }
@@ -113,7 +116,7 @@ export class Leg {
     this.#dialog = { kind: 'incoming', invite }
     this.#hooks.dialog(this, invite.request.callId, invite.request.from.tag)
     this.#enter('alerting')
-    const onCancel = () => this.end({ by: 'caller', reason: 'cancelled', sip: 487, q850: 16, text: 'The caller gave up' })
+    const onCancel = () => this.end(invite.unacknowledged ? NO_PRACK : CANCELLED)
     if (invite.cancelled.aborted) onCancel()
     else invite.cancelled.addEventListener('abort', onCancel, { once: true })
   }
@@ -210,14 +213,27 @@ export class Leg {
   }
 }
 
+const CANCELLED: CallCause = { by: 'caller', reason: 'cancelled', sip: 487, q850: 16, text: 'The caller gave up' }
+
+/** RFC 3262 §3: the caller has had its 500 already (PITFALLS S12). */
+const NO_PRACK: CallCause = {
+  by: 'caller',
+  reason: 'no-prack',
+  sip: 500,
+  q850: 102,
+  text: 'A reliable response was never acknowledged',
+}
+
 /** Whose doing the end of a confirmed dialog is. A leg in has the caller at its far end, a leg out the callee. */
-function endCause(by: 'local' | 'remote' | 'no-ack' | 'gone', direction: Direction): CallCause {
+function endCause(by: SessionEnd['by'], direction: Direction): CallCause {
   const far = direction === 'in' ? 'caller' : 'callee'
   switch (by) {
     case 'remote':
       return { by: far, reason: 'hangup', q850: 16, text: 'Normal call clearing' }
     case 'no-ack':
       return { by: far, reason: 'no-ack', sip: 408, q850: 102, text: 'The answer was never acknowledged' }
+    case 'expired':
+      return { by: far, reason: 'session-expired', sip: 408, q850: 102, text: 'The session was not refreshed in time' }
     case 'gone':
       return { by: far, reason: 'dialog-gone', sip: 481, q850: 41, text: 'The far end has lost the call' }
     case 'local':

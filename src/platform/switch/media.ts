@@ -61,10 +61,14 @@ export class LegMedia {
     this.#agreement = snapshot?.agreement ?? null
   }
 
-  /** Whether the far end holds us: it does not want to hear anything. */
-  get held(): boolean {
-    const direction = this.#agreement?.direction
-    return direction === 'recvonly' || direction === 'inactive'
+  /** What the far end was last told. */
+  get description(): string | null {
+    return this.#sent
+  }
+
+  /** Whether telephone-events have been negotiated for what we send. */
+  get takesDigits(): boolean {
+    return this.#agreement?.send.telephoneEvent !== undefined
   }
 
   /** Whether an offer of ours went out that nothing has been agreed on yet. */

@@ -12,16 +12,26 @@ export class AcceptedAnswer implements TimerOwner {
   readonly #core: Core
   readonly #hop: Hop
   readonly #onGivenUp: () => void
+  /** Told of the ACK's body. */
+  readonly onAck: ((body: Uint8Array) => void) | undefined
   readonly #repeat = new WheelTimer(this)
   readonly #life = new WheelTimer(this)
   #interval: number
 
-  constructor(core: Core, sequence: number, bytes: Uint8Array, hop: Hop, onGivenUp: () => void) {
+  constructor(
+    core: Core,
+    sequence: number,
+    bytes: Uint8Array,
+    hop: Hop,
+    onGivenUp: () => void,
+    onAck?: (body: Uint8Array) => void,
+  ) {
     this.#core = core
     this.sequence = sequence
     this.bytes = bytes
     this.#hop = hop
     this.#onGivenUp = onGivenUp
+    this.onAck = onAck
     const { times, wheel } = core.transactions
     this.#interval = times.t1
     wheel.arm(this.#repeat, times.t1, 'repeat')

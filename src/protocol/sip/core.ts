@@ -17,7 +17,10 @@ export interface DialogUser {
 }
 
 /** The methods that we understand, inside or outside of a dialog. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE'
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK'
+
+/** The extensions that we understand (RFC 3262, RFC 4028). */
+export const SUPPORTED: readonly string[] = ['100rel', 'timer']
 
 /** §18.1.1: above this a request should not go by UDP where the path's MTU is not known. */
 const LARGE_BYTES = 1300
@@ -110,10 +113,16 @@ export function sentOf(parts: RequestParts): ClientTransaction['sent'] {
   return { method, uri, via, from, to, callId, sequence, ...(routes && { routes }) }
 }
 
-/** The product's headers, with an Allow of ours where it has said none. */
+const CAPABILITIES: HeaderList = [
+  ['Allow', ALLOW],
+  ['Supported', SUPPORTED.join(', ')],
+]
+
+/** The product's headers, with an Allow and a Supported of ours where it has said none. */
 export function withAllow(headers: HeaderList | undefined): HeaderList {
-  if (headers?.some(([name]) => name.toLowerCase() === 'allow')) return headers
-  return [['Allow', ALLOW], ...(headers ?? [])]
+  if (!headers) return CAPABILITIES
+  const said = (name: string) => headers.some(([own]) => own.toLowerCase() === name.toLowerCase())
+  return [...CAPABILITIES.filter(([name]) => !said(name)), ...headers]
 }
 
 /** A user that cares for neither answers nor silence: of a BYE to a fork that nobody wanted. */

@@ -2,7 +2,7 @@ import type { ResponseParts } from './build.ts'
 import { ALLOW } from './core.ts'
 import type { SipRequest } from './message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
-import type { Hop, IncomingRequest, ResponseOptions } from './types.ts'
+import type { HeaderList, Hop, IncomingRequest, ResponseOptions } from './types.ts'
 
 /** The parts of an answer, with its optional things left out where they are absent. */
 export function responseParts(status: number, options: ResponseOptions = {}): ResponseParts {
@@ -14,11 +14,14 @@ export class ReceivedRequest implements IncomingRequest {
   readonly request: SipRequest
   readonly #transaction: ServerTransaction
   readonly #onFinal: ((status: number) => void) | undefined
+  /** Of a 2xx alone. */
+  readonly #headers: HeaderList
 
-  constructor(request: SipRequest, transaction: ServerTransaction, onFinal?: (status: number) => void) {
+  constructor(request: SipRequest, transaction: ServerTransaction, onFinal?: (status: number) => void, headers: HeaderList = []) {
     this.request = request
     this.#transaction = transaction
     this.#onFinal = onFinal
+    this.#headers = headers
   }
 
   get source(): Hop {
@@ -26,7 +29,10 @@ export class ReceivedRequest implements IncomingRequest {
   }
 
   respond(status: number, options?: ResponseOptions): void {
-    const sent = this.#transaction.respond(responseParts(status, options))
+    const parts = responseParts(status, options)
+    const accepted = status >= 200 && status < 300 && this.#headers.length > 0
+    const all = accepted ? { ...parts, headers: [...this.#headers, ...(parts.headers ?? [])] } : parts
+    const sent = this.#transaction.respond(all)
     if (sent && status >= 200) this.#onFinal?.(status)
   }
 }

@@ -1,8 +1,10 @@
 export { formatNameAddr, NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
 export { buildRequest, buildResponse, type MessageBody, type RequestParts, type ResponseParts } from './build.ts'
+export { ALLOW, SUPPORTED } from './core.ts'
 export type { Credentials } from './digest.ts'
 export { DigestGuard, type Verdict } from './digest-guard.ts'
 export { SipFailure, type SipFailureReason, SipTextRefused } from './failure.ts'
+export { glareDelayMs } from './glare.ts'
 export { type CSeq, SipRequest, SipResponse } from './message.ts'
 export { bodyOfType } from './multipart.ts'
 export { Params } from './params.ts'
@@ -20,7 +22,9 @@ export type {
   InviteOptions,
   OutgoingInvite,
   OutgoingSnapshot,
+  RequestLoad,
   RequestOptions,
+  RequestRefusal,
   ResponseOptions,
   Session,
   SessionEnd,

@@ -1,12 +1,14 @@
 import { token } from '#lib/index.ts'
-import { buildRequest } from './build.ts'
+import { buildRequest, type RequestParts } from './build.ts'
 import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import { type Core, NOBODY, withAllow } from './core.ts'
 import { type Dialog, dialogOfClient, nextHop, requestInside } from './dialog.ts'
+import { EarlyDialogs } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
 import { ConfirmedSession } from './session.ts'
+import { askInterval, grantedInterval, INTERVAL_S, minimumOf } from './session-interval.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
 import type { HeaderList, Hop, InviteOptions, OutgoingInvite, OutgoingSnapshot, Session } from './types.ts'
 
@@ -18,14 +20,19 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   readonly callId: string
   readonly answered: Promise<Session>
   readonly #core: Core
-  readonly #transaction: ClientTransaction
+  #transaction: ClientTransaction
   readonly #localTag: string
   readonly #contact: string
   readonly #outcome = Promise.withResolvers<Session>()
   readonly #firstResponse = new WheelTimer(this)
   #onProvisional: ((response: SipResponse) => void) | undefined
+  #onResent: (() => void) | undefined
+  #firstResponseMs: number | undefined
   /** The ACK that each fork's 2xx was given, by its tag. */
   readonly #acks = new Map<string, { bytes: Uint8Array; hop: Hop }>()
+  readonly #early: EarlyDialogs
+  /** Asks again with a longer session interval (RFC 4028 §7.3); false where it has been longer before. */
+  lengthen: ((seconds: number) => boolean) | undefined
   #settled = false
   #provisional = false
   #final = false
@@ -33,6 +40,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 
   constructor(core: Core, made: { transaction(user: ClientUser): ClientTransaction; localTag: string; contact: string }) {
     this.#core = core
+    this.#early = new EarlyDialogs(core)
     this.#localTag = made.localTag
     this.#contact = made.contact
     this.#transaction = made.transaction(this)
@@ -44,10 +52,27 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 
   start(options: InviteOptions): void {
     this.#onProvisional = options.onProvisional
+    this.#onResent = options.onResent
+    this.#firstResponseMs = options.firstResponseMs
+    this.#launch()
+  }
+
+  #launch(): void {
     const { wheel, times } = this.#core.transactions
-    const ms = options.firstResponseMs
+    const ms = this.#firstResponseMs
     if (ms !== undefined && ms < times.transaction) wheel.arm(this.#firstResponse, ms, 'first response')
     this.#transaction.start()
+  }
+
+  /** Challenged (§22.2): goes on in another transaction, unless the caller has given up meanwhile. */
+  replace(send: () => ClientTransaction): boolean {
+    if (this.#settled) return false
+    this.#core.transactions.wheel.cancel(this.#firstResponse)
+    this.#provisional = false
+    this.#transaction = send()
+    this.#launch()
+    this.#onResent?.()
+    return true
   }
 
   /** Takes up an INVITE that a former process has sent. Whatever comes of it, nobody waits for a session any more. */
@@ -81,10 +106,20 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       this.#sendCancel()
       return
     }
-    if (response.status > 100) this.#onProvisional?.(response)
+    if (response.status === 100) return
+    if (this.#early.receive(response, () => this.#dialogOf(response))) this.#onProvisional?.(response)
+  }
+
+  #dialogOf(response: SipResponse): Dialog {
+    const { sent, hop } = this.#transaction
+    // A large INVITE may have gone by TCP; what follows is small again (PITFALLS S38).
+    const to: Hop = hop.large ? { ...hop, transport: 'udp' } : hop
+    return dialogOfClient(sent, this.#localTag, this.#contact, response, to)
   }
 
   #onFinal(response: SipResponse): void {
+    // PITFALLS S32: the far end wants a longer session interval, which is nobody's failure.
+    if (response.status === 422 && !this.#settled && this.lengthen?.(minimumOf(response))) return
     this.#final = true
     if (response.status >= 300) {
       this.#fail(new SipFailure('refused', response.status, response))
@@ -97,31 +132,36 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       this.#core.options.transport.send(ack.bytes, ack.hop)
       return
     }
-    const { sent, hop } = this.#transaction
-    // A large INVITE may have gone by TCP; what follows is small again (PITFALLS S38).
-    const to: Hop = hop.large ? { ...hop, transport: 'udp' } : hop
-    const dialog = dialogOfClient(sent, this.#localTag, this.#contact, response, to)
+    const dialog = this.#dialogOf(response)
+    // §13.2.2.4: the ACK has the number of the INVITE, whatever the PRACKs have counted (PITFALLS S10).
+    const { localSequence } = dialog
+    dialog.localSequence = this.#early.sequenceOf(tag) ?? localSequence
+    dialog.interval = grantedInterval(response)
     if (this.#settled) {
-      this.#hangUp(tag, dialog)
+      this.#hangUp(tag, dialog, localSequence)
       return
     }
     this.#settled = true
     this.#onProvisional = undefined
     const session = new ConfirmedSession(this.#core, dialog, response.body)
-    this.#acks.set(tag, session.sendAck(dialog.localSequence))
+    this.#acks.set(tag, session.sendAck(localSequence))
     this.#outcome.resolve(session)
   }
 
   /** The 2xx of a second fork (PITFALLS S17), or one that crossed our CANCEL (S18): taken, and hung up at once. */
-  #hangUp(tag: string, dialog: Dialog): void {
+  #hangUp(tag: string, dialog: Dialog, sequence: number): void {
     const hop = nextHop(dialog)
     const via = this.#core.via(this.#core.newBranch(), hop.transport)
-    const bytes = buildRequest(requestInside(dialog, 'ACK', dialog.localSequence, via))
+    const bytes = buildRequest(requestInside(dialog, 'ACK', sequence, via))
     const ack = { bytes, hop }
     this.#acks.set(tag, ack)
     this.#core.options.transport.send(bytes, ack.hop)
-    const sequence = dialog.localSequence + 1
-    this.#core.newClient(nextHop(dialog), NOBODY, (via) => requestInside(dialog, 'BYE', sequence, via)).start()
+    const renumber = () => {
+      dialog.localSequence += 1
+    }
+    renumber()
+    const bye = (via: string) => requestInside(dialog, 'BYE', dialog.localSequence, via)
+    this.#core.newClient(nextHop(dialog), NOBODY, bye, renumber).start()
   }
 
   cancel(headers?: HeaderList): void {
@@ -159,24 +199,36 @@ export function sendInvite(core: Core, options: InviteOptions): SentInvite {
   const localTag = token(8)
   const contact = core.contact(options.contact, options.to.transport)
   const { parts, headers } = splitMaxForwards(withAllow(options.headers))
+  const callId = options.callId ?? token(16)
+  let sequence = 1
+  let seconds = INTERVAL_S
+  const make = (via: string): RequestParts => ({
+    ...parts,
+    method: 'INVITE',
+    uri: options.uri,
+    via,
+    from: `${options.from};tag=${localTag}`,
+    to: options.toHeader,
+    callId,
+    sequence,
+    contact,
+    headers: [...headers, ...askInterval(seconds)],
+    body: options.body,
+  })
+  const renumber = () => {
+    sequence += 1
+  }
   const invite = new SentInvite(core, {
     localTag,
     contact,
-    transaction: (user) =>
-      core.newClient(options.to, user, (via) => ({
-        ...parts,
-        method: 'INVITE',
-        uri: options.uri,
-        via,
-        from: `${options.from};tag=${localTag}`,
-        to: options.toHeader,
-        callId: options.callId ?? token(16),
-        sequence: 1,
-        contact,
-        headers,
-        body: options.body,
-      })),
+    transaction: (user) => core.newClient(options.to, user, make, renumber),
   })
+  invite.lengthen = (wanted) => {
+    if (wanted <= seconds) return false
+    seconds = wanted
+    renumber()
+    return invite.replace(() => core.newClient(options.to, invite, make, renumber))
+  }
   invite.start(options)
   return invite
 }

@@ -3,7 +3,7 @@ import { responseParts } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
 import type { Cancellable, ServerTransaction } from './server-transaction.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
-import type { IncomingReinvite, ResponseOptions } from './types.ts'
+import type { HeaderList, IncomingReinvite, ResponseOptions } from './types.ts'
 
 const UNANSWERED_MS = 30_000
 
@@ -17,6 +17,9 @@ export class ReceivedReinvite implements IncomingReinvite, Cancellable, TimerOwn
   /** Told of the end, with the bytes of the 2xx when there was one. */
   readonly #onAnswered: (accepted: Uint8Array | null) => void
   readonly #patience = new WheelTimer(this)
+  readonly #acked = Promise.withResolvers<Uint8Array>()
+  /** Of our 2xx: the session timer. */
+  headers: HeaderList = []
 
   constructor(
     core: Core,
@@ -33,10 +36,16 @@ export class ReceivedReinvite implements IncomingReinvite, Cancellable, TimerOwn
     transaction.respond({ status: 100 })
   }
 
-  accept(options: ResponseOptions): void {
-    const headers = withAllow(options.headers)
+  accept(options: ResponseOptions): Promise<Uint8Array> {
+    const headers = withAllow([...this.headers, ...(options.headers ?? [])])
     const parts = { ...responseParts(200, { ...options, headers }), contact: this.contact }
     this.#settle(() => this.#transaction.respond(parts))
+    return this.#acked.promise
+  }
+
+  /** The ACK of our 2xx has come. */
+  acknowledged(body: Uint8Array): void {
+    this.#acked.resolve(body)
   }
 
   refuse(status: number, options?: ResponseOptions): void {

@@ -1,6 +1,7 @@
-import { ALLOW } from './core.ts'
+import { ALLOW, SUPPORTED } from './core.ts'
 import type { SipRequest } from './message.ts'
 import { SipParseError } from './parse-error.ts'
+import { answerInterval } from './session-interval.ts'
 import type { HeaderList } from './types.ts'
 
 /** A request that is refused before anybody is asked. */
@@ -43,8 +44,13 @@ export function checkRules(request: SipRequest): Refusal | null {
   if (!KNOWN.has(request.method)) return { status: 405, headers: [['Allow', ALLOW]] }
   // §11: an OPTIONS with Max-Forwards 0 is a question to whoever it has reached.
   if (request.maxForwards === 0 && request.method !== 'OPTIONS') return { status: 483 }
-  const required = request.list('require')
+  const required = request.list('require').filter((option) => !SUPPORTED.includes(option))
   if (required.length > 0) return { status: 420, headers: [['Unsupported', required.join(', ')]] }
+  // RFC 4028 §9: a session interval that is too short.
+  if (request.method === 'INVITE' || request.method === 'UPDATE') {
+    const interval = answerInterval(request)
+    if (interval.kind === 'too-small') return { status: 422, headers: interval.headers }
+  }
   return request.method === 'INVITE' ? checkOffer(request) : null
 }
 

@@ -17,8 +17,8 @@ export interface SentAck {
 
 /** The session, as a re-INVITE of ours needs it. */
 export interface ReinviteOwner {
-  /** A 2xx came: refresh the target and acknowledge. */
-  onAccepted(response: SipResponse): SentAck
+  /** A 2xx came: refresh the target and acknowledge; null where the ACK follows with an answer of ours. */
+  onAccepted(response: SipResponse): SentAck | null
   /** It has its final answer, or 408 for none. */
   onSettled(status: number): void
 }
@@ -32,6 +32,7 @@ export class SentReinvite implements ClientUser, TimerOwner {
   readonly #patience = new WheelTimer(this)
   #transaction: ClientTransaction | null = null
   #ack: SentAck | null = null
+  #accepted = false
 
   constructor(core: Core, owner: ReinviteOwner) {
     this.#core = core
@@ -44,6 +45,12 @@ export class SentReinvite implements ClientUser, TimerOwner {
     transaction.start()
   }
 
+  replace(send: () => ClientTransaction): boolean {
+    this.#core.transactions.wheel.cancel(this.#patience)
+    this.start(send())
+    return true
+  }
+
   onResponse(response: SipResponse): void {
     const { wheel, times } = this.#core.transactions
     if (response.status < 200) {
@@ -52,15 +59,21 @@ export class SentReinvite implements ClientUser, TimerOwner {
     }
     wheel.cancel(this.#patience)
     if (response.status < 300) {
-      if (this.#ack) {
+      if (this.#accepted) {
         // Its repeats get the same ACK, even when the session is over by then.
-        this.#core.options.transport.send(this.#ack.bytes, this.#ack.hop)
+        if (this.#ack) this.#core.options.transport.send(this.#ack.bytes, this.#ack.hop)
         return
       }
+      this.#accepted = true
       this.#ack = this.#owner.onAccepted(response)
     }
     this.#owner.onSettled(response.status)
     this.#outcome.resolve(response)
+  }
+
+  /** The ACK that carries our answer to their offer. */
+  acknowledged(ack: SentAck): void {
+    this.#ack = ack
   }
 
   onTimeout(): void {

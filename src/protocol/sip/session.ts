@@ -1,14 +1,15 @@
 import { AcceptedAnswer } from './accepted-answer.ts'
-import { buildRequest, type RequestParts } from './build.ts'
-import type { ClientTransaction, ClientUser } from './client-transaction.ts'
-import { type Core, type DialogUser, NOBODY, retryAfter, withAllow } from './core.ts'
-import { contactOf, type Dialog, dialogKey, isPeer, nextHop, requestInside } from './dialog.ts'
+import { type Core, type DialogUser, NOBODY, retryAfter } from './core.ts'
+import { contactOf, type Dialog, dialogKey, isPeer, nextHop } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import { OwnRequests } from './own-requests.ts'
 import { ReceivedReinvite } from './reinvite.ts'
-import { type SentAck, SentReinvite } from './sent-reinvite.ts'
+import type { SentAck } from './sent-reinvite.ts'
 import type { ServerTransaction } from './server-transaction.ts'
+import { answerInterval, type SessionInterval, TIMER } from './session-interval.ts'
+import { SessionTimer } from './session-timer.ts'
 import type {
   HeaderList,
   Hop,
@@ -20,8 +21,6 @@ import type {
   SessionSnapshot,
 } from './types.ts'
 
-type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
-
 /** Confirmed until either side ends it; then `ending` while our BYE is unanswered or has to wait for an ACK. */
 type State = 'confirmed' | 'ending' | 'over'
 
@@ -32,6 +31,7 @@ export class ConfirmedSession implements Session, DialogUser {
   readonly ended: Promise<SessionEnd>
   onReinvite?: (invite: IncomingReinvite) => void
   onRequest?: (request: IncomingRequest) => void
+  describe?: () => ResponseOptions['body']
   readonly #core: Core
   readonly #dialog: Dialog
   readonly #key: string
@@ -40,8 +40,8 @@ export class ConfirmedSession implements Session, DialogUser {
   #state: State = 'confirmed'
   #answer: AcceptedAnswer | null = null
   #ack: SentAck | null = null
-  /** Our own re-INVITE without its final answer. */
-  #inviting = false
+  readonly #own: OwnRequests
+  readonly #timer: SessionTimer
   #reinvite: ReceivedReinvite | null = null
   /** What a bye() that waits for an ACK will send (§15: no BYE before the ACK of our 2xx, or 64*T1). */
   #waitingBye: { headers: HeaderList | undefined; done: () => void } | null = null
@@ -56,6 +56,43 @@ export class ConfirmedSession implements Session, DialogUser {
     this.acknowledged.catch(() => {})
     this.#key = dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag)
     core.dialogs.set(this.#key, this)
+    this.#own = new OwnRequests(core, dialog, {
+      refreshed: (response) => this.#refreshTarget(response),
+      judge: (status) => this.#judge(status),
+      acknowledged: (ack) => {
+        this.#ack = ack
+      },
+    })
+    const expire = () => this.#giveUp('expired')
+    const refresh = (headers: HeaderList) => this.#refresh(headers)
+    this.#timer = new SessionTimer(core, { ownsCallId: dialog.ownsCallId === true, refresh, expire })
+    this.#setInterval(dialog.interval ?? null)
+  }
+
+  /** Acknowledges the 2xx that made the session (§13.2.2.4). */
+  sendAck(sequence: number): SentAck {
+    const ack = this.#own.ack(sequence)
+    this.#acknowledge.resolve({ body: this.remoteBody })
+    return ack
+  }
+
+  #setInterval(interval: SessionInterval | null): void {
+    this.#dialog.interval = interval
+    this.#timer.set(interval)
+  }
+
+  /** RFC 4028 §7.4: by UPDATE where the far end takes it, by a re-INVITE that changes nothing where it doesn't. */
+  #refresh(headers: HeaderList): Promise<SipResponse> {
+    if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
+    const body = this.describe?.()
+    if (this.#dialog.updates || !body) return this.#own.request('UPDATE', { headers: [...headers, ['Supported', TIMER]] })
+    if (this.#busy) return Promise.reject(new SipFailure('glare', 491))
+    return this.#own.reinvite(body, headers)
+  }
+
+  /** §14.1: another INVITE is open in either direction. */
+  get #busy(): boolean {
+    return this.#own.inviting || this.#reinvite !== null || this.#answer !== null
   }
 
   get callId(): string {
@@ -63,20 +100,9 @@ export class ConfirmedSession implements Session, DialogUser {
   }
 
   /** Repeats our 2xx until its ACK comes. */
-  awaitAck(sequence: number, bytes: Uint8Array, hop: Hop): void {
+  awaitAck(sequence: number, bytes: Uint8Array, hop: Hop, onAck?: (body: Uint8Array) => void): void {
     this.#answer?.stop()
-    this.#answer = new AcceptedAnswer(this.#core, sequence, bytes, hop, () => this.#onNoAck())
-  }
-
-  /** Acknowledges a 2xx of theirs (§13.2.2.4), and keeps the ACK for its repeats (PITFALLS S21). */
-  sendAck(sequence: number): SentAck {
-    const hop = nextHop(this.#dialog)
-    const via = this.#core.via(this.#core.newBranch(), hop.transport)
-    const bytes = buildRequest(requestInside(this.#dialog, 'ACK', sequence, via))
-    this.#ack = { sequence, bytes, hop, at: this.#core.options.clock.now() }
-    this.#core.options.transport.send(bytes, this.#ack.hop)
-    this.#acknowledge.resolve({ body: this.remoteBody })
-    return this.#ack
+    this.#answer = new AcceptedAnswer(this.#core, sequence, bytes, hop, () => this.#onNoAck(), onAck)
   }
 
   /** Takes up what a snapshot says was pending. */
@@ -101,6 +127,7 @@ export class ConfirmedSession implements Session, DialogUser {
     if (!answer || ack.cseq.sequence !== answer.sequence || !isPeer(this.#dialog, source, this.#core.options.belongs)) return
     answer.stop()
     this.#answer = null
+    answer.onAck?.(ack.body)
     this.#acknowledge.resolve({ body: ack.body })
     this.#flushBye()
   }
@@ -126,14 +153,31 @@ export class ConfirmedSession implements Session, DialogUser {
       this.#onReinvite(request, transaction)
       return
     }
-    const received = new ReceivedRequest(request, transaction, (status) => {
-      if (request.method === 'UPDATE' && status < 300) this.#refreshTarget(request)
-    })
+    const received =
+      request.method === 'UPDATE' ? this.#onUpdate(request, transaction) : new ReceivedRequest(request, transaction)
+    if (!received) return
     if (!this.onRequest) {
       answerByDefault(received)
       return
     }
     this.onRequest(received)
+  }
+
+  /** RFC 3311 §5.2: an offer beside an open one of ours gets 491, beside one of theirs 500. */
+  #onUpdate(request: SipRequest, transaction: ServerTransaction): ReceivedRequest | null {
+    const offers = request.body.length > 0
+    if (offers && (this.#own.inviting || this.#reinvite)) {
+      transaction.respond(this.#own.inviting ? { status: 491 } : { status: 500, headers: [retryAfter()] })
+      return null
+    }
+    const timed = answerInterval(request)
+    const granted = timed.kind === 'granted' ? timed : null
+    const onFinal = (status: number) => {
+      if (status >= 300) return
+      this.#refreshTarget(request)
+      this.#setInterval(granted?.interval ?? null)
+    }
+    return new ReceivedRequest(request, transaction, onFinal, granted?.headers)
   }
 
   #onBye(request: SipRequest, transaction: ServerTransaction): void {
@@ -147,14 +191,17 @@ export class ConfirmedSession implements Session, DialogUser {
     if (this.#reinvite || this.#answer) {
       return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
-    if (this.#inviting) return void transaction.respond({ status: 491 })
+    if (this.#own.inviting) return void transaction.respond({ status: 491 })
     if (!this.onReinvite) return void transaction.respond({ status: 488 })
-    const reinvite = new ReceivedReinvite(this.#core, request, transaction, (accepted) => {
+    const timed = answerInterval(request)
+    const reinvite: ReceivedReinvite = new ReceivedReinvite(this.#core, request, transaction, (accepted) => {
       this.#reinvite = null
       if (!accepted) return
       this.#refreshTarget(request)
-      this.awaitAck(request.cseq.sequence, accepted, transaction.hop)
+      this.#setInterval(timed.kind === 'granted' ? timed.interval : null)
+      this.awaitAck(request.cseq.sequence, accepted, transaction.hop, (body) => reinvite.acknowledged(body))
     })
+    if (timed.kind === 'granted') reinvite.headers = timed.headers
     reinvite.contact = this.#dialog.contact
     this.#reinvite = reinvite
     this.onReinvite(reinvite)
@@ -168,8 +215,13 @@ export class ConfirmedSession implements Session, DialogUser {
   #onNoAck(): void {
     this.#answer = null
     this.#acknowledge.reject(new SipFailure('timeout', 408))
+    this.#giveUp('no-ack')
+  }
+
+  /** Ended by us, since the far end has not done what proves that it lives. */
+  #giveUp(by: 'no-ack' | 'expired'): void {
     if (this.#state === 'over') return
-    this.#end.resolve({ by: 'no-ack' })
+    this.#end.resolve({ by })
     if (this.#waitingBye) {
       this.#flushBye()
       return
@@ -203,65 +255,36 @@ export class ConfirmedSession implements Session, DialogUser {
     const onResponse = (response: SipResponse) => {
       if (response.status >= 200) over()
     }
-    this.#newClient('BYE', { onResponse, onTimeout: over }, { headers }).start()
-  }
-
-  #newClient(method: string, user: ClientUser, extra: Extra = {}): ClientTransaction {
-    let sequence = ++this.#dialog.localSequence
-    const renumber = () => {
-      sequence = ++this.#dialog.localSequence
-    }
-    const make = (via: string) => ({ ...requestInside(this.#dialog, method, sequence, via), ...extra })
-    return this.#core.newClient(nextHop(this.#dialog), user, make, renumber)
+    this.#timer.stop()
+    this.#own.client('BYE', { onResponse, onTimeout: over }, { headers }).start()
   }
 
   request(method: string, options: ResponseOptions = {}): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
-    const target = method === 'UPDATE' ? { contact: this.#dialog.contact } : {}
-    return new Promise((resolve, reject) => {
-      const onResponse = (response: SipResponse) => {
-        if (response.status < 200) return
-        if (method === 'UPDATE' && response.status < 300) this.#refreshTarget(response)
-        this.#judge(response.status)
-        resolve(response)
-      }
-      const onTimeout = () => {
-        this.#judge(408)
-        reject(new SipFailure('timeout', 408))
-      }
-      this.#newClient(method, { onResponse, onTimeout }, { headers: options.headers, body: options.body, ...target }).start()
-    })
+    return this.#own.request(method, options)
   }
 
-  reinvite(body: { type: string; content: string }): Promise<SipResponse> {
+  reinvite(body: ResponseOptions['body'] | null): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
-    // §14.1: not while another INVITE is open in either direction.
-    if (this.#inviting || this.#reinvite || this.#answer) return Promise.reject(new SipFailure('glare', 491))
-    this.#inviting = true
-    const sent = new SentReinvite(this.#core, {
-      onAccepted: (response) => {
-        this.#refreshTarget(response)
-        return this.sendAck(response.cseq.sequence)
-      },
-      onSettled: (status) => {
-        this.#inviting = false
-        this.#judge(status)
-      },
-    })
-    sent.start(this.#newClient('INVITE', sent, { headers: withAllow(undefined), body, contact: this.#dialog.contact }))
-    return sent.answered
+    if (this.#busy) return Promise.reject(new SipFailure('glare', 491))
+    return this.#own.reinvite(body, [])
+  }
+
+  acknowledge(body: ResponseOptions['body']): void {
+    this.#own.acknowledge(body)
   }
 
   /** §12.2.1.2: 481 and 408, or no answer, end the dialog. */
   #judge(status: number): void {
     if (this.#state !== 'confirmed' || (status !== 481 && status !== 408)) return
-    if (status === 408) this.#newClient('BYE', NOBODY).start()
+    if (status === 408) this.#own.client('BYE', NOBODY).start()
     this.#finish({ by: 'gone' })
   }
 
   #finish(end: SessionEnd): void {
     if (this.#state === 'over') return
     this.#state = 'over'
+    this.#timer.stop()
     if (this.#answer) {
       this.#answer.stop()
       this.#answer = null

@@ -205,7 +205,7 @@ test('S24 no ACK ever gets an answer, whatever is wrong with it', () => {
 const REFUSED: readonly (readonly [string, Parameters<typeof request>[2], number, RegExp?])[] = [
   ['INVITE', { headers: 'Max-Forwards: 0' }, 483],
   ['FROBNICATE', {}, 405, /Allow: INVITE/],
-  ['INVITE', { headers: 'Require: 100rel, foo' }, 420, /Unsupported: 100rel, foo/],
+  ['INVITE', { headers: 'Require: 100rel, foo' }, 420, /Unsupported: foo/],
   ['INVITE', { headers: 'Content-Type: text/plain', body: 'x' }, 415, /Accept: application\/sdp/],
   ['INVITE', { body: 'x' }, 415],
   ['INVITE', { headers: 'Content-Type: application/sdp\r\nContent-Encoding: gzip', body: 'x' }, 415, /Accept-Encoding: identity/],

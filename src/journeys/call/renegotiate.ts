@@ -1,0 +1,113 @@
+import type { Leg, LegMedia } from '#platform/switch/index.ts'
+import { G711, negotiate } from '#protocol/sdp/index.ts'
+import { type IncomingReinvite, type IncomingRequest, type Session, SipFailure } from '#protocol/sip/index.ts'
+import type { Call } from './call.ts'
+
+const SDP = 'application/sdp'
+
+/**
+ * A re-INVITE (RFC 3261 §14.2): answered from our own SDP, so that each leg is held and moved by itself; where audio passes
+ * by us, the other leg answers. Whatever is refused leaves all as it was.
+ */
+export async function reinvited(call: Call, leg: Leg, invite: IncomingReinvite): Promise<void> {
+  try {
+    const offer = invite.request.body
+    const media = call.media.get(leg.id)
+    if (media) await answerOurselves(call, leg, media, invite)
+    else if (offer.length > 0) {
+      const content = await passOn(call, leg, offer)
+      leg.description = content
+      void invite.accept({ body: { type: SDP, content } })
+      noteHold(call, leg, offer)
+    } else await passOnLate(call, leg, invite)
+  } catch (error) {
+    const status = statusOf(error)
+    invite.refuse(status)
+    call.log.info({ leg: leg.id, status }, 'a re-INVITE was refused')
+  }
+  leg.touch()
+}
+
+/** UPDATE (RFC 3311): a refresh without a body; with one, an offer like that of a re-INVITE. */
+export async function updated(call: Call, leg: Leg, incoming: IncomingRequest): Promise<void> {
+  const { body } = incoming.request
+  if (body.length === 0) {
+    incoming.respond(200)
+    return
+  }
+  try {
+    const media = call.media.get(leg.id)
+    const content = media ? media.answer(body) : await passOn(call, leg, body)
+    if (!media) leg.description = content
+    incoming.respond(200, { body: { type: SDP, content } })
+    noteHold(call, leg, body)
+  } catch (error) {
+    incoming.respond(statusOf(error))
+  }
+  leg.touch()
+}
+
+/** What a far end is told that wanted something else: the other leg's word where that was asked, 488 for all of ours. */
+function statusOf(error: unknown): number {
+  return error instanceof SipFailure && error.status !== 408 && error.status !== 481 ? error.status : 488
+}
+
+async function answerOurselves(call: Call, leg: Leg, media: LegMedia, invite: IncomingReinvite): Promise<void> {
+  const offer = invite.request.body
+  if (offer.length > 0) {
+    void invite.accept({ body: { type: SDP, content: media.answer(offer) } })
+    noteHold(call, leg, offer)
+    return
+  }
+  // PITFALLS S53: our offer goes in the 200, and the answer comes in the ACK.
+  const acknowledged = invite.accept({ body: { type: SDP, content: media.offer() } })
+  leg.touch()
+  const answer = await acknowledged
+  try {
+    media.readAnswer(answer)
+    noteHold(call, leg, answer)
+  } catch (error) {
+    // §14.2 has no way to refuse an answer: what was agreed on before goes on.
+    call.log.warn({ err: error, leg: leg.id }, 'the answer in an ACK cannot be used')
+  }
+}
+
+/** Audio that passes by us: the offer goes to the other leg, and its answer comes back. */
+async function passOn(call: Call, leg: Leg, offer: Uint8Array): Promise<string> {
+  const { other, session } = otherOf(call, leg)
+  const content = Buffer.from(offer).toString('utf8')
+  const answer = await session.reinvite({ type: SDP, content })
+  if (answer.status >= 300) throw new SipFailure('refused', answer.status, answer)
+  other.description = content
+  return Buffer.from(answer.body).toString('utf8')
+}
+
+/** The same where the other leg has to make the offer: 200, ACK and 200, ACK interleave (RFC 3725 §4.4). */
+async function passOnLate(call: Call, leg: Leg, invite: IncomingReinvite): Promise<void> {
+  const { other, session } = otherOf(call, leg)
+  const offered = await session.reinvite(null)
+  if (offered.status >= 300) throw new SipFailure('refused', offered.status, offered)
+  const content = Buffer.from(offered.body).toString('utf8')
+  const answer = await invite.accept({ body: { type: SDP, content } })
+  leg.description = content
+  other.description = Buffer.from(answer).toString('utf8')
+  session.acknowledge({ type: SDP, content: other.description })
+  noteHold(call, leg, answer)
+}
+
+function otherOf(call: Call, leg: Leg): { other: Leg; session: Session } {
+  const other = call.legs.find((candidate) => candidate !== leg && candidate.isConnected)
+  if (!other?.session) throw new SipFailure('refused', 488)
+  return { other, session: other.session }
+}
+
+/** Held or retrieved by its far end, in any spelling (PITFALLS S48): what it says that it does not want to hear. */
+function noteHold(call: Call, leg: Leg, description: Uint8Array): void {
+  const said = negotiate(description, { transport: 'rtp' }, G711)
+  if (!said.agreed) return
+  const { direction } = said.agreement
+  const held = direction === 'recvonly' || direction === 'inactive'
+  if (held === (leg.state === 'hold')) return
+  leg.hold(held)
+  call.event(held ? 'leg.held' : 'leg.retrieved', { leg, data: { by: 'far-end' } })
+}

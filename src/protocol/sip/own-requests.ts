@@ -1,0 +1,102 @@
+import { buildRequest, type RequestParts } from './build.ts'
+import type { ClientTransaction, ClientUser } from './client-transaction.ts'
+import { type Core, withAllow } from './core.ts'
+import { type Dialog, nextHop, requestInside } from './dialog.ts'
+import { SipFailure } from './failure.ts'
+import type { SipResponse } from './message.ts'
+import { type SentAck, SentReinvite } from './sent-reinvite.ts'
+import type { HeaderList, ResponseOptions } from './types.ts'
+
+type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
+
+/** The session, as its own requests need it. */
+export interface RequestOwner {
+  /** A 2xx to a target refresh request. */
+  refreshed(response: SipResponse): void
+  /** The status of a final answer, or 408 for none: it may be the end of the dialog (§12.2.1.2). */
+  judge(status: number): void
+  /** Keeps the ACK for the repeats of its 2xx. */
+  acknowledged(ack: SentAck): void
+}
+
+/** What we send inside a confirmed dialog (RFC 3261 §12.2.1, §14.1). */
+export class OwnRequests {
+  /** Our own re-INVITE is without its final answer. */
+  inviting = false
+  readonly #core: Core
+  readonly #dialog: Dialog
+  readonly #owner: RequestOwner
+  /** A 2xx with an offer, which waits for our answer in its ACK. */
+  #late: { sent: SentReinvite; sequence: number } | null = null
+
+  constructor(core: Core, dialog: Dialog, owner: RequestOwner) {
+    this.#core = core
+    this.#dialog = dialog
+    this.#owner = owner
+  }
+
+  client(method: string, user: ClientUser, extra: Extra = {}): ClientTransaction {
+    let sequence = ++this.#dialog.localSequence
+    const renumber = () => {
+      sequence = ++this.#dialog.localSequence
+    }
+    const make = (via: string) => ({ ...requestInside(this.#dialog, method, sequence, via), ...extra })
+    return this.#core.newClient(nextHop(this.#dialog), user, make, renumber)
+  }
+
+  request(method: string, options: ResponseOptions): Promise<SipResponse> {
+    const target = method === 'UPDATE' ? { contact: this.#dialog.contact } : {}
+    return new Promise((resolve, reject) => {
+      const onResponse = (response: SipResponse) => {
+        if (response.status < 200) return
+        if (method === 'UPDATE' && response.status < 300) this.#owner.refreshed(response)
+        this.#owner.judge(response.status)
+        resolve(response)
+      }
+      const onTimeout = () => {
+        this.#owner.judge(408)
+        reject(new SipFailure('timeout', 408))
+      }
+      this.client(method, { onResponse, onTimeout }, { headers: options.headers, body: options.body, ...target }).start()
+    })
+  }
+
+  /** Without a body the far end makes the offer, and {@link acknowledge} has to give the answer. */
+  reinvite(body: ResponseOptions['body'] | null, headers: HeaderList): Promise<SipResponse> {
+    this.inviting = true
+    const sent = new SentReinvite(this.#core, {
+      onAccepted: (response) => {
+        this.#owner.refreshed(response)
+        const { sequence } = response.cseq
+        if (body) return this.ack(sequence)
+        this.#late = { sent, sequence }
+        return null
+      },
+      onSettled: (status) => {
+        this.inviting = false
+        this.#owner.judge(status)
+      },
+    })
+    const extra = { headers: withAllow(headers), contact: this.#dialog.contact, ...(body ? { body } : {}) }
+    sent.start(this.client('INVITE', sent, extra))
+    return sent.answered
+  }
+
+  /** The ACK of a re-INVITE that was sent without an offer. */
+  acknowledge(body: ResponseOptions['body']): void {
+    const late = this.#late
+    this.#late = null
+    if (late) late.sent.acknowledged(this.ack(late.sequence, body))
+  }
+
+  /** Acknowledges a 2xx of theirs (§13.2.2.4), and keeps the ACK for its repeats (PITFALLS S21). */
+  ack(sequence: number, body?: ResponseOptions['body']): SentAck {
+    const hop = nextHop(this.#dialog)
+    const via = this.#core.via(this.#core.newBranch(), hop.transport)
+    const bytes = buildRequest({ ...requestInside(this.#dialog, 'ACK', sequence, via), body })
+    const ack = { sequence, bytes, hop, at: this.#core.options.clock.now() }
+    this.#owner.acknowledged(ack)
+    this.#core.options.transport.send(bytes, hop)
+    return ack
+  }
+}
