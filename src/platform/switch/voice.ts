@@ -91,11 +91,6 @@ export class VoiceEndpoint {
     await this.#pool.call(this.snapshot.voice, 'dtmf', { ...params, endpoint: this.id })
   }
 
-  /** Sends telephone-events to the far end. */
-  async dtmf(params: Omit<Params<'dtmf'>, 'endpoint'>): Promise<void> {
-    await this.#pool.call(this.snapshot.voice, 'dtmf', { ...params, endpoint: this.id })
-  }
-
   /** Ends a play, gather or record before its time. */
   stop(verb: Id<'verb'>): void {
     this.#ask('stop', { verb }).catch(() => {})
