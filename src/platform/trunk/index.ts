@@ -2,5 +2,6 @@ export { emergencyCaller, ownNumber, type ShownCaller, shownCaller } from './cal
 export { CAUSES, causeOf, causeOfStatus, dialStatus, type Reason, readReason, toldStatus, writeReason } from './cause.ts'
 export { createDirectory, type DirectorySource, type TrunkDirectory } from './directory.ts'
 export { type AttemptEnd, patience, triesNext } from './gateway.ts'
+export { gatewayHop, speaks } from './hop.ts'
 export { dialable, digitsOf, e164 } from './number.ts'
 export { Strangers } from './strangers.ts'
