@@ -30,7 +30,7 @@ export async function checkChannel(request: CheckRequest): Promise<CheckStep[]> 
   const { plan } = request.channel
   if (!(await checkNamespace(request, say))) return steps
   await request.channel.poll()
-  const { state, handshakeAgeSeconds, reason } = request.channel.status
+  const { state, handshakeAgeSeconds, reason, receivedBytes } = request.channel.status
   const shaken = handshakeAgeSeconds !== null && state === 'up'
   const age = `the last handshake was ${handshakeAgeSeconds} s ago`
   if (!say('handshake', shaken, shaken ? age : `${reason}; the site reaches this node at UDP port ${plan.tunnel.listenPort}`))
@@ -38,7 +38,10 @@ export async function checkChannel(request: CheckRequest): Promise<CheckStep[]> 
 
   const ping = (address: string, extra: string[] = []) => pingFrom(request, address, extra)
   const gateway = await ping(plan.peerAddress)
-  const gatewayText = gateway === 'answer' ? `the site's gateway ${plan.peerAddress} answers` : gatewayFault(plan.peerAddress)
+  await request.channel.poll()
+  const silent = request.channel.status.receivedBytes === receivedBytes
+  const gatewayText =
+    gateway === 'answer' ? `the site's gateway ${plan.peerAddress} answers` : gatewayFault(plan.peerAddress, silent)
   if (!say('gateway', gateway === 'answer', gatewayText)) return steps
 
   const target = targetOf(request)
@@ -117,8 +120,11 @@ function targetOf({ site, dnsServers }: CheckRequest): string | null {
   return [site.pbx?.host, ...dnsServers].find((name): name is string => name !== undefined && isIP(name) !== 0) ?? null
 }
 
-function gatewayFault(address: string): string {
-  return `the site's gateway ${address} does not answer: its firewall drops pings from the tunnel, or the address is not on its interface`
+/** A handshake is good for three minutes, so a line that was cut just now still has one. */
+function gatewayFault(address: string, silent: boolean): string {
+  const common = `its firewall drops pings from the tunnel, or ${address} is not on its interface`
+  if (!silent) return `the site's gateway sends, but ${address} does not answer: ${common}`
+  return `nothing comes back through the tunnel: the line of the site or its gateway is down, unless ${common}`
 }
 
 async function pingFrom({ channel, account }: CheckRequest, address: string, extra: string[]): Promise<Seen> {
