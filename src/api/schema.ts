@@ -119,14 +119,36 @@ export const Subscriber = Type.Object({
   createdAt: Type.String({ format: 'date-time' }),
 })
 
+const NumberRule = Type.Object({ prefix: Type.String(), replace: Type.String() })
+
 export const Trunk = Type.Object({
   id: Type.String(),
   name: Type.String(),
-  gateways: Type.Array(Type.Object({ address: Type.String(), port: Type.Integer() })),
+  gateways: Type.Array(
+    Type.Object({
+      address: Type.String(),
+      port: Type.Integer(),
+      priority: Type.Optional(Type.Integer()),
+      weight: Type.Optional(Type.Integer()),
+    }),
+  ),
   maxIn: Type.Optional(Type.Integer()),
   maxOut: Type.Optional(Type.Integer()),
   emergencyReserve: Type.Integer(),
   media: Type.Union([Type.Literal('relay'), Type.Literal('direct')]),
+  user: Type.Optional(Type.String({ description: 'The name that answers challenges; its password is never told.' })),
+  registerSeconds: Type.Optional(Type.Integer()),
+  optionsSeconds: Type.Optional(Type.Integer()),
+  callsPerSecond: Type.Optional(Type.Integer()),
+  numbers: Type.Optional(Type.Object({ in: Type.Array(NumberRule), out: Type.Array(NumberRule) })),
+  state: Type.Optional(
+    Type.Object({
+      gateways: Type.Array(
+        Type.Object({ address: Type.String(), port: Type.Integer(), state: Type.String(), lost: Type.Integer() }),
+      ),
+      registration: Type.Union([Type.Object({ state: Type.String(), text: Type.String() }), Type.Null()]),
+    }),
+  ),
 })
 
 export const AgentVersion = Type.Object({

@@ -1,48 +1,42 @@
 import { Type } from 'typebox'
 import { removeTrunk, setEmergencyNumbers, writeTrunk } from '#journeys/install/index.ts'
-import type { TrunkConfig } from '#platform/words/index.ts'
 import { type App, operatorOnly } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { Trunk } from './schema.ts'
+import { changedTrunk, NewTrunk, shownTrunk, TrunkPatch } from './trunk-form.ts'
 
-const Gateways = Type.Array(
-  Type.Object({ address: Type.String(), port: Type.Optional(Type.Integer()) }, { additionalProperties: false }),
-  { minItems: 1, maxItems: 64 },
-)
-const Limit = Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]))
-const fields = {
-  maxIn: Limit,
-  maxOut: Limit,
-  emergencyReserve: Type.Optional(Type.Integer({ minimum: 0 })),
-  media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
-}
-const NewTrunk = Type.Object({ name: Type.String(), gateways: Gateways, ...fields }, { additionalProperties: false })
-const TrunkPatch = Type.Object(
-  { name: Type.Optional(Type.String()), gateways: Type.Optional(Gateways), ...fields },
-  { additionalProperties: false, minProperties: 1 },
-)
 const OfTrunk = Type.Object({ trunk: Type.String({ description: 'Id or name.' }) })
 const Numbers = Type.Object({ numbers: Type.Array(Type.String(), { maxItems: 20 }) }, { additionalProperties: false })
 
-export function trunkRoutes(app: App, { install: deps }: ApiDeps): void {
-  const { store } = deps
+/** Seconds between two OPTIONS to a gateway, where a new trunk says nothing else. */
+const OPTIONS_SECONDS = 30
+
+export function trunkRoutes(app: App, { install: deps, switch: calls }: ApiDeps): void {
+  const { store, sealer } = deps
+  const seal = (password: string) => sealer.seal(password)
+  const states = () => calls.call('trunk.state', {}, { timeoutMs: 2000 }).catch(() => [])
   app.get(
     '/v1/trunks',
     { config: operatorOnly, schema: { summary: 'Trunks by name', response: { 200: Type.Object({ items: Type.Array(Trunk) }) } } },
-    async () => ({ items: await store.listTrunks() }),
+    async () => ({ items: (await store.listTrunks()).map((trunk) => shownTrunk(trunk)) }),
   )
   app.post(
     '/v1/trunks',
     { config: operatorOnly, schema: { summary: 'Add a trunk', body: NewTrunk, response: { 201: Trunk } } },
     async (request, reply) => {
-      const base = { name: request.body.name, gateways: [], emergencyReserve: 0, media: 'relay' as const }
-      return reply.code(201).send(await writeTrunk(deps, changed(base, request.body)))
+      const { name } = request.body
+      const base = { name, gateways: [], emergencyReserve: 0, media: 'relay' as const, optionsSeconds: OPTIONS_SECONDS }
+      return reply.code(201).send(shownTrunk(await writeTrunk(deps, changedTrunk(base, request.body, seal))))
     },
   )
   app.get(
     '/v1/trunks/:trunk',
-    { config: operatorOnly, schema: { summary: 'Show a trunk', params: OfTrunk, response: { 200: Trunk } } },
-    (request) => store.findTrunk(request.params.trunk),
+    { config: operatorOnly, schema: { summary: 'Show a trunk, with how it is', params: OfTrunk, response: { 200: Trunk } } },
+    async (request) => {
+      const trunk = await store.findTrunk(request.params.trunk)
+      const state = (await states()).find((s) => s.trunk === trunk.id)
+      return shownTrunk(trunk, state)
+    },
   )
   app.patch(
     '/v1/trunks/:trunk',
@@ -50,7 +44,10 @@ export function trunkRoutes(app: App, { install: deps }: ApiDeps): void {
       config: operatorOnly,
       schema: { summary: 'Change a trunk; calls on it stay up', params: OfTrunk, body: TrunkPatch, response: { 200: Trunk } },
     },
-    async (request) => writeTrunk(deps, changed(await store.findTrunk(request.params.trunk), request.body)),
+    async (request) => {
+      const trunk = await store.findTrunk(request.params.trunk)
+      return shownTrunk(await writeTrunk(deps, changedTrunk(trunk, request.body, seal)))
+    },
   )
   app.delete(
     '/v1/trunks/:trunk',
@@ -73,28 +70,4 @@ export function trunkRoutes(app: App, { install: deps }: ApiDeps): void {
       return { numbers: await store.listEmergencyNumbers() }
     },
   )
-}
-
-type Fields = {
-  name?: string
-  gateways?: { address: string; port?: number }[]
-  maxIn?: number | null
-  maxOut?: number | null
-  emergencyReserve?: number
-  media?: TrunkConfig['media']
-}
-
-/** A trunk with these fields changed; null takes a limit away. */
-function changed<T extends Omit<TrunkConfig, 'id'>>(trunk: T, fields: Fields): T {
-  const { maxIn = trunk.maxIn, maxOut = trunk.maxOut } = fields
-  const { maxIn: _in, maxOut: _out, ...rest } = trunk
-  return {
-    ...rest,
-    name: fields.name ?? trunk.name,
-    gateways: fields.gateways?.map(({ address, port = 5060 }) => ({ address, port })) ?? trunk.gateways,
-    emergencyReserve: fields.emergencyReserve ?? trunk.emergencyReserve,
-    media: fields.media ?? trunk.media,
-    ...(maxIn === null || maxIn === undefined ? {} : { maxIn }),
-    ...(maxOut === null || maxOut === undefined ? {} : { maxOut }),
-  } as T
 }

@@ -92,8 +92,14 @@ export interface Database {
     max_out: number | null
     emergency_reserve: number
     media: 'relay' | 'direct'
+    auth_user: string | null
+    auth_password: Sealed | null
+    register_seconds: number | null
+    options_seconds: number | null
+    calls_per_second: number | null
+    numbers: Json<object | null>
   }
-  gateway: { trunk_id: string; position: number; address: string; port: number }
+  gateway: { trunk_id: string; position: number; address: string; port: number; priority: number | null; weight: number | null }
   capacity: { node: string; kind: string; capacity: Bigint }
   emergency_number: { number: string }
   authority: { name: 'ca' | 'switch'; certificate: string; private_key: Sealed; not_after: Date }

@@ -2,7 +2,7 @@ import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import { type Id, idOf, isId, uuidOf } from '#lib/index.ts'
 import type { TrunkConfig } from '#platform/words/index.ts'
 import { notFound } from './error.ts'
-import type { Tx } from './store.ts'
+import { json, type Tx } from './store.ts'
 
 /** All trunks by name, as host and switch are told of them. */
 export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
@@ -11,7 +11,11 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     .selectAll()
     .select((eb) =>
       jsonArrayFrom(
-        eb.selectFrom('gateway').select(['address', 'port']).whereRef('trunk_id', '=', 'trunk.id').orderBy('position'),
+        eb
+          .selectFrom('gateway')
+          .select(['address', 'port', 'priority', 'weight'])
+          .whereRef('trunk_id', '=', 'trunk.id')
+          .orderBy('position'),
       ).as('gateways'),
     )
     .orderBy('name')
@@ -19,11 +23,22 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
   return rows.map((row) => ({
     id: idOf('trk', row.id),
     name: row.name,
-    gateways: row.gateways,
+    gateways: row.gateways.map(({ priority, weight, ...gateway }) => ({
+      ...gateway,
+      ...(priority === null ? {} : { priority }),
+      ...(weight === null ? {} : { weight }),
+    })),
     ...(row.max_in === null ? {} : { maxIn: row.max_in }),
     ...(row.max_out === null ? {} : { maxOut: row.max_out }),
     emergencyReserve: row.emergency_reserve,
     media: row.media,
+    ...(row.auth_user !== null && row.auth_password !== null
+      ? { credentials: { user: row.auth_user, password: row.auth_password } }
+      : {}),
+    ...(row.register_seconds === null ? {} : { registerSeconds: row.register_seconds }),
+    ...(row.options_seconds === null ? {} : { optionsSeconds: row.options_seconds }),
+    ...(row.calls_per_second === null ? {} : { callsPerSecond: row.calls_per_second }),
+    ...(row.numbers === null ? {} : { numbers: row.numbers as NonNullable<TrunkConfig['numbers']> }),
   }))
 }
 
@@ -43,6 +58,12 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     max_out: trunk.maxOut ?? null,
     emergency_reserve: trunk.emergencyReserve,
     media: trunk.media,
+    auth_user: trunk.credentials?.user ?? null,
+    auth_password: trunk.credentials?.password ?? null,
+    register_seconds: trunk.registerSeconds ?? null,
+    options_seconds: trunk.optionsSeconds ?? null,
+    calls_per_second: trunk.callsPerSecond ?? null,
+    numbers: trunk.numbers ? json(trunk.numbers) : null,
   }
   await tx
     .insertInto('trunk')
@@ -52,7 +73,12 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
   await tx.deleteFrom('gateway').where('trunk_id', '=', id).execute()
   await tx
     .insertInto('gateway')
-    .values(trunk.gateways.map(({ address, port }, position) => ({ trunk_id: id, position, address, port })))
+    .values(
+      trunk.gateways.map(({ address, port, priority = null, weight = null }, position) => ({
+        ...{ trunk_id: id, position, address, port },
+        ...{ priority, weight },
+      })),
+    )
     .execute()
 }
 

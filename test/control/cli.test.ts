@@ -112,6 +112,30 @@ describe('tieline', () => {
     )
     assert.deepEqual([changed.maxOut, changed.emergencyReserve], [10, 2])
     assert.match((await tieline('trunk', 'list')).out, /carrier +203\.0\.113\.10:5060 +- +10 +2 +relay/)
+    const password = join(bench.state, 'password')
+    writeFileSync(password, 'circle of life\n')
+    const more = [
+      '--user',
+      'tl',
+      '--password-file',
+      password,
+      '--register',
+      '600',
+      '--number-in',
+      '0=+32',
+      '--number-out',
+      '+32=0',
+    ]
+    const gateways = ['--gateway', '203.0.113.10:5060,0,3', '--gateway', '203.0.113.11,0', '--calls-per-second', '20']
+    assert.equal((await tieline('trunk', 'set', 'carrier', ...more, ...gateways)).code, 0)
+    const shown = (await tieline('trunk', 'show', 'carrier')).out
+    assert.match(shown, /203\.0\.113\.10:5060 \(priority 0, weight 3\): /)
+    assert.match(shown, /user +tl\n/)
+    assert.match(shown, /numbers in +0=\+32\n/)
+    assert.doesNotMatch(JSON.stringify(await json('trunk', 'show', 'carrier')), /circle|password|v1\./)
+    assert.equal((await tieline('trunk', 'set', 'carrier', '--no-auth')).code, 1)
+    assert.equal((await tieline('trunk', 'set', 'carrier', '--no-auth', '--no-register', '--no-options')).code, 0)
+    assert.doesNotMatch((await tieline('trunk', 'show', 'carrier')).out, /user +tl/)
     assert.equal((await tieline('trunk', 'remove', 'carrier')).code, 0)
     assert.deepEqual(await json('trunk', 'list'), [])
   })

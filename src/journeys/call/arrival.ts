@@ -1,5 +1,5 @@
-import { digitsOf, e164 } from '#platform/trunk/index.ts'
-import type { Party } from '#platform/words/index.ts'
+import { digitsOf, e164, rewrite } from '#platform/trunk/index.ts'
+import type { NumberRule, Party, TrunkConfig } from '#platform/words/index.ts'
 import { type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
 
 /** What an INVITE says of who calls whom, in our words. */
@@ -15,14 +15,15 @@ export interface Arrival {
  * Reads an INVITE. On a trunk the network's word (P-Asserted-Identity, RFC 3325) goes before the caller's own; from a
  * site it is not believed (PITFALLS F08, F10).
  */
-export function readArrival(request: SipRequest, options: { trusted: boolean }): Arrival {
+export function readArrival(request: SipRequest, options: { trusted: boolean; trunk?: TrunkConfig }): Arrival {
   const asserted = options.trusted ? assertedIdentity(request) : null
   const from = asserted ?? request.from
   const withheld = /\bid\b|\buser\b/i.test(request.header('privacy') ?? '')
   const anonymous = withheld || /^anonymous$/i.test(userOf(from)) || request.from.uri.host === 'anonymous.invalid'
-  const dialled = request.target.user ?? ''
+  const rules = options.trunk?.numbers?.in
+  const dialled = rewrite(dialledUser(request, options.trunk), rules)
   return {
-    from: anonymous ? { number: 'anonymous' } : party(from),
+    from: anonymous ? { number: 'anonymous' } : party(from, rules),
     to: { number: e164(dialled) ?? dialled, uri: request.uri },
     anonymous,
     maxForwards: request.maxForwards ?? 70,
@@ -43,8 +44,14 @@ function userOf(address: NameAddr): string {
   return address.uri.user ?? ''
 }
 
-function party(address: NameAddr): Party {
-  const user = userOf(address)
+/** A carrier that we register at calls the contact of the registration: who is called is in To then (SIPconnect 2.0 §12). */
+function dialledUser(request: SipRequest, trunk: TrunkConfig | undefined): string {
+  const { user = '' } = request.target
+  return trunk?.registerSeconds !== undefined && user === trunk.credentials?.user ? userOf(request.to) : user
+}
+
+function party(address: NameAddr, rules?: readonly NumberRule[]): Party {
+  const user = rewrite(userOf(address), rules)
   return {
     number: e164(user) ?? (user === '' ? 'anonymous' : user),
     ...(address.displayName ? { name: clean(address.displayName) } : {}),

@@ -6,10 +6,11 @@ import {
   causeOfStatus,
   gatewayHop,
   patience,
+  rewrite,
   type ShownCaller,
   triesNext,
 } from '#platform/trunk/index.ts'
-import type { CallCause, Demand, LeaseDetail } from '#platform/words/index.ts'
+import type { CallCause, Demand, GatewayConfig, LeaseDetail } from '#platform/words/index.ts'
 import {
   formatNameAddr,
   formatUri,
@@ -42,9 +43,11 @@ export interface AttemptOptions {
 
 /** Takes one road: leases first, then the leg, then audio, then the INVITE. @throws ResourceUnavailable, CallOver */
 export async function attempt(options: AttemptOptions): Promise<Attempt> {
-  const { call, road, direct, patience } = options
+  const { call, road, direct, emergency, patience } = options
   const down = road.via === 'channel' && channelTrouble(call)
   if (down) return { kind: 'failed', leg: null, cause: causeOf('network', 'channel-down', down), moveOn: true }
+  if (road.via === 'trunk' && !emergency && !call.x.pace.take(road.trunk, call.x.clock.now()))
+    return { kind: 'failed', leg: null, cause: causeOf('switch', 'trunk-pace'), moveOn: false }
   const id = newId('leg')
   call.admit(demands(options, id))
   const realm = road.via === 'channel' ? call.subscriber.id : 'node'
@@ -99,12 +102,20 @@ function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id
   return kinds
 }
 
+interface NextHop {
+  hop: Hop
+  /** Ms that it may be silent. */
+  silenceMs: number
+  gateway?: GatewayConfig
+}
+
 /** Where the INVITE goes, in order, and how long each may be silent. */
-async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<{ hop: Hop; silenceMs: number }[]> {
+async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<NextHop[]> {
   if (road.via === 'trunk') {
-    return road.trunk.gateways.map((gateway, i) => ({
+    return call.x.gateways.order(road.trunk).map((gateway, i, { length }) => ({
+      gateway,
       hop: gatewayHop(road.trunk, gateway),
-      silenceMs: patience(road.trunk, i),
+      silenceMs: patience(i + 1 === length),
     }))
   }
   const site = call.x.realms.get(call.subscriber.id)
@@ -120,14 +131,9 @@ async function prepareMedia(call: Call, leg: Leg): Promise<string> {
   return media.offer()
 }
 
-async function tryHops(
-  options: AttemptOptions,
-  leg: Leg,
-  hops: { hop: Hop; silenceMs: number }[],
-  offer: string,
-): Promise<Attempt> {
+async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: string): Promise<Attempt> {
   let cause = causeOf('network', 'no-trunk')
-  for (const [i, { hop, silenceMs }] of hops.entries()) {
+  for (const [i, { hop, silenceMs, gateway }] of hops.entries()) {
     const invite = sendInvite(options, leg, hop, silenceMs, offer)
     leg.originate(invite)
     const end = await Promise.race([invite.answered.catch((error: unknown) => error), leg.ended])
@@ -139,6 +145,7 @@ async function tryHops(
     }
     cause = causeOfFailure(end)
     const silent = attemptEnd(end)
+    if (gateway && silent.kind === 'timeout') options.call.x.gateways.silent(gateway)
     if (!triesNext(silent) || i + 1 === hops.length) {
       leg.failed(cause)
       return { kind: 'failed', leg, cause, moveOn: silent.kind !== 'status' && options.road.via === 'channel' }
@@ -159,12 +166,13 @@ function sendInvite(
   offer: string,
 ): OutgoingInvite {
   const realm = call.x.realms.get(leg.facts.realm)!
-  const user = road.via === 'channel' ? road.user : road.number
+  const said = (number: string) => (road.via === 'trunk' ? rewrite(number, road.trunk.numbers?.out) : number)
+  const user = road.via === 'channel' ? road.user : said(road.number)
   const params = hop.transport === 'udp' ? {} : { params: { transport: hop.transport } }
   const uri = formatUri({ user, host: hop.address, port: hop.port, ...params })
   const here = realm.local.address
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
-  headers.push(...identity(shown, here, road.via === 'trunk'))
+  headers.push(...identity({ ...shown, number: said(shown.number) }, here, road.via === 'trunk'))
   return realm.agent.invite({
     uri,
     to: hop,
@@ -172,12 +180,13 @@ function sendInvite(
       ? '"Anonymous" <sip:anonymous@anonymous.invalid>'
       : formatNameAddr({
           ...(shown.name ? { displayName: shown.name } : {}),
-          uri: { user: shown.number, host: here },
+          uri: { user: said(shown.number), host: here },
         }),
     toHeader: `<${uri}>`,
     headers,
     body: { type: 'application/sdp', content: offer },
     firstResponseMs: silenceMs,
+    onResent: () => leg.touch(),
     onProvisional: (response) => {
       if (!leg.cause) onProvisional(leg, response)
     },

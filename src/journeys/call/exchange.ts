@@ -3,8 +3,16 @@ import type { RecordingShelf } from '#platform/recording/index.ts'
 import type { ResourceRegistry } from '#platform/resource/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
 import type { DialogOwner } from '#platform/trace/index.ts'
-import type { TrunkDirectory } from '#platform/trunk/index.ts'
-import type { CallCause, ChannelState, JournalRecord, OfferedCall, PlatformConfig } from '#platform/words/index.ts'
+import type { CallPace, TrunkDirectory } from '#platform/trunk/index.ts'
+import type {
+  CallCause,
+  ChannelState,
+  GatewayConfig,
+  JournalRecord,
+  OfferedCall,
+  PlatformConfig,
+  TrunkConfig,
+} from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 
 /** The agents, as calls need them; the gateway is one. */
@@ -22,10 +30,12 @@ export interface CallTracing {
   over(call: Id<'call'>): void
 }
 
-/** Learns which dialogs are a call's, so that its messages are found under its id (O03). */
-export interface CallTracing {
-  own(owner: DialogOwner): void
-  over(call: Id<'call'>): void
+/** Who of a trunk's gateways lives, as calls need it. */
+export interface Gateways {
+  order(trunk: TrunkConfig): GatewayConfig[]
+  answered(gateway: GatewayConfig): void
+  /** It had an INVITE and said nothing at all. */
+  silent(gateway: GatewayConfig): void
 }
 
 /** Times that calls are held to, in ms. */
@@ -68,10 +78,13 @@ export interface Exchange {
   readonly realms: Realms
   readonly agents: Agents
   readonly trace: CallTracing
-  /** Where recordings are kept, and the WAV files that `play` may name, per subscriber. */
-  readonly recordings: string
+  readonly recordings: RecordingShelf
   /** Trunks and numbers by the newest snapshot. */
   directory(): TrunkDirectory
+  /** The gateways of a trunk, best first; told what calls see of them. */
+  readonly gateways: Gateways
+  /** How many calls out a trunk may begin. */
+  readonly pace: CallPace
   /** What host last said of a subscriber's channel; undefined before it said anything. */
   channelState(subscriber: Id<'sub'>): ChannelState | undefined
   /** RFC 3339 of a wall-clock time in ms. */

@@ -26,7 +26,7 @@ export async function inbound(x: Exchange, trunk: TrunkConfig, invite: IncomingI
 
 /** Step 1: whose number it is. A trunk is told what it did wrong; there is no call, and no event, before that. */
 function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Call | null {
-  const { from, to, anonymous, maxForwards } = readArrival(invite.request, { trusted: true })
+  const { from, to, anonymous, maxForwards } = readArrival(invite.request, { trusted: true, trunk })
   const owner = x.directory().owner(to.number)
   if (!owner) return refuse(invite, 'unallocated')
   if (maxForwards < 1) return refuse(invite, 'too-many-hops')

@@ -117,6 +117,13 @@ export async function writeTrunk(
     checkAddress('gateways', address)
     checkPort('gateways', port)
   }
+  if (trunk.registerSeconds !== undefined && !trunk.credentials)
+    throw invalid('registerSeconds', 'A trunk that registers has a user and a password.')
+  if (trunk.credentials && /[\r\n\0"\\:]/.test(trunk.credentials.user))
+    throw invalid('auth', 'A user name has no : " or line break.')
+  for (const { prefix, replace } of [...(trunk.numbers?.in ?? []), ...(trunk.numbers?.out ?? [])])
+    if (!/^[+0-9*#]{0,20}$/.test(prefix) || !/^[+0-9*#]{0,20}$/.test(replace))
+      throw invalid('numbers', 'A prefix is up to 20 of + 0-9 * #.')
   if (trunk.maxOut !== undefined && trunk.emergencyReserve > trunk.maxOut)
     throw invalid('emergencyReserve', 'No more than maxOut can be reserved for emergency calls.')
   const written: TrunkConfig = { ...trunk, id: trunk.id ?? newId('trk', deps.clock.wall()) }

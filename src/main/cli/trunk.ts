@@ -1,11 +1,23 @@
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { TrunkConfig } from '#platform/words/index.ts'
+import type { NumberRule, TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import { collect, endpoint, part, whole } from './parse.ts'
 
+/** A trunk as the API shows it. */
+type ShownTrunk = Omit<TrunkConfig, 'credentials'> & { user?: string; state?: TrunkState }
+
 interface TrunkOptions {
   gateway: string[]
+  numberIn: string[]
+  numberOut: string[]
+  user?: string
+  passwordFile?: string
+  auth?: boolean
+  register?: number | false
+  options?: number | false
+  callsPerSecond?: number
   maxIn?: number
   maxOut?: number
   emergencyReserve?: number
@@ -23,7 +35,7 @@ export function trunkCommands(program: Command, context: Contextual): void {
     .description('list trunks')
     .action(async (_options, command: Command) => {
       const { client, out } = context(command)
-      const { items } = await client.get<{ items: TrunkConfig[] }>('/v1/trunks')
+      const { items } = await client.get<{ items: ShownTrunk[] }>('/v1/trunks')
       out.table(
         items,
         [
@@ -36,6 +48,14 @@ export function trunkCommands(program: Command, context: Contextual): void {
         ],
         'There are no trunks yet. Add one with: tieline trunk add <name> --gateway <address:port>',
       )
+    })
+  noun
+    .command('show <name>')
+    .description('show a trunk: its gateways, who of them lives, its registration')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const trunk = await client.get<ShownTrunk>(`/v1/trunks/${part(name)}`)
+      out.facts(trunk, factsOf(trunk))
     })
   noun
     .command('remove <name>')
@@ -64,7 +84,17 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
   noun
     .command(syntax)
     .description(description)
-    .option('--gateway <address[:port]>', 'a gateway of the carrier, in the order of preference; again for more', collect, [])
+    .option('--gateway <address[:port][,priority[,weight]]>', 'a gateway of the carrier; again for more', collect, [])
+    .option('--user <name>', 'answer its challenges as this user')
+    .option('--password-file <file>', 'the password of --user; - for standard input')
+    .option('--no-auth', 'answer no challenges any more')
+    .option('--register <seconds>', 'register there as --user, for so long at a time', whole('--register'))
+    .option('--no-register', 'register no more')
+    .option('--options <seconds>', 'ask its gateways by OPTIONS so often', whole('--options'))
+    .option('--no-options', 'ask no more')
+    .option('--calls-per-second <calls>', 'calls out that may begin in a second', whole('--calls-per-second'))
+    .option('--number-in <prefix=replace>', 'from its numbers to E.164, such as 0=+32; again for more', collect, [])
+    .option('--number-out <prefix=replace>', 'from E.164 to its numbers, such as +32=0; again for more', collect, [])
     .option('--max-in <calls>', 'calls in at once', whole('--max-in'))
     .option('--max-out <calls>', 'calls out at once', whole('--max-out'))
     .option(
@@ -75,17 +105,71 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .option('--media <mode>', 'relay, or direct between two trunks that both say so')
     .action(async (name: string, options: TrunkOptions, command: Command) => {
       const { client, out } = context(command)
-      const { gateway, ...limits } = options
+      const { gateway, ...rest } = options
       if (adds && gateway.length === 0) throw usage('Name at least one --gateway, such as 203.0.113.10:5060.')
-      const fields = { ...(gateway.length > 0 ? { gateways: gateway.map(endpoint) } : {}), ...pick(limits) }
+      const fields = { ...(gateway.length > 0 ? { gateways: gateway.map(gatewayOf) } : {}), ...pick(rest), ...authOf(rest) }
       const trunk = adds
-        ? await client.post<TrunkConfig>('/v1/trunks', { name, ...fields })
-        : await client.patch<TrunkConfig>(`/v1/trunks/${part(name)}`, fields)
+        ? await client.post<ShownTrunk>('/v1/trunks', { name, ...fields })
+        : await client.patch<ShownTrunk>(`/v1/trunks/${part(name)}`, fields)
       out.done(trunk, `The trunk ${name} ${adds ? 'is there' : 'is changed'}.`)
     })
 }
 
-function pick({ maxIn, maxOut, emergencyReserve, media }: Omit<TrunkOptions, 'gateway'>) {
-  const given = Object.entries({ maxIn, maxOut, emergencyReserve, media }).filter(([, value]) => value !== undefined)
+function pick(options: Omit<TrunkOptions, 'gateway'>) {
+  const { maxIn, maxOut, emergencyReserve, media, callsPerSecond, register, options: ask } = options
+  const known = { maxIn, maxOut, emergencyReserve, media, callsPerSecond }
+  const given: [string, unknown][] = Object.entries(known).filter(([, value]) => value !== undefined)
+  // Commander says true for a `--no-…` that was not given.
+  for (const [name, value] of [
+    ['registerSeconds', register],
+    ['optionsSeconds', ask],
+  ] as const)
+    if (typeof value === 'number' || value === false) given.push([name, value === false ? null : value])
+  if (options.numberIn.length + options.numberOut.length > 0)
+    given.push(['numbers', { in: options.numberIn.map(ruleOf), out: options.numberOut.map(ruleOf) }])
   return Object.fromEntries(given)
+}
+
+function authOf({ user, passwordFile, auth }: Omit<TrunkOptions, 'gateway'>) {
+  if (auth === false) return { auth: null }
+  if (user === undefined && passwordFile === undefined) return {}
+  if (user === undefined || passwordFile === undefined) throw usage('--user and --password-file go together.')
+  // Never an argument: those are for everybody on the machine to see.
+  const password = readFileSync(passwordFile === '-' ? 0 : passwordFile, 'utf8').replace(/\r?\n$/, '')
+  return { auth: { user, password } }
+}
+
+function gatewayOf(text: string) {
+  const [where = '', priority, weight] = text.split(',')
+  const number = (name: string, value: string | undefined) => (value === undefined ? {} : { [name]: whole('--gateway')(value) })
+  return { ...endpoint(where), ...number('priority', priority), ...number('weight', weight) }
+}
+
+function ruleOf(text: string): NumberRule {
+  const [, prefix, replace] = /^([^=]*)=([^=]*)$/.exec(text) ?? []
+  if (prefix === undefined || replace === undefined)
+    throw usage(`A number rule is written prefix=replace, such as 0=+32, not ${text}.`)
+  return { prefix, replace }
+}
+
+function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined][] {
+  const { state } = trunk
+  const rules = (list: NumberRule[] | undefined) => list?.map(({ prefix, replace }) => `${prefix}=${replace}`).join(' ')
+  return [
+    ['trunk', trunk.name],
+    ...trunk.gateways.map(({ address, port, priority, weight }, i): [string, string] => {
+      const known = state?.gateways.find((g) => g.address === address && g.port === port)
+      const how = known ? `${known.state}${known.lost > 0 ? `, ${known.lost} OPTIONS lost` : ''}` : 'not known'
+      return [i === 0 ? 'gateways' : '', `${address}:${port} (priority ${priority ?? i}, weight ${weight ?? 1}): ${how}`]
+    }),
+    ['user', trunk.user],
+    ['registration', state?.registration?.text],
+    ['calls in', trunk.maxIn],
+    ['calls out', trunk.maxOut],
+    ['calls per second', trunk.callsPerSecond],
+    ['emergency', trunk.emergencyReserve],
+    ['media', trunk.media],
+    ['numbers in', rules(trunk.numbers?.in)],
+    ['numbers out', rules(trunk.numbers?.out)],
+  ]
 }

@@ -1,4 +1,5 @@
 import { type Exchange, kill, list } from '#journeys/call/index.ts'
+import type { Carriers } from '#journeys/carrier/index.ts'
 import { type Log, TielineError } from '#lib/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import { probeSite } from '#platform/switch/index.ts'
@@ -14,10 +15,11 @@ export function serveControl(options: {
   log: Log
   exchange: Exchange
   journal: Journal
+  carriers: Carriers
   traces: TraceStore
   startedAt: number
 }): Promise<LinkServer<ControlLink>> {
-  const { path, log, exchange, journal, traces, startedAt } = options
+  const { path, log, exchange, carriers, journal, traces, reception, load, startedAt } = options
   const { configuration, registry, realms } = exchange
   return serveLink<ControlLink>({
     path,
@@ -33,6 +35,7 @@ export function serveControl(options: {
       'journal.read': ({ after, limit }) => journal.read(after, limit),
       'journal.shipped': ({ position }) => {
         journal.shipped(position)
+      'trunk.state': () => carriers.states(),
         return null
       },
       'channel.probe': ({ subscriber, timeoutMs }) => {

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { type Call, type CallLimits, type Exchange, LIMITS, restore, snapshotOf } from '#journeys/call/index.ts'
+import { Carriers } from '#journeys/carrier/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
@@ -7,7 +8,7 @@ import { ResourceRegistry } from '#platform/resource/index.ts'
 import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
 import { Configuration, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
-import { createDirectory, Strangers } from '#platform/trunk/index.ts'
+import { CallPace, createDirectory, Strangers } from '#platform/trunk/index.ts'
 import {
   type ChannelState,
   instantOf,
@@ -19,6 +20,7 @@ import {
   type StartMessage,
 } from '#platform/words/index.ts'
 import { AgentDoor } from './agents.ts'
+import { trunkCredentials } from './credentials.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
 import { Reception } from './reception.ts'
@@ -99,6 +101,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       open: (realm, id) => host.openStream(realm, id),
       secure: (socket, to) => security.secure(socket, to),
       tlsServer: (from) => security.server(from),
+    credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
+    refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
       profileOf: (realm, address) => (realm === 'node' ? trunks.bySource(address)?.id : undefined),
     },
     onInvite: (realm, invite) => reception.onInvite(exchange, realm, invite),
@@ -109,6 +113,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     log,
     boot,
     config,
+  const carriers = new Carriers({ clock, log, random: Math.random, node: () => realms.get('node') })
     limits: { ...LIMITS, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },
     configuration,
     registry,
@@ -126,6 +131,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     record,
     save(call) {
       dirty.add(call)
+    gateways: carriers,
+    pace: new CallPace(),
       outbox.wake()
     },
     calls: new Map(),
@@ -138,6 +145,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     }
     agents.update(exchange)
   }
+    carriers.configure(configuration.snapshot.trunks)
   const { address, port, tls } = config.sip
   realms.ensure('node', { address, port, ...(tls ? { tlsPort: tls.port } : {}) })
   configure()
@@ -155,6 +163,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     startedAt: clock.now(),
   })
   if (begun.length > 0) await voice.ready()
+    carriers,
   for (const goOn of begun) void goOn()
   log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
 
@@ -172,6 +181,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   return {
     adopt: (socket, handle) => realms.adopt(socket, handle),
     realmGone: (realm) => realms.gone(realm),
+    carriers.close()
     async close() {
       reception.close()
       await stopCalls(exchange)

@@ -2,7 +2,17 @@ import type { Socket } from 'node:dgram'
 import { connect, Socket as NetSocket, Server } from 'node:net'
 import { type Clock, type Log, token } from '#lib/index.ts'
 import type { Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
-import { createUserAgent, type Hop, type IncomingInvite, type IncomingRequest, type UserAgent } from '#protocol/sip/index.ts'
+import {
+  type Credentials,
+  createUserAgent,
+  type Hop,
+  type IncomingInvite,
+  type IncomingRequest,
+  type RequestLoad,
+  type RequestRefusal,
+  type SipRequest,
+  type UserAgent,
+} from '#protocol/sip/index.ts'
 import { Connections, type Streams } from './connections.ts'
 import type { Outbox } from './outbox.ts'
 import { SiteResolver } from './resolver.ts'
@@ -34,6 +44,10 @@ export interface RealmsOptions {
   accepts(realm: Realm, from: Hop): boolean
   /** Whether another address than a dialog's own may speak inside it. */
   belongs(realm: Realm, source: Hop, hop: Hop): boolean
+  /** Whether a new request is too much at the moment. */
+  refuses(realm: Realm, request: SipRequest, source: Hop, load: RequestLoad): RequestRefusal | 'silence' | null
+  /** With what a challenge of this hop is answered. */
+  credentials(realm: Realm, hop: Hop): Credentials | undefined
   /** Shown each SIP message as it comes, and as it is about to leave. */
   onMessage(seen: SeenMessage): void
   onInvite(realm: Realm, invite: IncomingInvite): void
@@ -135,6 +149,7 @@ export class Realms {
         if (seen) onMessage(seen)
       },
       accepts: (from) => accepts(realm, from),
+      credentials: (hop) => this.#options.credentials(realm, hop),
       belongs: (source, hop) => belongs(realm, source, hop),
       onInvite: (invite) => onInvite(realm, invite),
       onRequest: (request) => onRequest(realm, request),

@@ -1,4 +1,4 @@
-import type { TrunkConfig } from '#platform/words/index.ts'
+import type { GatewayConfig, TrunkConfig } from '#platform/words/index.ts'
 
 /** What ended an attempt at a gateway, as far as the choice of the next one needs it. */
 export type AttemptEnd = { kind: 'status'; status: number } | { kind: 'timeout' } | { kind: 'transport' }
@@ -17,7 +17,27 @@ export function triesNext(end: AttemptEnd): boolean {
   return end.kind !== 'status' || end.status === 503
 }
 
-/** How long the gateway at `index` may be silent. */
-export function patience(trunk: TrunkConfig, index: number): number {
-  return index + 1 < trunk.gateways.length ? GATEWAY_PATIENCE_MS : LAST_GATEWAY_PATIENCE_MS
+/** How long a gateway may be silent. */
+export function patience(isLast: boolean): number {
+  return isLast ? LAST_GATEWAY_PATIENCE_MS : GATEWAY_PATIENCE_MS
+}
+
+/**
+ * A trunk's gateways in the order in which one call tries them: by priority, those of one priority drawn by weight
+ * (RFC 2782), those that are down behind all that are up, since a dead one may be alive again. `random` gives 0 to 1.
+ */
+export function orderGateways(
+  trunk: Pick<TrunkConfig, 'gateways'>,
+  isDown: (gateway: GatewayConfig) => boolean,
+  random: () => number,
+): GatewayConfig[] {
+  const drawn = trunk.gateways.map((gateway, place) => ({
+    gateway,
+    down: isDown(gateway) ? 1 : 0,
+    priority: gateway.priority ?? place,
+    // The least of exponential times with these rates: each comes first as often as its weight says.
+    draw: -Math.log(1 - random()) / Math.max(gateway.weight ?? 1, 1e-9),
+  }))
+  drawn.sort((a, b) => a.down - b.down || a.priority - b.priority || a.draw - b.draw)
+  return drawn.map(({ gateway }) => gateway)
 }

@@ -4,6 +4,14 @@ import type { JournalEntry } from './journal.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
 import type { CallTrace } from './trace.ts'
 
+/** How a trunk is, as the switch sees it. */
+export interface TrunkState {
+  trunk: Id<'trk'>
+  gateways: { address: string; port: number; state: 'up' | 'down'; lost: number }[]
+  /** `refused` and `waiting` try again at their time; `text` says why, for people. */
+  registration: { state: 'none' | 'registering' | 'registered' | 'refused' | 'waiting'; text: string } | null
+}
+
 /** What control may ask of the switch. */
 export interface SwitchMethods {
   publish: { params: { snapshot: Snapshot } | { change: SnapshotChange }; result: { number: number } }
@@ -21,6 +29,7 @@ export interface SwitchMethods {
       bySubscriber: { subscriber: Id<'sub'>; inUse: number; guaranteed: number; ceiling: number }[]
     }[]
   }
+  'trunk.state': { params: Record<string, never>; result: TrunkState[] }
   /** Journal entries after `position`, at most `limit`, and where to go on; answers at once, empty when there are none. */
   'journal.read': { params: { after: number; limit: number }; result: { entries: JournalEntry[]; position: number } }
   /** All up to `position` is in PostgreSQL: the journal may forget it. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Credentials } from './digest.ts'
 import { DigestGuard } from './digest-guard.ts'
 import type { SipRequest } from './message.ts'
 import { hop, SimulatedNetwork } from './simulated-network.ts'
-import type { Credentials } from './digest.ts'
 import type { HeaderList, IncomingInvite, UserAgentOptions } from './types.ts'
 
 const CARRIER = '192.0.2.2'

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { TurnedClock } from '#lib/index.ts'
 import { answerChallenge, chooseChallenge, parseAnswer, parseChallenge } from './digest.ts'
 import { DigestGuard } from './digest-guard.ts'
-import { SipRequest } from './message.ts'
+import type { SipRequest } from './message.ts'
 import { parseMessage } from './parse.ts'
 
 const NONCE = '7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v'
@@ -41,7 +41,8 @@ test('the first challenge that can be answered is taken; what cannot be is passe
     'Digest realm="x", nonce="4"',
   ])
   assert.deepEqual(challenge, { realm: 'a, "b"', nonce: '3', algorithm: 'SHA-256', qop: true, stale: false })
-  for (const damaged of ['', 'Digest', 'Digest realm="x', 'Digest nonce=', 'Digest ,,,=']) assert.equal(parseChallenge(damaged), null)
+  for (const damaged of ['', 'Digest', 'Digest realm="x', 'Digest nonce=', 'Digest ,,,='])
+    assert.equal(parseChallenge(damaged), null)
   assert.equal(parseAnswer('Digest username="x"'), null)
 })
 

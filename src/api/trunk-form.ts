@@ -1,0 +1,84 @@
+import { Type } from 'typebox'
+import type { TrunkConfig, TrunkState } from '#platform/words/index.ts'
+
+const Rule = Type.Object({ prefix: Type.String(), replace: Type.String() }, { additionalProperties: false })
+const NumberRules = Type.Object(
+  { in: Type.Array(Rule, { maxItems: 100 }), out: Type.Array(Rule, { maxItems: 100 }) },
+  { additionalProperties: false, description: 'The longest prefix that a number begins with is replaced, to and from E.164.' },
+)
+const Gateways = Type.Array(
+  Type.Object(
+    {
+      address: Type.String(),
+      port: Type.Optional(Type.Integer()),
+      priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
+      weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
+    },
+    { additionalProperties: false },
+  ),
+  { minItems: 1, maxItems: 64 },
+)
+const whole = (minimum: number, maximum?: number) =>
+  Type.Optional(Type.Union([Type.Integer({ minimum, ...(maximum ? { maximum } : {}) }), Type.Null()]))
+const Auth = Type.Object({ user: Type.String(), password: Type.String() }, { additionalProperties: false })
+
+const fields = {
+  maxIn: whole(0),
+  maxOut: whole(0),
+  emergencyReserve: Type.Optional(Type.Integer({ minimum: 0 })),
+  media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
+  auth: Type.Optional(Type.Union([Auth, Type.Null()])),
+  registerSeconds: whole(30, 86_400),
+  optionsSeconds: whole(1, 3600),
+  callsPerSecond: whole(1),
+  numbers: Type.Optional(Type.Union([NumberRules, Type.Null()])),
+}
+export const NewTrunk = Type.Object({ name: Type.String(), gateways: Gateways, ...fields }, { additionalProperties: false })
+export const TrunkPatch = Type.Object(
+  { name: Type.Optional(Type.String()), gateways: Type.Optional(Gateways), ...fields },
+  { additionalProperties: false, minProperties: 1 },
+)
+
+/** What a request says of a trunk: what is absent stays, null takes away. */
+export interface TrunkFields {
+  name?: string
+  gateways?: { address: string; port?: number; priority?: number; weight?: number }[]
+  maxIn?: number | null
+  maxOut?: number | null
+  emergencyReserve?: number
+  media?: TrunkConfig['media']
+  auth?: { user: string; password: string } | null
+  registerSeconds?: number | null
+  optionsSeconds?: number | null
+  callsPerSecond?: number | null
+  numbers?: TrunkConfig['numbers'] | null
+}
+
+const OPTIONAL = ['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond', 'numbers'] as const
+
+/** A trunk with these fields changed; `seal` keeps its password. */
+export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
+  trunk: T,
+  fields: TrunkFields,
+  seal: (password: string) => NonNullable<TrunkConfig['credentials']>['password'],
+): T {
+  const next: T = {
+    ...trunk,
+    name: fields.name ?? trunk.name,
+    gateways: fields.gateways?.map(({ port = 5060, ...gateway }) => ({ ...gateway, port })) ?? trunk.gateways,
+    emergencyReserve: fields.emergencyReserve ?? trunk.emergencyReserve,
+    media: fields.media ?? trunk.media,
+  }
+  for (const name of OPTIONAL) {
+    if (fields[name] === null) delete next[name]
+    else if (fields[name] !== undefined) Object.assign(next, { [name]: fields[name] })
+  }
+  if (fields.auth === null) delete next.credentials
+  else if (fields.auth) next.credentials = { user: fields.auth.user, password: seal(fields.auth.password) }
+  return next
+}
+
+/** A trunk as it is shown: its password is never told again. */
+export function shownTrunk({ credentials, ...trunk }: TrunkConfig, state?: TrunkState) {
+  return { ...trunk, ...(credentials ? { user: credentials.user } : {}), ...(state ? { state } : {}) }
+}

@@ -1,0 +1,2 @@
+export { Carriers } from './carriers.ts'
+export type { CarrierDeps, LiveGateways } from './deps.ts'

@@ -1,0 +1,21 @@
+import type { Sealer } from '#platform/subscriber/index.ts'
+import type { TrunkDirectory } from '#platform/trunk/index.ts'
+import type { Realm, Sealed } from '#platform/words/index.ts'
+import type { Credentials, Hop } from '#protocol/sip/index.ts'
+
+/** What answers the challenges of a trunk's gateways: unsealed when it is first asked for, and for no other address (F05). */
+export function trunkCredentials(options: { sealer: Sealer; directory(): TrunkDirectory }) {
+  const opened = new Map<Sealed, string>()
+  return (realm: Realm, hop: Hop): Credentials | undefined => {
+    if (realm !== 'node') return undefined
+    const credentials = options.directory().bySource(hop.address)?.credentials
+    if (!credentials) return undefined
+    let password = opened.get(credentials.password)
+    if (password === undefined) {
+      if (opened.size > 64) opened.clear() // those that have been replaced are not kept for ever
+      password = options.sealer.openText(credentials.password)
+      opened.set(credentials.password, password)
+    }
+    return { user: credentials.user, password }
+  }
+}

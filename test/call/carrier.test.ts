@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSealer } from '#platform/subscriber/index.ts'
+import type { TrunkConfig } from '#platform/words/index.ts'
+import { until } from '../peer/clock.ts'
+import { headerOf, type Message } from '../peer/sip/message.ts'
+import { Password } from '../peer/sip/password.ts'
+import { DID, World } from './harness.ts'
+
+const CALLER = '+32470123456'
+
+/** Publishes changes of one trunk. */
+async function setTrunk(world: World, name: string, change: Partial<TrunkConfig>): Promise<void> {
+  const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === name ? { ...trunk, ...change } : trunk))
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+}
+
+const credentials = (world: World, password = 'circle of life') => ({
+  user: 'tl',
+  password: createSealer(world.sealingKey).seal(password),
+})
+
+const stateOf = async (world: World, name: string) => {
+  const id = world.snapshot.trunks.find((trunk) => trunk.name === name)?.id
+  return (await world.link.call('trunk.state', {})).find((state) => state.trunk === id)
+}
+
+/** What the far end is sent, by method. */
+function listen(world: World, method: string): Message[] {
+  const seen: Message[] = []
+  const { socket } = world.second
+  const receive = socket.onRequest
+  socket.onRequest = (message, from) => {
+    if (message.method === method) seen.push(message)
+    receive(message, from)
+  }
+  return seen
+}
+
+test('S44 S45 F05 a carrier that challenges INVITE and BYE is answered; nobody else ever sees the credentials', async () => {
+  await using world = await World.open()
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
+  const invites = listen(world, 'INVITE')
+  const strangers: string[] = []
+  const { socket } = world.carrier
+  const receive = socket.onRequest
+  socket.onRequest = (message, from) => {
+    strangers.push(...message.headers.map(([name]) => name))
+    receive(message, from)
+  }
+  await setTrunk(world, 'other', { credentials: credentials(world) })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('an answer', () => call.phase === 'up', 3000)
+  assert.deepEqual(
+    invites.map((m) => [headerOf(m, 'cseq'), headerOf(m, 'call-id') === headerOf(invites[0]!, 'call-id')]),
+    [
+      ['1 INVITE', true],
+      ['2 INVITE', true],
+    ],
+  )
+  call.hangup()
+  await until('the BYE to be let in', () => gate.let.some((m) => m.method === 'BYE'), 3000)
+  assert.equal(gate.refused, 0)
+  // A call that the carrier ends: nothing of ours is in what the other trunk is sent.
+  const again = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('an answer', () => again.phase === 'up', 3000)
+  await until('the second', () => world.second.calls.some((c) => c.phase === 'up'), 3000)
+  world.second.calls.find((c) => c.phase === 'up')!.hangup()
+  await until('the end', () => again.phase === 'ended', 3000)
+  assert.ok(!strangers.some((name) => /authorization/i.test(name)))
+  await world.quiet()
+})
+
+test('S44 a wrong password ends the call as forbidden, after one try', async () => {
+  await using world = await World.open()
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
+  await setTrunk(world, 'other', { credentials: credentials(world, 'wrong') })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('a refusal', () => call.phase === 'ended', 3000)
+  assert.equal(call.report().final?.status, 403)
+  assert.equal(gate.refused, 1)
+  await world.quiet()
+})
+
+test('S37 S57 a trunk registers where its calls go, leaves when told to, and says how it is', async () => {
+  await using world = await World.open()
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
+  await setTrunk(world, 'other', { credentials: credentials(world), registerSeconds: 60 })
+  await until('a registration', () => gate.registers.length === 1, 3000)
+  const [register] = gate.registers
+  assert.match(headerOf(register!, 'contact'), new RegExp(`<sip:tl@${world.node.address}:5060>`))
+  assert.equal(headerOf(register!, 'expires'), '60')
+  await until('its state', async () => (await stateOf(world, 'other'))?.registration?.state === 'registered', 2000)
+  assert.match((await stateOf(world, 'other'))!.registration!.text, /^registered at .* for 60 s$/)
+  // The same publication again changes nothing.
+  await setTrunk(world, 'other', {})
+  assert.equal(gate.registers.length, 1)
+  // Without registration it is taken back.
+  const before = gate.registers.length
+  const trunks = world.snapshot.trunks.map(({ registerSeconds: _, ...trunk }) => trunk)
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  await until('the farewell', () => gate.registers.length > before, 3000)
+  assert.equal(headerOf(gate.registers.at(-1)!, 'expires'), '0')
+  assert.equal((await stateOf(world, 'other'))?.registration, null)
+})
+
+test('S34 S35 a dead gateway and one that says 503 are passed by; the dead one is tried last then; O07 no call drops', async () => {
+  await using world = await World.open()
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  world.pbx.rules = [{ user: '*', does: 503 }]
+  const at = (last: number) => ({ address: `${world.net}.${last}`, port: 5060 })
+  // The site's PBX stands in for a gateway that cannot serve; nobody is at .9.
+  await setTrunk(world, 'other', { gateways: [at(9), at(74), at(3)] })
+  const begun = performance.now()
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('an answer', () => call.phase === 'up', 5000)
+  assert.ok(performance.now() - begun < 3000)
+  const [refused] = world.pbx.calls
+  assert.equal(refused?.report().timeline.filter(({ what }) => what === '< ACK').length, 1, 'the 503 is acknowledged')
+  const state = await stateOf(world, 'other')
+  assert.deepEqual(
+    state?.gateways.map((gateway) => gateway.state),
+    ['down', 'up', 'up'],
+  )
+  const second = performance.now()
+  const next = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('an answer', () => next.phase === 'up', 3000)
+  assert.ok(performance.now() - second < 1000, 'the dead one is not waited for again')
+  await setTrunk(world, 'other', { gateways: [at(3), at(9)], maxOut: 5 })
+  assert.deepEqual([call.phase, next.phase], ['up', 'up'])
+  // All that is left says 503 or nothing: the caller is told so, and not 503.
+  await setTrunk(world, 'other', { gateways: [at(74)] })
+  const last = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('a refusal', () => last.phase === 'ended', 3000)
+  assert.equal(last.report().final?.status, 500)
+  call.hangup()
+  next.hangup()
+  await world.quiet()
+})
+
+test('S37 OPTIONS: a gateway that stops to answer is down after three, and back with its first answer', async () => {
+  await using world = await World.open()
+  const asked = listen(world, 'OPTIONS')
+  await setTrunk(world, 'other', { optionsSeconds: 1 })
+  await until('OPTIONS', () => asked.length >= 1, 3000)
+  const { socket } = world.second
+  const receive = socket.onRequest
+  socket.onRequest = () => {}
+  await until('it to be down', async () => (await stateOf(world, 'other'))?.gateways[0]?.state === 'down', 15_000)
+  assert.equal((await stateOf(world, 'other'))?.gateways[0]?.lost, 3)
+  socket.onRequest = receive
+  await until('it to be back', async () => (await stateOf(world, 'other'))?.gateways[0]?.state === 'up', 5000)
+})
+
+test('number rules: a carrier with national numbers, in and out; calls per second are held', async () => {
+  await using world = await World.open()
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  await setTrunk(world, 'main', { numbers: { in: [{ prefix: '0', replace: '+32' }], out: [] } })
+  await setTrunk(world, 'other', { numbers: { in: [], out: [{ prefix: '+32', replace: '0' }] }, callsPerSecond: 1 })
+  const invites = listen(world, 'INVITE')
+  const place = () => world.carrier.place({ to: world.node, from: '0470123456', number: DID.replace('+32', '0') })
+  const calls = [await place(), await place()]
+  await until('both to be decided', () => calls.every((call) => call.phase !== 'setup'), 3000)
+  assert.match(invites[0]!.uri!, /^sip:025559000@/)
+  assert.match(headerOf(invites[0]!, 'from'), /<sip:0470123456@/)
+  assert.match(headerOf(invites[0]!, 'p-asserted-identity'), /<sip:0470123456@/)
+  assert.deepEqual(calls.map((call) => call.phase).sort(), ['ended', 'up'])
+  const told = calls.find((call) => call.phase === 'ended')!.report()
+  assert.equal(told.final?.status, 486)
+  assert.match(told.final?.headers.Reason ?? '', /cause=42/)
+  const offered = (await world.events()).find((event) => event.type === 'call.offered')
+  assert.equal((offered!.data.from as { number: string }).number, CALLER)
+  for (const call of calls) call.hangup()
+  await world.quiet()
+})
