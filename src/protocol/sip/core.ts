@@ -33,6 +33,7 @@ export class Core {
   /** Dialogs by {@link dialogKey}; the early ones of INVITEs that came in by the same, with what tags they have. */
   readonly dialogs = new Map<string, DialogUser>()
   readonly early = new Map<string, DialogUser>()
+  readonly #met = new MetChallenges()
   /** §8.2.7: answers that keep no state have one and the same tag. */
   readonly statelessTag = token(8)
   readonly #via: Record<Transport, string>
@@ -72,6 +73,7 @@ export class Core {
   /**
    * Builds a request with a new branch, and adds its transaction; the caller starts it. One that is too large for a
    * datagram goes by TCP where the hop takes that, and by UDP in fragments where it doesn't (§18.1.1, PITFALLS S38).
+   * `renumber` gives what `make` makes a new CSeq: where it is there, a challenge is answered with credentials (§22.2).
    */
   newClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts, renumber?: () => void): ClientTransaction {
     const credentials = renumber && this.options.credentials?.(hop)
@@ -91,7 +93,6 @@ export class Core {
   #addClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts): ClientTransaction {
     const branch = this.newBranch()
     let to = hop
-   * `renumber` gives what `make` makes a new CSeq: where it is there, a challenge is answered with credentials (§22.2).
     let parts = make(this.via(branch, to.transport))
     let bytes = buildRequest(parts)
     if (hop.transport === 'udp' && bytes.length > LARGE_BYTES) {
