@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict'
 import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
-import { createSealer } from '#platform/subscriber/index.ts'
-import type { GatewayConfig, TrunkTls } from '#platform/words/index.ts'
+import type { GatewayConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
 import { startSipp } from '../peer/sipp.ts'
-import { createTestCa } from './agent-ca.ts'
 import { DID, World } from './harness.ts'
 
 const CALLS = 5
 
 /** How the two carriers are reached, from now on. */
-async function retrunk(world: World, change: Partial<GatewayConfig>, tls?: TrunkTls): Promise<void> {
+async function retrunk(world: World, change: Partial<GatewayConfig>): Promise<void> {
   const trunks = world.snapshot.trunks.map((trunk) => ({
     ...trunk,
     gateways: trunk.gateways.map((gateway) => ({ ...gateway, ...change })),
-    ...(tls ? { tls } : {}),
   }))
   await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
 }
@@ -68,45 +65,4 @@ test('SIPp calls SIPp through the switch over TCP, one connection a side', { tim
     cleared.map((e) => e.cause?.reason),
     Array(CALLS).fill('hangup'),
   )
-})
-
-test('SIPp calls SIPp through the switch over TLS, each side with its certificate of the trunk’s own CA', {
-  timeout: 60_000,
-}, async () => {
-  const own = await createTestCa()
-  const carriers = await createTestCa()
-  const shown = await own.switch()
-  await using world = await World.open({ sipTls: shown })
-  const proof = await carriers.switch()
-  const key = createSealer(world.sealingKey).seal(proof.key)
-  const tls = { ca: carriers.certificate, certificate: proof.certificate, key, serverName: 'switch.tieline' }
-  await retrunk(world, { transport: 'tls', port: 5061 }, tls)
-  const theirs = await carriers.switch()
-  const files = { 'cert.pem': theirs.certificate, 'key.pem': theirs.key }
-  const secure = ['-t', 'l1', '-tls_cert', 'cert.pem', '-tls_key', 'key.pem']
-  await using uas = await startSipp(['-sn', 'uas', ...secure, '-i', `${world.net}.3`, '-p', '5061', '-m', `${CALLS}`], files)
-  await listening(`${world.net}.3`, 5061)
-  const to = `${world.node.address}:5061`
-  const args = [
-    '-sn',
-    'uac',
-    ...secure,
-    '-i',
-    `${world.net}.2`,
-    '-p',
-    '5070',
-    '-s',
-    DID,
-    '-m',
-    `${CALLS}`,
-    '-r',
-    '5',
-    '-d',
-    '200',
-  ]
-  await using uac = await startSipp([...args, to], files)
-  const [called, calling] = [await uas.ended, await uac.ended]
-  assert.equal(calling.status, 0, calling.output)
-  assert.equal(called.status, 0, called.output)
-  await world.quiet()
 })

@@ -86,6 +86,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const voice = new VoicePool({ log })
   const agents = new AgentDoor({ path: path.join(run, LINKS.agents), log, clock, start, configuration })
   const security = new TrunkSecurity({
+    log,
     own: start.sipTls,
     unseal: (sealed) => createSealer(start.sealingKey ?? '').openText(sealed),
     trunk: (profile) => trunks.byName(profile),
@@ -167,6 +168,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   for (const goOn of begun) void goOn()
   log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
 
+  const hurry = new AbortController()
+  let closing: Promise<void> | null = null
   const shut = async () => {
     await control.close()
     await agents.close()

@@ -1,5 +1,6 @@
 import { isIP, type Socket } from 'node:net'
 import { connect, createServer, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls'
+import type { Log } from '#lib/index.ts'
 import type { Sealed, TrunkConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 
@@ -13,17 +14,20 @@ const HANDSHAKE_MS = 5000
  * directions; its connections come in only with a certificate of that CA.
  */
 export class TrunkSecurity {
+  readonly #log: Log
   readonly #own: { certificate: string; key: string } | undefined
   readonly #unseal: (sealed: Sealed) => string
   readonly #trunk: (profile: string) => TrunkConfig | undefined
   readonly #servers = new WeakMap<TrunkConfig, Server>()
 
   constructor(options: {
+    log: Log
     /** The node's own certificate with its chain, and its key, PEM; without them nothing comes in by TLS. */
     own: { certificate: string; key: string } | undefined
     unseal(sealed: Sealed): string
     trunk(profile: string): TrunkConfig | undefined
   }) {
+    this.#log = options.log
     this.#own = options.own
     this.#unseal = options.unseal
     this.#trunk = options.trunk
@@ -54,7 +58,10 @@ export class TrunkSecurity {
     const options: TlsOptions = { cert: certificate, key, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_MS }
     if (trunk.tls?.ca) Object.assign(options, { ca: trunk.tls.ca, requestCert: true, rejectUnauthorized: true })
     const server = createServer(options)
-    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    server.on('tlsClientError', (error, socket) => {
+      this.#log.warn({ trunk: trunk.id, fault: error.message }, 'a TLS handshake with a trunk failed')
+      socket.destroy()
+    })
     this.#servers.set(trunk, server)
     return server
   }
