@@ -21,17 +21,17 @@ export async function up(options: { config?: string | undefined } = {}): Promise
   for (const sentence of warningsForStart(config, machine)) host.log.warn({}, sentence)
   const signal = await signals.first
   host.log.info({ signal }, 'Tieline stops')
-  void signals.second.then(host.force)
+  signals.onFurther(() => host.force())
 }
 
-/** SIGTERM and SIGINT: the first asks for an orderly end, the second forces it. */
+/** SIGTERM and SIGINT: the first asks for an orderly end, in which calls may go on for a while; each further one forces it more. */
 function stopSignals() {
   const first = Promise.withResolvers<NodeJS.Signals>()
-  const second = Promise.withResolvers<void>()
+  let further = () => {}
   let count = 0
   const hear = (signal: NodeJS.Signals) => {
     if (++count === 1) first.resolve(signal)
-    else second.resolve()
+    else further()
   }
   process.on('SIGTERM', hear)
   process.on('SIGINT', hear)
@@ -39,5 +39,8 @@ function stopSignals() {
     process.off('SIGTERM', hear)
     process.off('SIGINT', hear)
   }
-  return { first: first.promise, second: second.promise, forget }
+  const onFurther = (run: () => void) => {
+    further = run
+  }
+  return { first: first.promise, onFurther, forget }
 }

@@ -9,13 +9,18 @@ type HostMessage = Partial<StartMessage & SocketHandover & RealmGone> & { stop?:
 function main(): void {
   let started: Promise<Switch> | null = null
   let stopping = false
-  const stop = async (how: 'stop' | 'handover') => {
-    if (stopping) return
-    stopping = true
+  const stop = async (how: 'drain' | 'now' | 'handover') => {
     const running = await started
-    await (how === 'handover' ? running?.handOver() : running?.close())
+    if (stopping) {
+      // The second signal does not wait for calls any longer.
+      if (how !== 'handover') void running?.close('now')
+      return
+    }
+    stopping = true
+    await (how === 'handover' ? running?.handOver() : running?.close(how))
     process.exit(0)
   }
+  const onSignal = () => void stop(stopping ? 'now' : 'drain')
   process.on('message', (message: HostMessage, handle: unknown) => {
     if (message.start) started ??= start(message.start)
     // Sockets may come before all is built: they wait for it, in their order.
@@ -23,10 +28,10 @@ function main(): void {
     if (message.gone) void started?.then((s) => s.realmGone(message.gone!.realm))
     if (message.stop) void stop(message.stop.reason)
   })
-  process.on('SIGTERM', () => void stop('stop'))
-  process.on('SIGINT', () => void stop('stop'))
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
   // Without host nobody gives us sockets or restarts us: all processes stop together.
-  process.on('disconnect', () => void stop('stop'))
+  process.on('disconnect', () => void stop('now'))
 }
 
 async function start(message: StartMessage['start']): Promise<Switch> {

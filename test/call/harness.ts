@@ -38,6 +38,7 @@ export interface WorldOptions {
   capacities?: Snapshot['capacities']
   log?: PlatformConfig['log']['level']
   hep?: PlatformConfig['hep']
+  load?: Partial<PlatformConfig['load']>
   mediaTimeoutMs?: number
   /** Options of Node for the processes, such as `--cpu-prof`. */
   execArgv?: string[]
@@ -123,6 +124,10 @@ export class World implements AsyncDisposable {
       agents: { firstUid: 200_000 },
       recordings: { retentionDays: 30 },
       capacities: [],
+      load: {
+        ...{ requestsPerSecond: 2000, siteRequestsPerSecond: 200, transactionsPerSource: 50_000 },
+        ...{ shedAboveMs: 250, drainSeconds: 0, ...this.options.load },
+      },
       trace: { mebibytes: 16 },
       hep: this.options.hep ?? null,
       log: { level: this.options.log ?? 'warn' },

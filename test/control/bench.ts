@@ -31,6 +31,7 @@ export interface Fakes {
   steps: CheckStep[]
   calls: CallView[]
   killed: string[]
+  draining: boolean
   /** What the switch knows of one call. */
   trace: CallTrace
   journal: JournalEntry[]
@@ -70,6 +71,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     steps: [{ step: 'handshake', ok: true, text: 'The last handshake is recent.' }],
     calls: [],
     killed: [],
+    draining: false,
     trace: null,
     journal: [],
     shipped: 0,
@@ -198,7 +200,20 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
       return null
     },
     'channel.probe': () => ({ dns: { ok: true, text: 'It answers.' }, pbx: { ok: false, text: 'No answer to OPTIONS.' } }),
-    status: () => ({ boot: 'test', calls: fakes.calls.length, snapshot: at, uptimeMs: 1 }),
+    drain: ({ on }: { on: boolean }) => {
+      fakes.draining = on
+      return { draining: on, calls: fakes.calls.length }
+    },
+    status: () => ({
+      draining: fakes.draining,
+      lagMs: 0,
+      transactions: 0,
+      shed: 0,
+      boot: 'test',
+      calls: fakes.calls.length,
+      snapshot: at,
+      uptimeMs: 1,
+    }),
   }
   return serveLink({ path: join(run, LINKS.switch), hello: hello('switch'), log: silentLog, methods: methods as never })
 }
@@ -242,6 +257,13 @@ function configAt(state: string): PlatformConfig {
       { kind: 'trunk.in', capacity: 10 },
       { kind: 'trunk.out', capacity: 10 },
     ],
+    load: {
+      requestsPerSecond: 2000,
+      siteRequestsPerSecond: 200,
+      transactionsPerSource: 50_000,
+      shedAboveMs: 250,
+      drainSeconds: 0,
+    },
     trace: { mebibytes: 0 },
     hep: null,
     log: { level: 'error' },

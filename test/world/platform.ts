@@ -187,6 +187,7 @@ function configOf(world: World) {
     voice: { processes: 1, mediaTimeoutMs: 3000 },
     // Two worlds at once must not share uids, because the kernel counts processes by uid.
     agents: { firstUid: 200_000 + (Number.parseInt(world.id.slice(1), 36) % 10_000) * 16 },
+    load: { drainSeconds: 0 },
     log: { level: 'info' },
   }
 }

@@ -6,6 +6,7 @@ import { channelCommands } from './channel.ts'
 import { type Context, contextOf } from './context.ts'
 import { eventCommands } from './event.ts'
 import { recordingCommands } from './recording.ts'
+import { nodeCommands } from './node.ts'
 import { resourceCommands } from './resource.ts'
 import { statusCommands } from './status.ts'
 import { subscriberCommands } from './subscriber.ts'
@@ -25,6 +26,7 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
   const context = (command: Command): Context => contextOf(command.optsWithGlobals(), environment)
   upCommand(program, environment)
   statusCommands(program, context)
+  nodeCommands(program, context)
   subscriberCommands(program, context)
   channelCommands(program, context)
   agentCommands(program, context)

@@ -6,7 +6,7 @@ import { waitFor } from './wait.ts'
 interface Status {
   database: boolean
   host: boolean
-  switch: { calls: number; uptimeMs: number; snapshot: number } | null
+  switch: { draining: boolean; calls: number; uptimeMs: number; snapshot: number } | null
   publication: number
   node: { instance: string; snapshot: number } | null
   processes: { name: string; pid: number | null; uid: number; restarts: number; startedAt: string }[]
@@ -30,6 +30,7 @@ export function statusCommands(program: Command, context: (command: Command) => 
         ['host', out.mark(status.host)],
         ['switch', out.mark(status.switch !== null)],
         ['calls', status.switch?.calls],
+        ['draining', status.switch?.draining ? 'yes' : undefined],
         ['publication', status.publication],
       ])
       out.line('')

@@ -25,7 +25,7 @@ export interface ChildrenOptions {
   onSwitch(): void
 }
 
-/** Ms that the switch has to end its calls. */
+/** Ms that the switch has to end its calls, after it has waited for them. */
 const SWITCH_STOP_MS = 10_000
 
 /** The platform's own processes, by name. */
@@ -40,7 +40,11 @@ export class Children {
   startSwitch(): Child {
     const { sealingKey, sipTls, onSwitch } = this.#options
     const secrets = { sealingKey, ...(sipTls ? { sipTls } : {}) }
-    return this.#start(this.#plan('switch', 'switch', secrets, SWITCH_STOP_MS), onSwitch)
+    return this.#start(this.#plan('switch', 'switch', secrets, this.#switchStopMs), onSwitch)
+  }
+
+  get #switchStopMs(): number {
+    return SWITCH_STOP_MS + this.#options.config.load.drainSeconds * 1000
   }
 
   startVoice(index: number): Child {

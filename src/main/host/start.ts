@@ -85,7 +85,15 @@ export async function startHost({ config, kernelWireGuard, stack }: HostOptions)
   stack.defer(() => agents.close())
   const theSwitch = children.startSwitch()
   stack.defer(() => theSwitch.stop())
-  return { log, force: () => children.kill() }
+  let hurried = false
+  return {
+    log,
+    /** The switch waits for its calls no longer; where that is not enough, all is killed. */
+    force() {
+      if (hurried || !theSwitch.hurry()) children.kill()
+      hurried = true
+    },
+  }
 }
 
 /** Takes the instance for this process, clears what a former run has left, and makes the directories. */

@@ -2,10 +2,11 @@ import { type Exchange, kill, list } from '#journeys/call/index.ts'
 import type { Carriers } from '#journeys/carrier/index.ts'
 import { type Log, TielineError } from '#lib/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
-import { probeSite } from '#platform/switch/index.ts'
+import { type Load, probeSite } from '#platform/switch/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
 import type { SwitchMethods } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
+import type { Reception } from './reception.ts'
 
 type ControlLink = { answers: SwitchMethods }
 
@@ -14,9 +15,11 @@ export function serveControl(options: {
   path: string
   log: Log
   exchange: Exchange
-  journal: Journal
   carriers: Carriers
+  journal: Journal
   traces: TraceStore
+  reception: Reception
+  load: Load
   startedAt: number
 }): Promise<LinkServer<ControlLink>> {
   const { path, log, exchange, carriers, journal, traces, reception, load, startedAt } = options
@@ -32,10 +35,10 @@ export function serveControl(options: {
       'call.kill': ({ call }) => kill(exchange, call),
       'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
+      'trunk.state': () => carriers.states(),
       'journal.read': ({ after, limit }) => journal.read(after, limit),
       'journal.shipped': ({ position }) => {
         journal.shipped(position)
-      'trunk.state': () => carriers.states(),
         return null
       },
       'channel.probe': ({ subscriber, timeoutMs }) => {
@@ -44,7 +47,15 @@ export function serveControl(options: {
         if (!site || !config) throw notFound()
         return probeSite(site, config, timeoutMs)
       },
+      drain: ({ on }) => {
+        reception.drain(on)
+        return { draining: reception.draining, calls: exchange.calls.size }
+      },
       status: () => ({
+        draining: reception.draining,
+        lagMs: Math.round(load.lagMs),
+        transactions: realms.counts.transactions,
+        shed: load.shed,
         boot: exchange.boot,
         calls: exchange.calls.size,
         snapshot: configuration.snapshot.number,

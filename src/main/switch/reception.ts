@@ -1,15 +1,26 @@
 import { BlockList } from 'node:net'
 import { type Exchange, inbound, outbound } from '#journeys/call/index.ts'
 import type { Clock, Id } from '#lib/index.ts'
-import type { Configuration } from '#platform/switch/index.ts'
+import type { Configuration, Load } from '#platform/switch/index.ts'
 import { type Strangers, speaks, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { Realm, SubscriberConfig } from '#platform/words/index.ts'
-import { ALLOW, type HeaderList, type Hop, type IncomingInvite, type IncomingRequest, SUPPORTED } from '#protocol/sip/index.ts'
+import {
+  ALLOW,
+  type HeaderList,
+  type Hop,
+  type IncomingInvite,
+  type IncomingRequest,
+  type RequestLoad,
+  type RequestRefusal,
+  type SipRequest,
+  SUPPORTED,
+} from '#protocol/sip/index.ts'
 
 interface ReceptionOptions {
   clock: Clock
   configuration: Configuration
   strangers: Strangers
+  load: Load
   directory(): TrunkDirectory
 }
 
@@ -18,6 +29,7 @@ export class Reception {
   readonly #options: ReceptionOptions
   readonly #sites = new Map<Id<'sub'>, { of: SubscriberConfig; list: BlockList }>()
   #closed = false
+  #draining = false
 
   constructor(options: ReceptionOptions) {
     this.#options = options
@@ -40,8 +52,13 @@ export class Reception {
     return trunk?.gateways.some((gateway) => gateway.address === source.address) ?? false
   }
 
+  /** Whether a new request is too much at the moment (PITFALLS F06). */
+  refuses(realm: Realm, request: SipRequest, { address }: Hop, load: RequestLoad): RequestRefusal | 'silence' | null {
+    return this.#options.load.refuses(realm, address, { ...load, emergency: this.#isEmergency(realm, request) })
+  }
+
   onInvite(exchange: Exchange, realm: Realm, invite: IncomingInvite): void {
-    if (this.#closed) {
+    if (this.#closed || (this.#draining && !this.#isEmergency(realm, invite.request))) {
       invite.refuse(503, { headers: [['Retry-After', '5']] })
       return
     }
@@ -60,12 +77,25 @@ export class Reception {
     const known = request.request.method === 'OPTIONS'
     const allow: [string, string] = ['Allow', ALLOW]
     const headers: HeaderList = known ? [allow, ['Accept', 'application/sdp'], ['Supported', SUPPORTED.join(', ')]] : [allow]
-    request.respond(known ? (this.#closed ? 503 : 200) : 405, { headers })
+    request.respond(known ? (this.#closed || this.#draining ? 503 : 200) : 405, { headers })
+  }
+
+  /** No new calls while it drains, but those to an emergency number (PITFALLS O01). */
+  drain(on: boolean): void {
+    this.#draining = on
+  }
+
+  get draining(): boolean {
+    return this.#draining || this.#closed
   }
 
   /** No new calls from now on. */
   close(): void {
     this.#closed = true
+  }
+
+  #isEmergency(realm: Realm, { method, target }: SipRequest): boolean {
+    return realm !== 'node' && method === 'INVITE' && this.#options.directory().isEmergency(target.user ?? '')
   }
 
   #isOfSite(id: Id<'sub'>, address: string): boolean {

@@ -6,7 +6,7 @@ import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
 import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
-import { Configuration, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
+import { Configuration, Load, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
 import { CallPace, createDirectory, Strangers } from '#platform/trunk/index.ts'
 import {
@@ -24,7 +24,7 @@ import { trunkCredentials } from './credentials.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
 import { Reception } from './reception.ts'
-import { stopCalls } from './stop.ts'
+import { drainCalls, stopCalls } from './stop.ts'
 import { watchWire } from './wire.ts'
 
 /** Most of what is written in a turn is of the same millisecond. */
@@ -41,8 +41,11 @@ function rfc3339(): (wall: number) => string {
 export interface Switch {
   adopt(socket: SocketHandover['socket'], handle: unknown): void
   realmGone(realm: Realm): void
-  /** Ends all calls, and then the process's part in everything. */
-  close(): Promise<void>
+  /**
+   * Takes no new calls, waits for those that are up as long as the configuration says, ends what is left, and then the
+   * process's part in everything. `now` waits for nothing; told again, it ends a wait (PITFALLS O01).
+   */
+  close(how: 'drain' | 'now'): Promise<void>
   /** Leaves the calls as they are, for the next switch to carry on. */
   handOver(): Promise<void>
 }
@@ -82,7 +85,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   let trunks = createDirectory(configuration.snapshot)
   const channels = new Map<Id<'sub'>, ChannelState>()
   const strangers = new Strangers({ clock, log })
-  const reception = new Reception({ directory: () => trunks, strangers, configuration, clock })
+  const load = new Load({ clock, limits: config.load })
+  const reception = new Reception({ directory: () => trunks, strangers, load, configuration, clock })
   const voice = new VoicePool({ log })
   const agents = new AgentDoor({ path: path.join(run, LINKS.agents), log, clock, start, configuration })
   const security = new TrunkSecurity({
@@ -97,24 +101,24 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     outbox,
     accepts: (realm, from) => reception.accepts(realm, from),
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
+    credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
+    refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
     onMessage: (seen) => wire.tap.see(seen),
     streams: {
       open: (realm, id) => host.openStream(realm, id),
       secure: (socket, to) => security.secure(socket, to),
       tlsServer: (from) => security.server(from),
-    credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
-    refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
       profileOf: (realm, address) => (realm === 'node' ? trunks.bySource(address)?.id : undefined),
     },
     onInvite: (realm, invite) => reception.onInvite(exchange, realm, invite),
     onRequest: (_, request) => reception.onRequest(request),
   })
+  const carriers = new Carriers({ clock, log, random: Math.random, node: () => realms.get('node') })
   const exchange: Exchange = {
     clock,
     log,
     boot,
     config,
-  const carriers = new Carriers({ clock, log, random: Math.random, node: () => realms.get('node') })
     limits: { ...LIMITS, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },
     configuration,
     registry,
@@ -127,13 +131,13 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       sealerOf: (subscriber) => subscriberSealer(start.sealingKey ?? '', subscriber),
     }),
     directory: () => trunks,
+    gateways: carriers,
+    pace: new CallPace(),
     instantText: rfc3339(),
     channelState: (subscriber) => channels.get(subscriber),
     record,
     save(call) {
       dirty.add(call)
-    gateways: carriers,
-    pace: new CallPace(),
       outbox.wake()
     },
     calls: new Map(),
@@ -141,12 +145,12 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const configure = () => {
     trunks = createDirectory(configuration.snapshot)
     registry.configure(configuration.snapshot)
+    carriers.configure(configuration.snapshot.trunks)
     for (const { id, channel } of configuration.snapshot.subscribers) {
       realms.ensure(id, { address: channel.address, port: config.siteSipPort }).resolver.configure(channel.dns)
     }
     agents.update(exchange)
   }
-    carriers.configure(configuration.snapshot.trunks)
   const { address, port, tls } = config.sip
   realms.ensure('node', { address, port, ...(tls ? { tlsPort: tls.port } : {}) })
   configure()
@@ -159,21 +163,25 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     path: path.join(run, LINKS.switch),
     log,
     exchange,
+    carriers,
     journal,
     traces,
+    reception,
+    load,
     startedAt: clock.now(),
   })
   if (begun.length > 0) await voice.ready()
-    carriers,
   for (const goOn of begun) void goOn()
   log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
 
   const hurry = new AbortController()
   let closing: Promise<void> | null = null
   const shut = async () => {
+    load.close()
     await control.close()
     await agents.close()
     host.close()
+    carriers.close()
     voice.close()
     realms.close()
     outbox.deliver()
@@ -184,12 +192,17 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   return {
     adopt: (socket, handle) => realms.adopt(socket, handle),
     realmGone: (realm) => realms.gone(realm),
-    carriers.close()
-    async close() {
-      reception.close()
-      await stopCalls(exchange)
-      outbox.deliver()
-      await shut()
+    close(how) {
+      if (how === 'now') hurry.abort()
+      closing ??= (async () => {
+        reception.drain(true)
+        await drainCalls(exchange, config.load.drainSeconds * 1000, hurry.signal)
+        reception.close()
+        await stopCalls(exchange)
+        outbox.deliver()
+        await shut()
+      })()
+      return closing
     },
     async handOver() {
       reception.close()

@@ -110,6 +110,11 @@ export class Child {
     forced.cancel()
   }
 
+  /** Asks a process that is to end once more; false when it is gone. */
+  hurry(): boolean {
+    return this.#process?.kill(this.plan.stopSignal ?? 'SIGTERM') ?? false
+  }
+
   /** Kills it at once, for good. */
   kill(): void {
     this.#stopping = true

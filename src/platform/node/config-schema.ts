@@ -9,6 +9,8 @@ const HOST = Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$', ...words('a host 
 const FILE = Type.String({ pattern: '^/[^\\s]*$', ...words('an absolute path without spaces') })
 const PORTS = closed({ first: PORT, last: PORT })
 
+const COUNT = Type.Integer({ minimum: 1, maximum: 10_000_000, ...words('a whole number from 1 on') })
+
 function closed<T extends Type.TProperties>(properties: T) {
   return Type.Object(properties, { additionalProperties: false, ...words('a group of keys') })
 }
@@ -59,6 +61,13 @@ export const CONFIG_SCHEMA = closed({
     }),
     { ...words('a list of { kind, capacity }') },
   ),
+  load: closed({
+    requestsPerSecond: COUNT,
+    siteRequestsPerSecond: COUNT,
+    transactionsPerSource: COUNT,
+    shedAboveMs: Type.Integer({ minimum: 20, maximum: 10_000, ...words('milliseconds from 20 to 10000') }),
+    drainSeconds: Type.Integer({ minimum: 0, maximum: 86_400, ...words('seconds from 0 to 86400') }),
+  }),
   trace: closed({ mebibytes: Type.Integer({ minimum: 0, maximum: 1 << 20, ...words('a number of MiB from 0 on') }) }),
   hep: Type.Union(
     [

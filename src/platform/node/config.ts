@@ -47,6 +47,13 @@ export function defaultConfig(): PlatformConfig {
       { kind: 'voice.port', capacity: 4000 },
       { kind: 'agent.memory', capacity: 16_384 },
     ],
+    load: {
+      requestsPerSecond: 2000,
+      siteRequestsPerSecond: 200,
+      transactionsPerSource: 50_000,
+      shedAboveMs: 250,
+      drainSeconds: 30,
+    },
     trace: { mebibytes: 256 },
     hep: null,
     log: { level: 'info' },

@@ -1,5 +1,6 @@
 export { Configuration } from './configuration.ts'
 export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegHooks } from './leg.ts'
+export { Load } from './load.ts'
 export { LegMedia, type MediaSnapshot, NotAcceptable } from './media.ts'
 export { Outbox } from './outbox.ts'
 export { type ProbeResult, probeSite } from './probe.ts'

@@ -125,7 +125,7 @@ export class Realms {
   ensure(realm: Realm, local: LocalAddress): SwitchRealm {
     const known = this.#realms.get(realm)
     if (known) return known
-    const { clock, outbox, accepts, belongs, onMessage, onInvite, onRequest, timers } = this.#options
+    const { clock, outbox, accepts, belongs, refuses, onMessage, onInvite, onRequest, timers } = this.#options
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
     const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
@@ -151,6 +151,7 @@ export class Realms {
       accepts: (from) => accepts(realm, from),
       credentials: (hop) => this.#options.credentials(realm, hop),
       belongs: (source, hop) => belongs(realm, source, hop),
+      refuses: (request, source, load) => refuses(realm, request, source, load),
       onInvite: (invite) => onInvite(realm, invite),
       onRequest: (request) => onRequest(realm, request),
       ...(timers ? { timers } : {}),

@@ -38,6 +38,18 @@ export interface PlatformConfig {
   /** How long recordings are kept. */
   recordings: { retentionDays: number }
   capacities: Capacity[]
+  /** What keeps a flood from those who are served, and how long calls may go on when the node stops. */
+  load: {
+    /** New requests outside dialogs a second, of each source on the trunk side and of each site as a whole. */
+    requestsPerSecond: number
+    siteRequestsPerSecond: number
+    /** Server transactions that one source may have; each lives for 32 s over UDP. */
+    transactionsPerSource: number
+    /** New calls get 503 while the event loop is later than this, in ms. */
+    shedAboveMs: number
+    /** Seconds that calls have after SIGTERM before they are ended. */
+    drainSeconds: number
+  }
   /** Room on disk for the traces of calls, in MiB; 0 keeps none. */
   trace: { mebibytes: number }
   /** Where Homer listens for HEP3 over UDP; null sends nothing. */

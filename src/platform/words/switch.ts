@@ -39,5 +39,19 @@ export interface SwitchMethods {
     params: { subscriber: Id<'sub'>; timeoutMs: number }
     result: { dns: { ok: boolean; text: string } | null; pbx: { ok: boolean; text: string } | null }
   }
-  status: { params: Record<string, never>; result: { boot: string; calls: number; snapshot: number; uptimeMs: number } }
+  /** No new calls from now on, or new ones again; calls that are up go on. */
+  drain: { params: { on: boolean }; result: { draining: boolean; calls: number } }
+  status: {
+    params: Record<string, never>
+    result: {
+      draining: boolean
+      lagMs: number
+      transactions: number
+      shed: number
+      boot: string
+      calls: number
+      snapshot: number
+      uptimeMs: number
+    }
+  }
 }

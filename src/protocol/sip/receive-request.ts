@@ -22,6 +22,7 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
     known.repeated()
     return
   }
+  if (isRefused(core, request, source)) return
   if (request.method === 'CANCEL') {
     receiveCancel(core, request, source)
     return
@@ -40,6 +41,26 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
     core.log.error({ error }, 'Handling a SIP request failed')
     transaction.respond({ status: 500 })
   }
+}
+
+/** Whether it is too much at the moment; answered without keeping anything of it, if at all. */
+function isRefused(core: Core, request: SipRequest, source: Hop): boolean {
+  const { refuses } = core.options
+  if (!refuses) return false
+  const { method } = request
+  const { tag } = request.to
+  const key = tag === undefined ? null : dialogKey(request.callId, tag, request.from.tag ?? '')
+  const inside =
+    method === 'CANCEL'
+      ? core.transactions.inviteOf(request) !== undefined
+      : key !== null && (core.dialogs.has(key) || core.early.has(key))
+  const refusal = refuses(request, source, { method, inside, held: core.transactions.heldBy(source) })
+  if (refusal === null) return false
+  if (refusal !== 'silence') {
+    const bytes = buildResponse(request, { ...refusal, toTag: core.statelessTag })
+    core.options.transport.send(bytes, responseRoute(request, source).hop)
+  }
+  return true
 }
 
 /** §17: an ACK is never answered, whatever is wrong with it (PITFALLS S24). */

@@ -17,11 +17,18 @@ export class Transactions {
   readonly #servers = new Map<string, ServerTransaction>()
   /** Server transactions outside dialogs by what a merged request would share with them. */
   readonly #merged = new Map<string, ServerTransaction>()
+  /** How many server transactions each source address has. */
+  readonly #held = new Map<string, number>()
 
   constructor(clock: Clock, log: Log, transport: SipTransport, timers?: { t1?: number; t2?: number; t4?: number }) {
     this.transport = transport
     this.times = timesOf(timers)
     this.wheel = new TimerWheel(clock, (error) => log.error({ error }, 'Handling a SIP timer failed'))
+  }
+
+  /** Server transactions of requests from this address. */
+  heldBy(source: Hop): number {
+    return this.#held.get(source.address) ?? 0
   }
 
   get size(): number {
@@ -60,6 +67,7 @@ export class Transactions {
     const merge = request.to.tag === undefined ? mergeKey(request) : ''
     const transaction = new ServerTransaction(this, serverKey(request, request.method), merge, request, source, toTag)
     this.#servers.set(transaction.key, transaction)
+    this.#held.set(source.address, this.heldBy(source) + 1)
     if (merge) this.#merged.set(merge, transaction)
     return transaction
   }
@@ -74,8 +82,14 @@ export class Transactions {
   }
 
   removeServer(transaction: ServerTransaction): void {
-    this.#servers.delete(transaction.key)
+    if (this.#servers.delete(transaction.key)) this.#released(transaction.source)
     if (transaction.mergeKey && this.#merged.get(transaction.mergeKey) === transaction) this.#merged.delete(transaction.mergeKey)
+  }
+
+  #released(source: Hop): void {
+    const held = this.heldBy(source) - 1
+    if (held > 0) this.#held.set(source.address, held)
+    else this.#held.delete(source.address)
   }
 
   close(): void {
@@ -83,6 +97,7 @@ export class Transactions {
     this.#clients.clear()
     this.#servers.clear()
     this.#merged.clear()
+    this.#held.clear()
   }
 }
 

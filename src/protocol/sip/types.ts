@@ -29,6 +29,20 @@ export interface SipTransport {
   suspect?(hop: Hop): void
 }
 
+/** A new request, before anything is kept of it. */
+export interface RequestLoad {
+  method: string
+  /** Whether it is of a dialog, or cancels an INVITE, that is known here. */
+  inside: boolean
+  /** Server transactions that its source has already. */
+  held: number
+}
+
+export interface RequestRefusal {
+  status: number
+  headers: HeaderList
+}
+
 export interface UserAgentOptions {
   clock: Clock
   log: Log
@@ -42,6 +56,11 @@ export interface UserAgentOptions {
    * inside it all the same: another gateway of the same trunk. Default: no; such requests get 481 (PITFALLS F04).
    */
   belongs?(source: Hop, hop: Hop): boolean
+  /**
+   * Asked before a transaction is made for a new request: one that is refused leaves no state here (RFC 3261 §8.2.7), and
+   * of one that gets `silence` nobody hears (PITFALLS F06).
+   */
+  refuses?(request: SipRequest, source: Hop, load: RequestLoad): RequestRefusal | 'silence' | null
   /** Shown each message that could be read, before it is handled. */
   observe?(message: SipRequest | SipResponse, bytes: Uint8Array, from: Hop): void
   /**
