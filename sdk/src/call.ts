@@ -1,6 +1,7 @@
 import { CallGone, verbError } from './error.ts'
 import type {
   CallCause,
+  ConferenceOptions,
   DialOptions,
   DialResult,
   GatherOptions,
@@ -8,6 +9,8 @@ import type {
   PlayOptions,
   RecordOptions,
   SayOptions,
+  SeatOptions,
+  SpeechOptions,
   Target,
   Tone,
 } from './types.ts'
@@ -109,6 +112,33 @@ export class Call {
     return this.#verb('call.dial', { ...rest, target, timeoutSeconds: timeout }) as Promise<DialResult>
   }
 
+  /**
+   * Takes a seat in a conference: it is there while anybody sits in it, and each hears all but itself. Answers the call.
+   * Resolves when the seat is given up: by `leave`, or `ended` with its moderator.
+   */
+  conference(room: string, options: ConferenceOptions = {}): Promise<{ reason: 'left' | 'ended'; durationSeconds: number }> {
+    return this.#verb('call.conference', { ...options, ...coachOf(options.coach), room }) as Promise<{
+      reason: 'left' | 'ended'
+      durationSeconds: number
+    }>
+  }
+
+  /** Changes at once how the call takes part in its conference; `coach: null` is heard by all again. */
+  async seat(options: SeatOptions): Promise<void> {
+    const coach = options.coach === null ? { coach: 'none' } : coachOf(options.coach)
+    await this.#verb('call.seat', { ...options, ...coach })
+  }
+
+  /** Takes the call out of its conference, at once: the program goes on behind `conference`. */
+  async leave(): Promise<void> {
+    await this.#verb('call.leave', {})
+  }
+
+  /** Says a text, or plays a file or a tone, to everyone in the call's conference, which goes on. */
+  announce(what: { text: string } | { file: string } | Tone, options: SpeechOptions = {}): Promise<{ playedMs: number }> {
+    return this.#verb('call.announce', { ...options, ...what }) as Promise<{ playedMs: number }>
+  }
+
   /** Leaves out what is heard from now on, in every recording of the call. At once, whatever else is being done. */
   async pauseRecording(): Promise<void> {
     await this.#verb('call.pauseRecording', { paused: true })
@@ -158,4 +188,9 @@ export class Call {
       )
     })
   }
+}
+
+/** A call is named by its id on the link. */
+function coachOf(coach: { id: string } | null | undefined): { coach?: string } {
+  return coach ? { coach: coach.id } : {}
 }

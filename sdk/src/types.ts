@@ -40,12 +40,29 @@ export interface PlayOptions {
   early?: boolean
 }
 
-export interface SayOptions {
+export interface SpeechOptions {
   /** `en`, `fr`, `nl-BE` … */
   language?: string
   voice?: string
   /** Words a minute. */
   rate?: number
+}
+
+export interface ConferenceOptions {
+  /** Hears all and is heard by none. */
+  muted?: boolean
+  /** Hears all, and is heard by this call alone. */
+  coach?: { id: string }
+  /** When this call leaves, the conference ends for all. */
+  moderator?: boolean
+}
+
+export interface SeatOptions {
+  muted?: boolean
+  coach?: { id: string } | null
+}
+
+export interface SayOptions extends SpeechOptions {
   /** As early media: the call is not answered by it. */
   early?: boolean
 }

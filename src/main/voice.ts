@@ -98,6 +98,8 @@ function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
     play: (params, { signal }) => service.play(params, signal),
     gather: (params, { signal }) => service.gather(params, signal),
     record: (params, { signal }) => service.record(params, signal),
+    'conference.sit': (params, { signal }) => service['conference.sit'](params, signal),
+    'conference.change': (params) => service['conference.change'](params),
     'record.pause': (params) => service['record.pause'](params),
     dtmf: (params) => service.dtmf(params),
     stop: (params) => service.stop(params),

@@ -76,6 +76,7 @@ export class VoiceProcess implements AsyncDisposable {
       log: silentLog,
       onNotification: {
         digit: (params) => this.told.push({ name: 'digit', params }),
+        speaking: (params) => this.told.push({ name: 'speaking', params }),
         media: (params) => this.told.push({ name: 'media', params }),
       },
     })

@@ -15,9 +15,11 @@ import {
   type Party,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
+import type { Seat } from './conference.ts'
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import { CallOver, OVER } from './over.ts'
+import type { Transfer } from './refer.ts'
 import type { CallRecording } from './recording.ts'
 
 /** What stays the same about a call from its first moment to its last. */
@@ -52,7 +54,10 @@ export class Call {
   readonly stack = new AsyncDisposableStack()
   phase: CallView['state'] = 'setup'
   readonly recordings = new Set<CallRecording>()
+  seat: Seat | null = null
   desk: Desk | null = null
+  /** Takes a transfer that a far end asks for; null while the call is not one of two joined legs. */
+  onTransfer: ((transfer: Transfer) => void) | null = null
   /** Whether a program has commanded anything for it. */
   decided = false
   answeredAt: Instant | null = null
@@ -155,6 +160,12 @@ export class Call {
     )
     this.legs.push(leg)
     return leg
+  }
+
+  /** The leg is the one that the call lives and ends with from now on: whoever was that is on its way out. */
+  promote(leg: Leg): void {
+    this.legs.splice(this.legs.indexOf(leg), 1)
+    this.legs.unshift(leg)
   }
 
   /** Leases all or none, before anything is done. @throws ResourceUnavailable, with `resource.refused` as an event. */

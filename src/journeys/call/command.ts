@@ -1,11 +1,23 @@
 import type { Id } from '#lib/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { CallView, VerbMethods } from '#platform/words/index.ts'
+import type { CallView } from '#platform/words/index.ts'
+import type { Call } from './call.ts'
+import { announce, changeSeat, leave } from './conference.ts'
 import type { Verb, VerbName } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import { CallOver } from './over.ts'
 import { pauseRecordings } from './recording.ts'
 import { hangup } from './verb.ts'
+
+type Aside = (call: Call, params: never, signal: AbortSignal) => unknown
+
+/** What acts on a verb that is being carried out, and so does not wait for it. */
+const ASIDES = {
+  'call.pauseRecording': pauseRecordings,
+  'call.seat': changeSeat,
+  'call.leave': leave,
+  'call.announce': announce,
+} satisfies Partial<Record<VerbName, Aside>>
 
 /**
  * An agent's verb for one of its own calls. Verbs of a call are carried out in their order; `hangup` and what acts on a
@@ -25,7 +37,8 @@ export async function command(
     call.decided = true
     return hangup(call)
   }
-  if (name === 'call.pauseRecording') return pauseRecordings(call, params as VerbMethods['call.pauseRecording']['params'])
+  const aside = (ASIDES as Partial<Record<VerbName, Aside>>)[name]
+  if (aside) return aside(call, params as never, signal)
   return call.desk.submit(name, params, signal)
 }
 

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { newId, TielineError } from '#lib/index.ts'
 import type { LegMedia } from '#platform/switch/index.ts'
 import type { Demand, PromptSource, VerbMethods } from '#platform/words/index.ts'
+import type { ToneStep } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
 import { answerCaller, callerSettled } from './connect.ts'
 import { answerBody } from './dialog.ts'
@@ -30,10 +31,7 @@ export async function answer(call: Call): Promise<LegMedia> {
 }
 
 export async function play(call: Call, params: Params<'call.play'>, signal: AbortSignal): Promise<Result<'call.play'>> {
-  const source: PromptSource = params.tone
-    ? { tone: params.tone, totalMs: params.totalMs ?? params.tone.reduce((sum, t) => sum + t.onMs + t.offMs, 0) }
-    : { file: fileOf(call, params.file ?? '') }
-  return prompt(call, source, params.loop, params.early === true, signal)
+  return prompt(call, promptOf(call, params), params.loop, params.early === true, signal)
 }
 
 export function say(call: Call, params: Params<'call.say'>, signal: AbortSignal): Promise<Result<'call.say'>> {
@@ -66,6 +64,16 @@ export async function record(call: Call, params: Params<'call.record'>, signal: 
   const { maxSeconds, silenceSeconds, finishKey, beep = true } = params
   const recording = new CallRecording(call, { media, channels: 1, maxSeconds, silenceSeconds, finishKey, beep })
   return await stoppable(call, media, recording.verb, recording.done, signal)
+}
+
+/** What a verb names to be heard: a tone, a text or a file of the bundle. */
+export function promptOf(
+  call: Call,
+  what: { tone?: ToneStep[]; totalMs?: number; text?: string; language?: string; voice?: string; rate?: number; file?: string },
+): PromptSource {
+  const { tone, text, totalMs } = what
+  if (tone) return { tone, totalMs: totalMs ?? tone.reduce((sum, t) => sum + t.onMs + t.offMs, 0) }
+  return text === undefined ? { file: fileOf(call, what.file ?? '') } : speech(text, what)
 }
 
 async function prompt(
@@ -116,7 +124,7 @@ export function lease(call: Call, kinds: readonly string[]): VerbLease {
 }
 
 /** Awaits voice; when the verb is given up, voice is told to stop, and gets a moment to say what it had. */
-async function stoppable<T>(
+export async function stoppable<T>(
   call: Call,
   media: LegMedia,
   verb: `verb_${string}`,

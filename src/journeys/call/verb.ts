@@ -2,6 +2,7 @@ import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
+import { conference } from './conference.ts'
 import type { Desk, Verb } from './desk.ts'
 import { dial } from './dial.ts'
 import { CallOver, verbError } from './over.ts'
@@ -36,6 +37,8 @@ export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unkno
       return gather(call, verb.params as Params<'call.gather'>, signal())
     case 'call.record':
       return record(call, verb.params as Params<'call.record'>, signal())
+    case 'call.conference':
+      return conference(call, verb.params as Params<'call.conference'>, signal())
     case 'call.dial':
       return dialled(call, verb.params as Params<'call.dial'>)
   }

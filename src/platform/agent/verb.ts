@@ -1,4 +1,4 @@
-import { TielineError } from '#lib/index.ts'
+import { isId, TielineError } from '#lib/index.ts'
 import type { VerbMethods } from '#platform/words/index.ts'
 
 export type VerbName = keyof VerbMethods
@@ -21,6 +21,8 @@ const seconds =
 const flag: Check = (v) => (typeof v === 'boolean' ? null : 'is true or false')
 const key: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]$/.test(v) ? null : 'is one of 0-9, A-D, * and #')
 const recordSides: Check = (v) => (v === 'mono' || v === 'stereo' ? null : 'is mono or stereo')
+const callId: Check = (v) => (isId('call', v) ? null : 'is the id of a call')
+const coachId: Check = (v) => (v === 'none' ? null : callId(v))
 const via: Check = (v) => (v === 'channel' || v === 'trunk' ? null : 'is channel or trunk')
 
 const tone: Check = (v) => {
@@ -90,6 +92,10 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
     fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides },
   },
   'call.pauseRecording': { required: ['paused'], fields: { paused: flag } },
+  'call.conference': { required: ['room'], fields: { room: text(64), muted: flag, coach: callId, moderator: flag } },
+  'call.seat': { required: [], fields: { muted: flag, coach: coachId } },
+  'call.leave': { required: [], fields: {} },
+  'call.announce': { required: [], fields: { ...say, text: text(4096), file: text(256), tone, totalMs: count(1, 3_600_000) } },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }
 
@@ -118,8 +124,11 @@ export function checkVerb<V extends VerbName>(verb: V, params: unknown): VerbMet
     if (wrong) throw invalid(verb, name, wrong)
     checked[name] = value
   }
-  if (verb === 'call.play' && (checked.file === undefined) === (checked.tone === undefined)) {
-    throw invalid(verb, 'file', 'or tone, one of the two, must be given')
-  }
+  if (verb === 'call.play' && sourcesOf(checked) !== 1) throw invalid(verb, 'file', 'or tone, one of the two, must be given')
+  if (verb === 'call.announce' && sourcesOf(checked) !== 1) throw invalid(verb, 'text', 'or file or tone, one, must be given')
   return checked as VerbMethods[V]['params']
+}
+
+function sourcesOf({ file, tone, text }: Record<string, unknown>): number {
+  return [file, tone, text].filter((source) => source !== undefined).length
 }

@@ -38,6 +38,7 @@ export class VoiceEndpoint {
   readonly snapshot: EndpointSnapshot
   onDigit: ((digit: string) => void) | undefined
   onMedia: ((state: 'silent' | 'flowing', silentMs: number) => void) | undefined
+  onSpeaking: ((speaking: boolean) => void) | undefined
   /** Voice has lost it: its process died. */
   onLost: (() => void) | undefined
   readonly #pool: VoicePool
@@ -80,6 +81,14 @@ export class VoiceEndpoint {
 
   record(params: Omit<Params<'record'>, 'endpoint'>): Promise<Result<'record'>> {
     return this.#pool.call(this.snapshot.voice, 'record', { ...params, endpoint: this.id })
+  }
+
+  sit(params: Omit<Params<'conference.sit'>, 'endpoint'>): Promise<Result<'conference.sit'>> {
+    return this.#pool.call(this.snapshot.voice, 'conference.sit', { ...params, endpoint: this.id })
+  }
+
+  async takePart(params: Omit<Params<'conference.change'>, 'endpoint'>): Promise<void> {
+    await this.#ask('conference.change', { ...params, endpoint: this.id })
   }
 
   async pauseRecord(verb: Id<'verb'>, paused: boolean): Promise<void> {
@@ -137,6 +146,7 @@ export class VoicePool {
         onLost: (lost) => this.#log.warn({ voice, reason: lost.reason }, 'the link to voice is lost'),
         onNotification: {
           digit: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onDigit?.(digit),
+          speaking: ({ endpoint, speaking }) => this.#endpoints.get(endpoint)?.onSpeaking?.(speaking),
           media: ({ endpoint, state, silentMs }) => this.#endpoints.get(endpoint)?.onMedia?.(state, silentMs),
         },
       })

@@ -1,5 +1,14 @@
 import type { EndpointDescription, MediaStats } from '#platform/words/index.ts'
 
+/** What the main thread says of conferences. `coached` is the slot of the only one who hears it, or −1. */
+export type RoomCommand =
+  | { type: 'sit'; slot: number; room: number }
+  | { type: 'seat'; slot: number; muted: boolean; coached: number }
+  | { type: 'stand'; slot: number }
+  /** Everyone in the endpoint's room hears it. */
+  | { type: 'announce'; slot: number; play: number; pcm: Int16Array; samples: number }
+  | { type: 'unannounce'; slot: number; play: number }
+
 /** What the main thread tells the media loop. An endpoint is a small number, its slot. */
 export type MediaCommand =
   | { type: 'open'; slot: number; rtp: number; rtcp: number }
@@ -14,6 +23,7 @@ export type MediaCommand =
   | { type: 'dtmf'; slot: number; play: number; digits: string; onMs: number; offMs: number }
   | { type: 'record'; slot: number; record: number }
   | { type: 'unrecord'; slot: number; record: number }
+  | RoomCommand
   | { type: 'close'; slot: number }
   | { type: 'stop' }
 
@@ -23,6 +33,7 @@ export type PlayEnd = 'done' | 'stopped' | 'interrupted'
 /** What the media loop tells the main thread. */
 export type MediaReport =
   | { type: 'played'; slot: number; play: number; end: PlayEnd; playedMs: number }
+  | { type: 'speaking'; slot: number; speaking: boolean }
   | { type: 'digit-started'; slot: number; digit: string }
   | { type: 'digit'; slot: number; digit: string; durationMs: number }
   | { type: 'media'; slot: number; state: 'silent' | 'flowing'; silentMs: number }

@@ -5,6 +5,7 @@ import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
 import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
+import type { Seat } from './seat.ts'
 import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 import { PcmSource, type Reframer, type Source } from './source.ts'
 import type { SpokenKey } from './spoken-key.ts'
@@ -55,6 +56,9 @@ export class Endpoint {
   #receive: StreamFormat | null = null
   receiveEvents = NO_EVENTS
   peer: Endpoint | null = null
+  /** Its part in a conference, and what it is about to hear of it. */
+  seat: Seat | null = null
+  hearing: { samples: Int16Array; count: number; fresh: boolean } | null = null
   playing: Playing | null = null
   pressing: Pressing | null = null
   reframing: { reframer: Reframer; pacer: Pacer; fresh: boolean } | null = null

@@ -2,6 +2,7 @@ import type { MediaCommand, MediaReport } from './command.ts'
 import { Endpoint } from './endpoint.ts'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLL_FLAGS, EPOLLIN, type Libc, type Memory, reserve } from './libc.ts'
 import { Receiver } from './receiver.ts'
+import { Rooms } from './rooms.ts'
 import { Sender } from './sender.ts'
 import { Transmitter } from './transmitter.ts'
 
@@ -51,6 +52,7 @@ export class MediaLoop {
   readonly #receiver: Receiver
   readonly #transmitter: Transmitter
   readonly #sender: Sender
+  readonly #rooms: Rooms
   readonly #endpoints: (Endpoint | undefined)[] = []
   #count = 0
   #running = true
@@ -65,6 +67,7 @@ export class MediaLoop {
     this.#eventView = new DataView(this.#events.bytes.buffer)
     this.#transmitter = new Transmitter(this.#libc)
     this.#sender = new Sender(this.#transmitter, options.report)
+    this.#rooms = new Rooms(this.#transmitter, options.report)
     this.#receiver = new Receiver(this.#transmitter, this.#sender, options.epoch)
     this.#control(EPOLL_CTL_ADD, options.wake, -1)
   }
@@ -110,12 +113,13 @@ export class MediaLoop {
 
   #nextDeadline(): number {
     if (this.#count === 0) return this.#options.now() + LONGEST_SLEEP_MS
-    return Math.min(this.#sweepAt, this.#sender.nextDue())
+    return Math.min(this.#sweepAt, this.#sender.nextDue(), this.#rooms.nextDue())
   }
 
   #send(now: number): void {
     try {
       this.#sender.send(now)
+      this.#rooms.send(now)
     } catch (error) {
       this.#fault(error)
     }
@@ -205,6 +209,8 @@ export class MediaLoop {
       case 'close':
         this.#close(endpoint)
         return
+      default:
+        this.#rooms.obey(command, endpoint, now)
     }
   }
 
@@ -219,6 +225,7 @@ export class MediaLoop {
     if (!a || !b || a === b) return
     for (const endpoint of [a, b]) {
       part(endpoint)
+      this.#rooms.leave(endpoint)
       this.#sender.silence(endpoint)
     }
     a.peer = b
@@ -236,6 +243,7 @@ export class MediaLoop {
     this.#control(EPOLL_CTL_DEL, endpoint.rtp, 0)
     this.#control(EPOLL_CTL_DEL, endpoint.rtcp, 0)
     part(endpoint)
+    this.#rooms.leave(endpoint)
     this.#sender.silence(endpoint)
     if (endpoint.recording) this.#unrecord(endpoint, endpoint.recording.record, this.#options.now())
     if (endpoint.gate) this.#tell(endpoint, this.#options.now(), true)

@@ -102,8 +102,9 @@ export class Receiver {
   #sound(endpoint: Endpoint, law: Law, now: number): void {
     const { bytes } = this.#transmitter
     const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
-    const { recording, peer } = endpoint
+    const { recording, peer, seat } = endpoint
     recording?.timeline.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
+    seat?.push(law, bytes, payloadStart, Math.min(payloadLength, LARGEST_PAYLOAD))
     if (!peer?.canSend || peer.playing || peer.pressing || (peer.sendEvents < 0 && endpoint.events.active)) return
     const table = conversion(law, peer.sendLaw)
     if (table) for (let i = payloadStart, end = payloadStart + payloadLength; i < end; i++) bytes[i] = table[bytes[i]!]!

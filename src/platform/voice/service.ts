@@ -2,6 +2,7 @@ import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
 import type { PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
 import { Claims } from './claims.ts'
+import { Conferences } from './conferences.ts'
 import { noStats } from './control.ts'
 import { Engine } from './engine.ts'
 import { type GatherResult, gather } from './gather.ts'
@@ -58,6 +59,8 @@ export class VoiceService implements Methods, AsyncDisposable {
   readonly #pool: PortPool
   readonly #speech: Speech
   readonly #claims: Claims
+  readonly #conferences = new Conferences()
+  readonly #slotOf = (endpoint: Id<'med'>) => this.#session(endpoint).slot
   readonly #sessions = new Map<Id<'med'>, Session>()
   /** Endpoints that wait for their ports. */
   readonly #opening = new Set<Id<'med'>>()
@@ -141,14 +144,14 @@ export class VoiceService implements Methods, AsyncDisposable {
     return null
   }
 
-  play({ endpoint, verb, source, loop }: VoiceMethods['play']['params'], signal?: AbortSignal) {
+  play({ endpoint, verb, source, loop, toAll }: VoiceMethods['play']['params'], signal?: AbortSignal) {
     return this.#run<VoiceMethods['play']['result']>(
-      { endpoint, verb, signal, plays: true, gone: { reason: 'gone', playedMs: 0 } },
+      { endpoint, verb, signal, plays: !toAll, gone: { reason: 'gone', playedMs: 0 } },
       async (session, stop) => {
-        this.#interrupt(session, verb)
+        if (!toAll) this.#interrupt(session, verb)
         const prompt = await preparePrompt(source, this.#speech, stop, loop)
         if (!prompt) return { reason: stop.reason as VerbEnd, playedMs: 0 }
-        const playback = session.play(prompt)
+        const playback = toAll ? session.announce(prompt) : session.play(prompt)
         stop.addEventListener('abort', playback.stop, { once: true })
         const { end, playedMs } = await playback.done
         return { reason: stop.aborted ? (stop.reason as VerbEnd) : end, playedMs }
@@ -174,6 +177,21 @@ export class VoiceService implements Methods, AsyncDisposable {
         return record({ session, other, paused }, params, stop, this.#options.createRecording)
       },
     )
+  }
+
+  'conference.sit'(params: VoiceMethods['conference.sit']['params'], signal?: AbortSignal) {
+    return this.#run<VoiceMethods['conference.sit']['result']>(
+      { ...params, signal, gone: { reason: 'gone' } },
+      (session, stop) => {
+        this.#interrupt(session)
+        return this.#conferences.sit(session, params, stop, this.#slotOf)
+      },
+    )
+  }
+
+  async 'conference.change'({ endpoint, ...part }: VoiceMethods['conference.change']['params']) {
+    this.#conferences.change(this.#session(endpoint), part, this.#slotOf)
+    return null
   }
 
   async 'record.pause'({ verb, paused }: VoiceMethods['record.pause']['params']) {

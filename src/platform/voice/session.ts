@@ -78,6 +78,26 @@ export class Session {
     return this.#start(play, () => this.#engine.send({ type: 'play', slot: this.slot, play, pcm, samples }))
   }
 
+  /** Everyone in its conference hears it. */
+  announce({ pcm, samples }: Prompt): Playback {
+    const play = ++this.#numbers
+    const { done } = this.#start(play, () => this.#tell({ type: 'announce', slot: this.slot, play, pcm, samples }))
+    return { done, stop: () => this.#tell({ type: 'unannounce', slot: this.slot, play }) }
+  }
+
+  sit(room: number): void {
+    this.#tell({ type: 'sit', slot: this.slot, room })
+  }
+
+  /** `coached` is the slot of the only one who hears it, or −1. */
+  takePart(muted: boolean, coached: number): void {
+    this.#tell({ type: 'seat', slot: this.slot, muted, coached })
+  }
+
+  stand(): void {
+    this.#tell({ type: 'stand', slot: this.slot })
+  }
+
   press(digits: string, onMs: number, offMs: number): Playback {
     const play = ++this.#numbers
     return this.#start(play, () => this.#engine.send({ type: 'dtmf', slot: this.slot, play, digits, onMs, offMs }))
@@ -133,6 +153,9 @@ export class Session {
       case 'digit':
         for (const listener of [...this.digits]) listener.ended(report.digit)
         this.#notify('digit', { endpoint, digit: report.digit, durationMs: report.durationMs })
+        return
+      case 'speaking':
+        this.#notify('speaking', { endpoint, speaking: report.speaking })
         return
       case 'media':
         this.#notify('media', { endpoint, state: report.state, silentMs: report.silentMs })

@@ -72,6 +72,32 @@ export interface VerbMethods {
     }
     result: DialResult
   }
+  /**
+   * Takes a seat in one of the subscriber's conferences; answers when the seat is given up. A `coach` hears all and is
+   * heard by the one call alone; when the seat of a `moderator` is given up, the conference ends for all.
+   */
+  'call.conference': {
+    params: { call: Id<'call'>; room: string; muted?: boolean; coach?: Id<'call'>; moderator?: boolean }
+    result: { reason: 'left' | 'ended'; durationSeconds: number }
+  }
+  /** At once, while the call is in a conference: how it takes part. `coach` `none` is heard by all again. */
+  'call.seat': { params: { call: Id<'call'>; muted?: boolean; coach?: Id<'call'> | 'none' }; result: null }
+  /** At once: gives the call's seat up. */
+  'call.leave': { params: { call: Id<'call'> }; result: null }
+  /** At once: everyone in the call's conference hears it. */
+  'call.announce': {
+    params: {
+      call: Id<'call'>
+      text?: string
+      file?: string
+      tone?: { frequencies: number[]; onMs: number; offMs: number }[]
+      totalMs?: number
+      language?: string
+      voice?: string
+      rate?: number
+    }
+    result: { playedMs: number }
+  }
   'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }
 }
 

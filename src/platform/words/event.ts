@@ -34,6 +34,7 @@ export type EventType =
   | 'leg.established'
   | 'leg.held' // data: by (far-end)
   | 'leg.retrieved'
+  | 'leg.transferred' // the leg has gone over to another far end; data: by (leg), target
   | 'leg.diverted' // another road was taken; data: from, to, why
   | 'leg.failed' // a leg that was never answered is over
   | 'leg.cleared' // an answered leg is over
@@ -42,6 +43,9 @@ export type EventType =
   | 'media.flowing'
   | 'verb.started'
   | 'verb.ended'
+  | 'conference.joined' // data: room, seats
+  | 'conference.left' // data: room, reason, seats
+  | 'conference.speaker' // data: room, speaking
   | 'recording.started' // data: recording
   | 'recording.ended' // it is there to be heard; data: recording, durationSeconds, reason
   | 'recording.failed' // it could not be written, or was cut off; data: recording, why

@@ -85,7 +85,8 @@ export interface VoiceMethods {
   /** Watches for silence: no packet for `timeoutMs` while sound is expected gives one `media` notification. 0 turns it off. */
   'endpoint.watch': { params: { endpoint: Id<'med'>; timeoutMs: number }; result: null }
   play: {
-    params: { endpoint: Id<'med'>; verb: Id<'verb'>; source: PromptSource; loop?: number }
+    /** `toAll`: everyone in the endpoint's conference hears it. */
+    params: { endpoint: Id<'med'>; verb: Id<'verb'>; source: PromptSource; loop?: number; toAll?: boolean }
     result: { reason: VerbEnd; playedMs: number }
   }
   /** Collects digits, playing a prompt meanwhile, which the first digit ends. */
@@ -120,6 +121,16 @@ export interface VoiceMethods {
     }
     result: { file: string; durationMs: number; bytes: number; reason: 'max' | 'silence' | 'finish-key' | 'stopped' | 'gone' }
   }
+  /**
+   * Takes a seat in a conference, which is there while anybody sits in it, and whose name begins with its subscriber's id.
+   * Each hears all but itself. Answers when the seat is given up.
+   */
+  'conference.sit': {
+    params: { endpoint: Id<'med'>; verb: Id<'verb'>; conference: string; muted: boolean; coached?: Id<'med'> }
+    result: { reason: VerbEnd }
+  }
+  /** How a seat takes part: muted, or heard by nobody but the one that is coached. */
+  'conference.change': { params: { endpoint: Id<'med'>; muted: boolean; coached?: Id<'med'> }; result: null }
   /** Leaves out what is heard from now on, or takes it in again. Nothing when there is no such recording any more. */
   'record.pause': { params: { verb: Id<'verb'>; paused: boolean }; result: null }
   /** Sends telephone-events to the far end. */
@@ -140,6 +151,8 @@ export interface VoiceMethods {
 export interface VoiceNotifications {
   /** A digit has ended (RFC 4733), once for each key press. */
   digit: { endpoint: Id<'med'>; digit: string; durationMs: number }
+  /** Somebody in a conference begins to speak, or has stopped. */
+  speaking: { endpoint: Id<'med'>; speaking: boolean }
   /** No packet came for the watched time, or packets come again. */
   media: { endpoint: Id<'med'>; state: 'silent' | 'flowing'; silentMs: number }
 }
