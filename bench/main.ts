@@ -8,6 +8,7 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   link: () => import('./link.ts'),
   'sip-messages': () => import('./sip-messages.ts'),
   relay: () => import('./relay.ts'),
+  conference: () => import('./conference.ts'),
   agent: () => import('./agent-start.ts'),
   switch: () => import('./switch.ts'),
 }

@@ -8,7 +8,8 @@ export type LoadCommand =
   | { open: number }
   /** Where the far end `i` sends to. */
   | { aim: number[] }
-  | { runMs: number }
+  /** `endless` where what comes doesn't end with what is sent, and can't be waited for. */
+  | { runMs: number; endless?: boolean }
 
 export type LoadReport = { ports: number[] } | { aimed: true } | { sent: number; received: number }
 
@@ -54,7 +55,7 @@ function open(count: number): void {
 }
 
 /** Sends 50 packets a second from every far end, and counts what comes back. Blocks for `ms`. */
-function run(ms: number): { sent: number; received: number } {
+function run(ms: number, endless: boolean): { sent: number; received: number } {
   let sent = 0
   let received = 0
   const start = performance.now()
@@ -72,7 +73,7 @@ function run(ms: number): { sent: number; received: number } {
     libc.usleep(1000)
   }
   // What is on its way still comes: until nothing has come for 100 ms.
-  for (let quiet = 0; quiet < 5; quiet++) {
+  for (let quiet = endless ? 5 : 0; quiet < 5; quiet++) {
     libc.usleep(20_000)
     for (const end of ends) {
       for (; libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0; received++) quiet = 0
@@ -94,5 +95,5 @@ process.on('message', (command: LoadCommand) => {
       writeSockaddr(ends[i]!.target.bytes, 0, '127.0.0.1', port)
     })
     report({ aimed: true })
-  } else report(run(command.runMs))
+  } else report(run(command.runMs, command.endless ?? false))
 })

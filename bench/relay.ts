@@ -22,13 +22,13 @@ const NG_PORT = 24_000
 const MS_PER_TICK = 10
 
 /** User and system time of a process and all its threads, ms. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
 }
 
-class Load implements Disposable {
+export class Load implements Disposable {
   readonly #child: ChildProcess = fork(join(import.meta.dirname, 'relay-load.ts'))
 
   ask<R extends LoadReport>(command: LoadCommand): Promise<R> {
@@ -48,7 +48,7 @@ class Load implements Disposable {
   }
 }
 
-function description(port: number): EndpointDescription {
+export function description(port: number): EndpointDescription {
   const format = { codec: 'PCMU', payloadType: 0, ptimeMs: 20, telephoneEvent: 101 } as const
   return { transport: 'rtp', remote: { address: '127.0.0.1', port }, send: format, receive: format, direction: 'sendrecv' }
 }
