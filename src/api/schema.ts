@@ -128,6 +128,7 @@ export const Trunk = Type.Object({
     Type.Object({
       address: Type.String(),
       port: Type.Integer(),
+      transport: Type.Optional(Type.String({ description: 'udp+tcp, tcp or tls; else udp.' })),
       priority: Type.Optional(Type.Integer()),
       weight: Type.Optional(Type.Integer()),
     }),
@@ -136,6 +137,13 @@ export const Trunk = Type.Object({
   maxOut: Type.Optional(Type.Integer()),
   emergencyReserve: Type.Integer(),
   media: Type.Union([Type.Literal('relay'), Type.Literal('direct')]),
+  tls: Type.Optional(
+    Type.Object({
+      ca: Type.Optional(Type.String()),
+      certificate: Type.Optional(Type.String()),
+      serverName: Type.Optional(Type.String()),
+    }),
+  ),
   user: Type.Optional(Type.String({ description: 'The name that answers challenges; its password is never told.' })),
   registerSeconds: Type.Optional(Type.Integer()),
   optionsSeconds: Type.Optional(Type.Integer()),

@@ -1,16 +1,30 @@
 import { Type } from 'typebox'
-import type { TrunkConfig, TrunkState } from '#platform/words/index.ts'
+import type { GatewayConfig, GatewayTransport, TrunkConfig, TrunkState } from '#platform/words/index.ts'
 
 const Rule = Type.Object({ prefix: Type.String(), replace: Type.String() }, { additionalProperties: false })
 const NumberRules = Type.Object(
   { in: Type.Array(Rule, { maxItems: 100 }), out: Type.Array(Rule, { maxItems: 100 }) },
   { additionalProperties: false, description: 'The longest prefix that a number begins with is replaced, to and from E.164.' },
 )
+const Transport = Type.Union(
+  (['udp', 'udp+tcp', 'tcp', 'tls'] as const).map((transport) => Type.Literal(transport)),
+  { description: 'Default udp; udp+tcp sends by TCP only what is too large for a datagram.' },
+)
+const Tls = Type.Object(
+  {
+    ca: Type.Optional(Type.String({ description: 'PEM: whom the carrier’s certificate, shown in both directions, comes from.' })),
+    certificate: Type.Optional(Type.String({ description: 'PEM: what it is shown as a client’s.' })),
+    key: Type.Optional(Type.String({ description: 'PEM: the key of the certificate, never told again.' })),
+    serverName: Type.Optional(Type.String({ description: 'The name of its certificate; default the gateway’s address.' })),
+  },
+  { additionalProperties: false },
+)
 const Gateways = Type.Array(
   Type.Object(
     {
       address: Type.String(),
-      port: Type.Optional(Type.Integer()),
+      port: Type.Optional(Type.Integer({ description: 'Default 5060, with tls 5061.' })),
+      transport: Type.Optional(Transport),
       priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
       weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
     },
@@ -27,6 +41,7 @@ const fields = {
   maxOut: whole(0),
   emergencyReserve: Type.Optional(Type.Integer({ minimum: 0 })),
   media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
+  tls: Type.Optional(Type.Union([Tls, Type.Null()])),
   auth: Type.Optional(Type.Union([Auth, Type.Null()])),
   registerSeconds: whole(30, 86_400),
   optionsSeconds: whole(1, 3600),
@@ -42,11 +57,12 @@ export const TrunkPatch = Type.Object(
 /** What a request says of a trunk: what is absent stays, null takes away. */
 export interface TrunkFields {
   name?: string
-  gateways?: { address: string; port?: number; priority?: number; weight?: number }[]
+  gateways?: { address: string; port?: number; transport?: GatewayTransport; priority?: number; weight?: number }[]
   maxIn?: number | null
   maxOut?: number | null
   emergencyReserve?: number
   media?: TrunkConfig['media']
+  tls?: { ca?: string; certificate?: string; key?: string; serverName?: string } | null
   auth?: { user: string; password: string } | null
   registerSeconds?: number | null
   optionsSeconds?: number | null
@@ -56,7 +72,11 @@ export interface TrunkFields {
 
 const OPTIONAL = ['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond', 'numbers'] as const
 
-/** A trunk with these fields changed; `seal` keeps its password. */
+function completed(gateway: NonNullable<TrunkFields['gateways']>[number]): GatewayConfig {
+  return { ...gateway, port: gateway.port ?? (gateway.transport === 'tls' ? 5061 : 5060) }
+}
+
+/** A trunk with these fields changed; `seal` keeps its password and key. */
 export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
   trunk: T,
   fields: TrunkFields,
@@ -65,7 +85,7 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
   const next: T = {
     ...trunk,
     name: fields.name ?? trunk.name,
-    gateways: fields.gateways?.map(({ port = 5060, ...gateway }) => ({ ...gateway, port })) ?? trunk.gateways,
+    gateways: fields.gateways?.map(completed) ?? trunk.gateways,
     emergencyReserve: fields.emergencyReserve ?? trunk.emergencyReserve,
     media: fields.media ?? trunk.media,
   }
@@ -73,12 +93,23 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
     if (fields[name] === null) delete next[name]
     else if (fields[name] !== undefined) Object.assign(next, { [name]: fields[name] })
   }
+  if (fields.tls === null) delete next.tls
+  else if (fields.tls) {
+    const { key, ...tls } = fields.tls
+    next.tls = { ...tls, ...(key === undefined ? {} : { key: seal(key) }) }
+  }
   if (fields.auth === null) delete next.credentials
   else if (fields.auth) next.credentials = { user: fields.auth.user, password: seal(fields.auth.password) }
   return next
 }
 
-/** A trunk as it is shown: its password is never told again. */
-export function shownTrunk({ credentials, ...trunk }: TrunkConfig, state?: TrunkState) {
-  return { ...trunk, ...(credentials ? { user: credentials.user } : {}), ...(state ? { state } : {}) }
+/** A trunk as it is shown: its password and key are never told again. */
+export function shownTrunk({ credentials, tls, ...trunk }: TrunkConfig, state?: TrunkState) {
+  const { key: _key, ...told } = tls ?? {}
+  return {
+    ...trunk,
+    ...(tls ? { tls: told } : {}),
+    ...(credentials ? { user: credentials.user } : {}),
+    ...(state ? { state } : {}),
+  }
 }

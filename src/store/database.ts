@@ -1,5 +1,5 @@
 import type { ColumnType, GeneratedAlways } from 'kysely'
-import type { Sealed } from '#platform/words/index.ts'
+import type { GatewayTransport, Sealed } from '#platform/words/index.ts'
 
 /** PostgreSQL's bigint comes back as text, so that nothing is lost; every figure of these tables is below 2^53. */
 type Bigint = ColumnType<string, number, number>
@@ -92,6 +92,7 @@ export interface Database {
     max_out: number | null
     emergency_reserve: number
     media: 'relay' | 'direct'
+    tls: Json<object | null>
     auth_user: string | null
     auth_password: Sealed | null
     register_seconds: number | null
@@ -99,7 +100,15 @@ export interface Database {
     calls_per_second: number | null
     numbers: Json<object | null>
   }
-  gateway: { trunk_id: string; position: number; address: string; port: number; priority: number | null; weight: number | null }
+  gateway: {
+    trunk_id: string
+    position: number
+    address: string
+    port: number
+    transport: GatewayTransport
+    priority: number | null
+    weight: number | null
+  }
   capacity: { node: string; kind: string; capacity: Bigint }
   emergency_number: { number: string }
   authority: { name: 'ca' | 'switch'; certificate: string; private_key: Sealed; not_after: Date }

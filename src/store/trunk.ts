@@ -13,7 +13,7 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
       jsonArrayFrom(
         eb
           .selectFrom('gateway')
-          .select(['address', 'port', 'priority', 'weight'])
+          .select(['address', 'port', 'transport', 'priority', 'weight'])
           .whereRef('trunk_id', '=', 'trunk.id')
           .orderBy('position'),
       ).as('gateways'),
@@ -23,8 +23,9 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
   return rows.map((row) => ({
     id: idOf('trk', row.id),
     name: row.name,
-    gateways: row.gateways.map(({ priority, weight, ...gateway }) => ({
+    gateways: row.gateways.map(({ transport, priority, weight, ...gateway }) => ({
       ...gateway,
+      ...(transport === 'udp' ? {} : { transport }),
       ...(priority === null ? {} : { priority }),
       ...(weight === null ? {} : { weight }),
     })),
@@ -32,6 +33,7 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     ...(row.max_out === null ? {} : { maxOut: row.max_out }),
     emergencyReserve: row.emergency_reserve,
     media: row.media,
+    ...(row.tls === null ? {} : { tls: row.tls as NonNullable<TrunkConfig['tls']> }),
     ...(row.auth_user !== null && row.auth_password !== null
       ? { credentials: { user: row.auth_user, password: row.auth_password } }
       : {}),
@@ -58,6 +60,7 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     max_out: trunk.maxOut ?? null,
     emergency_reserve: trunk.emergencyReserve,
     media: trunk.media,
+    tls: trunk.tls ? json(trunk.tls) : null,
     auth_user: trunk.credentials?.user ?? null,
     auth_password: trunk.credentials?.password ?? null,
     register_seconds: trunk.registerSeconds ?? null,
@@ -74,9 +77,9 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
   await tx
     .insertInto('gateway')
     .values(
-      trunk.gateways.map(({ address, port, priority = null, weight = null }, position) => ({
+      trunk.gateways.map(({ address, port, transport = 'udp', priority = null, weight = null }, position) => ({
         ...{ trunk_id: id, position, address, port },
-        ...{ priority, weight },
+        ...{ transport, priority, weight },
       })),
     )
     .execute()

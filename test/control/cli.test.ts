@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { buildProgram } from '../../src/main/cli/program.ts'
+import { createTestCa } from '../call/agent-ca.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
 
@@ -138,6 +139,37 @@ describe('tieline', () => {
     assert.doesNotMatch((await tieline('trunk', 'show', 'carrier')).out, /user +tl/)
     assert.equal((await tieline('trunk', 'remove', 'carrier')).code, 0)
     assert.deepEqual(await json('trunk', 'list'), [])
+  })
+
+  it('names transports of gateways, and keeps the key of a trunk’s TLS to itself', async () => {
+    const { certificate, key } = await (await createTestCa()).agent('carrier')
+    const file = (name: string, text: string) => {
+      writeFileSync(join(bench.state, name), text)
+      return join(bench.state, name)
+    }
+    const files = ['--tls-certificate', file('tls.pem', certificate), '--tls-key', file('tls.key', key)]
+    const gateways = ['--gateway', 'tls:203.0.113.20', '--gateway', 'udp+tcp:[2001:db8::20]:5070']
+    const named = ['--tls-name', 'sip.carrier.example', '--tls-ca', file('ca.pem', certificate)]
+    assert.equal((await tieline('trunk', 'add', 'secure', ...gateways, ...files, ...named)).code, 0)
+    const shown = (await tieline('trunk', 'show', 'secure')).out
+    assert.match(shown, /tls:203\.0\.113\.20:5061/)
+    assert.match(shown, /udp\+tcp:\[2001:db8::20\]:5070/)
+    assert.match(shown, /TLS name +sip\.carrier\.example/)
+    const told = await json<{ tls: object; gateways: { transport: string; port: number }[] }>('trunk', 'show', 'secure')
+    assert.deepEqual(Object.keys(told.tls).sort(), ['ca', 'certificate', 'serverName'])
+    assert.deepEqual(
+      told.gateways.map(({ transport, port }) => [transport, port]),
+      [
+        ['tls', 5061],
+        ['udp+tcp', 5070],
+      ],
+    )
+    const wrong = await tieline('trunk', 'set', 'secure', '--tls-ca', file('bad.pem', 'no certificate'))
+    assert.notEqual(wrong.code, 0)
+    assert.match(wrong.err, /no certificate in PEM/)
+    assert.equal((await tieline('trunk', 'set', 'secure', '--no-tls')).code, 0)
+    assert.doesNotMatch((await tieline('trunk', 'show', 'secure')).out, /TLS/)
+    assert.equal((await tieline('trunk', 'remove', 'secure')).code, 0)
   })
 
   it('deploys an agent, the same program under the same digest, and goes back to a version', async () => {

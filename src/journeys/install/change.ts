@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { newId } from '#lib/index.ts'
 import {
   checkAddress,
@@ -117,6 +118,7 @@ export async function writeTrunk(
     checkAddress('gateways', address)
     checkPort('gateways', port)
   }
+  checkTls(trunk.tls)
   if (trunk.registerSeconds !== undefined && !trunk.credentials)
     throw invalid('registerSeconds', 'A trunk that registers has a user and a password.')
   if (trunk.credentials && /[\r\n\0"\\:]/.test(trunk.credentials.user))
@@ -130,6 +132,24 @@ export async function writeTrunk(
   await deps.store.writeTrunk(written)
   await publishChange(deps, { trunks: true })
   return written
+}
+
+/** What would only fail at the next connection is refused now. */
+function checkTls(tls: TrunkConfig['tls']): void {
+  if (!tls) return
+  if ((tls.certificate === undefined) !== (tls.key === undefined)) throw invalid('tls', 'A certificate and its key go together.')
+  if (tls.serverName !== undefined && !/^[A-Za-z0-9.-]{1,253}$/.test(tls.serverName))
+    throw invalid('tls.serverName', 'A server name is a host name.')
+  for (const [name, pem] of [
+    ['tls.ca', tls.ca],
+    ['tls.certificate', tls.certificate],
+  ] as const) {
+    try {
+      if (pem !== undefined) new X509Certificate(pem)
+    } catch {
+      throw invalid(name, 'It is no certificate in PEM.')
+    }
+  }
 }
 
 export async function removeTrunk(deps: InstallDeps, trunk: TrunkConfig): Promise<void> {

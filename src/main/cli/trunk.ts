@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { NumberRule, TrunkConfig, TrunkState } from '#platform/words/index.ts'
+import type { GatewayConfig, NumberRule, TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import { collect, endpoint, part, whole } from './parse.ts'
@@ -12,6 +12,11 @@ interface TrunkOptions {
   gateway: string[]
   numberIn: string[]
   numberOut: string[]
+  tls?: boolean
+  tlsCa?: string
+  tlsCertificate?: string
+  tlsKey?: string
+  tlsName?: string
   user?: string
   passwordFile?: string
   auth?: boolean
@@ -40,7 +45,7 @@ export function trunkCommands(program: Command, context: Contextual): void {
         items,
         [
           ['NAME', (t) => t.name],
-          ['GATEWAYS', (t) => t.gateways.map(({ address, port }) => `${address}:${port}`).join(' ')],
+          ['GATEWAYS', (t) => t.gateways.map(gatewayText).join(' ')],
           ['MAX IN', (t) => t.maxIn],
           ['MAX OUT', (t) => t.maxOut],
           ['EMERGENCY', (t) => t.emergencyReserve],
@@ -84,7 +89,17 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
   noun
     .command(syntax)
     .description(description)
-    .option('--gateway <address[:port][,priority[,weight]]>', 'a gateway of the carrier; again for more', collect, [])
+    .option(
+      '--gateway <[transport:]address[:port][,priority[,weight]]>',
+      'a gateway of the carrier, by udp, udp+tcp (what is large), tcp or tls; again for more',
+      collect,
+      [],
+    )
+    .option('--tls-ca <file>', 'whom its certificates come from (PEM); it must then show one when it connects')
+    .option('--tls-certificate <file>', 'what it is shown as our certificate (PEM)')
+    .option('--tls-key <file>', 'the key of --tls-certificate (PEM)')
+    .option('--tls-name <name>', 'the name that its certificate is for; default the gateway’s address')
+    .option('--no-tls', 'take these away again')
     .option('--user <name>', 'answer its challenges as this user')
     .option('--password-file <file>', 'the password of --user; - for standard input')
     .option('--no-auth', 'answer no challenges any more')
@@ -107,7 +122,12 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
       const { client, out } = context(command)
       const { gateway, ...rest } = options
       if (adds && gateway.length === 0) throw usage('Name at least one --gateway, such as 203.0.113.10:5060.')
-      const fields = { ...(gateway.length > 0 ? { gateways: gateway.map(gatewayOf) } : {}), ...pick(rest), ...authOf(rest) }
+      const fields = {
+        ...(gateway.length > 0 ? { gateways: gateway.map(gatewayOf) } : {}),
+        ...pick(rest),
+        ...tlsOf(rest),
+        ...authOf(rest),
+      }
       const trunk = adds
         ? await client.post<ShownTrunk>('/v1/trunks', { name, ...fields })
         : await client.patch<ShownTrunk>(`/v1/trunks/${part(name)}`, fields)
@@ -139,10 +159,24 @@ function authOf({ user, passwordFile, auth }: Omit<TrunkOptions, 'gateway'>) {
   return { auth: { user, password } }
 }
 
+function tlsOf({ tls, tlsCa, tlsCertificate, tlsKey, tlsName }: Omit<TrunkOptions, 'gateway'>) {
+  if (tls === false) return { tls: null }
+  const files = { ca: tlsCa, certificate: tlsCertificate, key: tlsKey }
+  const read = Object.entries(files).flatMap(([name, file]) => (file === undefined ? [] : [[name, readFileSync(file, 'utf8')]]))
+  const given = { ...Object.fromEntries(read), ...(tlsName === undefined ? {} : { serverName: tlsName }) }
+  return Object.keys(given).length > 0 ? { tls: given } : {}
+}
+
 function gatewayOf(text: string) {
-  const [where = '', priority, weight] = text.split(',')
+  const [, transport, rest = ''] = /^(?:(udp|udp\+tcp|tcp|tls):)?(.*)$/.exec(text) ?? []
+  const [where = '', priority, weight] = rest.split(',')
   const number = (name: string, value: string | undefined) => (value === undefined ? {} : { [name]: whole('--gateway')(value) })
-  return { ...endpoint(where), ...number('priority', priority), ...number('weight', weight) }
+  return { ...endpoint(where), ...(transport ? { transport } : {}), ...number('priority', priority), ...number('weight', weight) }
+}
+
+/** As it is written in `--gateway`. */
+function gatewayText({ transport, address, port }: GatewayConfig): string {
+  return `${transport ? `${transport}:` : ''}${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
 function ruleOf(text: string): NumberRule {
@@ -157,11 +191,14 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
   const rules = (list: NumberRule[] | undefined) => list?.map(({ prefix, replace }) => `${prefix}=${replace}`).join(' ')
   return [
     ['trunk', trunk.name],
-    ...trunk.gateways.map(({ address, port, priority, weight }, i): [string, string] => {
+    ...trunk.gateways.map((gateway, i): [string, string] => {
+      const { address, port, priority, weight } = gateway
       const known = state?.gateways.find((g) => g.address === address && g.port === port)
       const how = known ? `${known.state}${known.lost > 0 ? `, ${known.lost} OPTIONS lost` : ''}` : 'not known'
-      return [i === 0 ? 'gateways' : '', `${address}:${port} (priority ${priority ?? i}, weight ${weight ?? 1}): ${how}`]
+      return [i === 0 ? 'gateways' : '', `${gatewayText(gateway)} (priority ${priority ?? i}, weight ${weight ?? 1}): ${how}`]
     }),
+    ['TLS name', trunk.tls?.serverName],
+    ['TLS of its own CA', trunk.tls?.ca ? 'yes' : undefined],
     ['user', trunk.user],
     ['registration', state?.registration?.text],
     ['calls in', trunk.maxIn],
