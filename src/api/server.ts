@@ -11,6 +11,7 @@ import { channelRoutes } from './channels.ts'
 import type { ApiDeps } from './deps.ts'
 import { eventRoutes } from './events.ts'
 import { rememberRequests } from './idempotency.ts'
+import { metricRoutes } from './metrics.ts'
 import { problem, sendProblem } from './problem.ts'
 import { recordingRoutes } from './recordings.ts'
 import { resourceRoutes } from './resources.ts'
@@ -60,6 +61,7 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
     resourceRoutes,
     trunkRoutes,
     statusRoutes,
+    metricRoutes,
   ]
   // In a scope of its own, after the documentation has begun to listen for routes.
   await app.register(async (scope) => {

@@ -14,6 +14,7 @@ import {
   type JournalEntry,
   type JournalRecord,
   LINKS,
+  type Metric,
   type PlatformConfig,
   type PlatformEvent,
   type Snapshot,
@@ -32,6 +33,7 @@ export interface Fakes {
   calls: CallView[]
   killed: string[]
   draining: boolean
+  metrics: Metric[]
   /** What the switch knows of one call. */
   trace: CallTrace
   journal: JournalEntry[]
@@ -72,6 +74,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     calls: [],
     killed: [],
     draining: false,
+    metrics: [],
     trace: null,
     journal: [],
     shipped: 0,
@@ -200,6 +203,7 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
       return null
     },
     'channel.probe': () => ({ dns: { ok: true, text: 'It answers.' }, pbx: { ok: false, text: 'No answer to OPTIONS.' } }),
+    metrics: () => fakes.metrics,
     drain: ({ on }: { on: boolean }) => {
       fakes.draining = on
       return { draining: on, calls: fakes.calls.length }

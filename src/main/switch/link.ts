@@ -4,7 +4,7 @@ import { type Log, TielineError } from '#lib/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import { type Load, probeSite } from '#platform/switch/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
-import type { SwitchMethods } from '#platform/words/index.ts'
+import type { Metric, SwitchMethods } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
 import type { Reception } from './reception.ts'
 
@@ -20,9 +20,10 @@ export function serveControl(options: {
   traces: TraceStore
   reception: Reception
   load: Load
+  metrics(): Metric[]
   startedAt: number
 }): Promise<LinkServer<ControlLink>> {
-  const { path, log, exchange, carriers, journal, traces, reception, load, startedAt } = options
+  const { path, log, exchange, carriers, journal, traces, reception, load, metrics, startedAt } = options
   const { configuration, registry, realms } = exchange
   return serveLink<ControlLink>({
     path,
@@ -47,6 +48,7 @@ export function serveControl(options: {
         if (!site || !config) throw notFound()
         return probeSite(site, config, timeoutMs)
       },
+      metrics,
       drain: ({ on }) => {
         reception.drain(on)
         return { draining: reception.draining, calls: exchange.calls.size }

@@ -6,7 +6,7 @@ import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
 import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
-import { Configuration, Load, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
+import { Configuration, Load, MessageCount, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
 import { CallPace, createDirectory, Strangers } from '#platform/trunk/index.ts'
 import {
@@ -23,6 +23,7 @@ import { AgentDoor } from './agents.ts'
 import { trunkCredentials } from './credentials.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
+import { switchMetrics } from './metrics.ts'
 import { Reception } from './reception.ts'
 import { drainCalls, stopCalls } from './stop.ts'
 import { watchWire } from './wire.ts'
@@ -85,6 +86,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   let trunks = createDirectory(configuration.snapshot)
   const channels = new Map<Id<'sub'>, ChannelState>()
   const strangers = new Strangers({ clock, log })
+  const count = new MessageCount()
   const load = new Load({ clock, limits: config.load })
   const reception = new Reception({ directory: () => trunks, strangers, load, configuration, clock })
   const voice = new VoicePool({ log })
@@ -103,7 +105,10 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
     credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
     refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
-    onMessage: (seen) => wire.tap.see(seen),
+    onMessage(seen) {
+      count.see(seen)
+      wire.tap.see(seen)
+    },
     streams: {
       open: (realm, id) => host.openStream(realm, id),
       secure: (socket, to) => security.secure(socket, to),
@@ -168,6 +173,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     traces,
     reception,
     load,
+    metrics: () => switchMetrics({ exchange, journal, traces, load, strangers, count }),
     startedAt: clock.now(),
   })
   if (begun.length > 0) await voice.ready()

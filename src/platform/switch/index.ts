@@ -1,4 +1,5 @@
 export { Configuration } from './configuration.ts'
+export { MessageCount } from './count.ts'
 export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegHooks } from './leg.ts'
 export { Load } from './load.ts'
 export { LegMedia, type MediaSnapshot, NotAcceptable } from './media.ts'

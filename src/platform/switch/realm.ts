@@ -108,6 +108,7 @@ interface RealmParts extends SwitchRealm {
 export class Realms {
   readonly #options: RealmsOptions
   readonly #realms = new Map<Realm, RealmParts>()
+  #repeatsOfGone = 0
   /** DNS sockets that came before the SIP socket of their realm. */
   readonly #early = new Map<Realm, Socket>()
   /** Connections that wait for the socket which host opens for them. */
@@ -251,6 +252,7 @@ export class Realms {
     const parts = this.#realms.get(realm)
     if (!parts) return
     this.#realms.delete(realm)
+    this.#repeatsOfGone += parts.agent.repeats
     parts.agent.close()
     parts.sip.close()
     parts.dns.close()
@@ -258,11 +260,12 @@ export class Realms {
   }
 
   /** Transactions and sessions that are alive in all realms. */
-  get counts(): { transactions: number; sessions: number } {
-    const sum = { transactions: 0, sessions: 0 }
+  get counts(): { transactions: number; sessions: number; repeats: number } {
+    const sum = { transactions: 0, sessions: 0, repeats: this.#repeatsOfGone }
     for (const { agent } of this.#realms.values()) {
       sum.transactions += agent.counts.transactions
       sum.sessions += agent.counts.sessions
+      sum.repeats += agent.repeats
     }
     return sum
   }

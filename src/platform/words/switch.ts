@@ -1,6 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type { CallView } from './call.ts'
 import type { JournalEntry } from './journal.ts'
+import type { Metric } from './metric.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
 import type { CallTrace } from './trace.ts'
 
@@ -39,6 +40,8 @@ export interface SwitchMethods {
     params: { subscriber: Id<'sub'>; timeoutMs: number }
     result: { dns: { ok: boolean; text: string } | null; pbx: { ok: boolean; text: string } | null }
   }
+  /** The figures of the switch at this moment. */
+  metrics: { params: Record<string, never>; result: Metric[] }
   /** No new calls from now on, or new ones again; calls that are up go on. */
   drain: { params: { on: boolean }; result: { draining: boolean; calls: number } }
   status: {

@@ -19,6 +19,7 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
     return
   }
   if (known) {
+    core.transactions.repeats += 1
     known.repeated()
     return
   }

@@ -13,6 +13,8 @@ export class Transactions {
   readonly transport: SipTransport
   readonly times: Times
   readonly wheel: TimerWheel
+  /** Requests that came again since the start. */
+  repeats = 0
   readonly #clients = new Map<string, ClientTransaction>()
   readonly #servers = new Map<string, ServerTransaction>()
   /** Server transactions outside dialogs by what a merged request would share with them. */

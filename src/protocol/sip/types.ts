@@ -93,6 +93,8 @@ export interface UserAgent {
   restoreOutgoing(snapshot: OutgoingSnapshot): OutgoingInvite
   /** Transactions and sessions that are alive: zero of both when nothing is left. */
   readonly counts: { transactions: number; sessions: number }
+  /** Requests that came again since the start. */
+  readonly repeats: number
   /** Cancels all timers and forgets all state; sends nothing. What is awaited of it stays unsettled. */
   close(): void
 }

@@ -39,6 +39,10 @@ class SocketUserAgent implements UserAgent {
     this.#core = core
   }
 
+  get repeats(): number {
+    return this.#core.transactions.repeats
+  }
+
   get counts(): { transactions: number; sessions: number } {
     return { transactions: this.#core.transactions.size, sessions: this.#core.dialogs.size }
   }
