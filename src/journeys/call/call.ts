@@ -19,8 +19,8 @@ import type { Seat } from './conference.ts'
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import { CallOver, OVER } from './over.ts'
-import type { Transfer } from './refer.ts'
 import type { CallRecording } from './recording.ts'
+import type { Transfer } from './refer.ts'
 
 /** What stays the same about a call from its first moment to its last. */
 export interface CallFacts {
@@ -56,7 +56,8 @@ export class Call {
   readonly recordings = new Set<CallRecording>()
   seat: Seat | null = null
   desk: Desk | null = null
-  /** Takes a transfer that a far end asks for; null while the call is not one of two joined legs. */
+  /** What a far end has asked for and is being carried out; one at a time. */
+  transfer: Transfer | null = null
   onTransfer: ((transfer: Transfer) => void) | null = null
   /** Whether a program has commanded anything for it. */
   decided = false

@@ -1,6 +1,6 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { Session } from '#protocol/sip/index.ts'
+import { glareDelayMs, type Session, SipFailure } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { answerBody, watchDialog } from './dialog.ts'
 import { CallOver } from './over.ts'
@@ -30,7 +30,9 @@ export async function connect(call: Call, b: Leg, session: Session, early: Uint8
   call.answered(b)
   call.phase = 'joined'
   call.save()
-  if (mediaB) await joinAudio(call, a, b)
+  if (!mediaB) return
+  await bringIn(call, a)
+  await joinAudio(call, a, b)
 }
 
 /** RFC 3262 §3: no 2xx overtakes a reliable response (PITFALLS S12). @throws CallOver */
@@ -54,6 +56,29 @@ export function answerCaller(call: Call, content: string): void {
   a.connect(session)
   watchDialog(call, a, session)
   call.event('leg.established', { leg: a })
+}
+
+/** A leg whose audio has passed by us until now: from here it comes to voice, by a re-INVITE of ours. */
+async function bringIn(call: Call, leg: Leg): Promise<void> {
+  const media = call.media.get(leg.id)
+  const { session } = leg
+  if (!media || !session || leg.description === null) return
+  for (let tries = 3; tries > 0; tries--) {
+    try {
+      const answer = await call.whileUp(session.reinvite({ type: 'application/sdp', content: media.offer() }))
+      if (answer.status < 300) {
+        leg.description = null
+        media.readAnswer(answer.body)
+        leg.touch()
+        return
+      }
+      if (answer.status !== 491) break
+    } catch (error) {
+      if (!(error instanceof SipFailure) || error.reason !== 'glare') throw error
+    }
+    await call.whileUp(new Promise<void>((resolve) => call.x.clock.after(glareDelayMs(session.ownsCallId), resolve)))
+  }
+  leg.end(causeOf('switch', 'not-acceptable'))
 }
 
 /** Relays the sound of two legs to each other. A failure ends the call: nobody would hear anything. */

@@ -1,97 +1,24 @@
 import type { Leg } from '#platform/switch/index.ts'
-import { causeOf, dialStatus, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
-import type { CallCause, DialResult, Target, Via } from '#platform/words/index.ts'
-import { type Attempt, attempt } from './attempt.ts'
+import type { DialResult } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
-import { carry } from './carry.ts'
-import { connect } from './connect.ts'
-import { Patience } from './patience.ts'
+import { converse } from './converse.ts'
+import { type ReachOptions, reach } from './reach.ts'
 import type { CallRecording } from './recording.ts'
-import { Ringing } from './ringing.ts'
-import { type Road, roadsTo } from './road.ts'
 
-export interface DialOptions {
-  target: Target
-  via?: Via | undefined
-  /** Ms that the far end may ring. */
-  timeoutMs: number
-  /** One of the subscriber's own numbers, to be shown instead of the caller's. */
-  callerId?: string | undefined
-  /** Aborts with a cause when whoever wanted this has given it up. */
-  signal?: AbortSignal
+export interface DialOptions extends Omit<ReachOptions, 'relay'> {
   /** Records both sides once the leg is answered; a recorder has been leased. */
   record?: ((b: Leg) => CallRecording | null) | undefined
 }
 
 /**
- * Dials and, when answered, joins and carries the call until the dialled leg is over. Resolves with what became of it;
- * the caller's leg is still up then. Rejects with CallOver when the call ends, with ResourceUnavailable when a lease is
- * refused.
+ * Dials and, when answered, carries the call until the dialled leg, or the one that it was transferred to, is over.
+ * Resolves with what became of it; the caller's leg is still up then. Rejects with CallOver when the call ends, with
+ * ResourceUnavailable when a lease is refused.
  */
 export async function dial(call: Call, options: DialOptions): Promise<DialResult> {
-  const directory = call.x.directory()
-  const roads = roadsTo(options.target, { via: options.via, subscriber: call.subscriber, directory })
-  if ('refused' in roads) return failed(call, causeOf('switch', roads.refused))
-  using patience = new Patience(call, options)
-  using ringing = new Ringing(call)
-  let last: CallCause = causeOf('switch', 'no-route')
-  for (const [i, road] of roads.entries()) {
-    const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
-    const shown = show(call, road, emergency, options.callerId)
-    if ('refused' in shown) return failed(call, causeOf('switch', 'caller-id'))
-    const end: Attempt = await attempt({
-      call,
-      road,
-      shown,
-      emergency,
-      direct: !options.record && takesDirect(call, road),
-      patience,
-      onProvisional: (leg, response) => ringing.provisional(leg, response),
-    })
-    call.throwIfOver()
-    if (end.kind === 'answered') {
-      patience.satisfied()
-      ringing.answered()
-      await connect(call, end.leg, end.session, ringing.answerOf(end.leg))
-      const recording = options.record?.(end.leg)
-      const result = await carry(call, end.leg)
-      return recording ? { ...result, recording: recording.id } : result
-    }
-    last = end.cause
-    const next = roads[i + 1]
-    if (!end.moveOn || !next || patience.spent) break
-    call.event('leg.diverted', {
-      ...(end.leg ? { leg: end.leg } : {}),
-      cause: end.cause,
-      data: { from: road.via, to: next.via, why: end.cause.reason },
-    })
-  }
-  return failed(call, last)
-}
-
-function failed(call: Call, cause: CallCause): DialResult {
-  call.failure = cause
-  return { status: dialStatus(cause), durationSeconds: 0, cause }
-}
-
-/** What the far end is shown: the site sees the caller as it is, a carrier only what the subscriber may show. */
-function show(call: Call, road: Road, emergency: boolean, wished: string | undefined): ShownCaller | { refused: 'caller-id' } {
-  const { from: party, anonymous, direction } = call.facts
-  if (emergency) return emergencyCaller(call.subscriber)
-  if (road.via === 'channel' && wished === undefined) {
-    return { number: party.number, anonymous, ...(party.name ? { name: party.name } : {}) }
-  }
-  return shownCaller({
-    subscriber: call.subscriber,
-    wished,
-    ...(direction === 'in' ? { vouched: { party, anonymous } } : { presented: party }),
-  })
-}
-
-/** Audio passes by us only between two trunks that both say so, and where nothing of ours has been heard yet. */
-function takesDirect(call: Call, road: Road): boolean {
-  const { a } = call
-  const arrival = a.facts.trunk && call.x.directory().byName(a.facts.trunk)
-  const unheard = !call.media.has(a.id) && a.incoming !== null && a.incoming.request.body.length > 0
-  return road.via === 'trunk' && road.trunk.media === 'direct' && arrival?.media === 'direct' && unheard
+  const reached = await reach(call, { ...options, relay: options.record !== undefined })
+  if ('failed' in reached) return reached.failed
+  const recording = options.record?.(reached.leg)
+  const result = await converse(call, reached.leg)
+  return recording ? { ...result, recording: recording.id } : result
 }

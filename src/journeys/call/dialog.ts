@@ -3,6 +3,7 @@ import { causeOf } from '#platform/trunk/index.ts'
 import { ALLOW, type IncomingRequest, type Session } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { informed } from './digits.ts'
+import { referred } from './refer.ts'
 import { reinvited, updated } from './renegotiate.ts'
 
 const SDP = 'application/sdp'
@@ -50,6 +51,9 @@ function requested(call: Call, leg: Leg, incoming: IncomingRequest): void {
       break
     case 'INFO':
       informed(call, leg, incoming)
+      break
+    case 'REFER':
+      referred(call, leg, incoming)
       break
     case 'UPDATE':
       void updated(call, leg, incoming)

@@ -4,7 +4,7 @@ import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
-import { carry } from './carry.ts'
+import { converse } from './converse.ts'
 import { decideWithoutAgent } from './default.ts'
 import { watchDialog } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
@@ -58,9 +58,11 @@ function takeUp(x: Exchange, subscriber: SubscriberConfig, snapshot: CallSnapsho
   const joined = snapshot.phase === 'joined' && a?.isConnected && b?.isConnected
   call.phase = joined ? 'joined' : 'verb'
   if (joined) {
+    // A transfer that was under way: the two go on as they were.
+    for (const leg of call.legs.slice(2)) leg.end(causeOf('switch', 'switch-restart'))
     call.event('call.resumed', { data: { phase: 'joined' } })
     call.save()
-    return () => run(call, async () => call.end((await carry(call, b)).cause))
+    return () => run(call, async () => call.end((await converse(call, b)).cause))
   }
   const inVerb = snapshot.phase !== 'setup' && a?.isConnected
   if (inVerb) return () => run(call, () => goOn(call, left))

@@ -17,7 +17,7 @@ export interface DialogUser {
 }
 
 /** The methods that we understand, inside or outside of a dialog. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK'
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER'
 
 /** The extensions that we understand (RFC 3262, RFC 4028). */
 export const SUPPORTED: readonly string[] = ['100rel', 'timer']

@@ -45,16 +45,18 @@ export class OwnRequests {
   }
 
   request(method: string, options: ResponseOptions): Promise<SipResponse> {
-    const target = method === 'UPDATE' ? { contact: this.#dialog.contact } : {}
+    const target = method === 'UPDATE' || method === 'NOTIFY' ? { contact: this.#dialog.contact } : {}
+    // A subscription that the far end has forgotten is not the end of its call (RFC 5057 §5.1).
+    const judge = (status: number) => method !== 'NOTIFY' && this.#owner.judge(status)
     return new Promise((resolve, reject) => {
       const onResponse = (response: SipResponse) => {
         if (response.status < 200) return
         if (method === 'UPDATE' && response.status < 300) this.#owner.refreshed(response)
-        this.#owner.judge(response.status)
+        judge(response.status)
         resolve(response)
       }
       const onTimeout = () => {
-        this.#owner.judge(408)
+        judge(408)
         reject(new SipFailure('timeout', 408))
       }
       this.client(method, { onResponse, onTimeout }, { headers: options.headers, body: options.body, ...target }).start()

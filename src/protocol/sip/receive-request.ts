@@ -102,6 +102,8 @@ function receiveOutside(core: Core, request: SipRequest, transaction: ServerTran
     case 'INFO':
     case 'UPDATE':
     case 'PRACK':
+    case 'REFER':
+    case 'NOTIFY':
       // These mean something only inside a dialog (PITFALLS F02).
       return void transaction.respond({ status: 481 })
     default:

@@ -65,7 +65,7 @@ export class ConfirmedSession implements Session, DialogUser {
     })
     const expire = () => this.#giveUp('expired')
     const refresh = (headers: HeaderList) => this.#refresh(headers)
-    this.#timer = new SessionTimer(core, { ownsCallId: dialog.ownsCallId === true, refresh, expire })
+    this.#timer = new SessionTimer(core, { ownsCallId: this.ownsCallId, refresh, expire })
     this.#setInterval(dialog.interval ?? null)
   }
 
@@ -93,6 +93,10 @@ export class ConfirmedSession implements Session, DialogUser {
   /** §14.1: another INVITE is open in either direction. */
   get #busy(): boolean {
     return this.#own.inviting || this.#reinvite !== null || this.#answer !== null
+  }
+
+  get ownsCallId(): boolean {
+    return this.#dialog.ownsCallId === true
   }
 
   get callId(): string {

@@ -196,6 +196,8 @@ export interface SessionEnd {
 /** A confirmed dialog that an INVITE made, with its usage. */
 export interface Session {
   readonly callId: string
+  /** Whether we sent the INVITE that made it. */
+  readonly ownsCallId: boolean
   /** The remote body of the INVITE or 2xx that made it. */
   readonly remoteBody: Uint8Array
   /**

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { until } from '../peer/clock.ts'
+import { cseqOf, headerOf } from '../peer/sip/message.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
+import { readSdp } from '../peer/sip/sdp.ts'
+import { DID, World, type WorldOptions } from './harness.ts'
+
+const RELIABLE: [string, string][] = [
+  ['Require', '100rel'],
+  ['RSeq', '77'],
+]
+
+async function ringing(options: WorldOptions, headers: [string, string][]) {
+  const world = await World.open(options)
+  const b = ScriptedLeg.await(world.second)
+  const sdp = ScriptedLeg.await(world.carrier).sdp()
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers, body: sdp })
+  return { world, a, b, invite: await b.next('INVITE') }
+}
+
+test('S12 the caller requires 100rel and the callee does not: its ringing is reliable, and the 200 waits for its PRACK', async () => {
+  const { world, a, b, invite } = await ringing({ voice: true }, [['Require', '100rel']])
+  await using _ = world
+  b.reply(invite, 180)
+  const rings = await a.next('180')
+  assert.equal(headerOf(rings, 'require'), '100rel')
+  b.reply(invite, 200, { body: b.sdp() })
+  await b.next('ACK')
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  assert.equal(a.count(200), 0, 'the 200 is held')
+  a.prack(rings)
+  await a.next('200 PRACK')
+  a.ack(await a.next('200 INVITE'))
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await world.quiet()
+})
+
+test('S12 S10 the callee answers reliably and the caller knows nothing of it; a 200 without SDP keeps what was said before', async () => {
+  const { world, a, b, invite } = await ringing({ media: 'direct' }, [])
+  await using _ = world
+  assert.match(headerOf(invite, 'supported'), /100rel/)
+  b.reply(invite, 183, { headers: RELIABLE, body: b.sdp({ port: 31_700 }) })
+  const prack = await b.next('PRACK')
+  assert.equal(headerOf(prack, 'rack'), `77 ${cseqOf(invite).number} INVITE`)
+  b.reply(prack, 200)
+  const early = await a.next('183')
+  assert.deepEqual([headerOf(early, 'rseq'), headerOf(early, 'require')], ['', ''])
+  b.reply(invite, 200)
+  assert.equal(cseqOf(await b.next('ACK')).number, cseqOf(invite).number)
+  const answer = await a.next('200 INVITE')
+  assert.equal(readSdp(answer.body)?.port, 31_700)
+  a.ack(answer)
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await world.quiet()
+})
+
+for (const policy of ['pass', 'ignore'] as const) {
+  test(`S15 early media of a trunk whose policy is ${policy}`, async () => {
+    await using world = await World.open({ voice: true })
+    const trunks = world.snapshot.trunks.map((trunk) => ({ ...trunk, earlyMedia: policy }))
+    await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+    const b = ScriptedLeg.await(world.second)
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+    const invite = await b.next('INVITE')
+    b.reply(invite, 183, { body: b.sdp() })
+    const told = await a.next(policy === 'pass' ? '183' : '180')
+    assert.equal(readSdp(told.body) !== null, policy === 'pass')
+    b.reply(invite, 486)
+    await b.next('ACK')
+    a.ack(await a.next('486'))
+    await world.quiet()
+  })
+}
+
+test('S32 the callee’s 422 is nobody’s failure: the call is asked for again with a longer interval', async () => {
+  const { world, a, b, invite } = await ringing({ media: 'direct' }, [])
+  await using _ = world
+  b.reply(invite, 422, { headers: [['Min-SE', '2400']] })
+  await b.next('ACK')
+  const again = await b.next('INVITE')
+  assert.deepEqual(
+    [headerOf(again, 'call-id') === headerOf(invite, 'call-id'), cseqOf(again).number, headerOf(again, 'session-expires')],
+    [true, 2, '2400'],
+  )
+  b.reply(again, 200, { body: b.sdp() })
+  await b.next('ACK')
+  a.ack(await a.next('200 INVITE'))
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await world.quiet()
+  await until('the legs', async () => (await world.events()).filter((event) => event.type === 'leg.failed').length === 0, 1000)
+})

@@ -1,0 +1,141 @@
+import { until } from '../clock.ts'
+import type { FarEnd } from './far-end.ts'
+import { cseqOf, headerOf, headersOf, hostOf, type Message, uriOf } from './message.ts'
+import { writeSdp } from './sdp.ts'
+import { type Hop, newBranch, newTag, type SipSocket } from './socket.ts'
+
+export interface Said {
+  headers?: [string, string][]
+  body?: string
+}
+
+const SDP: [string, string] = ['Content-Type', 'application/sdp']
+
+/** One dialog that a test plays message by message, over the socket of a far end, which then does nothing by itself. */
+export class ScriptedLeg {
+  readonly socket: SipSocket
+  /** All that has come, requests and responses, oldest first. */
+  readonly heard: Message[] = []
+  readonly #taken = new Set<Message>()
+  #callId = ''
+  #local = ''
+  #remote = ''
+  #target = ''
+  #hop: Hop
+  #sequence = 0
+  #inviteBranch = ''
+
+  private constructor(far: FarEnd, hop: Hop) {
+    this.socket = far.socket
+    this.#hop = hop
+    far.socket.onRequest = (request) => void this.heard.push(request)
+  }
+
+  /** Sends an INVITE. */
+  static place(far: FarEnd, to: Hop, number: string, said: Said = {}): ScriptedLeg {
+    const leg = new ScriptedLeg(far, to)
+    leg.#callId = newTag()
+    leg.#local = `<sip:+32470123456@${far.socket.address}>;tag=${newTag()}`
+    leg.#remote = `<sip:${number}@${to.address}>`
+    leg.#target = `sip:${number}@${to.address}:${to.port}`
+    leg.ask('INVITE', said)
+    return leg
+  }
+
+  /** Waits for a call that comes in. */
+  static await(far: FarEnd): ScriptedLeg {
+    return new ScriptedLeg(far, { address: '', port: 0 })
+  }
+
+  /** The next message that has not been taken yet and is one of these: `PRACK`, `183`, `200 INVITE`. */
+  async next(what: string, ms = 3000): Promise<Message> {
+    const [first = '', method] = what.split(' ')
+    const repeats = (message: Message) =>
+      [...this.#taken].some((t) => t.method && t.method === message.method && headerOf(t, 'via') === headerOf(message, 'via'))
+    const fits = (message: Message) =>
+      !this.#taken.has(message) &&
+      !repeats(message) &&
+      (message.method === first || (String(message.status) === first && (!method || cseqOf(message).method === method)))
+    const found = await until(what, () => this.heard.find(fits), ms)
+    this.#taken.add(found)
+    if (found.method === 'INVITE' && this.#callId === '') this.#begin(found)
+    if (found.status && found.status > 100 && cseqOf(found).method === 'INVITE') this.#learn(found)
+    return found
+  }
+
+  /** How many messages of this kind came, repeats among them. */
+  count(what: string | number): number {
+    return this.heard.filter((message) => message.method === what || message.status === what).length
+  }
+
+  reply(request: Message, status: number, said: Said = {}): void {
+    const tag = /tag=([^;]+)/.exec(this.#local)?.[1] ?? ''
+    const headers = [...(status > 100 ? [this.contact] : []), ...(said.headers ?? [])]
+    const message = this.socket.response(request, status, 'X', tag, headers, said.body ?? '')
+    const via = headersOf(request, 'via')[0]!
+    this.socket.send(message, hostOf(`sip:${/UDP ([^;]+)/.exec(via)![1]}`))
+  }
+
+  /** A request inside the dialog, or the one that begins it. Its answers are among what is heard. */
+  ask(method: string, said: Said = {}, sequence = ++this.#sequence): void {
+    const branch = newBranch()
+    if (method === 'INVITE') this.#inviteBranch = branch
+    this.socket.expect(branch, method, (response) => void this.heard.push(response))
+    this.socket.send(this.#request(method, branch, sequence, said), this.#hop)
+  }
+
+  /** Acknowledges an answer to an INVITE. */
+  ack(answer: Message, said: Said = {}): void {
+    const branch = answer.status! < 300 ? newBranch() : this.#inviteBranch
+    this.socket.send(this.#request('ACK', branch, cseqOf(answer).number, said), this.#hop)
+  }
+
+  /** PRACK for a reliable response. */
+  prack(response: Message): void {
+    const { number } = cseqOf(response)
+    this.ask('PRACK', { headers: [['RAck', `${headerOf(response, 'rseq')} ${number} INVITE`]] })
+  }
+
+  /** A description of ours. */
+  sdp(
+    options: { direction?: 'sendrecv' | 'sendonly' | 'inactive'; port?: number; address?: string; version?: number } = {},
+  ): string {
+    const { direction = 'sendrecv', port = 30_000, address = this.socket.address, version = 1 } = options
+    return writeSdp({ address, port, payloads: [0], telephoneEvent: 101, direction }, version)
+  }
+
+  get contact(): [string, string] {
+    return ['Contact', `<sip:x@${this.socket.address}:${this.socket.port}>`]
+  }
+
+  #request(method: string, branch: string, sequence: number, said: Said): Message {
+    const headers: [string, string][] = [
+      this.socket.via(branch),
+      ['Max-Forwards', '70'],
+      ['From', this.#local],
+      ['To', this.#remote],
+      ['Call-ID', this.#callId],
+      ['CSeq', `${sequence} ${method}`],
+      ...(method === 'INVITE' || method === 'UPDATE' ? [this.contact] : []),
+      ...(said.headers ?? []),
+      ...(said.body && !said.headers?.some(([name]) => name === 'Content-Type') ? [SDP] : []),
+    ]
+    return { method, uri: this.#target, headers, body: said.body ?? '' }
+  }
+
+  #begin(invite: Message): void {
+    this.#callId = headerOf(invite, 'call-id')
+    this.#local = `${headerOf(invite, 'to')};tag=${newTag()}`
+    this.#remote = headerOf(invite, 'from')
+    this.#target = uriOf(headerOf(invite, 'contact'))
+    this.#hop = hostOf(this.#target)
+  }
+
+  #learn(response: Message): void {
+    this.#remote = headerOf(response, 'to')
+    const contact = headerOf(response, 'contact')
+    if (!contact) return
+    this.#target = uriOf(contact)
+    this.#hop = hostOf(this.#target)
+  }
+}
