@@ -29,11 +29,15 @@ export const Dns = Type.Object(
   closed,
 )
 
+const PbxTransport = Type.Optional(Type.Union([Type.Literal('udp'), Type.Literal('tcp')], { description: 'Default udp.' }))
 const PbxOrder = Type.Object(
-  { host: Type.String(), port: Type.Optional(Type.Integer()), number: Type.Optional(Type.String()) },
+  { host: Type.String(), port: Type.Optional(Type.Integer()), transport: PbxTransport, number: Type.Optional(Type.String()) },
   closed,
 )
-const Pbx = Type.Object({ host: Type.String(), port: Type.Integer(), number: Type.Optional(Type.String()) }, closed)
+const Pbx = Type.Object(
+  { host: Type.String(), port: Type.Integer(), transport: PbxTransport, number: Type.Optional(Type.String()) },
+  closed,
+)
 
 const agentLimits = {
   memoryMebibytes: Type.Optional(Type.Integer()),

@@ -268,3 +268,30 @@ test('a switch that restarts with a call up over TCP: connections die, and reque
   await until('BYE by a new connection', () => peer.connections[1]?.requests('BYE').length === 1, 3000)
   await world.quiet()
 })
+
+test('the site’s PBX by TCP: reached by a socket that was opened in its namespace, and heard at the switch’s own port', async () => {
+  await using world = await World.open({ voice: true })
+  const pbx = await StreamPeer.open(`${world.net}.74`, 5060)
+  world.defer(() => pbx.close())
+  const site = { pbx: { host: `${world.net}.74`, port: 5060, transport: 'tcp' as const } }
+  await world.change({ site, defaultRoute: { pbx: '100', via: 'channel' } })
+  const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
+  await until('an answer', () => call.phase === 'up', 4000)
+  const [arrived] = pbx.requests('INVITE')
+  assert.match(arrived!.uri!, /^sip:100@[\d.]+:5060;transport=tcp$/)
+  assert.match(headerOf(arrived!, 'via'), new RegExp(`^SIP/2\\.0/TCP ${world.siteSwitch.address.replaceAll('.', '\\.')}:5060`))
+  call.hangup()
+  await until('BYE to the PBX', () => pbx.requests('BYE').length === 1, 2000)
+  assert.equal(pbx.connections.length, 1)
+  await world.quiet()
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const socket = connectTcp({ host: world.siteSwitch.address, port: 5060, localAddress: `${world.net}.74` })
+  world.defer(() => void socket.destroy())
+  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+  const outbound = invite(world)
+  outbound.uri = `sip:+3225558888@${world.siteSwitch.address}`
+  const placed = await place(world, new PeerConnection(socket), outbound)
+  assert.equal(placed.answer.status, 200)
+  placed.hangup()
+  await world.quiet()
+})

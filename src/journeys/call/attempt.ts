@@ -122,7 +122,7 @@ async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<NextHop
   const { channelPatienceMs } = call.x.limits
   const found = await Promise.race([site!.resolver.resolve(road.host, channelPatienceMs / 2), leg.ended])
   const address = typeof found === 'string' ? found : ''
-  return [{ hop: { transport: 'udp', address, port: road.port }, silenceMs: channelPatienceMs }]
+  return [{ hop: { transport: road.transport, address, port: road.port }, silenceMs: channelPatienceMs }]
 }
 
 /** Our own offer, from an endpoint in the leg's realm; the caller's endpoint is opened beside it. */

@@ -4,7 +4,7 @@ import { parseUri } from '#protocol/sip/index.ts'
 
 /** One way to reach a target. Several are tried in order, each only where the one before it has no sign of life. */
 export type Road =
-  | { via: 'channel'; user: string; host: string; port: number }
+  | { via: 'channel'; user: string; host: string; port: number; transport: 'udp' | 'tcp' }
   | { via: 'trunk'; trunk: TrunkConfig; number: string }
 
 /** The roads to a target: the channel first where there is one, the stored public number behind it (DESIGN §4, 5). */
@@ -33,7 +33,10 @@ function toPbx(
   if (!pbx) return { refused: 'no-route' }
   if (!dialable(user)) return { refused: 'incomplete-number' }
   const roads: Road[] = []
-  if (via !== 'trunk') roads.push({ via: 'channel', user, host: pbx.host, port: pbx.port })
+  if (via !== 'trunk') {
+    const { host, port, transport = 'udp' } = pbx
+    roads.push({ via: 'channel', user, host, port, transport })
+  }
   const trunk = directory.trunks[0]
   if (pbx.number && trunk) roads.push({ via: 'trunk', trunk, number: pbx.number })
   return roads.length > 0 ? roads : { refused: 'no-route' }
@@ -43,7 +46,8 @@ function toUri(text: string): Road[] | { refused: Reason } {
   try {
     const uri = parseUri(text)
     if (uri.scheme !== 'sip' || !uri.user || !dialable(uri.user)) return { refused: 'incomplete-number' }
-    return [{ via: 'channel', user: uri.user, host: uri.host, port: uri.port ?? 5060 }]
+    const transport = uri.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp'
+    return [{ via: 'channel', user: uri.user, host: uri.host, port: uri.port ?? 5060, transport }]
   } catch {
     return { refused: 'incomplete-number' }
   }

@@ -26,7 +26,7 @@ export interface InstallOrder {
   allocations?: Allocation[]
   site: {
     networks: string[]
-    pbx?: { host: string; port?: number; number?: string }
+    pbx?: { host: string; port?: number; transport?: 'udp' | 'tcp'; number?: string }
     dns?: { servers: string[]; search?: string }
     /** The site's own WireGuard public key: then no private key of the site ever exists here. */
     publicKey?: string
@@ -43,7 +43,9 @@ export interface InstallOrder {
 /** The PBX of an order with its port. */
 export function pbxOf({ site }: InstallOrder): SiteConfig['pbx'] {
   const { pbx } = site
-  return pbx ? { host: pbx.host, port: pbx.port ?? 5060, ...(pbx.number ? { number: pbx.number } : {}) } : null
+  if (!pbx) return null
+  const { host, port = 5060, transport, number } = pbx
+  return { host, port, ...(transport ? { transport } : {}), ...(number ? { number } : {}) }
 }
 
 const DEFAULT_CEILING = 100

@@ -17,7 +17,7 @@ interface Subscriber {
   site: {
     networks: string[]
     dns: { servers: string[]; search?: string } | null
-    pbx: { host: string; port: number; number?: string } | null
+    pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
   }
   channel: { listenPort: number; publicKey: string; peerPublicKey: string }
   agent: { version: string | null; memoryMebibytes: number; decisionDeadlineMs: number }
@@ -89,7 +89,7 @@ function installCommand(noun: Command, context: Contextual): void {
     .description('bring a subscriber into being, with all its security data')
     .option('--number <e164>', 'a number of its own; again for more', collect, [])
     .option('--site-network <cidr>', 'a network of its site; again for more', collect, [])
-    .option('--pbx <host[:port]>', "the site's PBX")
+    .option('--pbx <[tcp:]host[:port]>', "the site's PBX, by UDP or TCP")
     .option('--pbx-number <e164>', 'its public number, the road round a dead tunnel')
     .option('--dns <address>', "the site's DNS server; again for more", collect, [])
     .option('--search <domain>', 'the domain that short names are looked up in')
@@ -178,8 +178,15 @@ function orderOf(name: string, o: InstallOptions) {
 }
 
 function pbxOf(text: string, number: string | undefined) {
-  const { address: host, port } = endpoint(text)
-  return { host, ...(port === undefined ? {} : { port }), ...(number ? { number } : {}) }
+  const [, transport, where = ''] = /^(?:(udp|tcp):)?(.*)$/.exec(text) ?? []
+  const { address: host, port } = endpoint(where)
+  return { host, ...(transport ? { transport } : {}), ...(port === undefined ? {} : { port }), ...(number ? { number } : {}) }
+}
+
+function pbxText(pbx: Subscriber['site']['pbx']): string | null {
+  if (!pbx) return null
+  const { transport, host, port, number } = pbx
+  return `${transport === 'tcp' ? 'tcp:' : ''}${host}:${port}${number ? ` (${number})` : ''}`
 }
 
 function tell(out: Context['out'], installed: Installed, file: string | undefined): void {
@@ -206,7 +213,7 @@ function show(out: Context['out'], s: Subscriber): void {
     ['time zone', s.timeZone],
     ['default route', `${kind}:${value}${via ? ` over the ${via}` : ''}`],
     ['site', s.site.networks.join(' ')],
-    ['pbx', s.site.pbx ? `${s.site.pbx.host}:${s.site.pbx.port}${s.site.pbx.number ? ` (${s.site.pbx.number})` : ''}` : null],
+    ['pbx', pbxText(s.site.pbx)],
     ['dns', s.site.dns ? `${s.site.dns.servers.join(' ')}${s.site.dns.search ? ` (${s.site.dns.search})` : ''}` : null],
     ['tunnel port', s.channel.listenPort],
     ['agent', s.agent.version],

@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net'
 import { TielineError } from '#lib/index.ts'
 import type { SubscriberConfig, SwitchMethods } from '#platform/words/index.ts'
+import type { Hop } from '#protocol/sip/index.ts'
 import type { SwitchRealm } from './realm.ts'
 
 export type ProbeResult = SwitchMethods['channel.probe']['result']
@@ -13,7 +14,7 @@ export async function probeSite(site: SwitchRealm, subscriber: SubscriberConfig,
   try {
     const address = await site.resolver.resolve(pbx.host, timeoutMs / 2)
     const dns = named ? { ok: true, text: `The site's DNS says ${address} for ${pbx.host}.` } : null
-    return { dns, pbx: await probePbx(site, { address, port: pbx.port }, timeoutMs) }
+    return { dns, pbx: await probePbx(site, { address, port: pbx.port, transport: pbx.transport ?? 'udp' }, timeoutMs) }
   } catch (error) {
     if (!(error instanceof TielineError)) throw error
     const text = `The site's DNS did not tell the address of ${pbx.host} (${String(error.details.why)}); check that it answers the tunnel's address.`
@@ -22,17 +23,13 @@ export async function probeSite(site: SwitchRealm, subscriber: SubscriberConfig,
 }
 
 /** SIP OPTIONS (RFC 3261 §11): any answer at all proves the road there and back. */
-async function probePbx(
-  site: SwitchRealm,
-  at: { address: string; port: number },
-  timeoutMs: number,
-): Promise<{ ok: boolean; text: string }> {
+async function probePbx(site: SwitchRealm, at: Hop, timeoutMs: number): Promise<{ ok: boolean; text: string }> {
   const where = `${at.address}:${at.port}`
   try {
     const answer = await site.agent.request({
       method: 'OPTIONS',
-      uri: `sip:${where}`,
-      to: { transport: 'udp', ...at },
+      uri: `sip:${where}${at.transport === 'udp' ? '' : `;transport=${at.transport}`}`,
+      to: at,
       from: `<sip:tieline@${site.local.address}>`,
       toHeader: `<sip:${where}>`,
       timeoutMs,

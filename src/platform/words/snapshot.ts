@@ -133,7 +133,7 @@ export interface ChannelConfig {
 
 export interface SiteConfig {
   /** The site's PBX: where it is in the site's network, and its public number, the road round a dead tunnel. */
-  pbx: { host: string; port: number; number?: string } | null
+  pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
   /** The caller id registered for emergency calls. */
   emergencyCallerId?: string
 }
