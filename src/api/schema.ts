@@ -141,6 +141,7 @@ export const Trunk = Type.Object({
   maxOut: Type.Optional(Type.Integer()),
   emergencyReserve: Type.Integer(),
   media: Type.Union([Type.Literal('relay'), Type.Literal('direct')]),
+  earlyMedia: Type.Optional(Type.String({ description: 'ignore: nothing of it is heard before the answer; else pass.' })),
   tls: Type.Optional(
     Type.Object({
       ca: Type.Optional(Type.String()),

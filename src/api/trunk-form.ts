@@ -41,6 +41,7 @@ const fields = {
   maxOut: whole(0),
   emergencyReserve: Type.Optional(Type.Integer({ minimum: 0 })),
   media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
+  earlyMedia: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('ignore')])),
   tls: Type.Optional(Type.Union([Tls, Type.Null()])),
   auth: Type.Optional(Type.Union([Auth, Type.Null()])),
   registerSeconds: whole(30, 86_400),
@@ -62,6 +63,7 @@ export interface TrunkFields {
   maxOut?: number | null
   emergencyReserve?: number
   media?: TrunkConfig['media']
+  earlyMedia?: 'pass' | 'ignore'
   tls?: { ca?: string; certificate?: string; key?: string; serverName?: string } | null
   auth?: { user: string; password: string } | null
   registerSeconds?: number | null
@@ -89,6 +91,7 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
     emergencyReserve: fields.emergencyReserve ?? trunk.emergencyReserve,
     media: fields.media ?? trunk.media,
   }
+  if (fields.earlyMedia) next.earlyMedia = fields.earlyMedia
   for (const name of OPTIONAL) {
     if (fields[name] === null) delete next[name]
     else if (fields[name] !== undefined) Object.assign(next, { [name]: fields[name] })

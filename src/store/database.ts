@@ -1,4 +1,4 @@
-import type { ColumnType, GeneratedAlways } from 'kysely'
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { GatewayTransport, Sealed } from '#platform/words/index.ts'
 
 /** PostgreSQL's bigint comes back as text, so that nothing is lost; every figure of these tables is below 2^53. */
@@ -92,6 +92,7 @@ export interface Database {
     max_out: number | null
     emergency_reserve: number
     media: 'relay' | 'direct'
+    early_media: Generated<'pass' | 'ignore'>
     tls: Json<object | null>
     auth_user: string | null
     auth_password: Sealed | null

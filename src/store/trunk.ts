@@ -33,6 +33,7 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     ...(row.max_out === null ? {} : { maxOut: row.max_out }),
     emergencyReserve: row.emergency_reserve,
     media: row.media,
+    ...(row.early_media === 'pass' ? {} : { earlyMedia: row.early_media }),
     ...(row.tls === null ? {} : { tls: row.tls as NonNullable<TrunkConfig['tls']> }),
     ...(row.auth_user !== null && row.auth_password !== null
       ? { credentials: { user: row.auth_user, password: row.auth_password } }
@@ -60,6 +61,7 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     max_out: trunk.maxOut ?? null,
     emergency_reserve: trunk.emergencyReserve,
     media: trunk.media,
+    early_media: trunk.earlyMedia ?? ('pass' as const),
     tls: trunk.tls ? json(trunk.tls) : null,
     auth_user: trunk.credentials?.user ?? null,
     auth_password: trunk.credentials?.password ?? null,

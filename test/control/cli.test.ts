@@ -132,6 +132,9 @@ describe('tieline', () => {
     const shown = (await tieline('trunk', 'show', 'carrier')).out
     assert.match(shown, /203\.0\.113\.10:5060 \(priority 0, weight 3\): /)
     assert.match(shown, /user +tl\n/)
+    assert.equal((await tieline('trunk', 'set', 'carrier', '--early-media', 'ignore')).code, 0)
+    assert.match((await tieline('trunk', 'show', 'carrier')).out, /early media +ignore\n/)
+    assert.notEqual((await tieline('trunk', 'set', 'carrier', '--early-media', 'loud')).code, 0)
     assert.match(shown, /numbers in +0=\+32\n/)
     assert.doesNotMatch(JSON.stringify(await json('trunk', 'show', 'carrier')), /circle|password|v1\./)
     assert.equal((await tieline('trunk', 'set', 'carrier', '--no-auth')).code, 1)

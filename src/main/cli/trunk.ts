@@ -27,6 +27,7 @@ interface TrunkOptions {
   maxOut?: number
   emergencyReserve?: number
   media?: string
+  earlyMedia?: string
 }
 
 type Contextual = (command: Command) => Context
@@ -118,6 +119,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
       whole('--emergency-reserve'),
     )
     .option('--media <mode>', 'relay, or direct between two trunks that both say so')
+    .option('--early-media <policy>', 'pass, or ignore what is heard before the answer')
     .action(async (name: string, options: TrunkOptions, command: Command) => {
       const { client, out } = context(command)
       const { gateway, ...rest } = options
@@ -136,8 +138,8 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
 }
 
 function pick(options: Omit<TrunkOptions, 'gateway'>) {
-  const { maxIn, maxOut, emergencyReserve, media, callsPerSecond, register, options: ask } = options
-  const known = { maxIn, maxOut, emergencyReserve, media, callsPerSecond }
+  const { maxIn, maxOut, emergencyReserve, media, earlyMedia, callsPerSecond, register, options: ask } = options
+  const known = { maxIn, maxOut, emergencyReserve, media, earlyMedia, callsPerSecond }
   const given: [string, unknown][] = Object.entries(known).filter(([, value]) => value !== undefined)
   // Commander says true for a `--no-…` that was not given.
   for (const [name, value] of [
@@ -206,6 +208,7 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
     ['calls per second', trunk.callsPerSecond],
     ['emergency', trunk.emergencyReserve],
     ['media', trunk.media],
+    ['early media', trunk.earlyMedia ?? 'pass'],
     ['numbers in', rules(trunk.numbers?.in)],
     ['numbers out', rules(trunk.numbers?.out)],
   ]
