@@ -5,6 +5,7 @@ import type {
   DialOptions,
   DialResult,
   GatherOptions,
+  Heard,
   Party,
   PlayOptions,
   RecordOptions,
@@ -12,7 +13,6 @@ import type {
   SeatOptions,
   SpeechOptions,
   Target,
-  Tone,
 } from './types.ts'
 
 /** What a call needs of the agent that has it. */
@@ -83,9 +83,9 @@ export class Call {
     await this.#verb('call.ring', {})
   }
 
-  /** Plays a WAV file or a tone. Answers the call unless `early`. */
-  play(source: string | Tone, options: PlayOptions = {}): Promise<{ playedMs: number }> {
-    const what = typeof source === 'string' ? { file: source } : source
+  /** Plays a sound file of the bundle, a tone, a text, or a list of them. Answers the call unless `early`. */
+  play(source: string | Heard | (string | Heard)[], options: PlayOptions = {}): Promise<{ playedMs: number }> {
+    const what = Array.isArray(source) ? { list: source.map(heardOf) } : heardOf(source)
     return this.#verb('call.play', { ...options, ...what }) as Promise<{ playedMs: number }>
   }
 
@@ -108,8 +108,9 @@ export class Call {
 
   /** Calls the target and joins it to the caller. Resolves when the dialled leg is over, or could not be had. */
   dial(target: Target, options: DialOptions = {}): Promise<DialResult> {
-    const { timeout, ...rest } = options
-    return this.#verb('call.dial', { ...rest, target, timeoutSeconds: timeout }) as Promise<DialResult>
+    const { timeout, ring, ...rest } = options
+    const music = ring === undefined ? {} : { ring: heardOf(ring) }
+    return this.#verb('call.dial', { ...rest, ...music, target, timeoutSeconds: timeout }) as Promise<DialResult>
   }
 
   /**
@@ -135,8 +136,17 @@ export class Call {
   }
 
   /** Says a text, or plays a file or a tone, to everyone in the call's conference, which goes on. */
-  announce(what: { text: string } | { file: string } | Tone, options: SpeechOptions = {}): Promise<{ playedMs: number }> {
+  announce(what: Heard, options: SpeechOptions = {}): Promise<{ playedMs: number }> {
     return this.#verb('call.announce', { ...options, ...what }) as Promise<{ playedMs: number }>
+  }
+
+  /** What `play` or `say` plays stays where it is, at once, until `resumePlay`. */
+  async pausePlay(): Promise<void> {
+    await this.#verb('call.pausePlay', { paused: true })
+  }
+
+  async resumePlay(): Promise<void> {
+    await this.#verb('call.pausePlay', { paused: false })
   }
 
   /** Leaves out what is heard from now on, in every recording of the call. At once, whatever else is being done. */
@@ -146,6 +156,19 @@ export class Call {
 
   async resumeRecording(): Promise<void> {
     await this.#verb('call.pauseRecording', { paused: false })
+  }
+
+  /**
+   * While `dial` has joined a leg to the caller: the caller goes on with the target, and that leg is let go when the target
+   * answers. At once; `dial` then resolves when the target's leg is over. If the target cannot be had, all is as it was.
+   */
+  transfer(target: Target): Promise<{ transferred: boolean; cause?: CallCause }> {
+    return this.#verb('call.transfer', { target }) as Promise<{ transferred: boolean; cause?: CallCause }>
+  }
+
+  /** Presses keys: towards the dialled leg while one is joined, else towards the caller. At once. */
+  async dtmf(digits: string): Promise<void> {
+    await this.#verb('call.dtmf', { digits })
   }
 
   /** Ends the call; on one that has ended it does nothing. */
@@ -193,4 +216,8 @@ export class Call {
 /** A call is named by its id on the link. */
 function coachOf(coach: { id: string } | null | undefined): { coach?: string } {
   return coach ? { coach: coach.id } : {}
+}
+
+function heardOf(what: string | Heard): Heard {
+  return typeof what === 'string' ? { file: what } : what
 }

@@ -33,8 +33,21 @@ export interface Tone {
   totalMs?: number
 }
 
+/** What a network says to a caller, as a country's does (ISO 3166-1, lower case); without one as most of Europe's. */
+export interface Signal {
+  signal: 'dial' | 'ringback' | 'busy' | 'congestion'
+  country?: string
+  /** Ms in all; one round unless said. */
+  totalMs?: number
+}
+
+/** Something to be heard. Files are of the bundle: WAV, or raw at 8 kHz (.ulaw, .alaw, .sln). */
+export type Heard = { file: string } | ({ text: string } & SpeechOptions) | Tone | Signal
+
 export interface PlayOptions {
-  /** How often; default 1. */
+  /** Ms of the beginning that are left out. */
+  offsetMs?: number
+  /** How often; default 1, 0 without end. */
   loop?: number
   /** As early media: the call is not answered by it. */
   early?: boolean
@@ -98,6 +111,8 @@ export interface DialOptions {
   callerId?: string
   /** Records both sides while they talk; `stereo` has the caller left and the other right. */
   record?: 'mono' | 'stereo'
+  /** What the caller hears while it rings, over and over: a file of music, a country's ringback. */
+  ring?: string | Heard
 }
 
 export interface DialResult {

@@ -100,6 +100,7 @@ function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
     record: (params, { signal }) => service.record(params, signal),
     'conference.sit': (params, { signal }) => service['conference.sit'](params, signal),
     'conference.change': (params) => service['conference.change'](params),
+    'play.pause': (params) => service['play.pause'](params),
     'record.pause': (params) => service['record.pause'](params),
     dtmf: (params) => service.dtmf(params),
     stop: (params) => service.stop(params),

@@ -245,7 +245,7 @@ test('C10 an endpoint can be closed while its prompt is not yet spoken, and bad 
   assert.equal((await speaking).reason, 'gone')
 })
 
-test('a WAV file of each law is played as it was', async (t) => {
+test('a file of each law is played as it was, with a header and without', async (t) => {
   const voice = await startVoice(t)
   const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
   const pcm = join(voice.directory, 'pcm.wav')
@@ -256,5 +256,17 @@ test('a WAV file of each law is played as it was', async (t) => {
     phone.heard.length = 0
     await voice.call('play', { endpoint, verb: newId('verb'), source: { file } })
     assert.equal(phone.tone(TONES), 700, law)
+  }
+  for (const [type, ending] of [
+    ['ul', 'ulaw'],
+    ['al', 'alaw'],
+    ['s16', 'sln'],
+  ] as const) {
+    const file = join(voice.directory, `raw.${ending}`)
+    await run('sox', [pcm, '-t', type, '-r', '8000', file])
+    phone.heard.length = 0
+    const played = await voice.call('play', { endpoint, verb: newId('verb'), source: { file }, offsetMs: 100 })
+    assert.equal(played.playedMs, 900)
+    assert.equal(phone.tone(TONES), 700, ending)
   }
 })

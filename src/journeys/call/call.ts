@@ -1,6 +1,6 @@
 import { type Id, type Log, newId, type Timer } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
-import { type Farewell, Leg, type LegFacts, type LegMedia } from '#platform/switch/index.ts'
+import { type Farewell, Leg, type LegFacts, type LegMedia, type VoiceEndpoint } from '#platform/switch/index.ts'
 import { CAUSES, causeOf, toldStatus, writeReason } from '#platform/trunk/index.ts'
 import {
   type CallCause,
@@ -55,6 +55,8 @@ export class Call {
   phase: CallView['state'] = 'setup'
   readonly recordings = new Set<CallRecording>()
   seat: Seat | null = null
+  /** What `play` or `say` plays. */
+  playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
   desk: Desk | null = null
   /** What a far end has asked for and is being carried out; one at a time. */
   transfer: Transfer | null = null

@@ -4,9 +4,12 @@ import type { CallView } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { announce, changeSeat, leave } from './conference.ts'
 import type { Verb, VerbName } from './desk.ts'
+import { pressKeys } from './digits.ts'
 import type { Exchange } from './exchange.ts'
 import { CallOver } from './over.ts'
+import { pausePlay } from './prompt.ts'
 import { pauseRecordings } from './recording.ts'
+import { transferByCommand } from './transfer.ts'
 import { hangup } from './verb.ts'
 
 type Aside = (call: Call, params: never, signal: AbortSignal) => unknown
@@ -14,9 +17,12 @@ type Aside = (call: Call, params: never, signal: AbortSignal) => unknown
 /** What acts on a verb that is being carried out, and so does not wait for it. */
 const ASIDES = {
   'call.pauseRecording': pauseRecordings,
+  'call.pausePlay': pausePlay,
   'call.seat': changeSeat,
   'call.leave': leave,
   'call.announce': announce,
+  'call.transfer': transferByCommand,
+  'call.dtmf': pressKeys,
 } satisfies Partial<Record<VerbName, Aside>>
 
 /**

@@ -4,7 +4,7 @@ import { durationMs, type VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { watchLife } from './life.ts'
 import { verbError } from './over.ts'
-import { answer, lease, promptOf, stoppable } from './prompt.ts'
+import { answer, kindsOf, lease, promptOf, stoppable } from './prompt.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 type Result<V extends keyof VerbMethods> = VerbMethods[V]['result']
@@ -79,7 +79,7 @@ export async function announce(
 ): Promise<Result<'call.announce'>> {
   const { media } = seatOf(call)
   const source = promptOf(call, params)
-  using held = lease(call, 'say' in source ? ['voice.prompt', 'voice.speech'] : ['voice.prompt'])
+  using held = lease(call, kindsOf(source))
   held.begin()
   const verb = newId('verb')
   const playing = media.endpoint.play({ verb, source, toAll: true })

@@ -16,7 +16,7 @@ export interface DialOptions extends Omit<ReachOptions, 'relay'> {
  * ResourceUnavailable when a lease is refused.
  */
 export async function dial(call: Call, options: DialOptions): Promise<DialResult> {
-  const reached = await reach(call, { ...options, relay: options.record !== undefined })
+  const reached = await reach(call, { ...options, relay: options.record !== undefined || options.music !== undefined })
   if ('failed' in reached) return reached.failed
   const recording = options.record?.(reached.leg)
   const result = await converse(call, reached.leg)

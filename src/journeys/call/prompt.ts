@@ -2,8 +2,8 @@ import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { newId, TielineError } from '#lib/index.ts'
 import type { LegMedia } from '#platform/switch/index.ts'
-import type { Demand, PromptSource, VerbMethods } from '#platform/words/index.ts'
-import type { ToneStep } from '#protocol/audio/index.ts'
+import type { Demand, Heard, PromptSource, VerbMethods } from '#platform/words/index.ts'
+import { countryTone } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
 import { answerCaller, callerSettled } from './connect.ts'
 import { answerBody } from './dialog.ts'
@@ -31,11 +31,11 @@ export async function answer(call: Call): Promise<LegMedia> {
 }
 
 export async function play(call: Call, params: Params<'call.play'>, signal: AbortSignal): Promise<Result<'call.play'>> {
-  return prompt(call, promptOf(call, params), params.loop, params.early === true, signal)
+  return prompt(call, promptOf(call, params), params, signal)
 }
 
 export function say(call: Call, params: Params<'call.say'>, signal: AbortSignal): Promise<Result<'call.say'>> {
-  return prompt(call, speech(params.text, params), undefined, params.early === true, signal)
+  return prompt(call, speech(params.text, params), params, signal)
 }
 
 export async function gather(call: Call, params: Params<'call.gather'>, signal: AbortSignal): Promise<Result<'call.gather'>> {
@@ -66,34 +66,49 @@ export async function record(call: Call, params: Params<'call.record'>, signal: 
   return await stoppable(call, media, recording.verb, recording.done, signal)
 }
 
-/** What a verb names to be heard: a tone, a text or a file of the bundle. */
-export function promptOf(
-  call: Call,
-  what: { tone?: ToneStep[]; totalMs?: number; text?: string; language?: string; voice?: string; rate?: number; file?: string },
-): PromptSource {
-  const { tone, text, totalMs } = what
-  if (tone) return { tone, totalMs: totalMs ?? tone.reduce((sum, t) => sum + t.onMs + t.offMs, 0) }
-  return text === undefined ? { file: fileOf(call, what.file ?? '') } : speech(text, what)
+/** What a verb names to be heard. */
+export function promptOf(call: Call, what: Heard & { list?: Heard[] }): PromptSource {
+  const { list, signal, text, file = '' } = what
+  if (list) return { list: list.map((item) => promptOf(call, item)) }
+  const tone = signal ? countryTone(signal, what.country ?? '') : what.tone
+  if (tone) return { tone, totalMs: what.totalMs ?? tone.reduce((sum, { onMs, offMs }) => sum + onMs + offMs, 0) }
+  return text === undefined ? { file: fileOf(call, file) } : speech(text, what)
+}
+
+/** What has to be leased to make it heard. */
+export function kindsOf(source: PromptSource): string[] {
+  const speaks = 'say' in source || ('list' in source && source.list.some((item) => 'say' in item))
+  return speaks ? ['voice.prompt', 'voice.speech'] : ['voice.prompt']
+}
+
+/** What is played stays where it is, or goes on. */
+export async function pausePlay(call: Call, { paused }: Params<'call.pausePlay'>): Promise<null> {
+  await call.playing?.endpoint.pausePlay(call.playing.verb, paused)
+  return null
 }
 
 async function prompt(
   call: Call,
   source: PromptSource,
-  loop: number | undefined,
-  early: boolean,
+  { loop, offsetMs, early }: { loop?: number; offsetMs?: number; early?: boolean },
   signal: AbortSignal,
 ): Promise<{ playedMs: number }> {
-  using _held = lease(call, 'say' in source ? ['voice.prompt', 'voice.speech'] : ['voice.prompt'])
+  using _held = lease(call, kindsOf(source))
   const media = early && call.a.incoming ? await earlyAudio(call) : await answer(call)
   if (!call.a.incoming) _held.begin()
   const verb = newId('verb')
-  const played = media.endpoint.play({ verb, source, ...(loop === undefined ? {} : { loop }) })
-  const { playedMs } = await stoppable(call, media, verb, played, signal)
-  return { playedMs }
+  const more = { ...(loop === undefined ? {} : { loop }), ...(offsetMs === undefined ? {} : { offsetMs }) }
+  call.playing = { endpoint: media.endpoint, verb }
+  try {
+    const { playedMs } = await stoppable(call, media, verb, media.endpoint.play({ verb, source, ...more }), signal)
+    return { playedMs }
+  } finally {
+    call.playing = null
+  }
 }
 
 /** 183 with our SDP: heard before the call is answered, and not billed as answered. */
-async function earlyAudio(call: Call): Promise<LegMedia> {
+export async function earlyAudio(call: Call): Promise<LegMedia> {
   const media = await audio(call)
   const invite = call.a.incoming
   if (invite && invite.request.body.length > 0) {

@@ -5,7 +5,7 @@ import { type Attempt, attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import { connect } from './connect.ts'
 import { Patience } from './patience.ts'
-import { Ringing } from './ringing.ts'
+import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 
 export interface ReachOptions {
@@ -17,6 +17,8 @@ export interface ReachOptions {
   callerId?: string | undefined
   /** Aborts with a cause when whoever wanted this has given it up. */
   signal?: AbortSignal
+  /** What the caller hears while it rings; its audio is there. */
+  music?: Music | undefined
   /** Audio has to pass through voice. */
   relay?: boolean
 }
@@ -31,15 +33,14 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   const roads = roadsTo(options.target, { via: options.via, subscriber: call.subscriber, directory })
   if ('refused' in roads) return failed(call, causeOf('switch', roads.refused))
   using patience = new Patience(call, options)
-  using ringing = new Ringing(call)
+  using ringing = new Ringing(call, options.music)
   let last: CallCause = causeOf('switch', 'no-route')
   for (const [i, road] of roads.entries()) {
     const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
     const shown = show(call, road, emergency, options.callerId)
     if ('refused' in shown) return failed(call, causeOf('switch', 'caller-id'))
-    const end: Attempt = await attempt({
+    const how = {
       call,
-      road,
       shown,
       emergency,
       direct: options.relay !== true && takesDirect(call, road),
@@ -54,7 +55,7 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
       return { leg: end.leg }
     }
     last = end.cause
-    const next = roads[i + 1]
+    const next = groups[i + 1]?.[0]
     if (!end.moveOn || !next || patience.spent) break
     call.event('leg.diverted', {
       ...(end.leg ? { leg: end.leg } : {}),

@@ -1,5 +1,6 @@
 import { type Id, newId } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
+import type { PromptSource } from '#platform/words/index.ts'
 import type { SipResponse } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
@@ -7,23 +8,33 @@ import { joinAudio } from './connect.ts'
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
 
+/** What a caller hears while it rings; `silenced` is told when it does no more, which may be more than once. */
+export interface Music {
+  source: PromptSource
+  silenced(): void
+}
+
 /** Passes what the dialled leg says while it rings on to the caller, without anything of its headers (F08). */
 export class Ringing implements Disposable {
   readonly #call: Call
-  #delivered: Leg | null = null
+  readonly #music: Music | undefined
+  readonly #delivered = new Set<Leg>()
   #early = false
   #answer: { leg: Leg; sdp: Uint8Array } | null = null
   #tone: { verb: Id<'verb'>; lease: Id<'lse'>[] } | null = null
 
-  constructor(call: Call) {
+  /** `music` is heard by the caller over and over while it rings, in place of a tone; a player has been leased for it. */
+  constructor(call: Call, music?: Music) {
     this.#call = call
+    this.#music = music
+    if (music) this.#play(music.source, [])
   }
 
   provisional(leg: Leg, response: SipResponse): void {
     if (response.status === 100) return
     leg.alert()
-    if (this.#delivered !== leg) {
-      this.#delivered = leg
+    if (!this.#delivered.has(leg)) {
+      this.#delivered.add(leg)
       this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
     }
     const said = response.contentType === 'application/sdp' ? response.body : null
@@ -85,6 +96,8 @@ export class Ringing implements Disposable {
   }
 
   #passRing(status: number): void {
+    // Its telephone would ring over the music.
+    if (this.#music) return
     const { a } = this.#call
     // A 180 behind early audio: the caller's own telephone rings, and what comes is still heard.
     if (a.incoming) a.incoming.provisional(told(status))
@@ -99,18 +112,26 @@ export class Ringing implements Disposable {
     try {
       const lease = this.#call.admit([{ kind: 'voice.prompt', count: 1, leg: a.id }]).map((l) => l.id)
       this.#call.x.registry.answered(lease)
-      const verb = newId('verb')
-      this.#tone = { verb, lease }
-      media.endpoint.play({ verb, source: RINGBACK, loop: 1000 }).catch(() => {})
+      this.#play(RINGBACK, lease)
     } catch {
       this.#call.log.info({}, 'a caller hears no ringback: no player is left')
     }
+  }
+
+  #play(source: PromptSource, lease: Id<'lse'>[]): void {
+    const verb = newId('verb')
+    this.#tone = { verb, lease }
+    const { endpoint } = this.#call.media.get(this.#call.a.id) ?? {}
+    endpoint?.play({ verb, source, loop: 0 }).catch((error: unknown) => {
+      this.#call.log.info({ err: error }, 'a caller does not hear what it should while it rings')
+    })
   }
 
   #silence(): void {
     if (!this.#tone) return
     this.#call.media.get(this.#call.a.id)?.endpoint.stop(this.#tone.verb)
     this.#call.x.registry.release(this.#tone.lease, 'done')
+    this.#music?.silenced()
     this.#tone = null
   }
 }

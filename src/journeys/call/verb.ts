@@ -1,13 +1,14 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { VerbMethods } from '#platform/words/index.ts'
+import type { Heard, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { conference } from './conference.ts'
 import type { Desk, Verb } from './desk.ts'
 import { dial } from './dial.ts'
 import { CallOver, verbError } from './over.ts'
-import { answer, gather, lease, play, record, say, type VerbLease } from './prompt.ts'
+import { answer, earlyAudio, gather, kindsOf, lease, play, promptOf, record, say, type VerbLease } from './prompt.ts'
 import { CallRecording } from './recording.ts'
+import type { Music } from './ringing.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 
@@ -59,6 +60,7 @@ export function hangup(call: Call): null {
 
 async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMethods['call.dial']['result']> {
   const { target, via, timeoutSeconds, callerId, record } = params
+  using music = params.ring ? await ringMusic(call, params.ring) : undefined
   using held = record ? lease(call, ['voice.record']) : null
   call.event('call.routed', { data: { by: 'agent', target } })
   const result = await dial(call, {
@@ -66,6 +68,7 @@ async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMet
     via,
     callerId,
     timeoutMs: timeoutSeconds === undefined ? DIAL_MS : timeoutSeconds * 1000,
+    music,
     ...(held && record ? { record: (b: Leg) => recordBoth(call, b, record, held) } : {}),
   })
   if (call.cause) throw new CallOver(call.cause)
@@ -81,4 +84,18 @@ function recordBoth(call: Call, b: Leg, sides: 'mono' | 'stereo', held: VerbLeas
   const recording = new CallRecording(call, { media, other, channels: sides === 'stereo' ? 2 : 1, beep: false })
   recording.done.catch(() => {})
   return recording
+}
+
+/** What the caller hears while it rings: early audio where it isn't answered yet. @throws ResourceUnavailable */
+async function ringMusic(call: Call, what: Heard): Promise<Music & Disposable> {
+  const source = promptOf(call, what)
+  const held = lease(call, kindsOf(source))
+  try {
+    if (call.a.incoming) await earlyAudio(call)
+    else held.begin()
+    return { source, silenced: () => held[Symbol.dispose](), [Symbol.dispose]: () => held[Symbol.dispose]() }
+  } catch (error) {
+    held[Symbol.dispose]()
+    throw error
+  }
 }

@@ -1,5 +1,6 @@
 import { isId, TielineError } from '#lib/index.ts'
 import type { VerbMethods } from '#platform/words/index.ts'
+import { TONE_COUNTRIES, TONE_NAMES, type ToneName } from '#protocol/audio/index.ts'
 
 export type VerbName = keyof VerbMethods
 
@@ -23,6 +24,8 @@ const key: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]$/.test(v) ? nul
 const recordSides: Check = (v) => (v === 'mono' || v === 'stereo' ? null : 'is mono or stereo')
 const callId: Check = (v) => (isId('call', v) ? null : 'is the id of a call')
 const coachId: Check = (v) => (v === 'none' ? null : callId(v))
+const keys: Check = (v) =>
+  typeof v === 'string' && /^[0-9A-D*#]{1,64}$/.test(v) ? null : 'is 1 to 64 of 0-9, A-D, * and #'
 const via: Check = (v) => (v === 'channel' || v === 'trunk' ? null : 'is channel or trunk')
 
 const tone: Check = (v) => {
@@ -61,6 +64,28 @@ type Fields = Record<string, Check>
 
 const say: Fields = { language: text(16), voice: text(64), rate: count(50, 400) }
 
+/** What may be heard: one of `file`, `text`, `tone` and `signal`, and what belongs to it. */
+const heard: Fields = {
+  ...say,
+  file: text(256),
+  text: text(4096),
+  tone,
+  signal: (v) => (TONE_NAMES.includes(v as ToneName) ? null : `is one of ${TONE_NAMES.join(', ')}`),
+  country: (v) => (TONE_COUNTRIES.includes(v as string) ? null : `is one of ${TONE_COUNTRIES.join(', ')}`),
+  totalMs: count(1, 3_600_000),
+}
+
+const item: Check = (v) => {
+  const wrong = 'is one of { file }, { text }, { tone } and { signal }, with what belongs to it'
+  if (typeof v !== 'object' || v === null || sourcesOf(v as Record<string, unknown>) !== 1) return wrong
+  return Object.entries(v).every(([name, value]) => heard[name]?.(value) === null) ? null : wrong
+}
+
+const list: Check = (v) =>
+  Array.isArray(v) && v.length > 0 && v.length <= 50 && v.every((one) => item(one) === null)
+    ? null
+    : 'is a list of 1 to 50 of { file }, { text }, { tone } and { signal }'
+
 /** The fields of each verb beside `call`; those in `required` may not be left out. */
 const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.answer': { required: [], fields: {} },
@@ -68,7 +93,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.ring': { required: [], fields: {} },
   'call.play': {
     required: [],
-    fields: { file: text(256), tone, totalMs: count(1, 3_600_000), loop: count(1, 10_000), early: flag },
+    fields: { ...heard, list, loop: count(0, 10_000), offsetMs: count(0, 3_600_000), early: flag },
   },
   'call.say': { required: ['text'], fields: { ...say, text: text(4096), early: flag } },
   'call.gather': {
@@ -89,13 +114,16 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   },
   'call.dial': {
     required: ['target'],
-    fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides },
+    fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides, ring: item },
   },
   'call.pauseRecording': { required: ['paused'], fields: { paused: flag } },
   'call.conference': { required: ['room'], fields: { room: text(64), muted: flag, coach: callId, moderator: flag } },
   'call.seat': { required: [], fields: { muted: flag, coach: coachId } },
   'call.leave': { required: [], fields: {} },
-  'call.announce': { required: [], fields: { ...say, text: text(4096), file: text(256), tone, totalMs: count(1, 3_600_000) } },
+  'call.announce': { required: [], fields: heard },
+  'call.pausePlay': { required: ['paused'], fields: { paused: flag } },
+  'call.transfer': { required: ['target'], fields: { target } },
+  'call.dtmf': { required: ['digits'], fields: { digits: keys } },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }
 
@@ -124,11 +152,13 @@ export function checkVerb<V extends VerbName>(verb: V, params: unknown): VerbMet
     if (wrong) throw invalid(verb, name, wrong)
     checked[name] = value
   }
-  if (verb === 'call.play' && sourcesOf(checked) !== 1) throw invalid(verb, 'file', 'or tone, one of the two, must be given')
-  if (verb === 'call.announce' && sourcesOf(checked) !== 1) throw invalid(verb, 'text', 'or file or tone, one, must be given')
+  if (verb === 'call.play' && sourcesOf(checked) !== 1)
+    throw invalid(verb, 'file', 'or text, tone, signal or list, one of them, must be given')
+  if (verb === 'call.announce' && sourcesOf(checked) !== 1)
+    throw invalid(verb, 'text', 'or file, tone or signal, one of them, must be given')
   return checked as VerbMethods[V]['params']
 }
 
-function sourcesOf({ file, tone, text }: Record<string, unknown>): number {
-  return [file, tone, text].filter((source) => source !== undefined).length
+function sourcesOf({ file, tone, text, signal, list }: Record<string, unknown>): number {
+  return [file, tone, text, signal, list].filter((source) => source !== undefined).length
 }

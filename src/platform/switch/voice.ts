@@ -91,6 +91,10 @@ export class VoiceEndpoint {
     await this.#ask('conference.change', { ...params, endpoint: this.id })
   }
 
+  async pausePlay(verb: Id<'verb'>, paused: boolean): Promise<void> {
+    await this.#ask('play.pause', { verb, paused })
+  }
+
   async pauseRecord(verb: Id<'verb'>, paused: boolean): Promise<void> {
     await this.#ask('record.pause', { verb, paused })
   }

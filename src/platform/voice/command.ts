@@ -20,6 +20,7 @@ export type MediaCommand =
   /** Plays `samples` from the beginning of `pcm`, again and again when it is shorter. */
   | { type: 'play'; slot: number; play: number; pcm: Int16Array; samples: number }
   | { type: 'unplay'; slot: number; play: number }
+  | { type: 'pause'; slot: number; play: number; paused: boolean }
   | { type: 'dtmf'; slot: number; play: number; digits: string; onMs: number; offMs: number }
   | { type: 'record'; slot: number; record: number }
   | { type: 'unrecord'; slot: number; record: number }

@@ -21,6 +21,7 @@ export interface Playing {
   play: number
   source: Source
   pacer: Pacer
+  paused: boolean
   /** Ms that the pacer has skipped since the last packet. */
   lagMs: number
   /** Nothing was sent just before: the next packet begins a talk spurt. */

@@ -197,6 +197,9 @@ export class MediaLoop {
       case 'unplay':
         this.#sender.unplay(endpoint, command.play, 'stopped')
         return
+      case 'pause':
+        if (endpoint.playing?.play === command.play) endpoint.playing.paused = command.paused
+        return
       case 'dtmf':
         this.#sender.press(endpoint, command, now)
         return

@@ -86,5 +86,5 @@ export class Room {
 }
 
 function clamp(sample: number): number {
-  return sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample
+  return Math.max(-32768, Math.min(32767, sample))
 }

@@ -42,7 +42,7 @@ export class Sender {
   play(endpoint: Endpoint, play: number, pcm: Int16Array, samples: number, now: number): void {
     if (endpoint.playing) this.unplay(endpoint, endpoint.playing.play, 'interrupted')
     const pacer = new Pacer(endpoint.frameSamples / 8, now)
-    endpoint.playing = { play, source: new PcmSource(pcm, samples), pacer, lagMs: 0, fresh: true }
+    endpoint.playing = { play, source: new PcmSource(pcm, samples), pacer, paused: false, lagMs: 0, fresh: true }
     this.#activate(endpoint)
   }
 
@@ -93,6 +93,10 @@ export class Sender {
     const playing = endpoint.playing!
     const { pacer, source } = playing
     while (pacer.take(now)) {
+      if (playing.paused) {
+        playing.fresh = true
+        continue
+      }
       if (source.ended) {
         this.unplay(endpoint, playing.play, 'done')
         return

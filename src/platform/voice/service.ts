@@ -10,7 +10,7 @@ import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
 import { PortPool, type SocketSource } from './pool.ts'
 import { preparePrompt } from './prompt.ts'
 import { type CreateSoundFile, record } from './recording.ts'
-import { type Notify, Session } from './session.ts'
+import { type Notify, type Playback, Session } from './session.ts'
 import { Speech } from './speech.ts'
 
 export interface VoiceOptions {
@@ -40,8 +40,9 @@ interface Verb {
   controller: AbortController
   /** Whether another prompt, or being joined, ends it. */
   plays: boolean
-  /** A recording that leaves out what is heard. */
+  /** A recording that leaves out what is heard; a prompt that waits. */
   paused: boolean
+  pause?: (paused: boolean) => void
 }
 
 function gone(endpoint: string): TielineError {
@@ -144,14 +145,15 @@ export class VoiceService implements Methods, AsyncDisposable {
     return null
   }
 
-  play({ endpoint, verb, source, loop, toAll }: VoiceMethods['play']['params'], signal?: AbortSignal) {
+  play({ endpoint, verb, source, loop, offsetMs, toAll }: VoiceMethods['play']['params'], signal?: AbortSignal) {
     return this.#run<VoiceMethods['play']['result']>(
       { endpoint, verb, signal, plays: !toAll, gone: { reason: 'gone', playedMs: 0 } },
       async (session, stop) => {
         if (!toAll) this.#interrupt(session, verb)
-        const prompt = await preparePrompt(source, this.#speech, stop, loop)
+        const prompt = await preparePrompt(source, this.#speech, stop, { loop, offsetMs })
         if (!prompt) return { reason: stop.reason as VerbEnd, playedMs: 0 }
         const playback = toAll ? session.announce(prompt) : session.play(prompt)
+        this.#pausable(verb, playback)
         stop.addEventListener('abort', playback.stop, { once: true })
         const { end, playedMs } = await playback.done
         return { reason: stop.aborted ? (stop.reason as VerbEnd) : end, playedMs }
@@ -197,6 +199,13 @@ export class VoiceService implements Methods, AsyncDisposable {
   async 'record.pause'({ verb, paused }: VoiceMethods['record.pause']['params']) {
     const recording = this.#verbs.get(verb)
     if (recording) recording.paused = paused
+    return null
+  }
+
+  async 'play.pause'({ verb, paused }: VoiceMethods['play.pause']['params']) {
+    const playing = this.#verbs.get(verb)
+    if (playing) playing.paused = paused
+    playing?.pause?.(paused)
     return null
   }
 
@@ -303,6 +312,14 @@ export class VoiceService implements Methods, AsyncDisposable {
       session.gone.removeEventListener('abort', onGone)
       verb.signal?.removeEventListener('abort', onLost)
     }
+  }
+
+  /** From now on it can be told to wait; so it does at once where it was told while it was prepared. */
+  #pausable(id: Id<'verb'>, { pause }: Playback): void {
+    const verb = this.#verbs.get(id)
+    if (!verb) return
+    verb.pause = pause
+    if (verb.paused) pause(true)
   }
 
   /** Ends what is played, or will be once it is prepared. */

@@ -10,6 +10,8 @@ import { isPrivate } from './sockaddr.ts'
 export interface Playback {
   done: Promise<{ end: PlayEnd; playedMs: number }>
   stop(): void
+  /** Stays where it is, or goes on. */
+  pause(paused: boolean): void
 }
 
 export interface DigitListener {
@@ -82,7 +84,7 @@ export class Session {
   announce({ pcm, samples }: Prompt): Playback {
     const play = ++this.#numbers
     const { done } = this.#start(play, () => this.#tell({ type: 'announce', slot: this.slot, play, pcm, samples }))
-    return { done, stop: () => this.#tell({ type: 'unannounce', slot: this.slot, play }) }
+    return { done, stop: () => this.#tell({ type: 'unannounce', slot: this.slot, play }), pause: () => {} }
   }
 
   sit(room: number): void {
@@ -137,7 +139,11 @@ export class Session {
       this.#playing.set(play, resolve)
       start()
     }
-    return { done: promise, stop: () => this.#tell({ type: 'unplay', slot: this.slot, play }) }
+    return {
+      done: promise,
+      stop: () => this.#tell({ type: 'unplay', slot: this.slot, play }),
+      pause: (paused) => this.#tell({ type: 'pause', slot: this.slot, play, paused }),
+    }
   }
 
   #take(report: MediaReport): void {

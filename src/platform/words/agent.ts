@@ -21,20 +21,28 @@ export interface DialResult {
   recording?: Id<'rec'>
 }
 
+/** Something to be heard: one of a file of the bundle, a text, a cadence, and a country's tone; cadence and tone for `totalMs`. */
+export interface Heard {
+  file?: string
+  text?: string
+  language?: string
+  voice?: string
+  rate?: number
+  tone?: { frequencies: number[]; onMs: number; offMs: number }[]
+  /** What a network says, as `country` (ISO 3166-1) does. */
+  signal?: 'dial' | 'ringback' | 'busy' | 'congestion'
+  country?: string
+  totalMs?: number
+}
+
 /** The verbs that an agent may send for a call, with the meanings that TwiML and jambonz gave them. */
 export interface VerbMethods {
   'call.answer': { params: { call: Id<'call'> }; result: null }
   'call.reject': { params: { call: Id<'call'>; status?: number; reason?: string }; result: null }
   'call.ring': { params: { call: Id<'call'> }; result: null }
   'call.play': {
-    params: {
-      call: Id<'call'>
-      file?: string
-      tone?: { frequencies: number[]; onMs: number; offMs: number }[]
-      totalMs?: number
-      loop?: number
-      early?: boolean
-    }
+    /** `list` is heard in its order; `loop` 0 is without end; the first `offsetMs` are left out. */
+    params: { call: Id<'call'>; list?: Heard[]; loop?: number; offsetMs?: number; early?: boolean } & Heard
     result: { playedMs: number }
   }
   'call.say': {
@@ -58,6 +66,8 @@ export interface VerbMethods {
     params: { call: Id<'call'>; maxSeconds?: number; silenceSeconds?: number; finishKey?: string; beep?: boolean }
     result: { recording: Id<'rec'>; durationSeconds: number; reason: string }
   }
+  /** At once: what `play` or `say` plays stays where it is, or goes on. */
+  'call.pausePlay': { params: { call: Id<'call'>; paused: boolean }; result: null }
   /** Carried out at once, also while another verb is: what is heard is left out of the call's recordings, or taken in again. */
   'call.pauseRecording': { params: { call: Id<'call'>; paused: boolean }; result: null }
   /** Answers when the dialled leg is over, or could not be had. `record` records both sides once it is answered. */
@@ -69,6 +79,8 @@ export interface VerbMethods {
       timeoutSeconds?: number
       callerId?: string
       record?: 'mono' | 'stereo'
+      /** What the caller hears while it rings, over and over: music, a country's ringback. */
+      ring?: Heard
     }
     result: DialResult
   }
@@ -86,18 +98,16 @@ export interface VerbMethods {
   'call.leave': { params: { call: Id<'call'> }; result: null }
   /** At once: everyone in the call's conference hears it. */
   'call.announce': {
-    params: {
-      call: Id<'call'>
-      text?: string
-      file?: string
-      tone?: { frequencies: number[]; onMs: number; offMs: number }[]
-      totalMs?: number
-      language?: string
-      voice?: string
-      rate?: number
-    }
+    params: { call: Id<'call'> } & Heard
     result: { playedMs: number }
   }
+  /**
+   * At once, while a dialled leg is joined: the caller goes on with the target, and the dialled leg is let go when that
+   * answers. Answers with whether it did; if not, the two are joined as they were.
+   */
+  'call.transfer': { params: { call: Id<'call'>; target: Target }; result: { transferred: boolean; cause?: CallCause } }
+  /** At once: presses keys towards the dialled leg while one is joined, else towards the caller. */
+  'call.dtmf': { params: { call: Id<'call'>; digits: string }; result: null }
   'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }
 }
 

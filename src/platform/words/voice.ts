@@ -33,9 +33,10 @@ export interface EndpointDescription {
 
 /** What a prompt is made of. Paths are absolute and already checked by the switch. */
 export type PromptSource =
-  | { file: string } // a WAV file
+  | { file: string } // WAV, or raw sound at 8 kHz by its name: .ulaw, .alaw, .sln (16-bit PCM)
   | { tone: { frequencies: number[]; onMs: number; offMs: number }[]; totalMs: number }
   | { say: string; language?: string; voice?: string; rate?: number }
+  | { list: PromptSource[] } // one after the other
 
 /** How well one direction of a leg's sound has arrived. */
 export interface StreamQuality {
@@ -85,8 +86,8 @@ export interface VoiceMethods {
   /** Watches for silence: no packet for `timeoutMs` while sound is expected gives one `media` notification. 0 turns it off. */
   'endpoint.watch': { params: { endpoint: Id<'med'>; timeoutMs: number }; result: null }
   play: {
-    /** `toAll`: everyone in the endpoint's conference hears it. */
-    params: { endpoint: Id<'med'>; verb: Id<'verb'>; source: PromptSource; loop?: number; toAll?: boolean }
+    /** Begins `offsetMs` into the sound, once. `toAll`: everyone in the endpoint's conference hears it. */
+    params: { endpoint: Id<'med'>; verb: Id<'verb'>; source: PromptSource; loop?: number; offsetMs?: number; toAll?: boolean }
     result: { reason: VerbEnd; playedMs: number }
   }
   /** Collects digits, playing a prompt meanwhile, which the first digit ends. */
@@ -131,6 +132,8 @@ export interface VoiceMethods {
   }
   /** How a seat takes part: muted, or heard by nobody but the one that is coached. */
   'conference.change': { params: { endpoint: Id<'med'>; muted: boolean; coached?: Id<'med'> }; result: null }
+  /** Stops what is played where it is, or goes on. Nothing when it has ended. */
+  'play.pause': { params: { verb: Id<'verb'>; paused: boolean }; result: null }
   /** Leaves out what is heard from now on, or takes it in again. Nothing when there is no such recording any more. */
   'record.pause': { params: { verb: Id<'verb'>; paused: boolean }; result: null }
   /** Sends telephone-events to the far end. */

@@ -1,3 +1,4 @@
+export { countryTone, TONE_COUNTRIES, TONE_NAMES, type ToneName } from './country-tones.ts'
 export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SILENCE } from './g711.ts'
 export { amplitudeAt, heardTone, level } from './goertzel.ts'
 export { resample } from './resample.ts'
