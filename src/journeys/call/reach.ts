@@ -39,8 +39,9 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
     const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
     const shown = show(call, road, emergency, options.callerId)
     if ('refused' in shown) return failed(call, causeOf('switch', 'caller-id'))
-    const how = {
+    const end: Attempt = await attempt({
       call,
+      road,
       shown,
       emergency,
       direct: options.relay !== true && takesDirect(call, road),
@@ -55,7 +56,7 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
       return { leg: end.leg }
     }
     last = end.cause
-    const next = groups[i + 1]?.[0]
+    const next = roads[i + 1]
     if (!end.moveOn || !next || patience.spent) break
     call.event('leg.diverted', {
       ...(end.leg ? { leg: end.leg } : {}),
