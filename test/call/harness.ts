@@ -44,6 +44,8 @@ export interface WorldOptions {
   execArgv?: string[]
   /** Whether carriers and PBX are our own far ends; a bench has others at their addresses. Default true. */
   farEnds?: boolean
+  /** Where the trunk side is; default an address of the world's own, port 5060. TLS is one port above. */
+  node?: { address: string; port: number }
   /** The trunk side's certificate and key, PEM. Default: nothing comes in by TLS. */
   sipTls?: { certificate: string; key: string }
 }
@@ -95,7 +97,7 @@ export class World implements AsyncDisposable {
   }
 
   get node() {
-    return { address: `${this.net}.1`, port: 5060 }
+    return this.options.node ?? { address: `${this.net}.1`, port: 5060 }
   }
 
   /** Where the switch stands in acme's network. */
@@ -108,7 +110,7 @@ export class World implements AsyncDisposable {
       instance: 'test',
       state: this.directory,
       node: 'test',
-      sip: { ...this.node, tls: { port: 5061, certificate: '/unread', key: '/unread' } },
+      sip: { ...this.node, tls: { port: this.node.port + 1, certificate: '/unread', key: '/unread' } },
       media: { address: this.node.address, ports: { first: 20000, last: 22999 } },
       api: { address: '127.0.0.1', port: 0 },
       channel: {
@@ -160,7 +162,13 @@ export class World implements AsyncDisposable {
       this.sockets.hold({ realm, namespace: null, purpose: 'sip', ...at })
       this.sockets.hold({ realm, namespace: null, purpose: 'sip-tcp', ...at })
     }
-    this.sockets.hold({ realm: 'node', namespace: null, purpose: 'sip-tls', address: this.node.address, port: 5061 })
+    this.sockets.hold({
+      realm: 'node',
+      namespace: null,
+      purpose: 'sip-tls',
+      address: this.node.address,
+      port: this.node.port + 1,
+    })
     this.#stack.defer(() => this.#killAll())
     if (this.options.voice) await this.startVoice()
     this.link = connectLink<{ calls: SwitchMethods }>({

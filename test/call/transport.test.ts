@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
 import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
 import type { GatewayConfig } from '#platform/words/index.ts'
@@ -66,3 +67,39 @@ test('SIPp calls SIPp through the switch over TCP, one connection a side', { tim
     Array(CALLS).fill('hangup'),
   )
 })
+
+for (const [transport, option] of [
+  ['udp', 'u1'],
+  ['tcp', 't1'],
+] as const) {
+  test(`SIPp calls SIPp through the switch over IPv6, ${transport}`, { timeout: 60_000 }, async () => {
+    const first = 21_000 + randomInt(3000) * 4
+    const [port, called, calling] = [first, first + 2, first + 3]
+    await using world = await World.open({ node: { address: '::1', port }, farEnds: false })
+    const [trunk] = world.snapshot.trunks
+    const gateways = [{ address: '::1', port: called, transport }]
+    await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks: [{ ...trunk!, gateways }] })
+    await world.change({ defaultRoute: { trunk: trunk!.name, number: '+3225559000' } })
+    const common = ['-t', option, '-i', '::1', '-m', `${CALLS}`]
+    await using uas = await startSipp(['-sn', 'uas', ...common, '-p', `${called}`])
+    if (transport === 'tcp') await listening('::1', called)
+    await using uac = await startSipp([
+      '-sn',
+      'uac',
+      ...common,
+      '-p',
+      `${calling}`,
+      '-s',
+      DID,
+      '-r',
+      '5',
+      '-d',
+      '200',
+      `[::1]:${port}`,
+    ])
+    const [theirs, ours] = [await uas.ended, await uac.ended]
+    assert.equal(ours.status, 0, ours.output)
+    assert.equal(theirs.status, 0, theirs.output)
+    await world.quiet()
+  })
+}
