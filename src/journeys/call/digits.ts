@@ -1,6 +1,8 @@
 import type { Leg } from '#platform/switch/index.ts'
+import type { VerbMethods } from '#platform/words/index.ts'
 import type { IncomingRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { verbError } from './over.ts'
 
 /** How long a digit of ours lasts, and the pause behind it, in ms. */
 const TONE = { onMs: 160, offMs: 80 }
@@ -33,19 +35,32 @@ export function digitHeard(call: Call, leg: Leg, digit: string): void {
   if (other && !call.media.get(other.id)?.takesDigits) sendDigit(call, leg, digit)
 }
 
-/** To the other leg, in the way that it takes digits. */
+/** The agent presses keys: towards the leg that it has dialled, else towards the caller. */
+export function pressKeys(call: Call, { digits }: VerbMethods['call.dtmf']['params']): null {
+  const leg = joinedTo(call, call.a) ?? call.a
+  if (!leg.isConnected) throw verbError('invalid-argument', 'nobody is there yet to hear it')
+  press(call, leg, digits)
+  return null
+}
+
 function sendDigit(call: Call, leg: Leg, digit: string): void {
   const other = joinedTo(call, leg)
-  if (!other) return
-  const media = call.media.get(other.id)
+  if (other) press(call, other, digit)
+}
+
+/** In the way that the leg takes digits. */
+function press(call: Call, leg: Leg, digits: string): void {
+  const media = call.media.get(leg.id)
   if (media?.takesDigits) {
-    media.endpoint.dtmf({ digits: digit, ...TONE }).catch((error: unknown) => {
-      call.log.warn({ err: error, leg: other.id }, 'a digit could not be passed on')
+    media.endpoint.dtmf({ digits, ...TONE }).catch((error: unknown) => {
+      call.log.warn({ err: error, leg: leg.id }, 'digits could not be sent')
     })
     return
   }
-  const body = { type: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=${TONE.onMs}\r\n` }
-  other.session?.request('INFO', { body }).catch(() => {}) // the leg's end says it
+  for (const digit of digits) {
+    const body = { type: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=${TONE.onMs}\r\n` }
+    leg.session?.request('INFO', { body }).catch(() => {}) // the leg's end says it
+  }
 }
 
 function joinedTo(call: Call, leg: Leg): Leg | undefined {

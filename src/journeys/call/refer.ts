@@ -1,6 +1,6 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { e164 } from '#platform/trunk/index.ts'
-import type { Target } from '#platform/words/index.ts'
+import type { CallCause, Target } from '#platform/words/index.ts'
 import { type IncomingRequest, parseNameAddr, type Session, type SipUri } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 
@@ -8,8 +8,8 @@ import type { Call } from './call.ts'
 export interface Transfer {
   by: Leg
   target: Target
-  /** NOTIFY with what the new leg has said; resolves when it is answered, or cannot be. A final status is the last. */
-  report(status: number, reason: string): Promise<void>
+  /** Tells how it goes; resolves when that has been heard, or cannot be. A final status is the last. */
+  report(progress: { sip: number; text: string; cause?: CallCause }): Promise<void>
 }
 
 /**
@@ -40,7 +40,7 @@ export function referred(call: Call, leg: Leg, incoming: IncomingRequest): void 
     call.promote(other)
     call.save()
   }
-  call.transfer = { by: leg, target, report: (status, reason) => notify(session, status, reason) }
+  call.transfer = { by: leg, target, report: ({ sip, text }) => notify(session, sip, text) }
   call.onTransfer?.(call.transfer)
 }
 

@@ -1,8 +1,9 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { DialResult } from '#platform/words/index.ts'
+import type { DialResult, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
+import { verbError } from './over.ts'
 import { reach } from './reach.ts'
 import type { Transfer } from './refer.ts'
 
@@ -16,7 +17,7 @@ const FAREWELL_MS = 2000
  */
 export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ leg: Leg } | DialResult> {
   const { by, target } = transfer
-  void transfer.report(100, 'Trying')
+  void transfer.report({ sip: 100, text: 'Trying' })
   call.event('call.routed', { data: { by: 'transfer', target } })
   const reached = await reach(call, { target, timeoutMs: call.x.limits.ringMs, relay: true })
   if ('leg' in reached) {
@@ -26,7 +27,7 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
     return reached
   }
   const { cause } = reached.failed
-  const tell = () => void transfer.report(cause.sip ?? 480, 'Not transferred')
+  const tell = () => void transfer.report({ sip: cause.sip ?? 480, text: 'Not transferred', cause })
   if (by.cause) {
     tell()
     call.phase = 'verb'
@@ -44,7 +45,24 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
 
 /** The transferor is told, and hangs up; one that doesn't is hung up. */
 async function partWith(call: Call, { by, report }: Transfer): Promise<void> {
-  await report(200, 'OK')
+  await report({ sip: 200, text: 'OK' })
   if (by.cause) return
   call.x.clock.after(FAREWELL_MS, () => by.end(causeOf('switch', 'transferred')))
+}
+
+type Verb = VerbMethods['call.transfer']
+
+/** The agent's word instead of a far end's: the dialled leg is the one that is let go. */
+export function transferByCommand(call: Call, { target }: Verb['params']): Promise<Verb['result']> {
+  const by = call.legs.find((leg) => leg !== call.a && leg.isConnected)
+  if (call.phase !== 'joined' || call.transfer || !by) {
+    throw verbError('invalid-argument', 'only a caller who is joined to a dialled leg can be transferred')
+  }
+  const { promise, resolve } = Promise.withResolvers<Verb['result']>()
+  const report: Transfer['report'] = async ({ sip, cause }) => {
+    if (sip >= 200) resolve({ transferred: sip < 300, ...(cause ? { cause } : {}) })
+  }
+  call.transfer = { by, target, report }
+  call.onTransfer?.(call.transfer)
+  return call.whileUp(promise)
 }

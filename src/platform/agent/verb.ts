@@ -24,8 +24,7 @@ const key: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]$/.test(v) ? nul
 const recordSides: Check = (v) => (v === 'mono' || v === 'stereo' ? null : 'is mono or stereo')
 const callId: Check = (v) => (isId('call', v) ? null : 'is the id of a call')
 const coachId: Check = (v) => (v === 'none' ? null : callId(v))
-const keys: Check = (v) =>
-  typeof v === 'string' && /^[0-9A-D*#]{1,64}$/.test(v) ? null : 'is 1 to 64 of 0-9, A-D, * and #'
+const keys: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]{1,64}$/.test(v) ? null : 'is 1 to 64 of 0-9, A-D, * and #')
 const via: Check = (v) => (v === 'channel' || v === 'trunk' ? null : 'is channel or trunk')
 
 const tone: Check = (v) => {
