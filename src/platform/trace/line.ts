@@ -6,28 +6,32 @@ import type { CallMessage } from './tap.ts'
 export interface Line {
   head: LineHead
   body?: Uint8Array
-  /** Where it was found, when it was read. */
+}
+
+/** A line, and where it was found. */
+export interface FoundLine extends Line {
   offset: number
   length: number
 }
 
-interface LineHead {
+export interface LineHead {
   call: Id<'call'>
   subscriber: Id<'sub'>
   /** Wall-clock ms. */
   wall: number
-  leg?: Id<'leg'>
+  leg?: Id<'leg'> | undefined
   /** All of the entry that is not above, without its message. */
   entry: Record<string, unknown>
   /** Bytes of the message that follows. */
   bytes?: number
 }
 
-const NEWLINE = 10
+export const NEWLINE = 10
 
 export function lineOfMessage({ owner, wall, bytes, direction, realm, transport, local, peer }: CallMessage): Line {
   const entry = { kind: 'sip', direction, realm, transport, local: hostPort(local), peer: hostPort(peer) }
-  return lineOf({ call: owner.call, subscriber: owner.subscriber, wall, leg: owner.leg, entry, bytes: bytes.length }, bytes)
+  const { call, leg, subscriber } = owner
+  return { head: { call, subscriber, wall, leg, entry, bytes: bytes.length }, body: bytes }
 }
 
 /** Of the journal, what tells the course of a call: its events and its leases. */
@@ -37,41 +41,25 @@ export function lineOfRecord(record: JournalRecord): Line | null {
     case 'event': {
       const { call, leg, subscriber, type, data, cause } = record.event
       if (!call) return null
-      return lineOf({
-        ...{ call, subscriber, wall },
-        ...(leg ? { leg } : {}),
-        entry: { kind: 'event', type, data: cause ? { ...data, cause } : data },
-      })
+      const entry = { kind: 'event', type, data: cause ? { ...data, cause } : data }
+      return { head: { call, subscriber, wall, leg, entry } }
     }
     case 'lease.taken':
     case 'lease.released': {
       const { id, call, leg, subscriber, kind, reason } = record.lease
       if (!call) return null
       const what = record.type === 'lease.taken' ? 'taken' : 'released'
-      const why = what === 'released' && reason !== undefined ? { reason } : {}
-      return lineOf({
-        ...{ call, subscriber, wall },
-        ...(leg ? { leg } : {}),
-        entry: { kind: 'lease', what, lease: id, resource: kind, ...why },
-      })
+      const entry = { kind: 'lease', what, lease: id, resource: kind, reason: what === 'released' ? reason : undefined }
+      return { head: { call, subscriber, wall, leg, entry } }
     }
     default:
       return null
   }
 }
 
-/** Writes a line behind the others and gives its length in bytes. */
-export function writeLine({ head, body }: Line, parts: Buffer[]): number {
-  const text = Buffer.from(`${JSON.stringify(head)}\n`)
-  parts.push(text)
-  if (!body) return text.length
-  parts.push(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
-  return text.length + body.length
-}
-
 /** The lines in a piece of a file; what is torn at its end is left out. */
-export function linesIn(bytes: Buffer): Line[] {
-  const lines: Line[] = []
+export function linesIn(bytes: Buffer): FoundLine[] {
+  const lines: FoundLine[] = []
   for (let offset = 0; offset < bytes.length; ) {
     const end = bytes.indexOf(NEWLINE, offset)
     if (end < 0) break
@@ -98,10 +86,6 @@ export function entryOf({ head, body }: Line): TraceEntry {
 /** Whose call it is. */
 export function ownerOf(lines: readonly Line[]): Id<'sub'> {
   return lines[0]!.head.subscriber
-}
-
-function lineOf(head: LineHead, body?: Uint8Array): Line {
-  return { head, ...(body ? { body } : {}), offset: 0, length: 0 }
 }
 
 function hostPort({ address, port }: { address: string; port: number }): string {

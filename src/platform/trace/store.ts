@@ -2,8 +2,9 @@ import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock, Id, Log, Timer } from '#lib/index.ts'
 import type { CallTrace, JournalRecord } from '#platform/words/index.ts'
-import { entryOf, type Line, lineOfMessage, lineOfRecord, linesIn, ownerOf, writeLine } from './line.ts'
+import { entryOf, type Line, lineOfMessage, lineOfRecord, linesIn, ownerOf } from './line.ts'
 import type { CallMessage, TraceSink } from './tap.ts'
+import { WaitingLines } from './waiting.ts'
 
 export interface TraceStoreOptions {
   directory: string
@@ -42,8 +43,9 @@ export class TraceStore implements TraceSink, AsyncDisposable {
   /** Which calls have lines in which segment. */
   readonly #segments = new Map<number, Set<Id<'call'>>>()
   readonly #ready: Promise<void>
-  #waiting = new Map<Id<'call'>, Line[]>()
-  #waitingBytes = 0
+  #waiting = new WaitingLines()
+  /** Is written, or has been, while the other one takes what comes. */
+  #resting = new WaitingLines()
   #dropped = 0
   #timer: Timer | null = null
   #writing: Promise<void> = Promise.resolve()
@@ -100,16 +102,13 @@ export class TraceStore implements TraceSink, AsyncDisposable {
   #add(call: Id<'call'>, line: Line): void {
     if (this.#closed) return
     const place = this.#places.get(call) ?? this.#place(call)
-    if (place.lines >= LINES_PER_CALL || this.#waitingBytes >= WAITING_BYTES) {
+    if (place.lines >= LINES_PER_CALL || this.#waiting.length >= WAITING_BYTES) {
       place.dropped += 1
       this.#dropped += 1
       return
     }
     place.lines += 1
-    const lines = this.#waiting.get(call)
-    if (lines) lines.push(line)
-    else this.#waiting.set(call, [line])
-    this.#waitingBytes += 300 + (line.body?.length ?? 0)
+    this.#waiting.add(line)
     this.#timer ??= this.#options.clock.after(WRITE_EVERY_MS, () => {
       this.#timer = null
       void this.#write()
@@ -134,22 +133,22 @@ export class TraceStore implements TraceSink, AsyncDisposable {
 
   async #writeWaiting(): Promise<void> {
     await this.#ready
-    if (this.#waiting.size === 0) return
-    const waiting = this.#waiting
-    this.#waiting = new Map()
-    this.#waitingBytes = 0
-    const file = await this.#segment()
-    const parts: Buffer[] = []
-    const spans: { call: Id<'call'>; offset: number; length: number }[] = []
-    let offset = file.size
-    for (const [call, lines] of waiting) {
-      const begin = offset
-      for (const line of lines) offset += writeLine(line, parts)
-      spans.push({ call, offset: begin, length: offset - begin })
+    if (this.#waiting.length === 0) return
+    const lines = this.#waiting
+    this.#waiting = this.#resting
+    this.#resting = lines
+    try {
+      const file = await this.#segment()
+      let offset = file.size
+      await file.handle.write(lines.bytes, 0, lines.length, offset)
+      file.size += lines.length
+      for (const { call, length } of lines.runs) {
+        this.#remember(call, file.number, offset, length)
+        offset += length
+      }
+    } finally {
+      lines.clear()
     }
-    await file.handle.write(Buffer.concat(parts), 0, offset - file.size, file.size)
-    file.size = offset
-    for (const { call, offset, length } of spans) this.#remember(call, file.number, offset, length)
   }
 
   #remember(call: Id<'call'>, segment: number, offset: number, length: number): void {

@@ -190,7 +190,9 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   }
 
   snapshot(): OutgoingSnapshot {
-    return { message: Buffer.from(this.#transaction.bytes).toString(), hop: this.#transaction.hop }
+    const { bytes, hop } = this.#transaction
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return { message: text.toString('utf8', 0, text.indexOf('\r\n\r\n')), hop }
   }
 }
 

@@ -50,7 +50,7 @@ export interface UserAgentOptions {
   /** RFC 3261 §17 and table 4, in ms; defaults T1 500, T2 4000, T4 5000. Timer B may be cut per request. */
   timers?: { t1?: number; t2?: number; t4?: number }
   /** Asked before a datagram is parsed: a stranger gets no answer at all (PITFALLS F01). */
-  accepts?(from: Hop): boolean
+  accepts?(from: Hop, bytes: Uint8Array): boolean
   /**
    * Whether `source`, which is neither the address where a dialog came about (`hop`) nor its next hop, may send requests
    * inside it all the same: another gateway of the same trunk. Default: no; such requests get 481 (PITFALLS F04).
@@ -258,7 +258,7 @@ export interface IncomingSnapshot {
 }
 
 export interface OutgoingSnapshot {
-  /** The INVITE as it was sent. */
+  /** The head of the INVITE as it was sent. */
   message: string
   hop: Hop
 }

@@ -48,7 +48,7 @@ class SocketUserAgent implements UserAgent {
   }
 
   receive(bytes: Uint8Array, from: Hop): void {
-    if (this.#closed || this.#core.options.accepts?.(from) === false) return
+    if (this.#closed || this.#core.options.accepts?.(from, bytes) === false) return
     // Keep-alives of RFC 5626 and of NAT boxes: nothing, or nothing but line ends and zeros.
     if (bytes.length < 16) return
     try {
@@ -152,8 +152,7 @@ class SocketUserAgent implements UserAgent {
   }
 
   restoreOutgoing(snapshot: OutgoingSnapshot): OutgoingInvite {
-    const bytes = Buffer.from(snapshot.message)
-    const request = parseMessage(bytes)
+    const request = parseHead(snapshot.message)
     if (!(request instanceof SipRequest)) throw new SipParseError(400, 'No request')
     const sent = {
       method: request.method,
@@ -168,7 +167,8 @@ class SocketUserAgent implements UserAgent {
     const invite = new SentInvite(this.#core, {
       localTag: request.from.tag ?? '',
       contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop.transport),
-      transaction: (user) => this.#core.transactions.addClient(request.via.branch ?? '', sent, bytes, snapshot.hop, user),
+      transaction: (user) =>
+        this.#core.transactions.addClient(request.via.branch ?? '', sent, Buffer.from(snapshot.message), snapshot.hop, user),
     })
     invite.resume()
     return invite
