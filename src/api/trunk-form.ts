@@ -1,3 +1,4 @@
+import { isIPv6, SocketAddress } from 'node:net'
 import { Type } from 'typebox'
 import type { GatewayConfig, GatewayTransport, TrunkConfig, TrunkState } from '#platform/words/index.ts'
 
@@ -75,7 +76,9 @@ export interface TrunkFields {
 const OPTIONAL = ['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond', 'numbers'] as const
 
 function completed(gateway: NonNullable<TrunkFields['gateways']>[number]): GatewayConfig {
-  return { ...gateway, port: gateway.port ?? (gateway.transport === 'tls' ? 5061 : 5060) }
+  const { address, port = gateway.transport === 'tls' ? 5061 : 5060 } = gateway
+  // One text an address: a datagram's source is compared with it.
+  return { ...gateway, address: isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address : address, port }
 }
 
 /** A trunk with these fields changed; `seal` keeps its password and key. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer, type SecureVersion } from 'node:tls'
 import { createSealer } from '#platform/subscriber/index.ts'
 import type { GatewayConfig, TrunkTls } from '#platform/words/index.ts'
 import { now, sleep, until } from '../peer/clock.ts'
@@ -222,8 +222,9 @@ test('TLS: a carrier with a CA of its own is held to it, in both directions, and
   clear.on('error', () => {})
   world.defer(() => void clear.destroy())
   await until('what is not TLS to be turned away', () => clear.closed, 2000)
-  const client = (certificate: { certificate: string; key: string } | null) =>
+  const client = (certificate: { certificate: string; key: string } | null, maxVersion: SecureVersion = 'TLSv1.3') =>
     connectTls({
+      maxVersion,
       ...{ host: world.node.address, port: 5061, localAddress: `${world.net}.2`, ca: carriers.certificate },
       ...{ servername: 'switch.tieline', ...(certificate ? { cert: certificate.certificate, key: certificate.key } : {}) },
     })
@@ -233,9 +234,17 @@ test('TLS: a carrier with a CA of its own is held to it, in both directions, and
     world.defer(() => void socket.destroy())
     await until('a stranger to be turned away', () => socket.closed, 3000)
   }
+  const older = client(await carriers.agent(world.acme), 'TLSv1.2')
+  world.defer(() => void older.destroy())
+  let pong = ''
+  older.on('data', (chunk) => (pong += chunk))
+  older.write('\r\n\r\n')
+  await until('a pong', () => pong === '\r\n', 2000)
+  assert.equal(older.getProtocol(), 'TLSv1.2')
   const socket = client(await carriers.agent(world.acme))
   world.defer(() => void socket.destroy())
   await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+  assert.equal(socket.getProtocol(), 'TLSv1.3')
   const connection = new PeerConnection(socket)
   const call = await place(world, connection, invite(world, 'TLS'))
   assert.equal(call.answer.status, 200)

@@ -151,7 +151,7 @@ describe('tieline', () => {
       return join(bench.state, name)
     }
     const files = ['--tls-certificate', file('tls.pem', certificate), '--tls-key', file('tls.key', key)]
-    const gateways = ['--gateway', 'tls:203.0.113.20', '--gateway', 'udp+tcp:[2001:db8::20]:5070']
+    const gateways = ['--gateway', 'tls:203.0.113.20', '--gateway', 'udp+tcp:[2001:DB8:0::20]:5070']
     const named = ['--tls-name', 'sip.carrier.example', '--tls-ca', file('ca.pem', certificate)]
     assert.equal((await tieline('trunk', 'add', 'secure', ...gateways, ...files, ...named)).code, 0)
     const shown = (await tieline('trunk', 'show', 'secure')).out
@@ -173,6 +173,14 @@ describe('tieline', () => {
     assert.equal((await tieline('trunk', 'set', 'secure', '--no-tls')).code, 0)
     assert.doesNotMatch((await tieline('trunk', 'show', 'secure')).out, /TLS/)
     assert.equal((await tieline('trunk', 'remove', 'secure')).code, 0)
+  })
+
+  it('gives telephones a password, told once, and takes it back', async () => {
+    assert.match((await tieline('telephone', 'add', 'acme', '101')).out, /The telephone 101 registers with the password \w{24}/)
+    const listed = await tieline('telephone', 'list', 'acme')
+    assert.ok(listed.code === 0 ? /101 +0 +-/.test(listed.out) : /switch/.test(listed.err), listed.err)
+    assert.equal((await tieline('telephone', 'remove', 'acme', '101')).code, 0)
+    assert.equal((await tieline('telephone', 'remove', 'acme', '101')).code, 1)
   })
 
   it('deploys an agent, the same program under the same digest, and goes back to a version', async () => {
