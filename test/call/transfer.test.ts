@@ -42,6 +42,9 @@ test('S27 S28 the callee transfers the caller: NOTIFY says how it goes, the call
   b.reply(bye, 200)
   const target = world.carrier.calls[0]!
   assert.equal(target.phase, 'up')
+  // What is joined now is what a restarted switch takes up.
+  await world.kill('switch')
+  await world.startSwitch()
   assert.equal(a.count('BYE'), 0)
   target.hangup()
   a.reply(await a.next('BYE'), 200)
