@@ -85,6 +85,8 @@ export interface GatherOptions {
   say?: string
   play?: string
   language?: string
+  /** Fewer are answered with the reason `too-few`, when the time or the finish key ends the input. */
+  minDigits?: number
   maxDigits?: number
   /** Ends the input and is not part of it. */
   finishKey?: string

@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { newId, run } from '#lib/index.ts'
-import { heardTone } from '#protocol/audio/index.ts'
+import { dtmfFrequencies, encodeG711, heardTone, toneCycle } from '#protocol/audio/index.ts'
 import { RTP_HEADER_BYTES, writeRtpHeader } from '#protocol/rtp/index.ts'
 import { udpPcap } from './udp-pcap.ts'
-import type { Heard } from './voice-phone.ts'
-import { until } from './voice-phone.ts'
+import type { Heard, Phone } from './voice-phone.ts'
+import { pause, until } from './voice-phone.ts'
 import { joinedLegs, openLeg, startVoice } from './voice-scene.ts'
 
 /** What a telephone heard, to be judged by tshark. */
@@ -112,3 +112,54 @@ function amplitude(samples: Int16Array, hz: number): number {
   })
   return (2 * Math.hypot(re, im)) / samples.length
 }
+
+/** Says keys as tones, at the pace of the clock. */
+async function sayKeys(phone: Phone, keys: string, onMs: number, offMs: number): Promise<void> {
+  const pcm = toneCycle([...keys].map((key) => ({ frequencies: dtmfFrequencies(key), onMs, offMs })))
+  const bytes = encodeG711(pcm, phone.law)
+  const start = performance.now()
+  for (let at = 0; at + 160 <= bytes.length; at += 160) {
+    await pause(Math.max(0, at / 8 - (performance.now() - start)))
+    phone.packet(bytes.subarray(at, at + 160), { marker: at === 0 })
+    phone.timestamp = (phone.timestamp + 160) >>> 0
+  }
+}
+
+test('S50 keys are heard as tones where no telephone-event was negotiated, and interrupt the prompt', async (t) => {
+  const voice = await startVoice(t)
+  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { events: null, law: 'PCMA' })
+  const prompt = { tone: [{ frequencies: [440], onMs: 1000, offMs: 0 }], totalMs: 30_000 }
+  const gathered = voice.call('gather', {
+    ...{ endpoint, verb: newId('verb'), prompt, finishKey: '#' },
+    ...{ timeoutMs: 5000, interDigitTimeoutMs: 2000 },
+  })
+  await until('the prompt is heard', () => phone.tone([440]) === 440)
+  await sayKeys(phone, '1550#', 80, 80)
+  assert.deepEqual(await gathered, { digits: '1550', reason: 'finish-key' })
+  await pause(3 * 300)
+  const packets = phone.heard.length
+  await pause(100)
+  assert.equal(phone.heard.length, packets, 'the prompt has ended')
+})
+
+test('S50 where telephone-events were negotiated, tones are no keys: none is heard twice', async (t) => {
+  const voice = await startVoice(t)
+  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
+  const short = { timeoutMs: 1500, interDigitTimeoutMs: 300 }
+  const gathered = voice.call('gather', { endpoint, verb: newId('verb'), ...short })
+  await sayKeys(phone, '123', 80, 80)
+  phone.press('7')
+  assert.deepEqual(await gathered, { digits: '7', reason: 'timeout' })
+})
+
+test('fewer digits than wanted are told as that', async (t) => {
+  const voice = await startVoice(t)
+  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
+  const params = { endpoint, minDigits: 3, finishKey: '#', timeoutMs: 3000, interDigitTimeoutMs: 200 }
+  const few = voice.call('gather', { ...params, verb: newId('verb') })
+  for (const key of '12#') phone.press(key)
+  assert.deepEqual(await few, { digits: '12', reason: 'too-few' })
+  const enough = voice.call('gather', { ...params, verb: newId('verb') })
+  for (const key of '123') phone.press(key)
+  assert.deepEqual(await enough, { digits: '123', reason: 'timeout' })
+})

@@ -48,6 +48,7 @@ export async function gather(call: Call, params: Params<'call.gather'>, signal: 
   const gathered = media.endpoint.gather({
     verb,
     ...(prompt ? { prompt } : {}),
+    ...(params.minDigits ? { minDigits: params.minDigits } : {}),
     ...(params.maxDigits ? { maxDigits: params.maxDigits } : {}),
     ...(params.finishKey ? { finishKey: params.finishKey } : {}),
     timeoutMs,

@@ -101,6 +101,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
       say: text(4096),
       play: text(256),
       language: text(16),
+      minDigits: count(1, 64),
       maxDigits: count(1, 64),
       finishKey: key,
       timeoutSeconds: seconds(600),

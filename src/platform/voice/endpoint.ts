@@ -1,5 +1,5 @@
 import type { EndpointDescription, MediaStats, StreamFormat } from '#platform/words/index.ts'
-import { A_TO_MU, type Law, MU_TO_A } from '#protocol/audio/index.ts'
+import { A_TO_MU, DtmfDetector, type Law, MU_TO_A } from '#protocol/audio/index.ts'
 import { EventReceiver, type EventSender, StreamMapper } from '#protocol/rtp/index.ts'
 import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
@@ -57,6 +57,8 @@ export class Endpoint {
   #receive: StreamFormat | null = null
   receiveEvents = NO_EVENTS
   peer: Endpoint | null = null
+  /** Keys that are heard as tones, where no telephone-event was negotiated. */
+  readonly tones: DtmfDetector
   /** Its part in a conference, and what it is about to hear of it. */
   seat: Seat | null = null
   hearing: { samples: Int16Array; count: number; fresh: boolean } | null = null
@@ -78,10 +80,12 @@ export class Endpoint {
     this.rtcp = rtcp
     this.control = new Control(random)
     this.out = new StreamMapper(random(), random() & 0x7fff, random())
-    this.events = new EventReceiver({
-      started: (digit) => report({ type: 'digit-started', slot, digit }),
-      ended: (digit, durationMs) => report({ type: 'digit', slot, digit, durationMs }),
-    })
+    const keys = {
+      started: (digit: string) => report({ type: 'digit-started', slot, digit }),
+      ended: (digit: string, durationMs: number) => report({ type: 'digit', slot, digit, durationMs }),
+    }
+    this.events = new EventReceiver(keys)
+    this.tones = new DtmfDetector(keys)
   }
 
   /** Takes what signalling says. A new address starts the source policy anew; the same one keeps what was learnt. */

@@ -57,7 +57,8 @@ export class Collector {
     if (this.#over) return
     this.#over = true
     this.#timer?.cancel()
-    this.#finish({ digits: this.#digits, reason })
+    const few = this.#digits.length < (this.#params.minDigits ?? 0) && (reason === 'timeout' || reason === 'finish-key')
+    this.#finish({ digits: this.#digits, reason: few ? 'too-few' : reason })
   }
 
   #wait(ms: number): void {

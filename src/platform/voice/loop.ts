@@ -131,6 +131,7 @@ export class MediaLoop {
     for (const endpoint of this.#endpoints) {
       if (!endpoint) continue
       endpoint.events.tick(now)
+      endpoint.tones.tick(now)
       if (now >= endpoint.control.due) this.#tell(endpoint, now, false)
       const { recording } = endpoint
       if (recording) this.#recorded(endpoint.slot, recording.record, recording.timeline.pull(now, false), false)

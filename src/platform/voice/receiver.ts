@@ -104,6 +104,7 @@ export class Receiver {
     const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
     const { recording, peer, seat } = endpoint
     recording?.timeline.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
+    if (endpoint.receiveEvents < 0) endpoint.tones.push(law, bytes, payloadStart, payloadLength, now)
     seat?.push(law, bytes, payloadStart, Math.min(payloadLength, LARGEST_PAYLOAD))
     if (!peer?.canSend || peer.playing || peer.pressing || (peer.sendEvents < 0 && endpoint.events.active)) return
     const table = conversion(law, peer.sendLaw)

@@ -55,6 +55,7 @@ export interface VerbMethods {
       say?: string
       play?: string
       language?: string
+      minDigits?: number
       maxDigits?: number
       finishKey?: string
       timeoutSeconds?: number

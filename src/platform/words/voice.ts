@@ -96,13 +96,15 @@ export interface VoiceMethods {
       endpoint: Id<'med'>
       verb: Id<'verb'>
       prompt?: PromptSource
+      /** Fewer are `too-few`, when the time or the finish key ends it. */
+      minDigits?: number
       maxDigits?: number
       finishKey?: string
       /** Ms to wait for the first digit after the prompt has ended, and between digits. */
       timeoutMs: number
       interDigitTimeoutMs: number
     }
-    result: { digits: string; reason: 'max-digits' | 'finish-key' | 'timeout' | 'stopped' | 'gone' }
+    result: { digits: string; reason: 'max-digits' | 'finish-key' | 'timeout' | 'too-few' | 'stopped' | 'gone' }
   }
   record: {
     params: {

@@ -1,4 +1,5 @@
 export { countryTone, TONE_COUNTRIES, TONE_NAMES, type ToneName } from './country-tones.ts'
+export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts'
 export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SILENCE } from './g711.ts'
 export { amplitudeAt, heardTone, level } from './goertzel.ts'
 export { resample } from './resample.ts'
