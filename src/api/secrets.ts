@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import { addTelephone, rotateApiKey, rotateCertificate, rotatePresharedKey } from '#journeys/install/index.ts'
+import { rotateApiKey, rotateCertificate, rotatePresharedKey } from '#journeys/install/index.ts'
 import type { Id } from '#lib/index.ts'
-import { type App, operatorOnly, scopeOf } from './app.ts'
+import { type App, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
 import { OfSubscriber } from './schema.ts'
@@ -23,7 +23,7 @@ const Key = Type.Object({
   revokedAt: Type.Union([Type.String(), Type.Null()]),
 })
 
-/** Keys, certificates and passwords of a subscriber. Each is told once. */
+/** Keys and certificates of a subscriber. Each is told once. */
 export function secretRoutes(app: App, { install: deps }: ApiDeps): void {
   const { store } = deps
   app.post(
@@ -49,35 +49,6 @@ export function secretRoutes(app: App, { install: deps }: ApiDeps): void {
       const { key } = request.params
       if (!/^key_[0-9a-f]{32}$/.test(key)) throw problem('not-found', 404, 'There is no such API key.')
       await store.revokeKey(scopeOf(request.principal), request.subscriber.id, key as Id<'key'>)
-      return reply.code(204).send()
-    },
-  )
-  app.post(
-    '/v1/subscribers/:subscriber/telephones',
-    {
-      config: operatorOnly,
-      schema: {
-        summary: 'Give a telephone its SIP credentials',
-        params: OfSubscriber,
-        body: Type.Object({ name: Type.String({ pattern: '^[A-Za-z0-9_.+*#-]{1,64}$' }) }, { additionalProperties: false }),
-      },
-    },
-    async (request, reply) => {
-      const telephone = await addTelephone(deps, scopeOf(request.principal), request.subscriber, request.body.name)
-      return reply.code(201).send(telephone)
-    },
-  )
-  app.delete(
-    '/v1/subscribers/:subscriber/telephones/:name',
-    {
-      config: operatorOnly,
-      schema: {
-        summary: 'Revoke the credentials of a telephone',
-        params: Type.Object({ subscriber: Type.String(), name: Type.String() }),
-      },
-    },
-    async (request, reply) => {
-      await store.removeTelephone(scopeOf(request.principal), request.subscriber.id, request.params.name)
       return reply.code(204).send()
     },
   )

@@ -18,6 +18,7 @@ import { resourceRoutes } from './resources.ts'
 import { secretRoutes } from './secrets.ts'
 import { statusRoutes } from './status.ts'
 import { subscriberRoutes } from './subscribers.ts'
+import { telephoneRoutes } from './telephones.ts'
 import { trunkRoutes } from './trunks.ts'
 
 /** The largest tarball of an agent. */
@@ -53,6 +54,7 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
   const routes = [
     subscriberRoutes,
     secretRoutes,
+    telephoneRoutes,
     agentRoutes,
     channelRoutes,
     callRoutes,

@@ -36,7 +36,7 @@ export function subscriberView(record: SubscriberRecord) {
       maxProcesses: agent.maxProcesses,
       listen: agent.listen,
     },
-    telephones: record.telephones,
+    telephones: record.telephones.map(({ name }) => name),
     createdAt: record.createdAt,
   }
 }

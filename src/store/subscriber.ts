@@ -33,7 +33,11 @@ function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
         .orderBy('kind'),
     ).as('allocations'),
     jsonArrayFrom(
-      eb.selectFrom('telephone').select('name').whereRef('telephone.subscriber_id', '=', 'subscriber.id').orderBy('name'),
+      eb
+        .selectFrom('telephone')
+        .select(['name', 'password'])
+        .whereRef('telephone.subscriber_id', '=', 'subscriber.id')
+        .orderBy('name'),
     ).as('telephones'),
     jsonObjectFrom(eb.selectFrom('channel').selectAll().whereRef('channel.subscriber_id', '=', 'subscriber.id')).as('channel'),
     jsonObjectFrom(certificate).as('credential'),
@@ -86,7 +90,7 @@ function recordOf(row: Row): SubscriberRecord {
       certificate: credential.certificate,
       key: credential.privateKey as Sealed,
     },
-    telephones: row.telephones.map(({ name }) => name),
+    telephones: row.telephones,
     createdAt: row.created_at.toISOString(),
   }
 }

@@ -174,6 +174,9 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
       at = take(at, params, fakes.published.switch)
       return { number: at }
     },
+    'telephone.list': () => [
+      { name: '101', contacts: [{ uri: 'sip:101@x', source: '192.168.1.30:5060', expiresAt: '2026-11-23T12:00:00.000Z' }] },
+    ],
     'call.list': ({ subscriber }: { subscriber?: string }) =>
       fakes.calls.filter((c) => !subscriber || c.subscriber === subscriber),
     'call.kill': ({ call }: { call: string }) => {

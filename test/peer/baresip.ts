@@ -28,6 +28,8 @@ export class Baresip implements AsyncDisposable {
     user: string
     tone: number
     enter?: readonly string[]
+    /** Registers there, with digest, every minute. */
+    register?: { at: string; password: string }
   }): Promise<Baresip> {
     const directory = mkdtempSync(join(tmpdir(), 'tl-baresip-'))
     const { address, port, user } = options
@@ -45,7 +47,11 @@ export class Baresip implements AsyncDisposable {
         '',
       ].join('\n'),
     )
-    const account = `<sip:${user}@${address}:${port};transport=udp>;regint=0;answermode=auto;audio_codecs=PCMU,PCMA\n`
+    const { register } = options
+    const own = register
+      ? `<sip:${user}@${register.at};transport=udp>;auth_user=${user};auth_pass=${register.password};regint=60`
+      : `<sip:${user}@${address}:${port};transport=udp>;regint=0`
+    const account = `${own};answermode=auto;audio_codecs=PCMU,PCMA\n`
     writeFileSync(join(directory, 'accounts'), account)
     const [program, ...args] = [...(options.enter ?? []), 'baresip', '-4', '-f', directory]
     const telephone = new Baresip(spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true }), directory)

@@ -42,24 +42,33 @@ test('a header that cannot be read says nothing, and a name has no control chara
 
 test('S47 the fourth call of one caller to one number, while three are in set-up, is a loop', () => {
   const from = { number: '+32470123456' }
-  const inSetup = (n: number) => Array.from({ length: n }, () => ({ direction: 'in' as const, from, to: { number: '+3225550101' } }))
+  const inSetup = (n: number) =>
+    Array.from({ length: n }, () => ({ direction: 'in' as const, from, to: { number: '+3225550101' } }))
   const arrival = { from, to: { number: '003225550101' } }
   assert.ok(!loops(arrival, inSetup(2)))
   assert.ok(loops(arrival, inSetup(3)))
   assert.ok(!loops({ from: { number: '+32470999999' }, to: arrival.to }, inSetup(9)))
 })
 
-const trunk: TrunkConfig = { id: newId('trk'), name: 'main', gateways: [{ address: '192.0.2.1', port: 5060 }], emergencyReserve: 0, media: 'relay' }
+const trunk: TrunkConfig = {
+  id: newId('trk'),
+  name: 'main',
+  gateways: [{ address: '192.0.2.1', port: 5060 }],
+  emergencyReserve: 0,
+  media: 'relay',
+}
 const subscriber = {
   id: newId('sub'),
   numbers: [{ number: '+3225550101' }],
   site: { pbx: { host: 'pbx.office.lan', port: 5060, number: '+3225550199' } },
 } as unknown as SubscriberConfig
+const contact = { uri: 'sip:101@10.0.0.1', hop: { transport: 'udp' as const, address: '10.0.0.1', port: 5060 } }
 const directory = createDirectory({ trunks: [trunk], subscribers: [subscriber], emergency: { numbers: ['112'] } })
 
 test('the roads to an extension: the channel, and the stored public number behind it; a forced trunk alone', () => {
   const vias = (target: Parameters<typeof roadsTo>[0], via?: 'channel' | 'trunk') => {
-    const roads = roadsTo(target, { via, subscriber, directory })
+    const contacts = (user: string) => (user === '101' ? [contact, contact] : [])
+    const roads = roadsTo(target, { via, subscriber, directory, contacts })
     return 'refused' in roads ? roads.refused : roads.map((road) => road.via)
   }
   assert.deepEqual(vias({ pbx: '101' }), ['channel', 'trunk'])
@@ -69,7 +78,8 @@ test('the roads to an extension: the channel, and the stored public number behin
   assert.equal(vias({ trunk: 'none', number: '+32470123456' }), 'no-trunk')
   assert.equal(vias({ pbx: '1\r\nX: y' }), 'incomplete-number')
   assert.equal(vias({ sip: 'sip:a@b@c' }), 'incomplete-number')
-  assert.equal(vias({ user: 'alice' }), 'no-route')
+  assert.equal(vias({ user: 'alice' }), 'unavailable')
+  assert.deepEqual(vias({ user: '101' }), ['channel', 'channel'])
 })
 
 test('a snapshot that is not ours is passed over, never trusted', () => {

@@ -39,6 +39,8 @@ export interface AttemptOptions {
   direct: boolean
   patience: Patience
   onProvisional(leg: Leg, response: SipResponse): void
+  /** Told of its leg, before anything is sent. */
+  onLeg?(leg: Leg): void
 }
 
 /** Takes one road: leases first, then the leg, then audio, then the INVITE. @throws ResourceUnavailable, CallOver */
@@ -60,8 +62,9 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     party: { number },
     ...(road.via === 'trunk' ? { trunk: road.trunk.id } : {}),
   })
+  options.onLeg?.(leg)
   call.event('leg.originated', { leg, data: { via: road.via, number } })
-  patience.tell((cause) => leg.end(cause))
+  const forget = patience.tell((cause) => leg.end(cause))
   try {
     const hops = await hopsOf(options, leg)
     const offer = direct ? Buffer.from(call.a.incoming?.request.body ?? '').toString('utf8') : await prepareMedia(call, leg)
@@ -75,7 +78,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     leg.failed(cause)
     return { kind: 'failed', leg, cause, moveOn: unnamed }
   } finally {
-    patience.tell(null)
+    forget()
   }
 }
 
@@ -118,8 +121,9 @@ async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<NextHop
       silenceMs: patience(i + 1 === length),
     }))
   }
-  const site = call.x.realms.get(call.subscriber.id)
   const { channelPatienceMs } = call.x.limits
+  if (road.contact) return [{ hop: road.contact.hop, silenceMs: channelPatienceMs }]
+  const site = call.x.realms.get(call.subscriber.id)
   const found = await Promise.race([site!.resolver.resolve(road.host, channelPatienceMs / 2), leg.ended])
   const address = typeof found === 'string' ? found : ''
   return [{ hop: { transport: road.transport, address, port: road.port }, silenceMs: channelPatienceMs }]
@@ -169,7 +173,8 @@ function sendInvite(
   const said = (number: string) => (road.via === 'trunk' ? rewrite(number, road.trunk.numbers?.out) : number)
   const user = road.via === 'channel' ? road.user : said(road.number)
   const params = hop.transport === 'udp' ? {} : { params: { transport: hop.transport } }
-  const uri = formatUri({ user, host: hop.address, port: hop.port, ...params })
+  const contact = road.via === 'channel' ? road.contact?.uri : undefined
+  const uri = contact ?? formatUri({ user, host: hop.address, port: hop.port, ...params })
   const here = realm.local.address
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
   headers.push(...identity({ ...shown, number: said(shown.number) }, here, road.via === 'trunk'))

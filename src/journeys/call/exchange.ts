@@ -13,6 +13,7 @@ import type {
   PlatformConfig,
   TrunkConfig,
 } from '#platform/words/index.ts'
+import type { Hop } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 
 /** The agents, as calls need them; the gateway is one. */
@@ -28,6 +29,12 @@ export interface Agents {
 export interface CallTracing {
   own(owner: DialogOwner): void
   over(call: Id<'call'>): void
+}
+
+/** The registrar, as calls need it. */
+export interface Telephones {
+  knows(subscriber: Id<'sub'>, user: string): boolean
+  contacts(subscriber: Id<'sub'>, user: string): { uri: string; hop: Hop }[]
 }
 
 /** Who of a trunk's gateways lives, as calls need it. */
@@ -81,6 +88,8 @@ export interface Exchange {
   readonly recordings: RecordingShelf
   /** Trunks and numbers by the newest snapshot. */
   directory(): TrunkDirectory
+  /** Where the telephones of sites are. */
+  readonly telephones: Telephones
   /** The gateways of a trunk, best first; told what calls see of them. */
   readonly gateways: Gateways
   /** How many calls out a trunk may begin. */

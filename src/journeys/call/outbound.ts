@@ -10,7 +10,7 @@ import { admitCall, refuse } from './inbound.ts'
 import { run } from './run.ts'
 
 /**
- * A call from the site's PBX, over the channel, to a number outside. An emergency number is placed whatever else is the
+ * A call from the site's PBX or telephones, over the channel, to a number outside or to a telephone of the site. An emergency number is placed whatever else is the
  * matter: without agent, ceiling or cap, on the trunks' reserved share, with the site's registered caller id.
  */
 export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite: IncomingInvite): Promise<void> {
@@ -18,10 +18,11 @@ export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite
   if (!call) return
   await run(call, async () => {
     admit(call)
-    const target = { number: call.facts.to.number }
+    const { number } = call.facts.to
+    const target = !call.facts.emergency && x.telephones.knows(subscriber.id, number) ? { user: number } : { number }
     call.event('call.routed', { data: { by: call.facts.emergency ? 'emergency' : 'default', why: 'site', target } })
     const result = call.facts.emergency
-      ? await dialEmergency(call, target)
+      ? await dialEmergency(call, { number })
       : await dial(call, { target, timeoutMs: ringMs(call) })
     call.end(result.cause)
   })
@@ -33,7 +34,8 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
   if (!emergency) {
     if (arrival.maxForwards < 1) return refuse(invite, 'too-many-hops')
     if (loops(arrival, inSetup(x, subscriber))) return refuse(invite, 'loop')
-    if (!arrival.to.number.startsWith('+')) return refuse(invite, 'incomplete-number')
+    const { number } = arrival.to
+    if (!number.startsWith('+') && !x.telephones.knows(subscriber.id, number)) return refuse(invite, 'incomplete-number')
   }
   const call = new Call(x, subscriber, {
     id: newId('call', x.clock.wall()),

@@ -9,12 +9,12 @@ import type { Call } from './call.ts'
 export class Patience implements Disposable {
   readonly #release: () => void
   #spent: CallCause | null = null
-  #onSpent: ((cause: CallCause) => void) | null = null
+  readonly #onSpent = new Set<(cause: CallCause) => void>()
 
   constructor(call: Call, options: { timeoutMs: number; signal?: AbortSignal }) {
     const spend = (cause: CallCause) => {
       this.#spent ??= cause
-      this.#onSpent?.(this.#spent)
+      for (const run of this.#onSpent) run(this.#spent)
     }
     const timer = call.x.clock.after(options.timeoutMs, () => spend(causeOf('switch', 'no-answer')))
     const forget = call.onOver(() => spend(call.cause ?? causeOf('switch', 'fault')))
@@ -33,10 +33,11 @@ export class Patience implements Disposable {
     return this.#spent
   }
 
-  /** Tells `run`, and it alone, when nobody waits any more; at once where that is so already. Null tells nobody. */
-  tell(run: ((cause: CallCause) => void) | null): void {
-    this.#onSpent = run
-    if (run && this.#spent) run(this.#spent)
+  /** Tells `run` when nobody waits any more; at once where that is so already. What comes back takes that back. */
+  tell(run: (cause: CallCause) => void): () => void {
+    this.#onSpent.add(run)
+    if (this.#spent) run(this.#spent)
+    return () => void this.#onSpent.delete(run)
   }
 
   /** There was an answer: the waiting is over. */

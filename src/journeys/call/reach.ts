@@ -1,9 +1,11 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, dialStatus, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
 import type { CallCause, DialResult, Target, Via } from '#platform/words/index.ts'
-import { type Attempt, attempt } from './attempt.ts'
+import type { SipResponse } from '#protocol/sip/index.ts'
+import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import { connect } from './connect.ts'
+import { attemptAll, takenTogether } from './fork.ts'
 import { Patience } from './patience.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
@@ -30,24 +32,27 @@ export interface ReachOptions {
  */
 export async function reach(call: Call, options: ReachOptions): Promise<{ leg: Leg } | { failed: DialResult }> {
   const directory = call.x.directory()
-  const roads = roadsTo(options.target, { via: options.via, subscriber: call.subscriber, directory })
+  const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
+  const roads = roadsTo(options.target, { via: options.via, subscriber: call.subscriber, directory, contacts })
   if ('refused' in roads) return failed(call, causeOf('switch', roads.refused))
   using patience = new Patience(call, options)
   using ringing = new Ringing(call, options.music)
   let last: CallCause = causeOf('switch', 'no-route')
-  for (const [i, road] of roads.entries()) {
+  const groups = takenTogether(roads)
+  for (const [i, group] of groups.entries()) {
+    const road = group[0]!
     const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
     const shown = show(call, road, emergency, options.callerId)
     if ('refused' in shown) return failed(call, causeOf('switch', 'caller-id'))
-    const end: Attempt = await attempt({
+    const how = {
       call,
-      road,
       shown,
       emergency,
       direct: options.relay !== true && takesDirect(call, road),
       patience,
-      onProvisional: (leg, response) => ringing.provisional(leg, response),
-    })
+      onProvisional: (leg: Leg, response: SipResponse) => ringing.provisional(leg, response, { alone: group.length === 1 }),
+    }
+    const end: Attempt = await attemptAll(how, group)
     call.throwIfOver()
     if (end.kind === 'answered') {
       patience.satisfied()
@@ -56,7 +61,7 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
       return { leg: end.leg }
     }
     last = end.cause
-    const next = roads[i + 1]
+    const next = groups[i + 1]?.[0]
     if (!end.moveOn || !next || patience.spent) break
     call.event('leg.diverted', {
       ...(end.leg ? { leg: end.leg } : {}),

@@ -30,7 +30,8 @@ export class Ringing implements Disposable {
     if (music) this.#play(music.source, [])
   }
 
-  provisional(leg: Leg, response: SipResponse): void {
+  /** Where others ring too, nobody is heard before the answer: not `alone`. */
+  provisional(leg: Leg, response: SipResponse, { alone }: { alone: boolean }): void {
     if (response.status === 100) return
     leg.alert()
     if (!this.#delivered.has(leg)) {
@@ -38,8 +39,8 @@ export class Ringing implements Disposable {
       this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
     }
     const said = response.contentType === 'application/sdp' ? response.body : null
-    if (said) this.#answer = { leg, sdp: said }
-    if (said && this.#ignores(leg)) {
+    if (said && alone) this.#answer = { leg, sdp: said }
+    if (!alone || (said && this.#ignores(leg))) {
       this.#passRing(180)
       return
     }

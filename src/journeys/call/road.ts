@@ -1,26 +1,41 @@
 import { dialable, e164, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { SubscriberConfig, Target, TrunkConfig, Via } from '#platform/words/index.ts'
-import { parseUri } from '#protocol/sip/index.ts'
+import { type Hop, parseUri } from '#protocol/sip/index.ts'
+
+/** Where a telephone has registered: what it wants to be called, and where that goes. */
+export interface Contact {
+  uri: string
+  hop: Hop
+}
 
 /** One way to reach a target. Several are tried in order, each only where the one before it has no sign of life. */
 export type Road =
-  | { via: 'channel'; user: string; host: string; port: number; transport: 'udp' | 'tcp' }
+  | { via: 'channel'; user: string; host: string; port: number; transport: 'udp' | 'tcp'; contact?: Contact }
   | { via: 'trunk'; trunk: TrunkConfig; number: string }
 
 /** The roads to a target: the channel first where there is one, the stored public number behind it (DESIGN §4, 5). */
 export function roadsTo(
   target: Target,
-  options: { via?: Via | undefined; subscriber: SubscriberConfig; directory: TrunkDirectory },
+  options: { via?: Via | undefined; subscriber: SubscriberConfig; directory: TrunkDirectory; contacts(user: string): Contact[] },
 ): Road[] | { refused: Reason } {
   const { via, subscriber, directory } = options
   if ('pbx' in target) return toPbx(target.pbx, via, subscriber, directory)
   if ('sip' in target) return toUri(target.sip)
-  if ('user' in target) return { refused: 'no-route' } // nobody can have registered: there is no registrar yet
+  if ('user' in target) return toTelephone(target.user, options.contacts(target.user))
   const trunk = 'trunk' in target ? directory.byName(target.trunk) : directory.trunks[0]
   if (!trunk) return { refused: 'no-trunk' }
   if (!dialable(target.number)) return { refused: 'incomplete-number' }
   if (via === 'channel') return toPbx(target.number, via, subscriber, directory)
   return [{ via: 'trunk', trunk, number: e164(target.number) ?? target.number }]
+}
+
+/** All that the telephone is registered at, rung at once. */
+function toTelephone(user: string, contacts: Contact[]): Road[] | { refused: Reason } {
+  if (contacts.length === 0) return { refused: 'unavailable' }
+  return contacts.map((contact) => ({
+    ...{ via: 'channel' as const, user, contact, transport: 'udp' as const },
+    ...{ host: contact.hop.address, port: contact.hop.port },
+  }))
 }
 
 function toPbx(

@@ -16,4 +16,12 @@ export type { InstallDeps } from './deps.ts'
 export { type Installed, install, siteFileOf } from './install.ts'
 export type { InstallOrder } from './order.ts'
 export { finishHalfDone, remove } from './remove.ts'
-export { activateDue, addTelephone, type Rotated, rotateApiKey, rotateCertificate, rotatePresharedKey } from './rotate.ts'
+export {
+  activateDue,
+  addTelephone,
+  type Rotated,
+  removeTelephone,
+  rotateApiKey,
+  rotateCertificate,
+  rotatePresharedKey,
+} from './rotate.ts'

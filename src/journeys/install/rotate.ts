@@ -67,12 +67,19 @@ export async function rotateCertificate(
 
 /** A telephone with a password of its own, told once. */
 export async function addTelephone(
-  { store }: InstallDeps,
+  deps: InstallDeps,
   scope: Scope,
   { id }: SubscriberRecord,
   name: string,
 ): Promise<{ name: string; password: string }> {
   const telephone = { name, password: newPassword() }
-  await store.addTelephone(scope, id, telephone)
+  await deps.store.addTelephone(scope, id, telephone)
+  await publishChange(deps, { subscribers: [id] })
   return telephone
+}
+
+/** Its credentials are revoked, and where it has registered is forgotten. */
+export async function removeTelephone(deps: InstallDeps, scope: Scope, { id }: SubscriberRecord, name: string): Promise<void> {
+  await deps.store.removeTelephone(scope, id, name)
+  await publishChange(deps, { subscribers: [id] })
 }

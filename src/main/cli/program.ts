@@ -5,11 +5,12 @@ import { callCommands } from './call.ts'
 import { channelCommands } from './channel.ts'
 import { type Context, contextOf } from './context.ts'
 import { eventCommands } from './event.ts'
-import { recordingCommands } from './recording.ts'
 import { nodeCommands } from './node.ts'
+import { recordingCommands } from './recording.ts'
 import { resourceCommands } from './resource.ts'
 import { statusCommands } from './status.ts'
 import { subscriberCommands } from './subscriber.ts'
+import { telephoneCommands } from './telephone.ts'
 import { trunkCommands } from './trunk.ts'
 import { upCommand } from './up.ts'
 
@@ -35,6 +36,7 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
   recordingCommands(program, context)
   resourceCommands(program, context)
   trunkCommands(program, context)
+  telephoneCommands(program, context)
   billCommands(program, context)
   acceptEverywhere(program)
   return program

@@ -1,6 +1,8 @@
+import type { Id } from '#lib/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
+import type { Configuration } from '#platform/switch/index.ts'
 import type { TrunkDirectory } from '#platform/trunk/index.ts'
-import type { Realm, Sealed } from '#platform/words/index.ts'
+import type { Realm, Sealed, SubscriberConfig } from '#platform/words/index.ts'
 import type { Credentials, Hop } from '#protocol/sip/index.ts'
 
 /** What answers the challenges of a trunk's gateways: unsealed when it is first asked for, and for no other address (F05). */
@@ -17,5 +19,21 @@ export function trunkCredentials(options: { sealer: Sealer; directory(): TrunkDi
       opened.set(credentials.password, password)
     }
     return { user: credentials.user, password }
+  }
+}
+
+/** The passwords of telephones, by the newest snapshot: unsealed when one is asked for, and not kept. */
+export function telephonePasswords(options: { sealer: Sealer; configuration: Configuration }) {
+  const indexes = new WeakMap<SubscriberConfig, Map<string, Sealed>>()
+  return (id: Id<'sub'>, user: string): string | undefined => {
+    const subscriber = options.configuration.subscriber(id)
+    if (!subscriber?.telephones) return undefined
+    let index = indexes.get(subscriber)
+    if (!index) {
+      index = new Map(subscriber.telephones.map(({ name, password }) => [name, password]))
+      indexes.set(subscriber, index)
+    }
+    const sealed = index.get(user)
+    return sealed && options.sealer.openText(sealed)
   }
 }

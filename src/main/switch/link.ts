@@ -3,6 +3,7 @@ import type { Carriers } from '#journeys/carrier/index.ts'
 import { type Log, TielineError } from '#lib/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import { type Load, probeSite } from '#platform/switch/index.ts'
+import type { Registrar } from '#platform/telephone/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
 import type { Metric, SwitchMethods } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
@@ -16,6 +17,7 @@ export function serveControl(options: {
   log: Log
   exchange: Exchange
   carriers: Carriers
+  telephones: Registrar
   journal: Journal
   traces: TraceStore
   reception: Reception
@@ -23,7 +25,7 @@ export function serveControl(options: {
   metrics(): Metric[]
   startedAt: number
 }): Promise<LinkServer<ControlLink>> {
-  const { path, log, exchange, carriers, journal, traces, reception, load, metrics, startedAt } = options
+  const { path, log, exchange, carriers, telephones, journal, traces, reception, load, metrics, startedAt } = options
   const { configuration, registry, realms } = exchange
   return serveLink<ControlLink>({
     path,
@@ -36,6 +38,7 @@ export function serveControl(options: {
       'call.kill': ({ call }) => kill(exchange, call),
       'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
+      'telephone.list': ({ subscriber }) => telephones.list(subscriber),
       'trunk.state': () => carriers.states(),
       'journal.read': ({ after, limit }) => journal.read(after, limit),
       'journal.shipped': ({ position }) => {

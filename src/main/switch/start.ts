@@ -7,6 +7,7 @@ import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
 import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
 import { Configuration, Load, MessageCount, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
+import { Registrar } from '#platform/telephone/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
 import { CallPace, createDirectory, Strangers } from '#platform/trunk/index.ts'
 import {
@@ -20,7 +21,7 @@ import {
   type StartMessage,
 } from '#platform/words/index.ts'
 import { AgentDoor } from './agents.ts'
-import { trunkCredentials } from './credentials.ts'
+import { telephonePasswords, trunkCredentials } from './credentials.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
 import { switchMetrics } from './metrics.ts'
@@ -115,8 +116,20 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       tlsServer: (from) => security.server(from),
       profileOf: (realm, address) => (realm === 'node' ? trunks.bySource(address)?.id : undefined),
     },
-    onInvite: (realm, invite) => reception.onInvite(exchange, realm, invite),
-    onRequest: (_, request) => reception.onRequest(request),
+    onInvite: (realm, invite) => {
+      const emergency = trunks.isEmergency(invite.request.target.user ?? '')
+      if (realm === 'node' || emergency || telephones.admits(realm, invite)) reception.onInvite(exchange, realm, invite)
+    },
+    onRequest: (realm, request) => {
+      if (realm !== 'node' && request.request.method === 'REGISTER') telephones.onRegister(realm, request)
+      else reception.onRequest(request)
+    },
+  })
+  const passwords = telephonePasswords({ sealer: createSealer(start.sealingKey ?? ''), configuration })
+  const telephones = new Registrar({
+    clock,
+    password: passwords,
+    record: (subscriber, user, bindings) => record({ type: 'registration', at: now(), subscriber, user, bindings }),
   })
   const carriers = new Carriers({ clock, log, random: Math.random, node: () => realms.get('node') })
   const exchange: Exchange = {
@@ -148,6 +161,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     calls: new Map(),
   }
   const configure = () => {
+    telephones,
     trunks = createDirectory(configuration.snapshot)
     registry.configure(configuration.snapshot)
     carriers.configure(configuration.snapshot.trunks)
@@ -161,7 +175,9 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   configure()
   configuration.onChange(configure)
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })
-  const begun = restore(exchange, journal.replay())
+  const left = journal.replay()
+  telephones.restore(left.registrations)
+  const begun = restore(exchange, left)
   outbox.deliver()
   voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))
   const control = await serveControl({
@@ -171,6 +187,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     carriers,
     journal,
     traces,
+  configuration.onChange(() => telephones.forget((subscriber, user) => passwords(subscriber, user) !== undefined))
     reception,
     load,
     metrics: () => switchMetrics({ exchange, journal, traces, load, strangers, count }),
@@ -180,6 +197,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   for (const goOn of begun) void goOn()
   log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
 
+    telephones,
   const hurry = new AbortController()
   let closing: Promise<void> | null = null
   const shut = async () => {

@@ -1,5 +1,5 @@
 import type { Clock, Id, Log } from '#lib/index.ts'
-import type { Instant, JournalEntry, JournalRecord, Lease } from '#platform/words/index.ts'
+import type { Binding, Instant, JournalEntry, JournalRecord, Lease } from '#platform/words/index.ts'
 
 export interface JournalOptions {
   /** Made when it is not there. One process at a time. */
@@ -27,6 +27,8 @@ export interface Replay {
   leases: Lease[]
   /** The last state of each call that was not over. */
   calls: { call: Id<'call'>; state: unknown }[]
+  /** Where each telephone was. */
+  registrations: { subscriber: Id<'sub'>; user: string; bindings: Binding[] }[]
   /** The last event number of each subscriber. */
   eventNumbers: Map<Id<'sub'>, number>
   /**

@@ -26,6 +26,7 @@ export interface Carried {
 export class LiveState {
   readonly #leases = new Map<Id<'lse'>, KeptLease>()
   readonly #calls = new Map<Id<'call'>, Kept>()
+  readonly #registrations = new Map<string, Kept>()
   readonly #boots = new Map<Id<'call'>, string>()
   readonly #numbers = new Map<Id<'sub'>, number>()
   readonly #proven = new Map<string, Instant>()
@@ -77,6 +78,15 @@ export class LiveState {
         this.#leave(this.#calls.get(record.call), line)
         this.#call(record.call, record.state === null ? null : json, segment, record.at.boot)
         return
+      case 'registration': {
+        const key = `${record.subscriber} ${record.user}`
+        const known = this.#registrations.get(key)
+        this.#leave(known, line)
+        this.#bytes += (record.bindings.length > 0 ? json.length : 0) - (known?.json.length ?? 0)
+        if (record.bindings.length > 0) this.#registrations.set(key, { json, segment })
+        else this.#registrations.delete(key)
+        return
+      }
     }
   }
 
@@ -105,7 +115,7 @@ export class LiveState {
       const record: JournalRecord = { type: 'lease.taken', at: kept.lease.taken, lease: kept.lease }
       if (found.push({ record, json: JSON.stringify(record) }) >= limit) return found
     }
-    for (const kept of this.#calls.values()) {
+    for (const kept of [...this.#calls.values(), ...this.#registrations.values()]) {
       if (kept.segment !== segment) continue
       if (found.push({ record: JSON.parse(kept.json), json: kept.json }) >= limit) return found
     }
@@ -113,12 +123,16 @@ export class LiveState {
   }
 
   /** What is there now, as copies. */
-  replay(): Pick<Replay, 'leases' | 'calls' | 'eventNumbers' | 'lastProven'> {
+  replay(): Pick<Replay, 'leases' | 'calls' | 'registrations' | 'eventNumbers' | 'lastProven'> {
     const proven = new Map(this.#proven)
     const boots = new Map(this.#boots)
     return {
       leases: [...this.#leases.values()].map(({ lease }) => ({ ...lease })),
       calls: [...this.#calls].map(([call, { json }]) => ({ call, state: JSON.parse(json).state })),
+      registrations: [...this.#registrations.values()].map(({ json }) => {
+        const { subscriber, user, bindings } = JSON.parse(json)
+        return { subscriber, user, bindings }
+      }),
       eventNumbers: new Map(this.#numbers),
       lastProven: (lease) => proven.get(boots.get(lease.call) ?? lease.taken.boot) ?? lease.answered ?? lease.taken,
     }

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { AgentConfig, Allocation, ChannelConfig, SiteConfig, SubscriberConfig } from '#platform/words/index.ts'
+import type { AgentConfig, Allocation, ChannelConfig, Sealed, SiteConfig, SubscriberConfig } from '#platform/words/index.ts'
 
 /**
  * `installing` is published but not yet proven; `suspended` keeps everything but is refused every resource; `removing`
@@ -31,8 +31,7 @@ export interface SubscriberRecord {
     /** Ports of the active version's manifest, beside those that the operator has opened. */
     versionListen: number[]
   }
-  /** User names of its telephones. */
-  telephones: string[]
+  telephones: { name: string; password: Sealed }[]
   createdAt: string
 }
 

@@ -48,6 +48,7 @@ export const CAUSES = {
   'no-ack': { sip: 408, q850: 102, text: 'The answer was never acknowledged' },
   'no-prack': { sip: 500, q850: 102, text: 'A reliable response was never acknowledged' },
   'session-expired': { sip: 408, q850: 102, text: 'The session was not refreshed in time' },
+  'answered-elsewhere': { sip: 487, q850: 26, text: 'Call completed elsewhere' },
   transferred: { sip: 480, q850: 16, text: 'Transferred' },
   'dialog-gone': { sip: 481, q850: 41, text: 'The far end has lost the call' },
   'switch-restart': { sip: 500, q850: 41, text: 'The switch has restarted' },
@@ -149,7 +150,9 @@ export function readReason(value: string): { q850: number; text?: string } | nul
 /** The Reason header (RFC 3326) that tells this cause. The text is always ours: it crosses no leg (F08, F09). */
 export function writeReason(cause: CallCause): string {
   const row = cause.reason in CAUSES ? CAUSES[cause.reason as Reason] : CAUSES.fault
-  return `Q.850;cause=${cause.q850 ?? row.q850};text="${row.text}"`
+  const q850 = `Q.850;cause=${cause.q850 ?? row.q850};text="${row.text}"`
+  // RFC 3326 §2: telephones know by this that they have missed nothing.
+  return cause.reason === 'answered-elsewhere' ? `SIP;cause=200;text="${row.text}", ${q850}` : q850
 }
 
 /** What a program is told of a dialled leg that was never answered, in TwiML's words. */

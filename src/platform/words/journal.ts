@@ -1,6 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type { PlatformEvent } from './event.ts'
 import type { Lease } from './resource.ts'
+import type { Binding } from './telephone.ts'
 import type { Instant } from './time.ts'
 
 /** What the journal keeps. `at` is when it was written; a `beat` every 5 s is the last proven moment of a boot. */
@@ -15,6 +16,8 @@ export type JournalRecord =
    */
   | { type: 'lease.released'; at: Instant; lease: Lease; review?: boolean }
   | { type: 'event'; at: Instant; event: PlatformEvent }
+  /** Where a telephone is from now on; nowhere when empty. */
+  | { type: 'registration'; at: Instant; subscriber: Id<'sub'>; user: string; bindings: Binding[] }
   /** Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal. */
   | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown }
 

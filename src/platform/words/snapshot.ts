@@ -107,6 +107,8 @@ export interface SubscriberConfig {
   allocations: Allocation[]
   channel: ChannelConfig
   site: SiteConfig
+  /** Telephones and computers of the site that register, by user name. */
+  telephones?: { name: string; password: Sealed }[]
   /** Taken when the agent is down, late or broken. */
   defaultRoute: Target & { via?: 'channel' | 'trunk' }
   agent: AgentConfig

@@ -3,6 +3,7 @@ import type { CallView } from './call.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Metric } from './metric.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
+import type { TelephoneState } from './telephone.ts'
 import type { CallTrace } from './trace.ts'
 
 /** How a trunk is, as the switch sees it. */
@@ -30,6 +31,8 @@ export interface SwitchMethods {
       bySubscriber: { subscriber: Id<'sub'>; inUse: number; guaranteed: number; ceiling: number }[]
     }[]
   }
+  /** The telephones of a site that are registered. */
+  'telephone.list': { params: { subscriber: Id<'sub'> }; result: TelephoneState[] }
   'trunk.state': { params: Record<string, never>; result: TrunkState[] }
   /** Journal entries after `position`, at most `limit`, and where to go on; answers at once, empty when there are none. */
   'journal.read': { params: { after: number; limit: number }; result: { entries: JournalEntry[]; position: number } }

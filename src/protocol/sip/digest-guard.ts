@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '#lib/index.ts'
-import { type DigestAnswer, expectedResponse, parseAnswer } from './digest.ts'
+import { type DigestAlgorithm, type DigestAnswer, expectedResponse, parseAnswer } from './digest.ts'
 import type { SipRequest } from './message.ts'
 import { quote } from './text.ts'
 import type { HeaderList } from './types.ts'
@@ -24,8 +24,12 @@ export class DigestGuard {
   readonly #key = randomBytes(32)
   readonly #counts = new Map<string, number>()
 
-  constructor(options: { realm: string; clock: Clock }) {
+  readonly #algorithms: readonly DigestAlgorithm[]
+
+  /** Asks for these algorithms, the best first; default SHA-256 and MD5. Answers in either are understood. */
+  constructor(options: { realm: string; clock: Clock; algorithms?: readonly DigestAlgorithm[] }) {
     this.#realm = options.realm
+    this.#algorithms = options.algorithms ?? ['SHA-256', 'MD5']
     this.#clock = options.clock
   }
 
@@ -46,7 +50,7 @@ export class DigestGuard {
   #challenge({ stale, refused }: { stale: boolean; refused: boolean }): Verdict {
     const nonce = this.#nonce(Math.floor(this.#clock.now()))
     const rest = `realm=${quote(this.#realm)}, nonce="${nonce}", qop="auth"${stale ? ', stale=true' : ''}`
-    const values = ['SHA-256', 'MD5'].map((algorithm) => ['WWW-Authenticate', `Digest ${rest}, algorithm=${algorithm}`] as const)
+    const values = this.#algorithms.map((algorithm) => ['WWW-Authenticate', `Digest ${rest}, algorithm=${algorithm}`] as const)
     return { challenge: values, refused }
   }
 

@@ -1,0 +1,1 @@
+export { Registrar, type RegistrarOptions } from './registrar.ts'

@@ -1,0 +1,139 @@
+import type { Clock, Id } from '#lib/index.ts'
+import type { Binding, TelephoneState } from '#platform/words/index.ts'
+import {
+  DigestGuard,
+  type HeaderList,
+  type Hop,
+  type IncomingInvite,
+  type IncomingRequest,
+  type SipRequest,
+} from '#protocol/sip/index.ts'
+import { boundContacts, register } from './binding.ts'
+
+const REALM = 'tieline'
+
+/**
+ * Telephones in use fail altogether when they are offered SHA-256 beside MD5 (libre before 2.5, which is baresip of Debian 12).
+ * Passwords are 120 random bits and travel inside the tunnel, so that MD5 gives nothing away.
+ */
+const ALGORITHMS = ['MD5'] as const
+
+export interface RegistrarOptions {
+  clock: Clock
+  /** The password of a subscriber's telephone; undefined where there is none of this name. */
+  password(subscriber: Id<'sub'>, user: string): string | undefined
+  /** The bindings of a telephone have changed, none left when empty: for the journal, before the answer leaves. */
+  record(subscriber: Id<'sub'>, user: string, bindings: Binding[]): void
+}
+
+/**
+ * The registrar of all sites (RFC 3261 §10.3): telephones show who they are by digest, and say where they are. Tenants
+ * share nothing of it: every question names its subscriber.
+ */
+export class Registrar {
+  readonly #options: RegistrarOptions
+  readonly #guard: DigestGuard
+  readonly #bindings = new Map<Id<'sub'>, Map<string, Binding[]>>()
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options
+    this.#guard = new DigestGuard({ realm: REALM, clock: options.clock, algorithms: ALGORITHMS })
+  }
+
+  /** What a former process has left. */
+  restore(left: readonly { subscriber: Id<'sub'>; user: string; bindings: Binding[] }[]): void {
+    for (const { subscriber, user, bindings } of left) this.#set(subscriber, user, bindings)
+  }
+
+  /** Answers a REGISTER that came from this subscriber's site. */
+  onRegister(subscriber: Id<'sub'>, incoming: IncomingRequest): void {
+    const { status, headers } = this.#judge(subscriber, incoming)
+    incoming.respond(status, { headers })
+  }
+
+  #judge(subscriber: Id<'sub'>, { request, source }: IncomingRequest): { status: number; headers: HeaderList } {
+    const verdict = this.#check(subscriber, request)
+    if ('challenge' in verdict) return { status: 401, headers: verdict.challenge }
+    // §10.3 step 4: a telephone says where it is, and not where another one is.
+    if (request.to.uri.user !== verdict.user) return { status: 403, headers: [] }
+    const wall = this.#options.clock.wall()
+    const result = register(this.#live(subscriber, verdict.user), request, source, wall)
+    if ('refused' in result) return { status: result.refused, headers: result.headers }
+    if (request.list('contact').length > 0) {
+      this.#set(subscriber, verdict.user, result.bindings)
+      this.#options.record(subscriber, verdict.user, result.bindings)
+    }
+    return { status: 200, headers: boundContacts(result.bindings, wall) }
+  }
+
+  /**
+   * Whether an INVITE may come in under the name that it shows. Who shows the name of a telephone has to prove it; what
+   * shows none is the site's PBX. Refused ones have been answered.
+   */
+  admits(subscriber: Id<'sub'>, invite: IncomingInvite): boolean {
+    const { user } = invite.request.from.uri
+    if (!user || this.#options.password(subscriber, user) === undefined) return true
+    const verdict = this.#check(subscriber, invite.request)
+    if ('challenge' in verdict) invite.refuse(401, { headers: verdict.challenge })
+    else if (verdict.user !== user) invite.refuse(403)
+    else return true
+    return false
+  }
+
+  /** Whether the subscriber has a telephone of this name, registered or not. */
+  knows(subscriber: Id<'sub'>, user: string): boolean {
+    return this.#options.password(subscriber, user) !== undefined
+  }
+
+  /** Where a telephone is just now, in the order in which it said so. A name that was taken away is nowhere. */
+  contacts(subscriber: Id<'sub'>, user: string): { uri: string; hop: Hop }[] {
+    return this.knows(subscriber, user) ? this.#live(subscriber, user) : []
+  }
+
+  /** Those that are registered. */
+  list(subscriber: Id<'sub'>): TelephoneState[] {
+    const users = [...(this.#bindings.get(subscriber)?.keys() ?? [])]
+    return users.flatMap((name) => {
+      const contacts = this.contacts(subscriber, name).length === 0 ? [] : this.#live(subscriber, name)
+      const told = contacts.map(({ uri, hop, expiresAt }) => ({
+        uri,
+        source: `${hop.address}:${hop.port}`,
+        expiresAt: new Date(expiresAt).toISOString(),
+      }))
+      return told.length > 0 ? [{ name, contacts: told }] : []
+    })
+  }
+
+  /** Forgets what nobody is told of any more: subscribers that are gone, telephones whose name was taken away. */
+  forget(isThere: (subscriber: Id<'sub'>, user: string) => boolean): void {
+    for (const [subscriber, users] of this.#bindings) {
+      for (const user of users.keys()) {
+        if (isThere(subscriber, user)) continue
+        this.#set(subscriber, user, [])
+        this.#options.record(subscriber, user, [])
+      }
+    }
+  }
+
+  #check(subscriber: Id<'sub'>, request: SipRequest) {
+    return this.#guard.check(request, (user) => this.#options.password(subscriber, user))
+  }
+
+  #live(subscriber: Id<'sub'>, user: string): Binding[] {
+    const wall = this.#options.clock.wall()
+    return (
+      this.#bindings
+        .get(subscriber)
+        ?.get(user)
+        ?.filter(({ expiresAt }) => expiresAt > wall) ?? []
+    )
+  }
+
+  #set(subscriber: Id<'sub'>, user: string, bindings: Binding[]): void {
+    const users = this.#bindings.get(subscriber) ?? new Map<string, Binding[]>()
+    if (bindings.length > 0) users.set(user, bindings)
+    else users.delete(user)
+    if (users.size > 0) this.#bindings.set(subscriber, users)
+    else this.#bindings.delete(subscriber)
+  }
+}
