@@ -46,6 +46,10 @@ const agentLimits = {
   listen: Type.Optional(Type.Array(Type.Integer(), { maxItems: 64 })),
 }
 
+export const Srtp = Type.Union([Type.Literal('off'), Type.Literal('offered'), Type.Literal('required')], {
+  description: 'Whether sound is protected by SRTP (keys by SDP, RFC 4568): never, when the far end can, or always.',
+})
+
 export const InstallOrder = Type.Object(
   {
     name: Type.String(),
@@ -60,6 +64,7 @@ export const InstallOrder = Type.Object(
         dns: Type.Optional(Dns),
         publicKey: Type.Optional(Type.String({ description: "The site's own WireGuard public key." })),
         emergencyCallerId: Type.Optional(Type.String()),
+        srtp: Type.Optional(Srtp),
         lan: Type.Optional(Type.Union([Type.Literal('route'), Type.Literal('masquerade')])),
       },
       closed,
@@ -79,6 +84,7 @@ export const SubscriberPatch = Type.Object(
     timeZone: Type.Optional(Type.String()),
     plan: Type.Optional(Type.String()),
     emergencyCallerId: Type.Optional(Nullable(Type.String())),
+    srtp: Type.Optional(Srtp),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
     dns: Type.Optional(Nullable(Dns)),
     agent: Type.Optional(Type.Object(agentLimits, closed)),
@@ -100,6 +106,7 @@ export const Subscriber = Type.Object({
     dns: Nullable(Dns),
     pbx: Nullable(Pbx),
     emergencyCallerId: Nullable(Type.String()),
+    srtp: Srtp,
   }),
   channel: Type.Object({
     address: Type.String(),
@@ -162,6 +169,7 @@ export const Trunk = Type.Object({
       registration: Type.Union([Type.Object({ state: Type.String(), text: Type.String() }), Type.Null()]),
     }),
   ),
+  srtp: Type.Optional(Srtp),
 })
 
 export const AgentVersion = Type.Object({

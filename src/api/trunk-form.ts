@@ -1,6 +1,7 @@
 import { isIPv6, SocketAddress } from 'node:net'
 import { Type } from 'typebox'
 import type { GatewayConfig, GatewayTransport, TrunkConfig, TrunkState } from '#platform/words/index.ts'
+import { Srtp } from './schema.ts'
 
 const Rule = Type.Object({ prefix: Type.String(), replace: Type.String() }, { additionalProperties: false })
 const NumberRules = Type.Object(
@@ -41,6 +42,7 @@ const fields = {
   maxIn: whole(0),
   maxOut: whole(0),
   emergencyReserve: Type.Optional(Type.Integer({ minimum: 0 })),
+  srtp: Type.Optional(Srtp),
   media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
   earlyMedia: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('ignore')])),
   tls: Type.Optional(Type.Union([Tls, Type.Null()])),
@@ -63,6 +65,7 @@ export interface TrunkFields {
   maxIn?: number | null
   maxOut?: number | null
   emergencyReserve?: number
+  srtp?: TrunkConfig['srtp']
   media?: TrunkConfig['media']
   earlyMedia?: 'pass' | 'ignore'
   tls?: { ca?: string; certificate?: string; key?: string; serverName?: string } | null
@@ -93,6 +96,7 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
     gateways: fields.gateways?.map(completed) ?? trunk.gateways,
     emergencyReserve: fields.emergencyReserve ?? trunk.emergencyReserve,
     media: fields.media ?? trunk.media,
+    ...(fields.srtp ? { srtp: fields.srtp } : {}),
   }
   if (fields.earlyMedia) next.earlyMedia = fields.earlyMedia
   for (const name of OPTIONAL) {

@@ -17,6 +17,7 @@ export function subscriberView(record: SubscriberRecord) {
       dns: channel.dns,
       pbx: site.pbx,
       emergencyCallerId: site.emergencyCallerId ?? null,
+      srtp: site.srtp ?? 'off',
     },
     channel: {
       address: channel.address,

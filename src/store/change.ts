@@ -24,6 +24,7 @@ export async function updateTerms(tx: Tx, { id, agent, site, timeZone }: Subscri
     .set({
       time_zone: timeZone,
       emergency_caller_id: site.emergencyCallerId ?? null,
+      srtp: site.srtp ?? 'off',
       memory_mebibytes: agent.memoryMebibytes,
       cpu_share: agent.cpuShare,
       max_processes: agent.maxProcesses,

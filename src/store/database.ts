@@ -6,6 +6,9 @@ type Bigint = ColumnType<string, number, number>
 /** Written by `json()`, read as parsed. */
 type Json<T> = ColumnType<T, T, T>
 
+/** RFC 4568; off by default. */
+type Srtp = ColumnType<'off' | 'offered' | 'required', 'off' | 'offered' | 'required' | undefined>
+
 /** The tables of this folder's first migration. Billing keeps its own list. */
 export interface Database {
   subscriber: {
@@ -17,6 +20,7 @@ export interface Database {
     default_route: Json<object>
     pbx: Json<object | null>
     emergency_caller_id: string | null
+    srtp: Srtp
     agent_version: string | null
     decision_deadline_ms: number
     memory_mebibytes: number
@@ -100,6 +104,7 @@ export interface Database {
     options_seconds: number | null
     calls_per_second: number | null
     numbers: Json<object | null>
+    srtp: Srtp
   }
   gateway: {
     trunk_id: string

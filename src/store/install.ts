@@ -31,6 +31,7 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       default_route: json(subscriber.defaultRoute),
       pbx: json(site.pbx),
       emergency_caller_id: site.emergencyCallerId ?? null,
+      srtp: site.srtp ?? 'off',
       agent_version: null,
       decision_deadline_ms: agent.decisionDeadlineMs,
       memory_mebibytes: agent.memoryMebibytes,

@@ -77,6 +77,7 @@ function recordOf(row: Row): SubscriberRecord {
     site: {
       pbx: row.pbx as SubscriberRecord['site']['pbx'],
       ...(row.emergency_caller_id === null ? {} : { emergencyCallerId: row.emergency_caller_id }),
+      ...(row.srtp === 'off' ? {} : { srtp: row.srtp }),
     },
     defaultRoute: row.default_route as DefaultRoute,
     agent: {

@@ -42,6 +42,7 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     ...(row.options_seconds === null ? {} : { optionsSeconds: row.options_seconds }),
     ...(row.calls_per_second === null ? {} : { callsPerSecond: row.calls_per_second }),
     ...(row.numbers === null ? {} : { numbers: row.numbers as NonNullable<TrunkConfig['numbers']> }),
+    ...(row.srtp === 'off' ? {} : { srtp: row.srtp }),
   }))
 }
 
@@ -69,6 +70,7 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     options_seconds: trunk.optionsSeconds ?? null,
     calls_per_second: trunk.callsPerSecond ?? null,
     numbers: trunk.numbers ? json(trunk.numbers) : null,
+    srtp: trunk.srtp ?? 'off',
   }
   await tx
     .insertInto('trunk')

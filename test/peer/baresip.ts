@@ -27,6 +27,8 @@ export class Baresip implements AsyncDisposable {
     port: number
     user: string
     tone: number
+    /** SRTP by SDP: never without it, or as the far end likes. */
+    srtp?: 'required' | 'offered'
     enter?: readonly string[]
     /** Registers there, with digest, every minute. */
     register?: { at: string; password: string }
@@ -39,10 +41,11 @@ export class Baresip implements AsyncDisposable {
       [
         `sip_listen ${address}:${port}`,
         'module_path /usr/lib/baresip/modules',
-        ...['g711', 'aufile', 'sndfile'].map((module) => `module ${module}.so`),
+        ...['g711', 'aufile', 'sndfile', 'srtp'].map((module) => `module ${module}.so`),
         ...['account', 'menu'].map((module) => `module_app ${module}.so`),
         `audio_source aufile,${directory}/tone.wav`,
         `snd_path ${directory}`,
+        ...(options.srtp ? [`net_interface ${address}`] : []),
         'rtp_ports 30000-30998',
         '',
       ].join('\n'),
@@ -53,6 +56,7 @@ export class Baresip implements AsyncDisposable {
       : `<sip:${user}@${address}:${port};transport=udp>;regint=0`
     const account = `${own};answermode=auto;audio_codecs=PCMU,PCMA\n`
     writeFileSync(join(directory, 'accounts'), account)
+    if (options.srtp) writeFileSync(join(directory, 'accounts'), `${account.trimEnd()}${encryption(options.srtp)}\n`)
     const [program, ...args] = [...(options.enter ?? []), 'baresip', '-4', '-f', directory]
     const telephone = new Baresip(spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true }), directory)
     await until('baresip to be ready', () => telephone.#said.includes('baresip is ready'), 10_000)
@@ -103,4 +107,8 @@ function windows(wav: Buffer): Int16Array[] {
   const found: Int16Array[] = []
   for (let i = 0; i + 800 <= samples.length; i += 800) found.push(samples.subarray(i, i + 800))
   return found
+}
+
+function encryption(srtp: 'required' | 'offered'): string {
+  return `;mediaenc=${srtp === 'required' ? 'srtp-mand' : 'srtp'}`
 }

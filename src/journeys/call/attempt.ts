@@ -25,6 +25,9 @@ import { openMedia } from './media.ts'
 import type { Patience } from './patience.ts'
 import type { Road } from './road.ts'
 
+/** What a far end says to an offer that it can't take: RFC 3261 §21.4.26, §21.4.13, §21.6.4. */
+const REFUSED_MEDIA: ReadonlySet<number> = new Set([488, 415, 606])
+
 /** What became of one road. `moveOn` says that it showed no sign of life, so that the next one is worth a try. */
 export type Attempt =
   | { kind: 'answered'; leg: Leg; session: Session }
@@ -138,9 +141,7 @@ async function prepareMedia(call: Call, leg: Leg): Promise<string> {
 async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: string): Promise<Attempt> {
   let cause = causeOf('network', 'no-trunk')
   for (const [i, { hop, silenceMs, gateway }] of hops.entries()) {
-    const invite = sendInvite(options, leg, hop, silenceMs, offer)
-    leg.originate(invite)
-    const end = await Promise.race([invite.answered.catch((error: unknown) => error), leg.ended])
+    const end = await tryOffers(options, leg, hop, silenceMs, offer)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     if (!(end instanceof Error)) {
       const session = end as Session
@@ -158,6 +159,19 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
   }
   leg.failed(cause)
   return { kind: 'failed', leg, cause, moveOn: false }
+}
+
+/** Sends the offer; where it asks for protection, is refused for it and can do without, once more in the clear. */
+async function tryOffers(options: AttemptOptions, leg: Leg, hop: Hop, silenceMs: number, offer: string): Promise<unknown> {
+  const media = options.call.media.get(leg.id)
+  for (let next: string | null = media?.description ?? offer; ; ) {
+    const invite = sendInvite(options, leg, hop, silenceMs, next)
+    leg.originate(invite)
+    const end = await Promise.race([invite.answered.catch((error: unknown) => error), leg.ended])
+    const refused = !leg.cause && end instanceof SipFailure && REFUSED_MEDIA.has(end.status)
+    next = refused ? (media?.offerInClear() ?? null) : null
+    if (next === null) return end
+  }
 }
 
 const call = (options: AttemptOptions): Call => options.call

@@ -1,5 +1,6 @@
 import { newId } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
+import { acceptsOffer } from '#platform/switch/index.ts'
 import { causeOf, type Reason, toldStatus, writeReason } from '#platform/trunk/index.ts'
 import { type Demand, instantOf, type TrunkConfig } from '#platform/words/index.ts'
 import type { IncomingInvite } from '#protocol/sip/index.ts'
@@ -30,6 +31,7 @@ function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Cal
   const owner = x.directory().owner(to.number)
   if (!owner) return refuse(invite, 'unallocated')
   if (maxForwards < 1) return refuse(invite, 'too-many-hops')
+  if (trunk.media === 'relay' && !acceptsOffer(invite.request.body, trunk.srtp)) return refuse(invite, 'not-acceptable')
   const call = new Call(x, owner.subscriber, {
     id: newId('call', x.clock.wall()),
     direction: 'in',

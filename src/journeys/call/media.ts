@@ -1,5 +1,6 @@
 import { type Leg, LegMedia } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
+import type { SrtpPolicy } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { digitHeard } from './digits.ts'
 
@@ -8,7 +9,7 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   const open = call.media.get(leg.id)
   if (open) return open
   const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm)
-  const media = new LegMedia(endpoint)
+  const media = new LegMedia(endpoint, { srtp: srtpOf(call, leg) })
   if (leg.cause) {
     // The leg ended while voice was at work.
     await media.close()
@@ -17,6 +18,14 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   }
   keepMedia(call, leg, media)
   return media
+}
+
+/** Whether the sound of a leg is protected: its trunk says so, or its site. */
+function srtpOf(call: Call, leg: Leg): SrtpPolicy | undefined {
+  const { via, trunk } = leg.facts
+  const srtp = via === 'channel' ? call.subscriber.site.srtp : trunk && call.x.directory().byName(trunk)?.srtp
+  // An emergency never fails for want of a key.
+  return srtp === 'required' && call.facts.emergency ? 'offered' : srtp
 }
 
 /** Ties audio to its leg: digits go to the agent, its loss ends the leg. */

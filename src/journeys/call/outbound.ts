@@ -1,4 +1,5 @@
 import { newId } from '#lib/index.ts'
+import { acceptsOffer } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Demand, instantOf, type SubscriberConfig } from '#platform/words/index.ts'
 import type { IncomingInvite } from '#protocol/sip/index.ts'
@@ -37,6 +38,8 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     const { number } = arrival.to
     if (!number.startsWith('+') && !x.telephones.knows(subscriber.id, number)) return refuse(invite, 'incomplete-number')
   }
+  // An emergency is taken in whatever form it comes.
+  if (!emergency && !acceptsOffer(invite.request.body, subscriber.site.srtp)) return refuse(invite, 'not-acceptable')
   const call = new Call(x, subscriber, {
     id: newId('call', x.clock.wall()),
     direction: 'out',

@@ -127,7 +127,7 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   }
   if (snapshot.media) {
     const endpoint = call.x.voice.adopt(call.id, call.subscriber.id, snapshot.media.endpoint)
-    keepMedia(call, leg, new LegMedia(endpoint, snapshot.media))
+    keepMedia(call, leg, new LegMedia(endpoint, { snapshot: snapshot.media }))
   }
   return leg
 }

@@ -26,6 +26,7 @@ export interface SubscriberPatch {
   timeZone?: string
   plan?: string
   emergencyCallerId?: string | null
+  srtp?: SiteConfig['srtp']
   siteNetworks?: string[]
   dns?: { servers: string[]; search?: string } | null
   agent?: Omit<NonNullable<InstallOrder['agent']>, 'decisionDeadlineMs'>
@@ -62,6 +63,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       ...site,
       pbx: patch.pbx === undefined ? site.pbx : patch.pbx,
       ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
+      ...(patch.srtp ? { srtp: patch.srtp } : {}),
     },
     channel: {
       ...record.channel,
@@ -128,6 +130,8 @@ export async function writeTrunk(
       throw invalid('numbers', 'A prefix is up to 20 of + 0-9 * #.')
   if (trunk.maxOut !== undefined && trunk.emergencyReserve > trunk.maxOut)
     throw invalid('emergencyReserve', 'No more than maxOut can be reserved for emergency calls.')
+  if (trunk.media === 'direct' && trunk.srtp && trunk.srtp !== 'off')
+    throw invalid('srtp', 'Sound that passes by the node cannot be protected by it: choose media relay, or srtp off.')
   const written: TrunkConfig = { ...trunk, id: trunk.id ?? newId('trk', deps.clock.wall()) }
   await deps.store.writeTrunk(written)
   await publishChange(deps, { trunks: true })

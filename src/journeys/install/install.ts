@@ -84,7 +84,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
   const presharedKey = newPresharedKey()
   const apiKey = newApiKey('subscriber')
   const memoryMebibytes = order.agent?.memoryMebibytes ?? 256
-  const { emergencyCallerId, networks, dns } = order.site
+  const { emergencyCallerId, srtp, networks, dns } = order.site
   const subscriber: NewSubscriber = {
     id,
     name: order.name,
@@ -106,7 +106,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       keepaliveSeconds: 25,
       dns: dns ?? null,
     },
-    site: { pbx: pbxOf(order), ...(emergencyCallerId ? { emergencyCallerId } : {}) },
+    site: { pbx: pbxOf(order), ...(emergencyCallerId ? { emergencyCallerId } : {}), ...(srtp ? { srtp } : {}) },
     defaultRoute: order.defaultRoute,
     agent: {
       version: null,

@@ -31,6 +31,8 @@ export interface InstallOrder {
     /** The site's own WireGuard public key: then no private key of the site ever exists here. */
     publicKey?: string
     emergencyCallerId?: string
+    /** Whether the sound of legs over the channel is protected, too. */
+    srtp?: SiteConfig['srtp']
     /** Whether the site's gateway masquerades the platform's address, or the LAN has a route to it. */
     lan?: 'route' | 'masquerade'
   }

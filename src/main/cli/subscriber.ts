@@ -103,6 +103,7 @@ function installCommand(noun: Command, context: Contextual): void {
     .option('--telephone <user>', 'a telephone that registers; again for more', collect, [])
     .option('--site-public-key <key>', "the site's own WireGuard key: then its private key never leaves it")
     .option('--emergency-caller-id <e164>', 'the number that is shown to emergency services')
+    .option('--srtp <policy>', 'protect the sound of legs over the channel: off, offered or required')
     .option('--lan <mode>', 'route: the LAN has a route to the platform; masquerade: the gateway hides it', 'route')
     .option('--memory <mebibytes>', 'of its agent', whole('--memory'))
     .option('--cpu <share>', 'of one core, for its agent', Number)
@@ -137,6 +138,7 @@ interface InstallOptions {
   telephone: string[]
   sitePublicKey?: string
   emergencyCallerId?: string
+  srtp?: string
   lan: string
   memory?: number
   cpu?: number
@@ -164,6 +166,7 @@ function orderOf(name: string, o: InstallOptions) {
       ...(o.dns.length > 0 ? { dns: { servers: o.dns, ...(o.search ? { search: o.search } : {}) } } : {}),
       ...(o.sitePublicKey ? { publicKey: o.sitePublicKey } : {}),
       ...(o.emergencyCallerId ? { emergencyCallerId: o.emergencyCallerId } : {}),
+      ...(o.srtp ? { srtp: o.srtp } : {}),
       lan: o.lan,
     },
     defaultRoute: route(o.defaultRoute),
@@ -241,6 +244,14 @@ function changeCommands(noun: Command, context: Contextual): void {
         await client.patch(`/v1/subscribers/${part(name)}`, { defaultRoute: route(text) }),
         `The default route of ${name} is ${text}.`,
       )
+    })
+  noun
+    .command('srtp <name> <policy>')
+    .description('protect the sound of legs over its channel: off, offered or required')
+    .action(async (name: string, srtp: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { srtp })
+      out.done(subscriber, `SRTP over the channel of ${name}: ${srtp}.`)
     })
   noun
     .command('plan <subscriber> <plan>')

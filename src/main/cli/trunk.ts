@@ -26,6 +26,7 @@ interface TrunkOptions {
   maxIn?: number
   maxOut?: number
   emergencyReserve?: number
+  srtp?: string
   media?: string
   earlyMedia?: string
 }
@@ -51,6 +52,7 @@ export function trunkCommands(program: Command, context: Contextual): void {
           ['MAX OUT', (t) => t.maxOut],
           ['EMERGENCY', (t) => t.emergencyReserve],
           ['MEDIA', (t) => t.media],
+          ['SRTP', (t) => t.srtp ?? 'off'],
         ],
         'There are no trunks yet. Add one with: tieline trunk add <name> --gateway <address:port>',
       )
@@ -111,6 +113,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .option('--calls-per-second <calls>', 'calls out that may begin in a second', whole('--calls-per-second'))
     .option('--number-in <prefix=replace>', 'from its numbers to E.164, such as 0=+32; again for more', collect, [])
     .option('--number-out <prefix=replace>', 'from E.164 to its numbers, such as +32=0; again for more', collect, [])
+    .option('--srtp <policy>', 'protect the sound: off, offered or required')
     .option('--max-in <calls>', 'calls in at once', whole('--max-in'))
     .option('--max-out <calls>', 'calls out at once', whole('--max-out'))
     .option(
@@ -127,6 +130,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
       const fields = {
         ...(gateway.length > 0 ? { gateways: gateway.map(gatewayOf) } : {}),
         ...pick(rest),
+        ...(rest.srtp ? { srtp: rest.srtp } : {}),
         ...tlsOf(rest),
         ...authOf(rest),
       }

@@ -1,19 +1,28 @@
+import { randomBytes } from 'node:crypto'
 import { TielineError } from '#lib/index.ts'
-import type { EndpointDescription, MediaStats } from '#platform/words/index.ts'
+import type { EndpointDescription, MediaStats, SrtpPolicy } from '#platform/words/index.ts'
+import { LONGEST_MASTER, SRTP_SUITES } from '#protocol/rtp/index.ts'
 import {
   type Agreement,
+  type CryptoPolicy,
   createAnswer,
   createOffer,
   G711,
   type LocalMedia,
-  type MediaPolicy,
+  type Negotiation,
   negotiate,
   readAnswer,
 } from '#protocol/sdp/index.ts'
 import type { EndpointSnapshot, VoiceEndpoint } from './voice.ts'
 
-/** What we offer and accept on every leg. */
-const POLICY: MediaPolicy<'rtp'> = { transport: 'rtp' }
+type Law = 'PCMU' | 'PCMA'
+type Way = 'rtp' | 'srtp'
+
+/** Suites that we offer and accept, best first. */
+const SUITES = SRTP_SUITES.map(({ name, keyBytes, saltBytes }) => ({ name, masterBytes: keyBytes + saltBytes }))
+
+/** The ways that sound may travel under a policy, best first. */
+const WAYS: Readonly<Record<SrtpPolicy, readonly Way[]>> = { off: ['rtp'], offered: ['srtp', 'rtp'], required: ['srtp'] }
 
 /** Offer and answer have nothing in common, or are none. */
 export class NotAcceptable extends TielineError {
@@ -23,7 +32,24 @@ export class NotAcceptable extends TielineError {
   }
 }
 
-type G711Agreement = Agreement<'PCMU' | 'PCMA', 'rtp'>
+/** What we make of an offer under a policy: the first way that leads to an agreement. */
+function negotiateUnder(srtp: SrtpPolicy, material: Uint8Array, offer: Uint8Array | string): Negotiation<Law, Way> {
+  let result: Negotiation<Law, Way> = { agreed: false, status: 488, why: 'no way' }
+  for (const transport of WAYS[srtp]) {
+    result = negotiate(offer, { transport, crypto: { suites: SUITES, material } }, G711)
+    if (result.agreed) break
+  }
+  return result
+}
+
+/** Whether an offer has anything that a leg of this policy can take; one that is no SDP at all is somebody else's to judge. */
+export function acceptsOffer(offer: Uint8Array, srtp: SrtpPolicy = 'off'): boolean {
+  if (offer.length === 0) return true
+  const result = negotiateUnder(srtp, new Uint8Array(LONGEST_MASTER), offer)
+  return result.agreed || result.status === 400
+}
+
+type G711Agreement = Agreement<Law, Way>
 
 /** The SDP of a leg as the journal keeps it. */
 export interface MediaSnapshot {
@@ -35,6 +61,8 @@ export interface MediaSnapshot {
   /** What we last sent, and what was agreed on. */
   sent: string | null
   agreement: G711Agreement | null
+  /** How it is protected; absent means not at all. */
+  protection?: { srtp: SrtpPolicy; material: string; clear: boolean }
 }
 
 /**
@@ -46,12 +74,21 @@ export class LegMedia {
   /** Voice failed to do what was agreed on. */
   onFault: ((error: unknown) => void) | undefined
   readonly #local: LocalMedia
+  readonly #srtp: SrtpPolicy
+  /** What the keys of this leg are cut from, for its whole life: a key that stays keeps its roll-overs (RFC 3711 §3.3.1). */
+  readonly #material: Uint8Array
+  /** The far end has refused protection, which we can do without. */
+  #clear: boolean
   #offer: string | null
   #sent: string | null
   #agreement: G711Agreement | null
 
-  constructor(endpoint: VoiceEndpoint, snapshot?: MediaSnapshot) {
+  constructor(endpoint: VoiceEndpoint, from: { srtp?: SrtpPolicy | undefined; snapshot?: MediaSnapshot } = {}) {
     this.endpoint = endpoint
+    const { snapshot, srtp = snapshot?.protection?.srtp ?? 'off' } = from
+    this.#srtp = srtp
+    this.#material = snapshot?.protection ? Buffer.from(snapshot.protection.material, 'base64') : randomBytes(LONGEST_MASTER)
+    this.#clear = snapshot?.protection?.clear ?? false
     const { address, port, id } = endpoint.snapshot
     // §8 of RFC 3264 wants numbers; the last digits of our random id are as good as a clock (RFC 8866 §5.2).
     const sessionId = snapshot?.sessionId ?? String(Number.parseInt(id.slice(-8), 16))
@@ -78,21 +115,28 @@ export class LegMedia {
 
   /** An offer of ours; {@link readAnswer} takes what comes back. */
   offer(): string {
-    this.#offer = createOffer(this.#next(), POLICY, G711)
+    this.#offer = createOffer(this.#next(), this.#policy, G711)
     this.#sent = this.#offer
     return this.#offer
   }
 
+  /** An offer without protection, where the one with it was refused and the policy can do without; else null. */
+  offerInClear(): string | null {
+    if (this.#srtp !== 'offered' || this.#clear) return null
+    this.#clear = true
+    return this.offer()
+  }
+
   /** The answer to our offer; again for each further one (early and final). @throws NotAcceptable */
   readAnswer(answer: Uint8Array | string): void {
-    const negotiation = readAnswer(this.#offer ?? this.#sent ?? '', answer, POLICY, G711)
+    const negotiation = readAnswer(this.#offer ?? this.#sent ?? '', answer, this.#policy, G711)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#agree(negotiation.agreement)
   }
 
   /** Our answer to an offer; the same text where nothing has changed (an early answer and the final one). @throws NotAcceptable */
   answer(offer: Uint8Array | string): string {
-    const negotiation = negotiate(offer, POLICY, G711)
+    const negotiation = negotiateUnder(this.#srtp, this.#material, offer)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#offer = null
     if (this.#sent && sameAgreement(this.#agreement, negotiation.agreement)) return this.#sent
@@ -104,12 +148,20 @@ export class LegMedia {
   snapshot(): MediaSnapshot {
     const { sessionId, version } = this.#local
     const endpoint = this.endpoint.snapshot
-    return { endpoint, sessionId, version, offer: this.#offer, sent: this.#sent, agreement: this.#agreement }
+    const material = Buffer.from(this.#material).toString('base64')
+    const protection = this.#srtp === 'off' ? {} : { protection: { srtp: this.#srtp, material, clear: this.#clear } }
+    return { endpoint, sessionId, version, offer: this.#offer, sent: this.#sent, agreement: this.#agreement, ...protection }
   }
 
   /** Gives the endpoint back, with its figures; null when voice has none. Never rejects. */
   close(): Promise<MediaStats | null> {
     return this.endpoint.close()
+  }
+
+  /** What our offers ask for: what was agreed on, else the best that the policy knows. */
+  get #policy(): { transport: Way; crypto?: CryptoPolicy } {
+    const transport = this.#clear ? 'rtp' : (this.#agreement?.transport ?? WAYS[this.#srtp][0]!)
+    return transport === 'srtp' ? { transport, crypto: { suites: SUITES, material: this.#material } } : { transport }
   }
 
   #next(): LocalMedia {
@@ -125,8 +177,9 @@ export class LegMedia {
 }
 
 /** For voice. An address of 0.0.0.0 is a hold in the manner of RFC 2543: nothing is sent there (PITFALLS S48). */
-function describe({ transport, remote, send, receive, direction }: G711Agreement): EndpointDescription {
-  return { transport, remote, send, receive, direction }
+function describe({ transport, remote, send, receive, direction, crypto }: G711Agreement): EndpointDescription {
+  const keys = crypto && { suite: crypto.suite, send: crypto.send, receive: crypto.receive }
+  return { transport, remote, send, receive, direction, ...(keys ? { crypto: keys } : {}) }
 }
 
 function sameAgreement(a: G711Agreement | null, b: G711Agreement): boolean {

@@ -5,6 +5,7 @@ import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
 import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
+import { Protection } from './protection.ts'
 import type { Seat } from './seat.ts'
 import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 import { PcmSource, type Reframer, type Source } from './source.ts'
@@ -47,6 +48,8 @@ export class Endpoint {
   readonly stats: MediaStats = noStats()
   /** Null until the far end is described. */
   gate: Gate | null = null
+  /** Null where sound travels in the clear. */
+  protection: Protection | null = null
   targetLength = 16
   canSend = false
   canReceive = false
@@ -90,7 +93,9 @@ export class Endpoint {
 
   /** Takes what signalling says. A new address starts the source policy anew; the same one keeps what was learnt. */
   describe(description: EndpointDescription, anyHost: boolean, now: number): void {
-    const { remote, send, receive, direction } = description
+    const { remote, send, receive, direction, crypto } = description
+    if (!crypto) this.protection = null
+    else if (!this.protection?.has(crypto)) this.protection = new Protection(crypto)
     const named = new Uint8Array(new ArrayBuffer(SOCKADDR_BYTES))
     this.targetLength = writeSockaddr(named, 0, remote.address, remote.port)
     const nowhere = isNowhere(remote.address) || remote.port === 0

@@ -28,9 +28,9 @@ export class Receiver {
   /** Takes one datagram from an endpoint's RTP socket. */
   rtp(endpoint: Endpoint, now: number): void {
     const { bytes, source } = this.#transmitter
-    const length = this.#transmitter.receive(endpoint.rtp)
+    let length = this.#transmitter.receive(endpoint.rtp)
     if (length < 0) return
-    const { gate, stats } = endpoint
+    const { gate, stats, protection } = endpoint
     const packet = this.#packet
     if (!gate) {
       stats.packetsRefused++
@@ -40,7 +40,9 @@ export class Receiver {
       this.#report(endpoint, length, now)
       return
     }
-    if (length === LARGEST_PACKET || !packet.read(bytes, length)) {
+    // What isn't the far end's own is refused before it can say anything: not even the source rule hears of it.
+    if (protection) length = protection.in.open(bytes, length)
+    if (length < 0 || length === LARGEST_PACKET || !packet.read(bytes, length)) {
       stats.packetsRefused++
       return
     }
@@ -89,7 +91,9 @@ export class Receiver {
    */
   #report(endpoint: Endpoint, length: number, now: number): void {
     const { bytes, source } = this.#transmitter
-    const report = endpoint.gate?.admitsControl(source, 0) ? readControl(bytes, length) : null
+    const admitted = endpoint.gate?.admitsControl(source, 0)
+    const clear = admitted && endpoint.protection ? endpoint.protection.in.openControl(bytes, length) : length
+    const report = admitted && clear >= 0 ? readControl(bytes, clear) : null
     if (!report) {
       endpoint.stats.packetsRefused++
       return

@@ -48,7 +48,12 @@ export class Transmitter {
     const { bytes, address } = this.#memory
     const { target } = gate
     for (let i = 0; i < to.targetLength; i++) bytes[TARGET + i] = target[i]!
-    const sent = this.#libc.sendto(to.rtp, address, RTP_HEADER_BYTES + length, MSG_DONTWAIT, address + TARGET, to.targetLength)
+    let size = RTP_HEADER_BYTES + length
+    if (to.protection) {
+      size = to.protection.out.protect(this.bytes, size)
+      if (size < 0) return
+    }
+    const sent = this.#libc.sendto(to.rtp, address, size, MSG_DONTWAIT, address + TARGET, to.targetLength)
     if (sent < 0) return
     to.stats.packetsSent++
     to.stats.octetsSent += length
@@ -58,9 +63,10 @@ export class Transmitter {
   sendControl(to: Endpoint, length: number): void {
     if (!to.gate) return
     const { bytes, address } = this.#memory
+    const size = to.protection ? to.protection.out.protectControl(this.bytes, length) : length
     bytes.set(to.gate.target, TARGET)
     bytes[TARGET + 2] = to.control.port >> 8
     bytes[TARGET + 3] = to.control.port
-    this.#libc.sendto(to.rtcp, address, length, MSG_DONTWAIT, address + TARGET, to.targetLength)
+    this.#libc.sendto(to.rtcp, address, size, MSG_DONTWAIT, address + TARGET, to.targetLength)
   }
 }

@@ -70,6 +70,12 @@ export interface NumberRule {
   replace: string
 }
 
+/**
+ * Whether the sound of legs is protected (SRTP): never; asked for first and, where it is refused, done without; or not done without.
+ * Absent means `off`.
+ */
+export type SrtpPolicy = 'off' | 'offered' | 'required'
+
 export interface TrunkConfig {
   id: Id<'trk'>
   name: string
@@ -95,6 +101,7 @@ export interface TrunkConfig {
   media: 'relay' | 'direct'
   /** Whether sound from the trunk is heard before the answer. Default `pass`. */
   earlyMedia?: 'pass' | 'ignore'
+  srtp?: SrtpPolicy
 }
 
 export interface SubscriberConfig {
@@ -138,6 +145,8 @@ export interface SiteConfig {
   pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
   /** The caller id registered for emergency calls. */
   emergencyCallerId?: string
+  /** Of legs over the channel. */
+  srtp?: SrtpPolicy
 }
 
 export interface AgentConfig {

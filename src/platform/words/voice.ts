@@ -4,8 +4,15 @@ import type { RecordingHeader } from './recording.ts'
 /** Where a socket lives: the node's own network namespace, or that of a subscriber. */
 export type Realm = 'node' | Id<'sub'>
 
-/** How the audio of a leg travels. SRTP and DTLS have their place here and come later. */
-export type MediaTransport = 'rtp'
+/** How the audio of a leg travels. DTLS has its place here and comes later. */
+export type MediaTransport = 'rtp' | 'srtp'
+
+/** Keys of SRTP, by SDP (RFC 4568): master key and salt in base64, one for each direction. */
+export interface MediaCrypto {
+  suite: string
+  send: string
+  receive: string
+}
 
 /** How one stream is encoded towards its receiver. Payload type numbers are the receiver's (RFC 3264 §5.1). */
 export interface StreamFormat {
@@ -19,6 +26,8 @@ export interface StreamFormat {
 /** What the signalling says of an endpoint's far end. */
 export interface EndpointDescription {
   transport: MediaTransport
+  /** With `srtp`, and only then. */
+  crypto?: MediaCrypto
   /**
    * Where the far end says that it listens: the first place that we trust (RTPBleed: PITFALLS F03). RTCP goes to `controlPort`
    * (RFC 3605), else to the port after.

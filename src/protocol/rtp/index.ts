@@ -14,3 +14,5 @@ export {
   writeControl,
 } from './rtcp.ts'
 export { sequenceDelta, timestampDelta } from './sequence.ts'
+export { SrtpContext } from './srtp.ts'
+export { LONGEST_MASTER, SRTP_SUITES, type SrtpSuite, type SrtpSuiteName } from './srtp-suite.ts'

@@ -1,3 +1,4 @@
+export type { CryptoAgreement, CryptoPolicy, CryptoSuite } from './crypto.ts'
 export {
   attributeOf,
   formatSdp,

@@ -1,3 +1,5 @@
+import type { CryptoAgreement, CryptoPolicy } from './crypto.ts'
+
 /** A codec as data: negotiation knows none by name. */
 export interface Codec<N extends string = string> {
   /** As in rtpmap; compared without case. */
@@ -35,6 +37,8 @@ export interface Agreement<N extends string = string, T extends Transport = Tran
   send: StreamFormat<N>
   receive: StreamFormat<N>
   direction: Direction
+  /** Of `srtp` only. */
+  crypto?: CryptoAgreement
 }
 
 /** What we want of the media of a leg. */
@@ -48,6 +52,8 @@ export interface MediaPolicy<T extends Transport = Transport> {
   telephoneEvent?: boolean
   /** Ms of sound in a packet that we want to receive, and send unless the far end asks for something else. Default 20. */
   ptimeMs?: number
+  /** What `srtp` is protected with. */
+  crypto?: CryptoPolicy
   /** Default sendrecv; `sendonly` or `inactive` to hold the far end. */
   direction?: Direction
 }

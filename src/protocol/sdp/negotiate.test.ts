@@ -257,3 +257,58 @@ test('F12 F13 no text throws anything but SdpParseError, and none takes long', (
   assert.throws(() => parseSdp(`v=0\r\n${'a=x\r\n'.repeat(20_000)}`), SdpParseError)
   assert.throws(() => parseSdp(sdp(Array(65).fill('m=audio 1 RTP/AVP 0'))), SdpParseError)
 })
+
+const SRTP = {
+  transport: 'srtp',
+  crypto: {
+    suites: [
+      { name: 'AEAD_AES_128_GCM', masterBytes: 28 },
+      { name: 'AES_CM_128_HMAC_SHA1_80', masterBytes: 30 },
+    ],
+    material: Uint8Array.from({ length: 30 }, (_, i) => i),
+  },
+} as const
+const THEIRS = Buffer.alloc(30, 7).toString('base64')
+const secure = (...crypto: string[]) =>
+  ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0', 'm=audio 4000 RTP/SAVP 0', ...crypto, ''].join('\r\n')
+
+test('SRTP: the first line of keys that can be obeyed is taken, the answer names it and brings a key of ours (RFC 4568)', () => {
+  const offer = secure(
+    `a=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:${THEIRS}`,
+    `a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:${THEIRS}|2^20|1:4`,
+    `a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:${THEIRS} UNENCRYPTED_SRTP`,
+    `a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:${THEIRS.slice(0, 20)}`,
+    `a=crypto:5 aes_cm_128_hmac_sha1_80 inline:${THEIRS}|2^31 WSH=64`,
+  )
+  const result = negotiate(offer, SRTP, G711)
+  assert.ok(result.agreed)
+  const ours = Buffer.from(SRTP.crypto.material).toString('base64')
+  assert.deepEqual(result.agreement.crypto, { suite: 'AES_CM_128_HMAC_SHA1_80', send: ours, receive: THEIRS, tag: 5 })
+  const answer = createAnswer(offer, result, { address: '192.0.2.9', port: 5000, sessionId: '1', version: 1 }, G711)
+  assert.match(answer, /m=audio 5000 RTP\/SAVP 0/)
+  assert.ok(answer.includes(`a=crypto:5 AES_CM_128_HMAC_SHA1_80 inline:${ours}\r\n`))
+})
+
+test('M14 where protection is required and absent, or no key can be used, the offer is refused with 488', () => {
+  const plain = secure().replace('RTP/SAVP', 'RTP/AVP')
+  for (const offer of [plain, secure(), secure('a=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA'), secure('a=crypto:nonsense')]) {
+    const result = negotiate(offer, SRTP, G711)
+    assert.ok(!result.agreed && result.status === 488)
+  }
+  const unasked = negotiate(secure(`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${THEIRS}`), { transport: 'rtp' }, G711)
+  assert.ok(!unasked.agreed && unasked.status === 488)
+})
+
+test('SRTP: our offer lists each suite with its key, and an answer that brings none is no agreement', () => {
+  const offer = createOffer({ address: '192.0.2.9', port: 5000, sessionId: '1', version: 1 }, SRTP, G711)
+  assert.equal(offer.match(/a=crypto:/g)?.length, 2)
+  const result = readAnswer(offer, secure(`a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:${THEIRS}`), SRTP, G711)
+  assert.ok(result.agreed && result.agreement.crypto?.receive === THEIRS)
+  assert.ok(!readAnswer(offer, secure(), SRTP, G711).agreed)
+})
+
+test('RFC 3605: a port of its own for RTCP is kept', () => {
+  const offer = secure('a=rtcp:4444 IN IP4 192.0.2.1').replace('RTP/SAVP', 'RTP/AVP')
+  const result = negotiate(offer, { transport: 'rtp' }, G711)
+  assert.ok(result.agreed && result.agreement.remote.controlPort === 4444)
+})

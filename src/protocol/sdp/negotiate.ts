@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { chooseCrypto, offeredCrypto } from './crypto.ts'
 import { formatConnection, formatSdp, parseSdp, type SdpAttribute, type SdpMedia, type SdpSession } from './description.ts'
 import { type Agreement, type Codec, type Direction, type MediaPolicy, meet, type StreamFormat, type Transport } from './media.ts'
 import {
@@ -76,7 +77,10 @@ export function createOffer(local: LocalMedia, policy: MediaPolicy, codecs: read
     port: local.port,
     protocol: profileOf(policy.transport),
     formats: payloads.map((p) => String(p.payloadType)),
-    attributes: attributesOf(payloads, policy.ptimeMs ?? DEFAULT_PTIME_MS, policy.direction ?? 'sendrecv'),
+    attributes: [
+      ...attributesOf(payloads, policy.ptimeMs ?? DEFAULT_PTIME_MS, policy.direction ?? 'sendrecv'),
+      ...(policy.crypto ? offeredCrypto(policy.crypto) : []),
+    ],
     others: [],
   }
   return formatSdp(sessionOf(local, [media]))
@@ -109,12 +113,18 @@ export function negotiate<N extends string, T extends Transport>(
     }
     // §6.1: the answer may keep the payload types of the offer, so both directions use the offerer's numbers.
     const event = policy.telephoneEvent === false ? undefined : eventOf(payloads, chosen.codec.clockRate)
+    const crypto = policy.transport === 'srtp' && policy.crypto ? chooseCrypto(media, policy.crypto) : null
+    if (policy.transport === 'srtp' && !crypto) {
+      why = 'no key that can be used'
+      continue
+    }
     const { codec, payloadType } = chosen
     const ours = policy.ptimeMs ?? DEFAULT_PTIME_MS
     const direction = meet(policy.direction ?? 'sendrecv', statedDirection(session, media))
     const send = format(codec.name, payloadType, ptimeOf(media, ours), event)
     const receive = format(codec.name, payloadType, ours, event)
-    return { agreed: true, agreement: { transport: policy.transport, remote, send, receive, direction }, mediaIndex }
+    const agreement = { transport: policy.transport, remote, send, receive, direction, ...(crypto ? { crypto } : {}) }
+    return { agreed: true, agreement, mediaIndex }
   }
   return { agreed: false, status: 488, why }
 }
@@ -146,7 +156,7 @@ export function createAnswer(
 ): string {
   const { agreement, mediaIndex } = negotiation
   const session = typeof offer === 'string' || offer instanceof Uint8Array ? parseSdp(offer) : offer
-  const { receive, direction } = agreement
+  const { receive, direction, crypto } = agreement
   const codec = codecs.find((candidate) => candidate.name === receive.codec)
   const { clockRate, channels } = codec ?? { clockRate: 8000, channels: 1 }
   const payloads: Payload[] = [{ payloadType: receive.payloadType, name: receive.codec, clockRate, channels }]
@@ -157,6 +167,7 @@ export function createAnswer(
     if (i !== mediaIndex) return { type, port: 0, protocol, formats: formats.slice(0, 1), attributes: [], others: [] }
     const numbers = payloads.map((p) => String(p.payloadType))
     const attributes = attributesOf(payloads, receive.ptimeMs, direction)
+    if (crypto) attributes.push(['crypto', `${crypto.tag} ${crypto.suite} inline:${crypto.send}`])
     return { type, port: local.port, protocol, formats: numbers, attributes, others: [] }
   })
   return formatSdp(sessionOf(local, media))
@@ -179,6 +190,8 @@ export function readAnswer<N extends string, T extends Transport>(
   if (!asked || !got || !carriesAudio(got, policy.transport)) return { agreed: false, status: 488, why: 'audio was refused' }
   const remote = remoteOf(theirs, got)
   if (isIP(remote.address) === 0) return { agreed: false, status: 488, why: 'connection address is none' }
+  const crypto = policy.transport === 'srtp' && policy.crypto ? chooseCrypto(got, policy.crypto) : null
+  if (policy.transport === 'srtp' && !crypto) return { agreed: false, status: 488, why: 'no key that can be used' }
   const [offered, answered] = [payloadsOf(asked, codecs), payloadsOf(got, codecs)]
   for (const payload of answered) {
     const codec = codecs.find((candidate) => isCodec(payload, candidate))
@@ -191,7 +204,8 @@ export function readAnswer<N extends string, T extends Transport>(
     const receive = format(codec.name, own.payloadType, receivePtime, both ? events[1] : undefined)
     // What the answerer says is from its side, and already within what we have offered.
     const direction = meet(statedDirection(ours, asked), statedDirection(theirs, got))
-    return { agreed: true, agreement: { transport: policy.transport, remote, send, receive, direction }, mediaIndex }
+    const agreement = { transport: policy.transport, remote, send, receive, direction, ...(crypto ? { crypto } : {}) }
+    return { agreed: true, agreement, mediaIndex }
   }
   return { agreed: false, status: 488, why: 'no codec of our offer' }
 }

@@ -33,6 +33,10 @@ export class IncomingCall extends Call {
     if (does === 'silent') return
     this.#respond(100, 'Trying')
     if (does === 'trying') return
+    if (/^m=audio [1-9]\d* RTP\/SAVP/m.test(this.#invite.body ?? '')) {
+      this.#refuse(488, 'Not Acceptable Here') // a telephone without SRTP
+      return
+    }
     if (typeof does === 'number') {
       this.#refuse(does, does === 486 ? 'Busy Here' : 'Refused')
       return

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { MediaStats } from '#platform/words/index.ts'
+import { Baresip } from '../peer/baresip.ts'
+import { until } from '../peer/clock.ts'
+import type { Call } from '../peer/sip/call.ts'
+import { DID, World } from './harness.ts'
+import { type Commanded, Program } from './program.ts'
+
+const CALLER = '+32470123456'
+const heard = (call: Call, what: number) => (call.report().media?.heard ?? []).filter((h) => h.what === what).length
+
+test('baresip that insists on SRTP and a carrier without it hear each other', async () => {
+  await using world = await World.open({ voice: true })
+  // Its RTP leaves from this address, whatever it is bound to.
+  const address = '127.0.0.1'
+  const channel = world.snapshot.subscribers[0]?.channel
+  assert.ok(channel)
+  await using telephone = await Baresip.start({ address, port: 15_072, user: '101', tone: 700, srtp: 'required' })
+  const siteNetworks = [...channel.siteNetworks, '127.0.0.1/32']
+  await world.change({ channel: { ...channel, siteNetworks }, site: { pbx: { host: address, port: 15_072 }, srtp: 'required' } })
+  using _program = await Program.connect(world, async (call: Commanded) => {
+    await call.do('call.dial', { target: { pbx: '101' } })
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('an answer', () => call.phase === 'up', 5000)
+  await until('its tone', () => heard(call, 700) >= 10, 6000)
+  call.hangup()
+  await until('its record of ours', () => telephone.heard([400, 700]).filter((h) => h === 400).length >= 8, 6000)
+  await world.quiet()
+  const cleared = (await world.events()).filter(({ type }) => type === 'leg.cleared')
+  assert.equal(cleared.length, 2)
+  for (const { data } of cleared) {
+    const media = data.media as MediaStats
+    // Only what came before the keys were known is refused.
+    assert.ok(media.packetsRefused < 25 && media.packetsReceived > 40, JSON.stringify(media))
+  }
+})
+
+test('where SRTP is only offered, a PBX that refuses it is called once more in the clear', async () => {
+  await using world = await World.open({ voice: true })
+  const pbx = world.snapshot.subscribers[0]?.site.pbx
+  assert.ok(pbx)
+  await world.change({ site: { pbx, srtp: 'offered' } })
+  world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 30, tone: 700 }]
+  using _program = await Program.connect(world, async (call: Commanded) => {
+    await call.do('call.dial', { target: { pbx: '101' } })
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('an answer', () => call.phase === 'up', 3000)
+  const places = world.pbx.calls.map((placed) => placed.phase)
+  assert.deepEqual(places, ['ended', 'up'])
+  await until('both tones', () => heard(call, 700) >= 2, 3000)
+  call.hangup()
+  await world.quiet()
+})
+
+test('M14 a trunk that must protect its sound gets 488 for an offer that does not, before anybody is disturbed', async () => {
+  await using world = await World.open({ voice: true })
+  const { snapshot } = world
+  const trunks = snapshot.trunks.map((trunk) => ({ ...trunk, srtp: 'required' as const }))
+  await world.publish({ ...snapshot, number: snapshot.number + 1, trunks })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('an end', () => call.phase === 'ended', 3000)
+  assert.equal(call.report().final?.status, 488)
+  assert.equal((await world.leases()).length, 0)
+})
