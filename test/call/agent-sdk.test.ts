@@ -112,6 +112,56 @@ test('every verb says to the switch what its arguments mean', async (t) => {
   ])
 })
 
+test('the verbs of conferences, recordings and prompts say what their arguments mean, and wrong ones are told', async (t) => {
+  const verbs: unknown[] = []
+  const other = `call_${'0'.repeat(32)}`
+  const wrong: unknown[] = []
+  const program = {
+    async call(call: Sdk.Call) {
+      await call.play(['a.wav', { signal: 'busy', country: 'be' }, { text: 'Bye' }], { offsetMs: 500, loop: 0 })
+      await call.pausePlay()
+      await call.resumePlay()
+      await call.conference('sales', { muted: true, moderator: true })
+      await call.seat({ muted: false, coach: { id: other } })
+      await call.seat({ coach: null })
+      await call.announce({ text: 'Closing' }, { language: 'en' })
+      await call.leave()
+      await call.pauseRecording()
+      await call.resumeRecording()
+      await call.dial({ pbx: '101' }, { record: 'stereo', ring: 'music.wav' })
+      for (const bad of [
+        () => call.play([]),
+        () => call.play([{ file: 'a.wav', text: 'both' } as never]),
+        () => call.play({ signal: 'busy', country: 'atlantis' }),
+        () => call.announce({} as never),
+        () => call.conference(''),
+        () => call.seat({ coach: { id: 'nobody' } }),
+        () => call.dial({ pbx: '101' }, { record: 'left' as never }),
+      ])
+        wrong.push(await bad().catch((error) => error instanceof sdk.InvalidArgument))
+    },
+  }
+  const w = await running(t, program, (_s, method, { call: _, ...params }) => void verbs.push([method, params]))
+  assert.deepEqual(await w.offer().done, { outcome: 'returned' })
+  assert.deepEqual(verbs, [
+    ['call.play', { list: [{ file: 'a.wav' }, { signal: 'busy', country: 'be' }, { text: 'Bye' }], offsetMs: 500, loop: 0 }],
+    ['call.pausePlay', { paused: true }],
+    ['call.pausePlay', { paused: false }],
+    ['call.conference', { room: 'sales', muted: true, moderator: true }],
+    ['call.seat', { muted: false, coach: other }],
+    ['call.seat', { coach: 'none' }],
+    ['call.announce', { text: 'Closing', language: 'en' }],
+    ['call.leave', {}],
+    ['call.pauseRecording', { paused: true }],
+    ['call.pauseRecording', { paused: false }],
+    ['call.dial', { target: { pbx: '101' }, record: 'stereo', ring: { file: 'music.wav' } }],
+  ])
+  assert.deepEqual(
+    wrong,
+    Array.from({ length: 7 }, () => true),
+  )
+})
+
 test('a verb sent 0 to 50 ms after the end gives CallGone, hangup does nothing, and the agent lives (C04)', async (t) => {
   const seen: string[] = []
   let finished = 0
