@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   conference: () => import('./conference.ts'),
   agent: () => import('./agent-start.ts'),
   switch: () => import('./switch.ts'),
+  flood: () => import('./flood.ts'),
 }
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })

@@ -36,13 +36,13 @@ export class Reception {
   }
 
   /** Trunks in the node's namespace, the site's own networks in a subscriber's; a stranger is counted and dropped (F01, F02). */
-  accepts(realm: Realm, from: Hop): boolean {
+  accepts(realm: Realm, from: Hop, bytes?: Uint8Array): boolean {
     const { directory, strangers } = this.#options
     const { address } = from
     const trunk = realm === 'node' ? directory().bySource(address) : undefined
     const known = realm === 'node' ? trunk !== undefined && speaks(trunk, from) : this.#isOfSite(realm, address)
     if (!known) strangers.knocked(address)
-    return known
+    return known && !(bytes && this.#options.load.drops(realm, address, bytes))
   }
 
   /** Another gateway of the trunk that a dialog is with may speak inside it; in a site, the PBX that it came from alone. */

@@ -29,6 +29,17 @@ import { Reception } from './reception.ts'
 import { drainCalls, stopCalls } from './stop.ts'
 import { watchWire } from './wire.ts'
 
+/** The share of time in which the event loop worked since it was last asked. */
+function loopUtilization(): () => number {
+  let last = performance.eventLoopUtilization()
+  return () => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, last)
+    last = now
+    return utilization
+  }
+}
+
 /** Most of what is written in a turn is of the same millisecond. */
 function rfc3339(): (wall: number) => string {
   let last = Number.NaN
@@ -88,7 +99,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const channels = new Map<Id<'sub'>, ChannelState>()
   const strangers = new Strangers({ clock, log })
   const count = new MessageCount()
-  const load = new Load({ clock, limits: config.load })
+  const load = new Load({ clock, limits: config.load, utilization: loopUtilization() })
   const reception = new Reception({ directory: () => trunks, strangers, load, configuration, clock })
   const voice = new VoicePool({ log })
   const agents = new AgentDoor({ path: path.join(run, LINKS.agents), log, clock, start, configuration })
@@ -102,7 +113,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     clock,
     log,
     outbox,
-    accepts: (realm, from) => reception.accepts(realm, from),
+    accepts: (realm, from, bytes) => reception.accepts(realm, from, bytes),
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
     credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
     refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
@@ -150,6 +161,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     }),
     directory: () => trunks,
     gateways: carriers,
+    telephones,
     pace: new CallPace(),
     instantText: rfc3339(),
     channelState: (subscriber) => channels.get(subscriber),
@@ -161,7 +173,6 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     calls: new Map(),
   }
   const configure = () => {
-    telephones,
     trunks = createDirectory(configuration.snapshot)
     registry.configure(configuration.snapshot)
     carriers.configure(configuration.snapshot.trunks)
@@ -174,6 +185,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   realms.ensure('node', { address, port, ...(tls ? { tlsPort: tls.port } : {}) })
   configure()
   configuration.onChange(configure)
+  configuration.onChange(() => telephones.forget((subscriber, user) => passwords(subscriber, user) !== undefined))
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })
   const left = journal.replay()
   telephones.restore(left.registrations)
@@ -185,9 +197,9 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     log,
     exchange,
     carriers,
+    telephones,
     journal,
     traces,
-  configuration.onChange(() => telephones.forget((subscriber, user) => passwords(subscriber, user) !== undefined))
     reception,
     load,
     metrics: () => switchMetrics({ exchange, journal, traces, load, strangers, count }),
@@ -197,7 +209,6 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   for (const goOn of begun) void goOn()
   log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
 
-    telephones,
   const hurry = new AbortController()
   let closing: Promise<void> | null = null
   const shut = async () => {

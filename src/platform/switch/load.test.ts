@@ -11,7 +11,7 @@ const request = { method: 'INVITE', inside: false, held: 0, emergency: false }
 
 test('F06 T11 a source is let in at its rate and a burst, a site as one, and the others are not touched', () => {
   const clock = new TurnedClock()
-  const load = new Load({ clock, limits })
+  const load = new Load({ clock, limits, utilization: () => 0 })
   const passed = (realm: 'node' | `sub_${string}`, address: string, n: number) =>
     Array.from({ length: n }, () => load.refuses(realm, address, request)).filter((refusal) => refusal === null).length
   assert.equal(passed('node', '192.0.2.1', 1000), 200)
@@ -27,7 +27,7 @@ test('F06 T11 a source is let in at its rate and a burst, a site as one, and the
 
 test('F06 what belongs to a call passes above the rate, and only so many refusals are told', () => {
   const clock = new TurnedClock()
-  const load = new Load({ clock, limits })
+  const load = new Load({ clock, limits, utilization: () => 0 })
   const refusals = Array.from({ length: 1000 }, () => load.refuses('node', 'a', request))
   assert.equal(refusals.filter((refusal) => refusal !== null && refusal !== 'silence').length, 200)
   assert.deepEqual(
@@ -37,6 +37,28 @@ test('F06 what belongs to a call passes above the rate, and only so many refusal
   assert.equal(load.shed, 800)
   assert.equal(load.refuses('node', 'a', { ...request, inside: true, held: 1000 }), null)
   assert.equal(load.refuses('node', 'a', { ...request, inside: true, held: 2000 }), 'silence')
+  load.close()
+})
+
+test('F06 a trunk that floods is not even parsed where it begins something new, and heard in its calls', () => {
+  const clock = new TurnedClock()
+  const load = new Load({ clock, limits, utilization: () => 0 })
+  const invite = Buffer.from('INVITE sip:a@b SIP/2.0\r\nVia: x\r\nTo: <sip:a@b>\r\n\r\n')
+  const again = Buffer.from('INVITE sip:a@b SIP/2.0\r\nt : <sip:a@b>;tag=1\r\n\r\n')
+  const bye = Buffer.from('BYE sip:a@b SIP/2.0\r\nTo: <sip:a@b>\r\n\r\n')
+  assert.equal(load.drops('node', 'a', invite), false)
+  for (let i = 0; i < 1500; i++) load.refuses('node', 'a', request)
+  assert.deepEqual(
+    [invite, again, bye, Buffer.from('SIP/2.0 200 OK\r\n\r\n')].map((bytes) => load.drops('node', 'a', bytes)),
+    [true, false, false, false],
+  )
+  assert.equal(load.drops('node', 'b', invite), false, 'another source')
+  clock.turn(20)
+  assert.equal(load.drops('node', 'a', invite), false, 'its rate is its right')
+  clock.turn(3000)
+  assert.equal(load.refuses('node', 'a', request), null)
+  for (let i = 0; i < 300; i++) load.refuses('node', 'a', request)
+  assert.equal(load.drops('node', 'a', invite), false, 'the flood is over')
   load.close()
 })
 
@@ -51,7 +73,7 @@ test('new INVITEs are shed while the event loop lags, an emergency call and ever
       return { cancel() {} }
     },
   }
-  const load = new Load({ clock, limits })
+  const load = new Load({ clock, limits, utilization: () => 0 })
   now = 50 + 400
   look()
   assert.equal(load.lagMs, 400)
@@ -64,5 +86,21 @@ test('new INVITEs are shed while the event loop lags, an emergency call and ever
     look()
   }
   assert.equal(load.refuses('node', 'a', request), null)
+  load.close()
+})
+
+test('F06 a node that cannot keep up serves who asks little, and holds who asks much to a share', () => {
+  const clock = new TurnedClock()
+  let utilization = 1
+  const load = new Load({ clock, limits, utilization: () => utilization })
+  const passed = (address: string, n: number) =>
+    Array.from({ length: n }, () => load.refuses('node', address, request)).filter((refusal) => refusal === null).length
+  clock.turn(200)
+  assert.equal(passed('a', 100), 100, 'a burst is no overload')
+  clock.turn(1100)
+  assert.deepEqual([passed('a', 100), passed('b', 20)], [50, 20])
+  utilization = 0.5
+  clock.turn(1100)
+  assert.equal(passed('a', 100), 100)
   load.close()
 })

@@ -41,7 +41,7 @@ export interface RealmsOptions {
   log: Log
   outbox: Outbox
   /** Whether a datagram from there is looked at; strangers are counted by whoever answers. */
-  accepts(realm: Realm, from: Hop): boolean
+  accepts(realm: Realm, from: Hop, bytes?: Uint8Array): boolean
   /** Whether another address than a dialog's own may speak inside it. */
   belongs(realm: Realm, source: Hop, hop: Hop): boolean
   /** Whether a new request is too much at the moment. */
@@ -149,7 +149,7 @@ export class Realms {
         const seen = seenIn(realm, local, message, bytes, from)
         if (seen) onMessage(seen)
       },
-      accepts: (from) => accepts(realm, from),
+      accepts: (from, bytes) => accepts(realm, from, bytes),
       credentials: (hop) => this.#options.credentials(realm, hop),
       belongs: (source, hop) => belongs(realm, source, hop),
       refuses: (request, source, load) => refuses(realm, request, source, load),
