@@ -116,9 +116,8 @@ export class Leg {
     this.#dialog = { kind: 'incoming', invite }
     this.#hooks.dialog(this, invite.request.callId, invite.request.from.tag)
     this.#enter('alerting')
-    const onCancel = () => this.end(invite.unacknowledged ? NO_PRACK : CANCELLED)
-    if (invite.cancelled.aborted) onCancel()
-    else invite.cancelled.addEventListener('abort', onCancel, { once: true })
+    invite.onCancel = () => this.end(invite.unacknowledged ? NO_PRACK : CANCELLED)
+    if (invite.cancelled) invite.onCancel()
   }
 
   /** An INVITE of ours is on its way; again for the next gateway. */

@@ -13,9 +13,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   readonly request: SipRequest
   readonly #core: Core
   readonly #transaction: ServerTransaction
-  /** Made when it is first asked for: most calls are not cancelled, and it costs as much as half a message. */
-  #abort: AbortController | null = null
-  #aborted = false
+  onCancel?: (() => void) | undefined
+  #cancelled = false
   readonly #earlyKey: string
   /** Whether the caller's own word is that responses shall, or can, be reliable. */
   readonly #reliability: 'required' | 'supported' | null
@@ -37,12 +36,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     return this.#transaction.source
   }
 
-  get cancelled(): AbortSignal {
-    if (!this.#abort) {
-      this.#abort = new AbortController()
-      if (this.#aborted) this.#abort.abort()
-    }
-    return this.#abort.signal
+  get cancelled(): boolean {
+    return this.#cancelled
   }
 
   get finished(): boolean {
@@ -113,8 +108,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   #abandon(status: number): void {
     if (this.finished) return
     this.refuse(status)
-    this.#aborted = true
-    this.#abort?.abort()
+    this.#cancelled = true
+    this.onCancel?.()
   }
 
   receive(request: SipRequest, transaction: ServerTransaction): void {

@@ -141,8 +141,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       this.#hangUp(tag, dialog, localSequence)
       return
     }
-    this.#settled = true
-    this.#onProvisional = undefined
+    this.#settle()
     const session = new ConfirmedSession(this.#core, dialog, response.body)
     this.#acks.set(tag, session.sendAck(localSequence))
     this.#outcome.resolve(session)
@@ -184,9 +183,16 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   #fail(failure: SipFailure): void {
     this.#core.transactions.wheel.cancel(this.#firstResponse)
     if (this.#settled) return
+    this.#settle()
+    this.#outcome.reject(failure)
+  }
+
+  /** What comes from now on concerns nobody above: the call is let go of, long before the last of the timers. */
+  #settle(): void {
     this.#settled = true
     this.#onProvisional = undefined
-    this.#outcome.reject(failure)
+    this.#onResent = undefined
+    this.lengthen = undefined
   }
 
   snapshot(): OutgoingSnapshot {

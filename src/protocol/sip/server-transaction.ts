@@ -72,6 +72,8 @@ export class ServerTransaction implements TimerOwner {
     const bytes = buildResponseWith(this.#prefix, request, status > 100 ? { ...parts, toTag: this.toTag } : parts)
     this.#last = bytes
     if (status >= 200) {
+      // Nor is who answered held on to: behind it is a whole call.
+      this.user = null
       this.#request = null
       this.#prefix = ''
     }

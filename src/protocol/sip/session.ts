@@ -29,9 +29,9 @@ export class ConfirmedSession implements Session, DialogUser {
   readonly remoteBody: Uint8Array
   readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
-  onReinvite?: (invite: IncomingReinvite) => void
-  onRequest?: (request: IncomingRequest) => void
-  describe?: () => ResponseOptions['body']
+  onReinvite?: ((invite: IncomingReinvite) => void) | undefined
+  onRequest?: ((request: IncomingRequest) => void) | undefined
+  describe?: (() => ResponseOptions['body']) | undefined
   readonly #core: Core
   readonly #dialog: Dialog
   readonly #key: string
@@ -295,6 +295,10 @@ export class ConfirmedSession implements Session, DialogUser {
       this.#acknowledge.reject(new SipFailure('gone', 481))
     }
     this.#core.dialogs.delete(this.#key)
+    // The INVITE lingers for its late answers, and the session with it, but not the call behind it.
+    this.onReinvite = undefined
+    this.onRequest = undefined
+    this.describe = undefined
     this.#end.resolve(end)
     this.#waitingBye?.done()
     this.#waitingBye = null

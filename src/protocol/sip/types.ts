@@ -157,11 +157,13 @@ export interface ResponseOptions {
 export interface IncomingInvite {
   readonly request: SipRequest
   readonly source: Hop
-  /** Aborts when the caller cancels; 487 has then been sent already. */
-  readonly cancelled: AbortSignal
+  /** Whether the caller has cancelled; 487 has then been sent already. */
+  readonly cancelled: boolean
+  /** Told when the caller cancels. */
+  onCancel?: (() => void) | undefined
   /** Whether a final answer has been given by either side. */
   readonly finished: boolean
-  /** Aborts as `cancelled` does; says whether the end was a missing PRACK, which got 500 (RFC 3262 §3). */
+  /** Whether it counts as cancelled for a missing PRACK, which got 500 (RFC 3262 §3). */
   readonly unacknowledged: boolean
   /** Resolves when the caller has acknowledged what was sent reliably; null where nothing waits for a PRACK. */
   readonly settled: Promise<void> | null
@@ -217,10 +219,10 @@ export interface Session {
   acknowledge(body: ResponseOptions['body']): void
   request(method: string, options?: ResponseOptions): Promise<SipResponse>
   /** One handler each; without one, re-INVITE gets 488 and INFO, UPDATE … 405 or 200 as the RFC says. */
-  onReinvite?: (invite: IncomingReinvite) => void
-  onRequest?: (request: IncomingRequest) => void
+  onReinvite?: ((invite: IncomingReinvite) => void) | undefined
+  onRequest?: ((request: IncomingRequest) => void) | undefined
   /** What we last described, for a refresh by re-INVITE (RFC 4028) where the far end does not take UPDATE. */
-  describe?: () => ResponseOptions['body']
+  describe?: (() => ResponseOptions['body']) | undefined
   snapshot(): SessionSnapshot
 }
 
