@@ -249,10 +249,14 @@ test('F12 F13 no text throws anything but SdpParseError, and none takes long', (
     'm=audio 1 RTP/AVP 0\r\n'.repeat(60),
   ]) {
     const source = sdp(['m=audio 4000 RTP/AVP 0', hostile]).slice(0, 65_000)
-    negotiate(source, RTP, G711)
-    const start = performance.now()
-    negotiate(source, RTP, G711)
-    assert.ok(performance.now() - start < 100, `${hostile.slice(0, 20)}: ${performance.now() - start} ms`)
+    let best = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 4; i++) {
+      const start = performance.now()
+      negotiate(source, RTP, G711)
+      best = Math.min(best, performance.now() - start)
+    }
+    // Three times the budget of 20 ms on a busy machine. Quadratic would be seconds.
+    assert.ok(best < 60, `${hostile.slice(0, 20)}: ${best} ms`)
   }
   assert.throws(() => parseSdp(`v=0\r\n${'a=x\r\n'.repeat(20_000)}`), SdpParseError)
   assert.throws(() => parseSdp(sdp(Array(65).fill('m=audio 1 RTP/AVP 0'))), SdpParseError)
