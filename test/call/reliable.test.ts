@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { until } from '../peer/clock.ts'
-import { cseqOf, headerOf } from '../peer/sip/message.ts'
+import { cseqOf, formatMessage, headerOf } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { readSdp } from '../peer/sip/sdp.ts'
 import { DID, World, type WorldOptions } from './harness.ts'
@@ -74,6 +74,20 @@ for (const policy of ['pass', 'ignore'] as const) {
     await world.quiet()
   })
 }
+
+test('S14 S40 early media without sound, then 180: the caller is told that it rings; what we send fits a datagram', async () => {
+  const { world, a, b, invite } = await ringing({ voice: true }, [])
+  await using _ = world
+  assert.ok(formatMessage(invite).length < 1200)
+  b.reply(invite, 183, { body: b.sdp() })
+  assert.ok(readSdp((await a.next('183')).body))
+  b.reply(invite, 180)
+  await a.next('180', 1000)
+  b.reply(invite, 486)
+  await b.next('ACK')
+  a.ack(await a.next('486'))
+  await world.quiet()
+})
 
 test('S32 the callee’s 422 is nobody’s failure: the call is asked for again with a longer interval', async () => {
   const { world, a, b, invite } = await ringing({ media: 'direct' }, [])
