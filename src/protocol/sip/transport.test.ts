@@ -43,7 +43,10 @@ function invite(transport: string): string {
 
 test('§17.1: over a reliable transport a request is sent once, and its silence asked about once (S41)', async () => {
   const { clock, sent, suspected, agent, ask } = place()
-  const answer = ask(PEER).catch((error: Error) => error.message)
+  const answer = ask(PEER).then(
+    () => 'answered',
+    (error: Error) => error.message,
+  )
   clock.turn(31_000)
   assert.equal(sent.length, 1)
   assert.match(sent[0]!.text, /^Via: SIP\/2\.0\/TCP 192\.0\.2\.1:5060;/m)
@@ -55,7 +58,10 @@ test('§17.1: over a reliable transport a request is sent once, and its silence 
 
 test('S41 what its connection loses is sent once more, and no more than that; another profile’s loss is not its own (S43)', async () => {
   const { sent, agent, ask } = place()
-  const answer = ask(PEER).catch((error: Error) => error.message)
+  const answer = ask(PEER).then(
+    () => 'answered',
+    (error: Error) => error.message,
+  )
   agent.lost({ ...PEER, profile: 'globex' }, { again: true })
   assert.equal(sent.length, 1)
   agent.lost(PEER, { again: true })
