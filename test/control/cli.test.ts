@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import type { SnapshotChange } from '#platform/words/index.ts'
 import { buildProgram } from '../../src/main/cli/program.ts'
 import { createTestCa } from '../call/agent-ca.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
@@ -142,6 +143,19 @@ describe('tieline', () => {
     assert.doesNotMatch((await tieline('trunk', 'show', 'carrier')).out, /user +tl/)
     assert.equal((await tieline('trunk', 'remove', 'carrier')).code, 0)
     assert.deepEqual(await json('trunk', 'list'), [])
+  })
+
+  it('asks for SRTP on a trunk and over a channel, and tells the switch; not where sound passes by', async () => {
+    assert.equal((await tieline('trunk', 'add', 'safe', '--gateway', '203.0.113.12', '--srtp', 'required')).code, 0)
+    assert.equal((await json<{ srtp: string }>('trunk', 'show', 'safe')).srtp, 'required')
+    assert.notEqual((await tieline('trunk', 'set', 'safe', '--media', 'direct')).code, 0)
+    assert.notEqual((await tieline('trunk', 'set', 'safe', '--srtp', 'perhaps')).code, 0)
+    assert.equal((await tieline('trunk', 'set', 'safe', '--srtp', 'off', '--media', 'direct')).code, 0)
+    assert.equal((await tieline('trunk', 'remove', 'safe')).code, 0)
+    assert.equal((await tieline('subscriber', 'srtp', 'acme', 'offered')).code, 0)
+    assert.equal((await json<{ site: { srtp: string } }>('subscriber', 'show', 'acme')).site.srtp, 'offered')
+    const change = bench.fakes.published.switch.at(-1) as SnapshotChange
+    assert.equal(change.subscribers?.upsert[0]?.site.srtp, 'offered')
   })
 
   it('names transports of gateways, and keeps the key of a trunk’s TLS to itself', async () => {
