@@ -66,10 +66,10 @@ class Bucket {
  * drops, whosever it is, and no lag is seen. So many looks in a row, as a burst is no overload.
  */
 const BUSY = 0.95
-const BUSY_LOOKS = 6
+const BUSY_LOOKS = 20
 
 /** New requests that each source may have in a second while the node cannot keep up: who asks little is served. */
-const FAIR_SHARE = 50
+const FAIR_SHARE = 200
 
 /** Refusals in a row that make a source one that floods. */
 const FLOOD = 1000
