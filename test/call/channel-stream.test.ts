@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { type Id, run } from '#lib/index.ts'
+import { confine, type Id, run } from '#lib/index.ts'
 import { loadLibc, namespacePath, Sockets } from '#platform/channel/index.ts'
+import { nodeBinary } from '#platform/node/index.ts'
 import { channelWorld, inside, instanceName, PLATFORM_ADDRESS, until } from './channel-world.ts'
 
-const FIXTURE = fileURLToPath(new URL('./channel-stream.fixture.ts', import.meta.url))
+const ROOT = join(import.meta.dirname, '../..')
+const NOBODY = '65534'
 const REALM: Id<'sub'> = 'sub_00000000000000000000000000000001'
 
 interface Said {
@@ -15,10 +19,23 @@ interface Said {
   text?: string
 }
 
-/** A process of another account than root, as the switch is: what it accepts counts as its own, not as host's. */
+/**
+ * A process of another account than root, as the switch is: what it accepts counts as its own, not as host's. It sees the
+ * tree where it can read it, wherever that lies.
+ */
 function stream(port = 0): { child: ChildProcess; said: Said[] } & AsyncDisposable {
+  const directory = mkdtempSync(join(tmpdir(), 'tl-stream-'))
+  chmodSync(directory, 0o755)
+  const tree = join(directory, 'tree')
+  mkdirSync(tree)
+  const fixture = join(tree, 'test/call/channel-stream.fixture.ts')
+  const { program, args } = confine({ user: NOBODY, binds: [{ from: ROOT, to: tree, readOnly: true }] }, [
+    nodeBinary(tree),
+    fixture,
+    String(port),
+  ])
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const child = fork(FIXTURE, [String(port)], { stdio: 'inherit', env, execArgv: [], uid: 65534, gid: 65534 })
+  const child = spawn(program, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
   const said: Said[] = []
   child.on('message', (message) => said.push(message as Said))
   const exited = once(child, 'exit')
@@ -28,6 +45,7 @@ function stream(port = 0): { child: ChildProcess; said: Said[] } & AsyncDisposab
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
       await exited
+      rmSync(directory, { recursive: true })
     },
   }
 }
