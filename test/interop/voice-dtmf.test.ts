@@ -160,6 +160,7 @@ test('fewer digits than wanted are told as that', async (t) => {
   for (const key of '12#') phone.press(key)
   assert.deepEqual(await few, { digits: '12', reason: 'too-few' })
   const enough = voice.call('gather', { ...params, verb: newId('verb') })
+  await voice.call('status', {}) // the gather has begun: requests are taken in their order
   for (const key of '123') phone.press(key)
   assert.deepEqual(await enough, { digits: '123', reason: 'timeout' })
 })
