@@ -242,10 +242,10 @@ test('a switch that is killed gets its sockets again, and restarts are counted',
   assert.equal(starts().length, 2)
   assert.ok(host.has('host', 'a process has died and is started again'))
   const pid = Number(starts()[1]!.pid)
-  const inode = (
-    await run('nsenter', [`--net=${namespacePath(`tl${here.instance}-acme`)}`, '--', 'ss', '-Hlunpe', 'sport', '=', ':5060'])
-  ).trim()
-  await until('the new switch holds the socket of the namespace', async () => inode.includes(`pid=${pid},`))
+  const inside = [`--net=${namespacePath(`tl${here.instance}-acme`)}`, '--', 'ss', '-Hlunp', 'sport', '=', ':5060']
+  await until('the new switch holds the socket of the namespace', async () =>
+    (await run('nsenter', inside)).includes(`pid=${pid},`),
+  )
   host.child.kill('SIGTERM')
   await host.exited
 })
