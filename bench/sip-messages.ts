@@ -1,6 +1,6 @@
 import { silentLog, TurnedClock } from '#lib/index.ts'
 import { createAnswer, createOffer, G711, negotiate } from '#protocol/sdp/index.ts'
-import { buildResponse, createUserAgent, type Hop, parseMessage, SipRequest, type UserAgent } from '#protocol/sip/index.ts'
+import { buildResponse, createUserAgent, type Hop, type OutgoingMessage, parseMessage, SipRequest, type UserAgent } from '#protocol/sip/index.ts'
 import type { Figure } from './figure.ts'
 
 const CRLF = '\r\n'
@@ -62,7 +62,7 @@ function chain() {
   const add = (address: string, onInvite: Parameters<typeof createUserAgent>[0]['onInvite']) => {
     const transport = {
       local: { address, port: 5060 },
-      send: (bytes: Uint8Array, to: Hop) => void queue.push([bytes, hop(address), to]),
+      send: ({ bytes }: OutgoingMessage, to: Hop) => void queue.push([bytes, hop(address), to]),
     }
     const agent = createUserAgent({ clock, log: silentLog, transport, onInvite, onRequest: (r) => r.respond(200) })
     agents.set(address, agent)

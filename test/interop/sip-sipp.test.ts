@@ -25,7 +25,7 @@ async function onSocket(
   const agent = createUserAgent({
     clock: systemClock,
     log: silentLog,
-    transport: { local: { address: ADDRESS, port }, send: (bytes, to) => socket.send(bytes, to.port, to.address) },
+    transport: { local: { address: ADDRESS, port }, send: ({ bytes }, to) => socket.send(bytes, to.port, to.address) },
     // Transactions linger for 64*T1 afterwards: short here, so that the test can see them go.
     timers: { t1: 30, t2: 240, t4: 300 },
     onRequest: (request) => request.respond(200),

@@ -74,7 +74,12 @@ export interface StartOptions {
 export async function startSwitch({ start, clock, log, limits }: StartOptions): Promise<Switch> {
   const { config, directory, run } = start
   const boot = token(8)
-  const journal = await openJournal({ directory: path.join(directory, 'journal'), clock, boot, node: config.node, log })
+  const traces = new TraceStore({ directory: path.join(directory, 'traces'), clock, log, maxBytes: config.trace.mebibytes << 20 })
+  const wire = watchWire({ config, traces, clock, log })
+  const journal = await openJournal({
+    ...{ directory: path.join(directory, 'journal'), clock, boot, node: config.node, log },
+    onAppend: (record, json) => wire.tap.record(record, json),
+  })
   const configuration = new Configuration({ directory, log })
   const dirty = new Set<Call>()
   const now = () => instantOf(clock, boot)
@@ -89,11 +94,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   })
   const record = (entry: JournalRecord) => {
     journal.append(entry)
-    wire.tap.record(entry)
     outbox.wake()
   }
-  const traces = new TraceStore({ directory: path.join(directory, 'traces'), clock, log, maxBytes: config.trace.mebibytes << 20 })
-  const wire = watchWire({ config, traces, clock, log })
   const registry = new ResourceRegistry({ clock, boot, record })
   let trunks = createDirectory(configuration.snapshot)
   const channels = new Map<Id<'sub'>, ChannelState>()
@@ -117,10 +119,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
     credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
     refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
-    onMessage(seen) {
-      count.see(seen)
-      wire.tap.see(seen)
-    },
+    count,
+    onMessage: (seen) => wire.tap.see(seen),
     streams: {
       open: (realm, id) => host.openStream(realm, id),
       secure: (socket, to) => security.secure(socket, to),

@@ -5,6 +5,7 @@ import { Disk } from './disk.ts'
 import type { Journal, JournalOptions, JournalStatus, Replay } from './journal.ts'
 import { LineBuffer } from './line.ts'
 import type { LiveState } from './live.ts'
+import { textOf } from './text.ts'
 import { type Head, openToAppend, type Segment, segmentPath, walk } from './segment.ts'
 
 /** What opening found and made ready. */
@@ -66,11 +67,12 @@ export class FileJournal implements Journal {
 
   append(record: JournalRecord): number {
     if (record.type === 'event') record.event.number = this.#live.nextNumber(record.event.subscriber)
-    const json = JSON.stringify(record)
+    const json = textOf(record)
     this.#live.evolve(record, json, this.#active.first, this.#lines + 1)
     const position = ++this.#position
     if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lost++
     else this.#line(position, json)
+    this.#options.onAppend(record, json)
     return position
   }
 

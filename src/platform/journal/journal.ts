@@ -17,6 +17,8 @@ export interface JournalOptions {
   backlogBytes?: number
   /** Ms between the beats that prove that the process lives; default 5000. */
   beatMs?: number
+  /** Shown each record as it is appended, with the text that stands in the file. */
+  onAppend?: (record: JournalRecord, json: string) => void
   /** Ms between `fdatasync`s, which run beside the event loop; default 50. */
   syncMs?: number
 }

@@ -31,9 +31,7 @@ export class LineBuffer {
     this.#room(start + CRC_BYTES + 20 + json.length * 3)
     const bytes = this.#bytes
     let at = start + CRC_BYTES
-    bytes[at++] = SPACE
-    at += bytes.write(`${position} `, at, 'latin1')
-    at += bytes.write(json, at, 'utf8')
+    at += bytes.write(` ${position} ${json}`, at, 'utf8')
     let crc = crc32(bytes.subarray(start + CRC_BYTES + 1, at))
     for (let i = start + CRC_BYTES - 1; i >= start; i--) {
       bytes[i] = HEX[crc & 15]!

@@ -18,6 +18,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     backlogBytes: 64 * MEBIBYTE,
     beatMs: 5000,
     syncMs: 50,
+    onAppend() {},
     ...options,
   }
   mkdirSync(options.directory, { recursive: true, mode: 0o700 })

@@ -56,7 +56,7 @@ export interface ResourceConfiguration {
 export class ResourceRegistry {
   readonly #options: RegistryOptions
   readonly #leases = new Map<Id<'lse'>, Held>()
-  readonly #calls = new Map<Id<'call'>, Set<Id<'lse'>>>()
+  readonly #calls = new Map<Id<'call'>, Held[]>()
   readonly #tally = new Tally()
 
   constructor(options: RegistryOptions) {
@@ -142,14 +142,14 @@ export class ResourceRegistry {
 
   /** Gives back whatever a call still holds: its last line of defence. Says how many there were. */
   releaseCall(call: Id<'call'>, reason: string): number {
-    const ids = [...(this.#calls.get(call) ?? [])]
+    const ids = this.leasesOf(call).map(({ id }) => id)
     this.release(ids, reason)
     return ids.length
   }
 
   /** The leases that a call holds. */
   leasesOf(call: Id<'call'>): Lease[] {
-    return [...(this.#calls.get(call) ?? [])].flatMap((id) => this.#leases.get(id)?.lease ?? [])
+    return this.#calls.get(call)?.map(({ lease }) => lease) ?? []
   }
 
   /** Takes up what a former process held, beyond limits if need be: they are a fact. Known ones are passed over. */
@@ -180,15 +180,16 @@ export class ResourceRegistry {
     const { id, call } = held.lease
     this.#leases.set(id, held)
     const ofCall = this.#calls.get(call)
-    if (ofCall) ofCall.add(id)
-    else this.#calls.set(call, new Set([id]))
+    if (ofCall) ofCall.push(held)
+    else this.#calls.set(call, [held])
   }
 
-  #forget({ lease, place }: Held): void {
+  #forget(held: Held): void {
+    const { lease, place } = held
     this.#leases.delete(lease.id)
     const ofCall = this.#calls.get(lease.call)
-    ofCall?.delete(lease.id)
-    if (ofCall?.size === 0) this.#calls.delete(lease.call)
+    ofCall?.splice(ofCall.indexOf(held), 1)
+    if (ofCall?.length === 0) this.#calls.delete(lease.call)
     count(place, lease.call, -lease.count, lease.detail?.emergency === true)
   }
 }

@@ -1,27 +1,36 @@
-import type { Metric, SeenMessage } from '#platform/words/index.ts'
+import type { Metric } from '#platform/words/index.ts'
 
 const KNOWN = new Set([
   ...['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK', 'REFER', 'NOTIFY'],
   ...['REGISTER', 'SUBSCRIBE', 'MESSAGE', 'PUBLISH'],
 ])
 
+/** How many there were of one kind. */
+class Counts {
+  readonly #counts = new Map<string | number, { n: number }>()
+
+  add(what: string | number): void {
+    const count = this.#counts.get(what)
+    if (count) count.n += 1
+    else this.#counts.set(what, { n: 1 })
+  }
+
+  samples(direction: string, label: string): Metric['samples'] {
+    return [...this.#counts].map(([what, { n }]) => ({ labels: { direction, [label]: String(what) }, value: n }))
+  }
+}
+
 /** Counts the SIP messages of all realms. What a far end can choose makes no new label. */
 export class MessageCount {
-  readonly #requests = new Map<string, number>()
-  readonly #responses = new Map<string, number>()
-  /** What has left before: a message that is sent again is the same bytes. */
-  readonly #sent = new WeakSet<Uint8Array>()
+  readonly #requests = { in: new Counts(), out: new Counts() }
+  readonly #responses = { in: new Counts(), out: new Counts() }
   #sentAgain = 0
 
-  /** A message on the wire. */
-  see({ direction, is, bytes }: SeenMessage): void {
-    const counts = typeof is === 'string' ? this.#requests : this.#responses
-    const what = typeof is === 'string' ? (KNOWN.has(is) ? is : 'other') : is >= 100 && is <= 699 ? String(is) : 'other'
-    const key = `${direction} ${what}`
-    counts.set(key, (counts.get(key) ?? 0) + 1)
-    if (direction === 'in') return
-    if (this.#sent.has(bytes)) this.#sentAgain += 1
-    else this.#sent.add(bytes)
+  /** A message on the wire, by its method or its status; `again` where it has left before. */
+  see(direction: 'in' | 'out', is: string | number, again: boolean): void {
+    if (typeof is === 'string') this.#requests[direction].add(KNOWN.has(is) ? is : 'other')
+    else this.#responses[direction].add(is >= 100 && is <= 699 ? is : 'other')
+    if (again) this.#sentAgain += 1
   }
 
   /** `repeats`: messages that came again. */
@@ -42,10 +51,6 @@ export class MessageCount {
   }
 }
 
-function counter(name: string, help: string, label: string, counts: ReadonlyMap<string, number>): Metric {
-  const samples = [...counts].map(([key, value]) => {
-    const [direction = '', what = ''] = key.split(' ')
-    return { labels: { direction, [label]: what }, value }
-  })
-  return { name, help, type: 'counter', samples }
+function counter(name: string, help: string, label: string, counts: { in: Counts; out: Counts }): Metric {
+  return { name, help, type: 'counter', samples: [...counts.in.samples('in', label), ...counts.out.samples('out', label)] }
 }

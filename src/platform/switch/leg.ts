@@ -68,6 +68,8 @@ export class Leg {
   readonly #hooks: LegHooks
   #state: ConnectionState = 'null'
   #dialog: Dialog = { kind: 'none' }
+  /** The Call-ID that was told last. */
+  #told = ''
   #cause: CallCause | null = null
   #wasConnected = false
   readonly ended: Promise<CallCause>
@@ -114,7 +116,7 @@ export class Leg {
   /** A leg in has arrived: its caller hears nothing yet. */
   arrive(invite: IncomingInvite): void {
     this.#dialog = { kind: 'incoming', invite }
-    this.#hooks.dialog(this, invite.request.callId, invite.request.from.tag)
+    this.#tellDialog(invite.request.callId, invite.request.from.tag)
     this.#enter('alerting')
     invite.onCancel = () => this.end(invite.unacknowledged ? NO_PRACK : CANCELLED)
     if (invite.cancelled) invite.onCancel()
@@ -123,7 +125,7 @@ export class Leg {
   /** An INVITE of ours is on its way; again for the next gateway. */
   originate(invite: OutgoingInvite): void {
     this.#dialog = { kind: 'outgoing', invite }
-    this.#hooks.dialog(this, invite.callId)
+    this.#tellDialog(invite.callId)
     if (this.#cause) invite.cancel()
     else this.#enter('initiated')
   }
@@ -137,7 +139,7 @@ export class Leg {
   /** The dialog is confirmed. Where the leg is over already, the session ends at once (S18). */
   connect(session: Session): void {
     this.#dialog = { kind: 'session', session }
-    this.#hooks.dialog(this, session.callId)
+    this.#tellDialog(session.callId)
     if (this.#cause) {
       void session.bye(this.#hooks.farewell(this.#cause).headers)
       return
@@ -203,6 +205,12 @@ export class Leg {
       case 'none':
         return null
     }
+  }
+
+  #tellDialog(callId: string, callerTag?: string): void {
+    if (callId === this.#told) return
+    this.#told = callId
+    this.#hooks.dialog(this, callId, callerTag)
   }
 
   #enter(state: ConnectionState): void {

@@ -10,10 +10,11 @@ import {
   type IncomingRequest,
   type RequestLoad,
   type RequestRefusal,
-  type SipRequest,
+  SipRequest,
   type UserAgent,
 } from '#protocol/sip/index.ts'
 import { Connections, type Streams } from './connections.ts'
+import type { MessageCount } from './count.ts'
 import type { Outbox } from './outbox.ts'
 import { SiteResolver } from './resolver.ts'
 import { seenIn, seenOut } from './watch.ts'
@@ -48,6 +49,7 @@ export interface RealmsOptions {
   refuses(realm: Realm, request: SipRequest, source: Hop, load: RequestLoad): RequestRefusal | 'silence' | null
   /** With what a challenge of this hop is answered. */
   credentials(realm: Realm, hop: Hop): Credentials | undefined
+  count: MessageCount
   /** Shown each SIP message as it comes, and as it is about to leave. */
   onMessage(seen: SeenMessage): void
   onInvite(realm: Realm, invite: IncomingInvite): void
@@ -126,7 +128,7 @@ export class Realms {
   ensure(realm: Realm, local: LocalAddress): SwitchRealm {
     const known = this.#realms.get(realm)
     if (known) return known
-    const { clock, outbox, accepts, belongs, refuses, onMessage, onInvite, onRequest, timers } = this.#options
+    const { clock, outbox, accepts, belongs, refuses, count, onMessage, onInvite, onRequest, timers } = this.#options
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
     const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
@@ -136,16 +138,17 @@ export class Realms {
       log,
       transport: {
         local,
-        send(bytes, to) {
-          const seen = seenOut(realm, local, bytes, to)
-          if (seen) onMessage(seen)
-          if (to.transport === 'udp') sip.send(bytes, to)
+        send(message, to) {
+          onMessage(seenOut(realm, local, message, to))
+          count.see('out', message.is, message.sent++ > 0)
+          if (to.transport === 'udp') sip.send(message.bytes, to)
           // Behind the journal's write, as everything that leaves.
-          else outbox.post({ send: () => connections.send(bytes, to) })
+          else outbox.post({ send: () => connections.send(message.bytes, to) })
         },
         suspect: (hop) => connections.suspect(hop),
       },
       observe(message, bytes, from) {
+        count.see('in', message instanceof SipRequest ? message.method : message.status, false)
         const seen = seenIn(realm, local, message, bytes, from)
         if (seen) onMessage(seen)
       },

@@ -14,7 +14,7 @@ export class HepExport implements TraceSink {
     this.#captureId = options.captureId
   }
 
-  message({ direction, local, peer, transport, wall, owner, bytes }: CallMessage): void {
+  message({ direction, local, peer, transport, wall, owner, content }: CallMessage): void {
     const [source, destination] = direction === 'in' ? [peer, local] : [local, peer]
     this.#send(
       encodeHep({
@@ -22,7 +22,7 @@ export class HepExport implements TraceSink {
         ipProtocol: IP_PROTOCOL[transport] ?? TCP,
         captureId: this.#captureId,
         correlationId: owner.call,
-        payload: bytes,
+        payload: typeof content === 'string' ? Buffer.from(content) : content,
       }),
     )
   }

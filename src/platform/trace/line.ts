@@ -28,21 +28,30 @@ export interface LineHead {
 
 export const NEWLINE = 10
 
-export function lineOfMessage({ owner, wall, bytes, direction, realm, transport, local, peer }: CallMessage): Line {
-  const entry = { kind: 'sip', direction, realm, transport, local: hostPort(local), peer: hostPort(peer) }
+/**
+ * The head of a message's line. What stands in it is ours and needs no escaping: ids, addresses, names of transports.
+ */
+export function headOfMessage({ owner, wall, direction, realm, transport, local, peer }: CallMessage, bytes: number): string {
   const { call, leg, subscriber } = owner
-  return { head: { call, subscriber, wall, leg, entry, bytes: bytes.length }, body: bytes }
+  const entry = `{"kind":"sip","direction":"${direction}","realm":"${realm}","transport":"${transport}","local":"${hostPort(local)}","peer":"${hostPort(peer)}"}`
+  return `{"call":"${call}","subscriber":"${subscriber}","wall":${wall},"leg":"${leg}","entry":${entry},"bytes":${bytes}}`
 }
 
-/** Of the journal, what tells the course of a call: its events and its leases. */
-export function lineOfRecord(record: JournalRecord): Line | null {
+/** Of the journal, what tells the course of a call: its events and its leases. Null for anything else. */
+export function callOfRecord(record: JournalRecord): Id<'call'> | null {
+  if (record.type === 'event') return record.event.call ?? null
+  return record.type === 'lease.taken' || record.type === 'lease.released' ? record.lease.call : null
+}
+
+/** A line that holds a record of the journal, as a head like any other. */
+function headOfRecord(record: JournalRecord): LineHead | null {
   const { wall } = record.at
   switch (record.type) {
     case 'event': {
       const { call, leg, subscriber, type, data, cause } = record.event
       if (!call) return null
       const entry = { kind: 'event', type, data: cause ? { ...data, cause } : data }
-      return { head: { call, subscriber, wall, leg, entry } }
+      return { call, subscriber, wall, leg, entry }
     }
     case 'lease.taken':
     case 'lease.released': {
@@ -50,10 +59,19 @@ export function lineOfRecord(record: JournalRecord): Line | null {
       if (!call) return null
       const what = record.type === 'lease.taken' ? 'taken' : 'released'
       const entry = { kind: 'lease', what, lease: id, resource: kind, reason: what === 'released' ? reason : undefined }
-      return { head: { call, subscriber, wall, leg, entry } }
+      return { call, subscriber, wall, leg, entry }
     }
     default:
       return null
+  }
+}
+
+function readHead(json: string): LineHead | null {
+  try {
+    const head = JSON.parse(json) as LineHead | JournalRecord
+    return 'type' in head ? headOfRecord(head) : head
+  } catch {
+    return null
   }
 }
 
@@ -63,12 +81,8 @@ export function linesIn(bytes: Buffer): FoundLine[] {
   for (let offset = 0; offset < bytes.length; ) {
     const end = bytes.indexOf(NEWLINE, offset)
     if (end < 0) break
-    let head: LineHead
-    try {
-      head = JSON.parse(bytes.toString('utf8', offset, end)) as LineHead
-    } catch {
-      break
-    }
+    const head = readHead(bytes.toString('utf8', offset, end))
+    if (!head) break
     const bodyEnd = end + 1 + (head.bytes ?? 0)
     if (bodyEnd > bytes.length) break
     lines.push({ head, body: bytes.subarray(end + 1, bodyEnd), offset, length: bodyEnd - offset })

@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock, Id, Log, Timer } from '#lib/index.ts'
 import type { CallTrace, JournalRecord } from '#platform/words/index.ts'
-import { entryOf, type Line, lineOfMessage, lineOfRecord, linesIn, ownerOf } from './line.ts'
+import { callOfRecord, entryOf, headOfMessage, type Line, linesIn, ownerOf } from './line.ts'
 import type { CallMessage, TraceSink } from './tap.ts'
 import { WaitingLines } from './waiting.ts'
 
@@ -63,12 +63,14 @@ export class TraceStore implements TraceSink, AsyncDisposable {
   }
 
   message(message: CallMessage): void {
-    this.#add(message.owner.call, lineOfMessage(message))
+    const { content, owner } = message
+    const bytes = typeof content === 'string' ? Buffer.byteLength(content) : content.length
+    this.#add(owner.call, headOfMessage(message, bytes), content)
   }
 
-  record(record: JournalRecord): void {
-    const line = lineOfRecord(record)
-    if (line) this.#add(line.head.call, line)
+  record(record: JournalRecord, json: string): void {
+    const call = callOfRecord(record)
+    if (call) this.#add(call, json, '')
   }
 
   /** All that is known of a call, in order. */
@@ -99,7 +101,7 @@ export class TraceStore implements TraceSink, AsyncDisposable {
     await this.close()
   }
 
-  #add(call: Id<'call'>, line: Line): void {
+  #add(call: Id<'call'>, head: string, body: string | Uint8Array): void {
     if (this.#closed) return
     const place = this.#places.get(call) ?? this.#place(call)
     if (place.lines >= LINES_PER_CALL || this.#waiting.length >= WAITING_BYTES) {
@@ -108,7 +110,7 @@ export class TraceStore implements TraceSink, AsyncDisposable {
       return
     }
     place.lines += 1
-    this.#waiting.add(line)
+    this.#waiting.add(call, head, body)
     this.#timer ??= this.#options.clock.after(WRITE_EVERY_MS, () => {
       this.#timer = null
       void this.#write()

@@ -16,7 +16,7 @@ export interface DialogOwner {
 }
 
 /** A message of a call, as it may be kept. */
-export interface CallMessage extends Omit<SeenMessage, 'callId' | 'fromTag' | 'is'> {
+export interface CallMessage extends Pick<SeenMessage, 'realm' | 'direction' | 'content' | 'transport' | 'local' | 'peer'> {
   wall: number
   owner: DialogOwner
 }
@@ -24,8 +24,8 @@ export interface CallMessage extends Omit<SeenMessage, 'callId' | 'fromTag' | 'i
 /** What takes the messages of calls: the store, an exporter. */
 export interface TraceSink {
   message(message: CallMessage): void
-  /** A lease or an event of a call. */
-  record?(record: JournalRecord): void
+  /** What the journal was told, and its text there. */
+  record?(record: JournalRecord, json: string): void
 }
 
 /** A message is seen before anybody knows which call it begins; so many wait to be known. */
@@ -47,10 +47,11 @@ interface Dialog {
 export class Tap {
   readonly #clock: Clock
   readonly #sinks: readonly TraceSink[]
-  readonly #dialogs = new Map<string, Dialog>()
-  readonly #ofCall = new Map<Id<'call'>, Set<string>>()
+  /** By realm and Call-ID. */
+  readonly #dialogs = new Map<Realm, Map<string, Dialog>>()
+  readonly #ofCall = new Map<Id<'call'>, DialogOwner[]>()
   /** Ended calls in the order of their ends. */
-  readonly #ended: { call: Id<'call'>; at: number }[] = []
+  #ended = new Map<Id<'call'>, number>()
   readonly #unknown: { seen: SeenMessage; wall: number }[] = []
 
   constructor(options: { clock: Clock; sinks: readonly TraceSink[] }) {
@@ -60,12 +61,14 @@ export class Tap {
 
   /** Dialogs that are known. */
   get size(): number {
-    return this.#dialogs.size
+    let size = 0
+    for (const dialogs of this.#dialogs.values()) size += dialogs.size
+    return size
   }
 
   see(seen: SeenMessage): void {
     if (this.#sinks.length === 0) return
-    const dialog = this.#dialogs.get(keyOf(seen))
+    const dialog = this.#dialogs.get(seen.realm)?.get(seen.callId)
     const owner = dialog && ownerOf(dialog, seen)
     const wall = this.#clock.wall()
     if (owner) this.#pass(seen, wall, owner)
@@ -79,67 +82,84 @@ export class Tap {
   own(owner: DialogOwner): void {
     if (this.#sinks.length === 0) return
     this.#forgetEnded()
-    const key = keyOf(owner)
-    const dialog = this.#dialogs.get(key) ?? { callerTag: undefined, in: null, out: null }
+    const dialog = this.#dialogOf(owner)
     const known = dialog[owner.direction]
     if (known && known.leg === owner.leg) return
     dialog[owner.direction] = owner
-    dialog.callerTag ??= owner.callerTag ?? this.#tagOfFirst(key)
-    this.#dialogs.set(key, dialog)
-    const keys = this.#ofCall.get(owner.call)
-    if (keys) keys.add(key)
-    else this.#ofCall.set(owner.call, new Set([key]))
+    dialog.callerTag ??= owner.callerTag ?? this.#tagOfFirst(owner)
+    const owners = this.#ofCall.get(owner.call)
+    if (owners) owners.push(owner)
+    else this.#ofCall.set(owner.call, [owner])
     for (let i = 0; i < this.#unknown.length; ) {
       const { seen, wall } = this.#unknown[i]!
-      if (keyOf(seen) === key && ownerOf(dialog, seen) === owner) {
+      if (isOf(seen, owner) && ownerOf(dialog, seen) === owner) {
         this.#unknown.splice(i, 1)
         this.#pass(seen, wall, owner)
       } else i++
     }
   }
 
-  /** What the journal is told of a call. */
-  record(record: JournalRecord): void {
-    for (const sink of this.#sinks) sink.record?.(record)
+  /** What the journal is told of a call, and the text that it has of it. */
+  record(record: JournalRecord, json: string): void {
+    for (const sink of this.#sinks) sink.record?.(record, json)
   }
 
   /** The call is over; its dialogs are remembered for a while. */
   over(call: Id<'call'>): void {
-    if (this.#ofCall.has(call)) this.#ended.push({ call, at: this.#clock.now() })
+    if (this.#ofCall.has(call)) this.#ended.set(call, this.#clock.now())
     this.#forgetEnded()
   }
 
-  #pass({ realm, direction, bytes, transport, local, peer }: SeenMessage, wall: number, owner: DialogOwner): void {
-    const message = { realm, direction, bytes: redact(bytes), transport, local, peer, wall, owner }
+  #pass({ realm, direction, content, transport, local, peer }: SeenMessage, wall: number, owner: DialogOwner): void {
+    const message = { realm, direction, content: redact(content), transport, local, peer, wall, owner }
     for (const sink of this.#sinks) sink.message(message)
   }
 
   /** A request of ours that has just left: its own tag is the caller's. */
-  #tagOfFirst(key: string): string | undefined {
-    return this.#unknown.find(({ seen }) => typeof seen.is === 'string' && seen.direction === 'out' && keyOf(seen) === key)?.seen
-      .fromTag
+  #tagOfFirst(owner: DialogOwner): string | undefined {
+    for (const { seen } of this.#unknown) {
+      if (typeof seen.is === 'string' && seen.direction === 'out' && isOf(seen, owner)) return seen.fromTag
+    }
+    return undefined
+  }
+
+  #dialogOf({ realm, callId }: DialogOwner): Dialog {
+    let dialogs = this.#dialogs.get(realm)
+    if (!dialogs) {
+      dialogs = new Map()
+      this.#dialogs.set(realm, dialogs)
+    }
+    let dialog = dialogs.get(callId)
+    if (!dialog) {
+      dialog = { callerTag: undefined, in: null, out: null }
+      dialogs.set(callId, dialog)
+    }
+    return dialog
   }
 
   #forgetEnded(): void {
     const until = this.#clock.now() - LINGER_MS
-    for (let first = this.#ended[0]; first && first.at <= until; first = this.#ended[0]) {
-      this.#ended.shift()
-      for (const key of this.#ofCall.get(first.call) ?? []) this.#forget(key, first.call)
-      this.#ofCall.delete(first.call)
+    for (const [call, at] of this.#ended) {
+      if (at > until) return
+      this.#ended.delete(call)
+      for (const owner of this.#ofCall.get(call) ?? []) this.#forget(owner)
+      this.#ofCall.delete(call)
     }
   }
 
-  #forget(key: string, call: Id<'call'>): void {
-    const dialog = this.#dialogs.get(key)
-    if (!dialog) return
+  #forget({ realm, callId, call }: DialogOwner): void {
+    const dialogs = this.#dialogs.get(realm)
+    const dialog = dialogs?.get(callId)
+    if (!dialogs || !dialog) return
     if (dialog.in?.call === call) dialog.in = null
     if (dialog.out?.call === call) dialog.out = null
-    if (!dialog.in && !dialog.out) this.#dialogs.delete(key)
+    if (!dialog.in && !dialog.out) dialogs.delete(callId)
+    if (dialogs.size === 0) this.#dialogs.delete(realm)
   }
 }
 
-function keyOf({ realm, callId }: { realm: Realm; callId: string }): string {
-  return `${realm} ${callId}`
+function isOf(seen: SeenMessage, { realm, callId }: DialogOwner): boolean {
+  return seen.callId === callId && seen.realm === realm
 }
 
 /** Of the two legs that a dialog may have here, the one that sent or received this message. */

@@ -1,5 +1,4 @@
 import type { Id } from '#lib/index.ts'
-import { type Line, NEWLINE } from './line.ts'
 
 /** Lines of one call, one behind the other. */
 interface Run {
@@ -31,21 +30,22 @@ export class WaitingLines {
     return this.#bytes.subarray(0, this.#length)
   }
 
-  add({ head, body }: Line): void {
-    const json = JSON.stringify(head)
+  add(call: Id<'call'>, head: string, body: string | Uint8Array): void {
     const begin = this.#length
     // A character takes three bytes at most.
-    this.#room(begin + json.length * 3 + 1 + (body?.length ?? 0))
-    let at = begin + this.#bytes.write(json, begin, 'utf8')
-    this.#bytes[at++] = NEWLINE
-    if (body) {
+    this.#room(begin + (head.length + 1 + body.length) * 3)
+    let at: number
+    if (typeof body === 'string') {
+      at = begin + this.#bytes.write(`${head}\n${body}`, begin, 'utf8')
+    } else {
+      at = begin + this.#bytes.write(`${head}\n`, begin, 'utf8')
       this.#bytes.set(body, at)
       at += body.length
     }
     this.#length = at
     const last = this.#runs.at(-1)
-    if (last?.call === head.call) last.length += at - begin
-    else this.#runs.push({ call: head.call, length: at - begin })
+    if (last?.call === call) last.length += at - begin
+    else this.#runs.push({ call, length: at - begin })
   }
 
   clear(): void {

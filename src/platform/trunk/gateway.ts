@@ -31,6 +31,7 @@ export function orderGateways(
   isDown: (gateway: GatewayConfig) => boolean,
   random: () => number,
 ): GatewayConfig[] {
+  if (trunk.gateways.length < 2) return [...trunk.gateways]
   const drawn = trunk.gateways.map((gateway, place) => ({
     gateway,
     down: isDown(gateway) ? 1 : 0,

@@ -4,7 +4,7 @@ import type { Clock } from '#lib/index.ts'
 export interface Instant {
   /** Ms since the epoch by the wall clock. */
   wall: number
-  /** Ms by the monotonic clock of the boot, with fractions. */
+  /** Ms by the monotonic clock of the boot, with fractions down to microseconds. */
   mono: number
   /** Which run of which process `mono` belongs to. */
   boot: string
@@ -18,5 +18,5 @@ export function durationMs(from: Instant, to: Instant): number {
 
 /** This moment by `clock`, in the run `boot`. */
 export function instantOf(clock: Clock, boot: string): Instant {
-  return { wall: clock.wall(), mono: clock.now(), boot }
+  return { wall: clock.wall(), mono: Math.round(clock.now() * 1000) / 1000, boot }
 }

@@ -25,7 +25,8 @@ export type CallTrace = { call: Id<'call'>; subscriber: Id<'sub'>; entries: Trac
 export interface SeenMessage {
   realm: Realm
   direction: 'in' | 'out'
-  bytes: Uint8Array
+  /** As it came, or as we have written it. */
+  content: string | Uint8Array
   /** The method of a request, or the status of a response. */
   is: string | number
   callId: string

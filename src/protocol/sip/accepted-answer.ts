@@ -1,4 +1,5 @@
 import type { Core } from './core.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
 import type { Hop } from './types.ts'
 
@@ -8,7 +9,7 @@ import type { Hop } from './types.ts'
  */
 export class AcceptedAnswer implements TimerOwner {
   readonly sequence: number
-  readonly bytes: Uint8Array
+  readonly message: OutgoingMessage
   readonly #core: Core
   readonly #hop: Hop
   readonly #onGivenUp: () => void
@@ -21,14 +22,14 @@ export class AcceptedAnswer implements TimerOwner {
   constructor(
     core: Core,
     sequence: number,
-    bytes: Uint8Array,
+    message: OutgoingMessage,
     hop: Hop,
     onGivenUp: () => void,
     onAck?: (body: Uint8Array) => void,
   ) {
     this.#core = core
     this.sequence = sequence
-    this.bytes = bytes
+    this.message = message
     this.#hop = hop
     this.#onGivenUp = onGivenUp
     this.onAck = onAck
@@ -43,7 +44,7 @@ export class AcceptedAnswer implements TimerOwner {
     if (name === 'repeat') {
       this.#interval = Math.min(2 * this.#interval, times.t2)
       wheel.arm(this.#repeat, this.#interval, 'repeat')
-      transport.send(this.bytes, this.#hop)
+      transport.send(this.message, this.#hop)
     } else {
       this.stop()
       this.#onGivenUp()

@@ -1,5 +1,6 @@
 import { SipTextRefused } from './failure.ts'
 import type { SipRequest } from './message.ts'
+import { type MessageName, OutgoingMessage } from './outgoing-message.ts'
 import { reasonPhrase } from './reason.ts'
 import { isToken } from './text.ts'
 import type { HeaderList } from './types.ts'
@@ -58,28 +59,38 @@ function extraLines(headers: HeaderList | undefined): string {
   return text
 }
 
-/** Closes the head and adds the body: text is written in one pass, bytes are copied. */
-function finish(head: string, body: MessageBody | undefined): Buffer {
-  if (!body) return Buffer.from(`${head}Content-Length: 0\r\n\r\n`)
+/** Closes the head and adds the body. */
+function finish(name: MessageName, head: string, body: MessageBody | undefined): OutgoingMessage {
+  if (!body) return new OutgoingMessage(name, `${head}Content-Length: 0\r\n\r\n`)
+  const { content } = body
   const type = line('Content-Type', body.type)
-  if (typeof body.content === 'string') {
-    return Buffer.from(`${head}${type}Content-Length: ${Buffer.byteLength(body.content)}\r\n\r\n${body.content}`)
+  if (typeof content === 'string') {
+    return new OutgoingMessage(name, `${head}${type}Content-Length: ${Buffer.byteLength(content)}\r\n\r\n${content}`)
   }
-  return Buffer.concat([Buffer.from(`${head}${type}Content-Length: ${body.content.length}\r\n\r\n`), body.content])
+  return new OutgoingMessage(name, `${head}${type}Content-Length: ${content.length}\r\n\r\n`, content)
+}
+
+const TAG = ';tag='
+
+/** The tag of a From that we have written ourselves. */
+function ownTag(from: string): string {
+  const at = from.lastIndexOf(TAG)
+  return at < 0 ? '' : from.slice(at + TAG.length)
 }
 
 /**
  * Writes a request.
  * @throws SipTextRefused when a value holds CR, LF or NUL, a name is no token, or the Request-URI holds blanks (PITFALLS F09).
  */
-export function buildRequest(parts: RequestParts): Buffer {
+export function buildRequest(parts: RequestParts): OutgoingMessage {
   if (!isToken(parts.method) || /[\s<>\0"]/.test(parts.uri) || !parts.uri) throw new SipTextRefused('the request line')
   let head = `${parts.method} ${parts.uri} SIP/2.0\r\n${line('Via', parts.via)}`
   if (parts.routes) for (const route of parts.routes) head += line('Route', route)
   head += `Max-Forwards: ${parts.maxForwards ?? 70}\r\n${line('From', parts.from)}${line('To', parts.to)}`
   head += `${line('Call-ID', parts.callId)}CSeq: ${parts.sequence} ${parts.method}\r\n`
   if (parts.contact) head += line('Contact', parts.contact)
-  return finish(head + extraLines(parts.headers), parts.body)
+  const name = { is: parts.method, callId: parts.callId, fromTag: ownTag(parts.from) }
+  return finish(name, head + extraLines(parts.headers), parts.body)
 }
 
 /** The headers that every response copies from its request but To (RFC 3261 §8.2.6.2); `via` replaces the topmost Via. */
@@ -107,7 +118,7 @@ function hasTag(request: SipRequest): boolean {
 }
 
 /** Writes a response behind a {@link responsePrefix}, so that several answers to one request share it. */
-export function buildResponseWith(prefix: string, request: SipRequest, parts: ResponseParts): Buffer {
+export function buildResponseWith(prefix: string, request: SipRequest, parts: ResponseParts): OutgoingMessage {
   const reason = parts.reason ?? reasonPhrase(parts.status)
   if (BREAKOUT.test(reason)) throw new SipTextRefused('a reason phrase')
   let to = request.header('to')
@@ -116,13 +127,22 @@ export function buildResponseWith(prefix: string, request: SipRequest, parts: Re
   if (to !== undefined) head += `To: ${to}\r\n`
   if (parts.recordRoute) for (const value of request.headers('record-route')) head += `Record-Route: ${value}\r\n`
   if (parts.contact) head += line('Contact', parts.contact)
-  return finish(head + extraLines(parts.headers), parts.body)
+  return finish(nameOfAnswer(request, parts.status), head + extraLines(parts.headers), parts.body)
+}
+
+/** Also for a request that could not be read: its answer is in no dialog. */
+function nameOfAnswer(request: SipRequest, status: number): MessageName {
+  try {
+    return { is: status, callId: request.callId, fromTag: request.from.tag ?? '' }
+  } catch {
+    return { is: status, callId: '', fromTag: '' }
+  }
 }
 
 /**
  * Writes a response to `request`.
  * @throws SipTextRefused as {@link buildRequest} does.
  */
-export function buildResponse(request: SipRequest, parts: ResponseParts): Buffer {
+export function buildResponse(request: SipRequest, parts: ResponseParts): OutgoingMessage {
   return buildResponseWith(responsePrefix(request), request, parts)
 }

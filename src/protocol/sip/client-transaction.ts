@@ -2,6 +2,7 @@ import { buildRequest, type RequestParts } from './build.ts'
 import { type ClientAction, type InviteClientEvent, type InviteClientState, inviteClient } from './client-invite-fsm.ts'
 import { type RequestClientEvent, type RequestClientState, requestClient } from './client-request-fsm.ts'
 import type { SipResponse } from './message.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
 import type { Transactions } from './transactions.ts'
 import type { Hop } from './types.ts'
@@ -22,20 +23,20 @@ export class ClientTransaction implements TimerOwner {
   readonly key: string
   readonly sent: SentParts
   readonly hop: Hop
-  readonly bytes: Uint8Array
+  readonly message: OutgoingMessage
   readonly #all: Transactions
   readonly #user: ClientUser
   readonly #repeat = new WheelTimer(this)
   readonly #life = new WheelTimer(this)
   #state: InviteClientState | RequestClientState
   #interval: number
-  #ack: Uint8Array | null = null
+  #ack: OutgoingMessage | null = null
   #resent = false
 
-  constructor(all: Transactions, branch: string, sent: SentParts, bytes: Uint8Array, hop: Hop, user: ClientUser) {
+  constructor(all: Transactions, branch: string, sent: SentParts, message: OutgoingMessage, hop: Hop, user: ClientUser) {
     this.#all = all
     this.sent = sent
-    this.bytes = bytes
+    this.message = message
     this.hop = hop
     this.#user = user
     this.key = `${branch} ${sent.method}`
@@ -55,7 +56,7 @@ export class ClientTransaction implements TimerOwner {
     if (this.#reliable) wheel.arm(this.#repeat, 2 * times.t1, 'suspect')
     else wheel.arm(this.#repeat, this.#interval, invite ? 'A' : 'E')
     wheel.arm(this.#life, Math.min(timeoutMs ?? times.transaction, times.transaction), invite ? 'B' : 'F')
-    transport.send(this.bytes, this.hop)
+    transport.send(this.message, this.hop)
   }
 
   /** Goes on where a former process was, which may have had provisional answers: sends nothing by itself. */
@@ -93,7 +94,7 @@ export class ClientTransaction implements TimerOwner {
     if (this.#state !== 'Calling' && this.#state !== 'Trying') return
     if (again && !this.#resent) {
       this.#resent = true
-      this.#all.transport.send(this.bytes, this.hop)
+      this.#all.transport.send(this.message, this.hop)
     } else {
       this.onTimer(this.sent.method === 'INVITE' ? 'B' : 'F')
     }
@@ -128,7 +129,7 @@ export class ClientTransaction implements TimerOwner {
     const { wheel, times, transport } = this.#all
     switch (action) {
       case 'send':
-        transport.send(this.bytes, this.hop)
+        transport.send(this.message, this.hop)
         return
       case 'pass':
         this.#user.onResponse(response!)

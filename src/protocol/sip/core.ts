@@ -94,17 +94,17 @@ export class Core {
     const branch = this.newBranch()
     let to = hop
     let parts = make(this.via(branch, to.transport))
-    let bytes = buildRequest(parts)
-    if (hop.transport === 'udp' && bytes.length > LARGE_BYTES) {
+    let message = buildRequest(parts)
+    if (hop.transport === 'udp' && message.length > LARGE_BYTES) {
       if (hop.large) {
         to = { ...hop, transport: hop.large }
         parts = make(this.via(branch, to.transport))
-        bytes = buildRequest(parts)
+        message = buildRequest(parts)
       } else {
-        this.log.info({ bytes: bytes.length, method: parts.method }, 'A large SIP request goes by UDP in fragments')
+        this.log.info({ bytes: message.length, method: parts.method }, 'A large SIP request goes by UDP in fragments')
       }
     }
-    return this.transactions.addClient(branch, sentOf(parts), bytes, to, user)
+    return this.transactions.addClient(branch, sentOf(parts), message, to, user)
   }
 }
 

@@ -89,7 +89,7 @@ test('S17 the second fork to answer gets ACK and BYE, and a repeated 2xx of eith
   const fork = (tag: string) => {
     const text = got[0]!.replace(/^.*\r\n/, 'SIP/2.0 200 OK\r\n').replace(/(To: .*)\r/, `$1;tag=${tag}\r`)
     const bytes = Buffer.from(text.replace(/Contact: .*\r/, `Contact: <sip:${tag}@10.0.0.2>\r`))
-    net.transport('10.0.0.2').send(bytes, hop('10.0.0.1'))
+    net.deliver(bytes, hop('10.0.0.2'), hop('10.0.0.1'))
   }
   fork('one')
   fork('two')
@@ -170,7 +170,7 @@ test('a BYE inside the early dialog ends the INVITE with 487', async () => {
       '',
       '',
     ].join('\r\n')
-  const send = (message: string) => net.transport('10.0.0.9').send(Buffer.from(message), hop('10.0.0.1'))
+  const send = (message: string) => net.deliver(Buffer.from(message), hop('10.0.0.9'), hop('10.0.0.1'))
   send(text('INVITE', 1, ''))
   await net.clock.turnAsync(5)
   const tag = /To: .*(;tag=\w+)/.exec(got[1]!)![1]!

@@ -30,6 +30,7 @@ abstract class SipMessage {
   #from: NameAddr | undefined
   #to: NameAddr | undefined
   #cseq: CSeq | undefined
+  #callId: string | undefined
 
   constructor(head: HeadIndex, body: Uint8Array) {
     this.#head = head
@@ -115,9 +116,12 @@ abstract class SipMessage {
   }
 
   get callId(): string {
-    const value = this.#single('call-id')
-    if (!value) throw new SipParseError(400, 'Missing call-id')
-    return value
+    if (this.#callId === undefined) {
+      const value = this.#single('call-id')
+      if (!value) throw new SipParseError(400, 'Missing call-id')
+      this.#callId = value
+    }
+    return this.#callId
   }
 
   /** Route values in order, as texts. */

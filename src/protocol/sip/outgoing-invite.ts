@@ -7,6 +7,7 @@ import { type Dialog, dialogOfClient, nextHop, requestInside } from './dialog.ts
 import { EarlyDialogs } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
+import type { SentAck } from './sent-reinvite.ts'
 import { ConfirmedSession } from './session.ts'
 import { askInterval, grantedInterval, INTERVAL_S, minimumOf } from './session-interval.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
@@ -29,7 +30,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   #onResent: (() => void) | undefined
   #firstResponseMs: number | undefined
   /** The ACK that each fork's 2xx was given, by its tag. */
-  readonly #acks = new Map<string, { bytes: Uint8Array; hop: Hop }>()
+  readonly #acks = new Map<string, Pick<SentAck, 'message' | 'hop'>>()
   readonly #early: EarlyDialogs
   /** Asks again with a longer session interval (RFC 4028 §7.3); false where it has been longer before. */
   lengthen: ((seconds: number) => boolean) | undefined
@@ -129,7 +130,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     const ack = this.#acks.get(tag)
     // §13.2.2.4: a repeated 2xx gets its ACK again (PITFALLS S21).
     if (ack) {
-      this.#core.options.transport.send(ack.bytes, ack.hop)
+      this.#core.options.transport.send(ack.message, ack.hop)
       return
     }
     const dialog = this.#dialogOf(response)
@@ -151,10 +152,10 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   #hangUp(tag: string, dialog: Dialog, sequence: number): void {
     const hop = nextHop(dialog)
     const via = this.#core.via(this.#core.newBranch(), hop.transport)
-    const bytes = buildRequest(requestInside(dialog, 'ACK', sequence, via))
-    const ack = { bytes, hop }
+    const message = buildRequest(requestInside(dialog, 'ACK', sequence, via))
+    const ack = { message, hop }
     this.#acks.set(tag, ack)
-    this.#core.options.transport.send(bytes, ack.hop)
+    this.#core.options.transport.send(message, ack.hop)
     const renumber = () => {
       dialog.localSequence += 1
     }
@@ -196,9 +197,8 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   }
 
   snapshot(): OutgoingSnapshot {
-    const { bytes, hop } = this.#transaction
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    return { message: text.toString('utf8', 0, text.indexOf('\r\n\r\n')), hop }
+    const { message, hop } = this.#transaction
+    return { message: message.text.slice(0, message.text.indexOf('\r\n\r\n')), hop }
   }
 }
 

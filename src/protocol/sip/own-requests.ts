@@ -95,10 +95,10 @@ export class OwnRequests {
   ack(sequence: number, body?: ResponseOptions['body']): SentAck {
     const hop = nextHop(this.#dialog)
     const via = this.#core.via(this.#core.newBranch(), hop.transport)
-    const bytes = buildRequest({ ...requestInside(this.#dialog, 'ACK', sequence, via), body })
-    const ack = { sequence, bytes, hop, at: this.#core.options.clock.now() }
+    const message = buildRequest({ ...requestInside(this.#dialog, 'ACK', sequence, via), body })
+    const ack = { sequence, message, hop, at: this.#core.options.clock.now() }
     this.#owner.acknowledged(ack)
-    this.#core.options.transport.send(bytes, hop)
+    this.#core.options.transport.send(message, hop)
     return ack
   }
 }

@@ -58,8 +58,8 @@ function isRefused(core: Core, request: SipRequest, source: Hop): boolean {
   const refusal = refuses(request, source, { method, inside, held: core.transactions.heldBy(source) })
   if (refusal === null) return false
   if (refusal !== 'silence') {
-    const bytes = buildResponse(request, { ...refusal, toTag: core.statelessTag })
-    core.options.transport.send(bytes, responseRoute(request, source).hop)
+    const message = buildResponse(request, { ...refusal, toTag: core.statelessTag })
+    core.options.transport.send(message, responseRoute(request, source).hop)
   }
   return true
 }

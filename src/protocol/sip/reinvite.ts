@@ -1,6 +1,7 @@
 import { type Core, withAllow } from './core.ts'
 import { responseParts } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import type { Cancellable, ServerTransaction } from './server-transaction.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
 import type { HeaderList, IncomingReinvite, ResponseOptions } from './types.ts'
@@ -15,7 +16,7 @@ export class ReceivedReinvite implements IncomingReinvite, Cancellable, TimerOwn
   readonly #core: Core
   readonly #transaction: ServerTransaction
   /** Told of the end, with the bytes of the 2xx when there was one. */
-  readonly #onAnswered: (accepted: Uint8Array | null) => void
+  readonly #onAnswered: (accepted: OutgoingMessage | null) => void
   readonly #patience = new WheelTimer(this)
   readonly #acked = Promise.withResolvers<Uint8Array>()
   /** Of our 2xx: the session timer. */
@@ -25,7 +26,7 @@ export class ReceivedReinvite implements IncomingReinvite, Cancellable, TimerOwn
     core: Core,
     request: SipRequest,
     transaction: ServerTransaction,
-    onAnswered: (accepted: Uint8Array | null) => void,
+    onAnswered: (accepted: OutgoingMessage | null) => void,
   ) {
     this.#core = core
     this.request = request
@@ -63,7 +64,7 @@ export class ReceivedReinvite implements IncomingReinvite, Cancellable, TimerOwn
     this.refuse(488)
   }
 
-  #settle(answer: () => Uint8Array | null): void {
+  #settle(answer: () => OutgoingMessage | null): void {
     if (this.#transaction.finished) return
     const accepted = answer()
     this.#core.transactions.wheel.cancel(this.#patience)

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import type { ResponseParts } from './build.ts'
 import type { Core } from './core.ts'
 import type { SipRequest } from './message.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
 
@@ -22,7 +23,7 @@ export class ReliableProvisionals implements TimerOwner {
   readonly #waiting: ResponseParts[] = []
   /** Below 2^31, so that no call can count it over. */
   #number = randomInt(1, 2 ** 31 - 1)
-  #open: Uint8Array | null = null
+  #open: OutgoingMessage | null = null
   #interval = 0
   #settled: { promise: Promise<void>; resolve: () => void } | null = null
 

@@ -3,13 +3,14 @@ import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { Core } from './core.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
 import type { Hop } from './types.ts'
 
 /** An ACK that is kept for the repeats of its 2xx. */
 export interface SentAck {
   sequence: number
-  bytes: Uint8Array
+  message: OutgoingMessage
   hop: Hop
   /** Monotonic ms. */
   at: number
@@ -61,7 +62,7 @@ export class SentReinvite implements ClientUser, TimerOwner {
     if (response.status < 300) {
       if (this.#accepted) {
         // Its repeats get the same ACK, even when the session is over by then.
-        if (this.#ack) this.#core.options.transport.send(this.#ack.bytes, this.#ack.hop)
+        if (this.#ack) this.#core.options.transport.send(this.#ack.message, this.#ack.hop)
         return
       }
       this.#accepted = true

@@ -1,5 +1,6 @@
 import { buildResponseWith, type ResponseParts, responsePrefix } from './build.ts'
 import type { SipRequest } from './message.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import { type InviteServerEvent, type InviteServerState, inviteServer, type ServerAction } from './server-invite-fsm.ts'
 import { type RequestServerEvent, type RequestServerState, requestServer } from './server-request-fsm.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
@@ -31,7 +32,7 @@ export class ServerTransaction implements TimerOwner {
   /** Dropped with the final answer: what lingers is only the bytes. */
   #request: SipRequest | null
   #prefix: string
-  #last: Uint8Array | null = null
+  #last: OutgoingMessage | null = null
   #state: InviteServerState | RequestServerState
   #interval: number
 
@@ -65,12 +66,12 @@ export class ServerTransaction implements TimerOwner {
   }
 
   /** Sends a response, and returns it as sent; null when a final one has been given before. */
-  respond(parts: ResponseParts): Uint8Array | null {
+  respond(parts: ResponseParts): OutgoingMessage | null {
     const request = this.#request
     if (!request || this.#state === 'Terminated') return null
     const { status } = parts
-    const bytes = buildResponseWith(this.#prefix, request, status > 100 ? { ...parts, toTag: this.toTag } : parts)
-    this.#last = bytes
+    const message = buildResponseWith(this.#prefix, request, status > 100 ? { ...parts, toTag: this.toTag } : parts)
+    this.#last = message
     if (status >= 200) {
       // Nor is who answered held on to: behind it is a whole call.
       this.user = null
@@ -79,7 +80,7 @@ export class ServerTransaction implements TimerOwner {
     }
     if (this.#invite) this.#inviteEvent(status < 200 ? 'send 1xx' : status < 300 ? 'send 2xx' : 'send 300-699')
     else this.#requestEvent(status < 200 ? 'send 1xx' : 'send 200-699')
-    return bytes
+    return message
   }
 
   /** The request came once more. */

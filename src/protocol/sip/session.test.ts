@@ -158,7 +158,7 @@ test('F04 a request inside a dialog from a strange address gets 481 and does not
       '',
       '',
     ]
-    net.transport('10.6.6.6').send(Buffer.from(forged.join('\r\n')), hop('10.0.0.2'))
+    net.deliver(Buffer.from(forged.join('\r\n')), hop('10.6.6.6'), hop('10.0.0.2'))
     await net.clock.turnAsync(10)
     assert.match(net.sent.at(-1)!.text, new RegExp(`^SIP/2.0 ${status}`))
     assert.equal(b.counts.sessions, kin ? 0 : 1)
@@ -179,7 +179,7 @@ test('S25 requests inside a dialog follow the route set and the contact; a re-IN
     .replace(/^.*\r\n/, 'SIP/2.0 200 OK\r\n')
     .replace(/(To: .*)\r/, '$1;tag=x\r')
     .replace(/Contact: .*\r\n/, `Contact: <sip:b@172.16.0.9:5080>\r\n${routes}`)
-  net.transport('10.0.0.2').send(Buffer.from(ok), hop('10.0.0.1'))
+  net.deliver(Buffer.from(ok), hop('10.0.0.2'), hop('10.0.0.1'))
   await net.clock.turnAsync(10)
   const session = await sent.answered
   const last = () => got.at(-1)!
@@ -194,7 +194,7 @@ test('S25 requests inside a dialog follow the route set and the contact; a re-IN
     .slice(9)
     .replace(/^.*\r\n/, 'SIP/2.0 200 OK\r\n')
     .replace(/Contact: .*\r/, 'Contact: <sip:new@172.16.0.10>\r')
-  net.transport('10.0.0.3').send(Buffer.from(moved), hop('10.0.0.1'))
+  net.deliver(Buffer.from(moved), hop('10.0.0.3'), hop('10.0.0.1'))
   await net.clock.turnAsync(10)
   await reinvite
   assert.match(last(), /^10\.0\.0\.3 ACK sip:new@172\.16\.0\.10 SIP/)

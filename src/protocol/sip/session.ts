@@ -4,6 +4,7 @@ import { contactOf, type Dialog, dialogKey, isPeer, nextHop } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import { OutgoingMessage } from './outgoing-message.ts'
 import { OwnRequests } from './own-requests.ts'
 import { ReceivedReinvite } from './reinvite.ts'
 import type { SentAck } from './sent-reinvite.ts'
@@ -104,26 +105,32 @@ export class ConfirmedSession implements Session, DialogUser {
   }
 
   /** Repeats our 2xx until its ACK comes. */
-  awaitAck(sequence: number, bytes: Uint8Array, hop: Hop, onAck?: (body: Uint8Array) => void): void {
+  awaitAck(sequence: number, message: OutgoingMessage, hop: Hop, onAck?: (body: Uint8Array) => void): void {
     this.#answer?.stop()
-    this.#answer = new AcceptedAnswer(this.#core, sequence, bytes, hop, () => this.#onNoAck(), onAck)
+    this.#answer = new AcceptedAnswer(this.#core, sequence, message, hop, () => this.#onNoAck(), onAck)
   }
 
   /** Takes up what a snapshot says was pending. */
   resume(pending: SessionSnapshot['pending'], hop: Hop): void {
     if (pending?.kind === 'awaiting-ack') {
-      this.awaitAck(pending.sequence, Buffer.from(pending.message), hop)
+      this.awaitAck(pending.sequence, this.#former(pending, 200), hop)
       return
     }
     if (pending) {
-      const bytes = Buffer.from(pending.message)
-      this.#ack = { sequence: pending.sequence, bytes, hop: nextHop(this.#dialog), at: this.#core.options.clock.now() }
+      const message = this.#former(pending, 'ACK')
+      this.#ack = { sequence: pending.sequence, message, hop: nextHop(this.#dialog), at: this.#core.options.clock.now() }
     }
     this.#acknowledge.resolve({ body: new Uint8Array(0) })
   }
 
+  /** What a former process has sent: an ACK of ours, or an answer to a request of theirs. */
+  #former({ message }: { message: string }, is: 'ACK' | 200): OutgoingMessage {
+    const { callId, localTag, remoteTag } = this.#dialog
+    return new OutgoingMessage({ is, callId, fromTag: is === 'ACK' ? localTag : remoteTag }, message)
+  }
+
   repeatAck(sequence: number): void {
-    if (this.#ack?.sequence === sequence) this.#core.options.transport.send(this.#ack.bytes, this.#ack.hop)
+    if (this.#ack?.sequence === sequence) this.#core.options.transport.send(this.#ack.message, this.#ack.hop)
   }
 
   receiveAck(ack: SipRequest, source: Hop): void {
@@ -309,16 +316,12 @@ export class ConfirmedSession implements Session, DialogUser {
     const { transactions, options } = this.#core
     const [answer, ack] = [this.#answer, this.#ack]
     if (answer) {
-      return { ...dialog, pending: { kind: 'awaiting-ack', sequence: answer.sequence, message: textOf(answer.bytes) } }
+      return { ...dialog, pending: { kind: 'awaiting-ack', sequence: answer.sequence, message: answer.message.text } }
     }
     // No 2xx is repeated for longer than that.
     if (ack && options.clock.now() - ack.at < transactions.times.transaction) {
-      return { ...dialog, pending: { kind: 'ack', sequence: ack.sequence, message: textOf(ack.bytes) } }
+      return { ...dialog, pending: { kind: 'ack', sequence: ack.sequence, message: ack.message.text } }
     }
     return dialog
   }
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
 }

@@ -38,7 +38,7 @@ export class SimulatedNetwork {
 
   transport(address: string, port = 5060): SipTransport {
     const from = hop(address, port)
-    return { local: { address, port }, send: (bytes, to) => this.deliver(bytes, from, to) }
+    return { local: { address, port }, send: ({ bytes }, to) => this.deliver(bytes, from, to) }
   }
 
   deliver(bytes: Uint8Array, from: Hop, to: Hop): void {

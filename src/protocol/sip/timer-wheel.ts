@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '#lib/index.ts'
 
 const TICK_MS = 10
-const SLOTS = 512
+/** A turn is 82 s: the timers of RFC 3261, the longest of 32 s, are met once, when they run out. */
+const SLOTS = 8192
 
 /** Who is told that a timer has run out. */
 export interface TimerOwner {

@@ -13,7 +13,7 @@ function peer(
   const got: string[] = []
   const transport = net.transport(address)
   net.listen(address, (bytes) => got.push(Buffer.from(bytes).toString()))
-  return { got, transport, send: (text, to) => transport.send(Buffer.from(text), hop(to)) }
+  return { got, transport, send: (text, to) => net.deliver(Buffer.from(text), hop(address), hop(to)) }
 }
 
 function request(
@@ -249,7 +249,7 @@ test('answers go where RFC 3261 §18.2.2 and RFC 3581 say', () => {
   net.userAgent('10.0.0.1')
   const send = (via: string, cseq: string) => {
     const text = request('OPTIONS', '', { cseq: `${cseq} OPTIONS` }).replace(/Via: .*\r/, `Via: ${via}\r`)
-    net.transport('192.0.2.7', 1024).send(Buffer.from(text), hop('10.0.0.1'))
+    net.deliver(Buffer.from(text), hop('192.0.2.7', 1024), hop('10.0.0.1'))
     net.clock.turn(3)
     const answer = net.sent.at(-1)!
     return [`${answer.to.address}:${answer.to.port}`, /Via: (.*)\r/.exec(answer.text)![1]]

@@ -1,6 +1,7 @@
 import type { Clock, Log } from '#lib/index.ts'
 import { ClientTransaction, type ClientUser, type SentParts } from './client-transaction.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import { ServerTransaction } from './server-transaction.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { type Times, timesOf } from './times.ts'
@@ -38,8 +39,8 @@ export class Transactions {
   }
 
   /** Adds a client transaction; the caller starts it. */
-  addClient(branch: string, sent: SentParts, bytes: Uint8Array, hop: Hop, user: ClientUser): ClientTransaction {
-    const transaction = new ClientTransaction(this, branch, sent, bytes, hop, user)
+  addClient(branch: string, sent: SentParts, message: OutgoingMessage, hop: Hop, user: ClientUser): ClientTransaction {
+    const transaction = new ClientTransaction(this, branch, sent, message, hop, user)
     this.#clients.set(transaction.key, transaction)
     return transaction
   }

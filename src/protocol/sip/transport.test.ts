@@ -15,7 +15,7 @@ function place() {
     log: silentLog,
     transport: {
       local: { address: '192.0.2.1', port: 5060, tlsPort: 5061 },
-      send: (bytes, to) => void sent.push({ text: Buffer.from(bytes).toString(), to }),
+      send: ({ text }, to) => void sent.push({ text, to }),
       suspect: (hop) => void suspected.push(hop),
     },
     onInvite: (invite) => invite.refuse(486),

@@ -1,6 +1,7 @@
 import type { Clock, Log } from '#lib/index.ts'
 import type { Credentials } from './digest.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
 import type { SessionInterval } from './session-interval.ts'
 
 /** WSS has its place here. */
@@ -24,7 +25,7 @@ export interface SipTransport {
   /** UDP and TCP share `port`; `tlsPort` is there where TLS is listened for. */
   readonly local: { address: string; port: number; tlsPort?: number }
   /** Queues a message; whoever wires it may hold it back until the journal is written. Connections are opened as needed. */
-  send(bytes: Uint8Array, to: Hop): void
+  send(message: OutgoingMessage, to: Hop): void
   /** A request over a connection has had no answer for 2*T1: the connection may be dead without having said so (S41). */
   suspect?(hop: Hop): void
 }

@@ -5,6 +5,7 @@ import { dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { ReceivedInvite } from './incoming-invite.ts'
 import { SipRequest, type SipResponse } from './message.ts'
+import { OutgoingMessage } from './outgoing-message.ts'
 import { SentInvite, sendInvite, splitMaxForwards } from './outgoing-invite.ts'
 import { parseHead, parseMessage } from './parse.ts'
 import { SipParseError } from './parse-error.ts'
@@ -164,11 +165,13 @@ class SocketUserAgent implements UserAgent {
       sequence: request.cseq.sequence,
       routes: request.routes,
     }
+    const name = { is: 'INVITE', callId: request.callId, fromTag: request.from.tag ?? '' }
+    const message = new OutgoingMessage(name, snapshot.message)
     const invite = new SentInvite(this.#core, {
       localTag: request.from.tag ?? '',
       contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop.transport),
       transaction: (user) =>
-        this.#core.transactions.addClient(request.via.branch ?? '', sent, Buffer.from(snapshot.message), snapshot.hop, user),
+        this.#core.transactions.addClient(request.via.branch ?? '', sent, message, snapshot.hop, user),
     })
     invite.resume()
     return invite

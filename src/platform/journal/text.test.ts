@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { newId } from '#lib/index.ts'
+import type { Instant, JournalRecord } from '#platform/words/index.ts'
+import { textOf } from './text.ts'
+
+const instant: fc.Arbitrary<Instant> = fc.record({
+  wall: fc.nat(),
+  mono: fc.double({ min: 0, max: 1e9, noNaN: true }),
+  boot: fc.constantFrom('b1', 'b2'),
+})
+const text = fc.string({ unit: 'binary', maxLength: 20 })
+const data = fc.dictionary(text, fc.oneof(text, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(null)))
+const ids = { lse: newId('lse'), sub: newId('sub'), call: newId('call'), leg: newId('leg'), evt: newId('evt') }
+
+const lease = fc.record(
+  {
+    ...{ id: fc.constant(ids.lse), subscriber: fc.constant(ids.sub), kind: fc.constant('trunk.in' as const), count: fc.nat() },
+    ...{ call: fc.constant(ids.call), taken: instant, leg: fc.constant(ids.leg), detail: fc.record({ number: text }) },
+    ...{ answered: instant, released: instant, reason: text },
+  },
+  { requiredKeys: ['id', 'subscriber', 'kind', 'count', 'call', 'taken'] },
+)
+const event = fc.record(
+  {
+    ...{ id: fc.constant(ids.evt), subscriber: fc.constant(ids.sub), number: fc.nat(), at: fc.constant('2026-11-01T00:00:00.000Z') },
+    ...{ type: fc.constant('call.offered' as const), call: fc.constant(ids.call), leg: fc.constant(ids.leg), data },
+    cause: fc.record({ by: fc.constant('caller' as const), reason: text, text }),
+  },
+  { requiredKeys: ['id', 'subscriber', 'number', 'at', 'type', 'data'] },
+)
+
+test('the text of every record reads as what JSON.stringify writes', () => {
+  const record = fc.oneof(
+    fc.record({ type: fc.constant('event'), at: instant, event }),
+    fc.record({ type: fc.constant('lease.taken'), at: instant, lease }),
+    fc.record({ type: fc.constant('lease.answered'), at: instant, lease: fc.constant(ids.lse) }),
+    fc.record({ type: fc.constant('lease.released'), at: instant, lease, review: fc.boolean() }, { requiredKeys: ['type', 'at', 'lease'] }),
+    fc.record({ type: fc.constant('call'), at: instant, call: fc.constant(ids.call), state: data }),
+  )
+  fc.assert(
+    fc.property(record, (made) => {
+      assert.deepEqual(JSON.parse(textOf(made as JournalRecord)), JSON.parse(JSON.stringify(made)))
+    }),
+    { numRuns: 500, seed: 7 },
+  )
+})
