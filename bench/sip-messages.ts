@@ -1,6 +1,14 @@
 import { silentLog, TurnedClock } from '#lib/index.ts'
 import { createAnswer, createOffer, G711, negotiate } from '#protocol/sdp/index.ts'
-import { buildResponse, createUserAgent, type Hop, type OutgoingMessage, parseMessage, SipRequest, type UserAgent } from '#protocol/sip/index.ts'
+import {
+  buildResponse,
+  createUserAgent,
+  type Hop,
+  type OutgoingMessage,
+  parseMessage,
+  SipRequest,
+  type UserAgent,
+} from '#protocol/sip/index.ts'
 import type { Figure } from './figure.ts'
 
 const CRLF = '\r\n'

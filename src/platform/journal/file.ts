@@ -5,8 +5,8 @@ import { Disk } from './disk.ts'
 import type { Journal, JournalOptions, JournalStatus, Replay } from './journal.ts'
 import { LineBuffer } from './line.ts'
 import type { LiveState } from './live.ts'
-import { textOf } from './text.ts'
 import { type Head, openToAppend, type Segment, segmentPath, walk } from './segment.ts'
+import { textOf } from './text.ts'
 
 /** What opening found and made ready. */
 export interface Opened {

@@ -24,7 +24,12 @@ const lease = fc.record(
 )
 const event = fc.record(
   {
-    ...{ id: fc.constant(ids.evt), subscriber: fc.constant(ids.sub), number: fc.nat(), at: fc.constant('2026-11-01T00:00:00.000Z') },
+    ...{
+      id: fc.constant(ids.evt),
+      subscriber: fc.constant(ids.sub),
+      number: fc.nat(),
+      at: fc.constant('2026-11-01T00:00:00.000Z'),
+    },
     ...{ type: fc.constant('call.offered' as const), call: fc.constant(ids.call), leg: fc.constant(ids.leg), data },
     cause: fc.record({ by: fc.constant('caller' as const), reason: text, text }),
   },
@@ -36,7 +41,10 @@ test('the text of every record reads as what JSON.stringify writes', () => {
     fc.record({ type: fc.constant('event'), at: instant, event }),
     fc.record({ type: fc.constant('lease.taken'), at: instant, lease }),
     fc.record({ type: fc.constant('lease.answered'), at: instant, lease: fc.constant(ids.lse) }),
-    fc.record({ type: fc.constant('lease.released'), at: instant, lease, review: fc.boolean() }, { requiredKeys: ['type', 'at', 'lease'] }),
+    fc.record(
+      { type: fc.constant('lease.released'), at: instant, lease, review: fc.boolean() },
+      { requiredKeys: ['type', 'at', 'lease'] },
+    ),
     fc.record({ type: fc.constant('call'), at: instant, call: fc.constant(ids.call), state: data }),
   )
   fc.assert(

@@ -42,7 +42,10 @@ type Written<T, K extends keyof T> = Exclude<keyof T, K> extends never ? true : 
 const complete: [
   Written<Instant, 'wall' | 'mono' | 'boot'>,
   Written<PlatformEvent, 'id' | 'subscriber' | 'number' | 'at' | 'type' | 'call' | 'leg' | 'cause' | 'data'>,
-  Written<Lease, 'id' | 'subscriber' | 'kind' | 'count' | 'call' | 'taken' | 'leg' | 'detail' | 'answered' | 'released' | 'reason'>,
+  Written<
+    Lease,
+    'id' | 'subscriber' | 'kind' | 'count' | 'call' | 'taken' | 'leg' | 'detail' | 'answered' | 'released' | 'reason'
+  >,
 ] = [true, true, true]
 void complete
 

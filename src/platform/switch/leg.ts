@@ -198,8 +198,10 @@ export class Leg {
     switch (this.#dialog.kind) {
       case 'incoming':
         return { kind: 'incoming', incoming: this.#dialog.invite.snapshot() }
-      case 'outgoing':
-        return { kind: 'outgoing', outgoing: this.#dialog.invite.snapshot() }
+      case 'outgoing': {
+        const outgoing = this.#dialog.invite.snapshot()
+        return outgoing && { kind: 'outgoing', outgoing }
+      }
       case 'session':
         return { kind: 'session', session: this.#dialog.session.snapshot() }
       case 'none':

@@ -20,7 +20,15 @@ function opened(directory: string, maxBytes = 1 << 20) {
   const subscriber = newId('sub')
   const say = (call: Id<'call'>, text: string) =>
     store.message({
-      ...{ realm: 'node', direction: 'in', transport: 'udp', local: AT, peer: AT, wall: clock.wall(), content: Buffer.from(text) },
+      ...{
+        realm: 'node',
+        direction: 'in',
+        transport: 'udp',
+        local: AT,
+        peer: AT,
+        wall: clock.wall(),
+        content: Buffer.from(text),
+      },
       owner: { realm: 'node', callId: 'x', direction: 'in', call, leg: newId('leg'), subscriber },
     })
   const texts = async (call: Id<'call'>) =>

@@ -23,7 +23,8 @@ export class ClientTransaction implements TimerOwner {
   readonly key: string
   readonly sent: SentParts
   readonly hop: Hop
-  readonly message: OutgoingMessage
+  /** The request; let go of with its final answer, since nothing sends it again. */
+  #message: OutgoingMessage | null
   readonly #all: Transactions
   readonly #user: ClientUser
   readonly #repeat = new WheelTimer(this)
@@ -36,12 +37,17 @@ export class ClientTransaction implements TimerOwner {
   constructor(all: Transactions, branch: string, sent: SentParts, message: OutgoingMessage, hop: Hop, user: ClientUser) {
     this.#all = all
     this.sent = sent
-    this.message = message
+    this.#message = message
     this.hop = hop
     this.#user = user
     this.key = `${branch} ${sent.method}`
     this.#state = sent.method === 'INVITE' ? 'Calling' : 'Trying'
     this.#interval = all.times.t1
+  }
+
+  /** The request, while it has no final answer. */
+  get message(): OutgoingMessage | null {
+    return this.#message
   }
 
   get state(): InviteClientState | RequestClientState {
@@ -56,7 +62,7 @@ export class ClientTransaction implements TimerOwner {
     if (this.#reliable) wheel.arm(this.#repeat, 2 * times.t1, 'suspect')
     else wheel.arm(this.#repeat, this.#interval, invite ? 'A' : 'E')
     wheel.arm(this.#life, Math.min(timeoutMs ?? times.transaction, times.transaction), invite ? 'B' : 'F')
-    transport.send(this.message, this.hop)
+    if (this.#message) transport.send(this.#message, this.hop)
   }
 
   /** Goes on where a former process was, which may have had provisional answers: sends nothing by itself. */
@@ -78,6 +84,7 @@ export class ClientTransaction implements TimerOwner {
 
   receive(response: SipResponse): void {
     const { status } = response
+    if (status >= 200) this.#message = null
     if (this.sent.method === 'INVITE') {
       this.#inviteEvent(status < 200 ? '1xx' : status < 300 ? '2xx' : '300-699', response)
     } else {
@@ -94,7 +101,7 @@ export class ClientTransaction implements TimerOwner {
     if (this.#state !== 'Calling' && this.#state !== 'Trying') return
     if (again && !this.#resent) {
       this.#resent = true
-      this.#all.transport.send(this.message, this.hop)
+      if (this.#message) this.#all.transport.send(this.#message, this.hop)
     } else {
       this.onTimer(this.sent.method === 'INVITE' ? 'B' : 'F')
     }
@@ -129,7 +136,7 @@ export class ClientTransaction implements TimerOwner {
     const { wheel, times, transport } = this.#all
     switch (action) {
       case 'send':
-        transport.send(this.message, this.hop)
+        if (this.#message) transport.send(this.#message, this.hop)
         return
       case 'pass':
         this.#user.onResponse(response!)

@@ -196,9 +196,9 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     this.lengthen = undefined
   }
 
-  snapshot(): OutgoingSnapshot {
+  snapshot(): OutgoingSnapshot | null {
     const { message, hop } = this.#transaction
-    return { message: message.text.slice(0, message.text.indexOf('\r\n\r\n')), hop }
+    return message && { message: message.text.slice(0, message.text.indexOf('\r\n\r\n')), hop }
   }
 }
 

@@ -139,7 +139,8 @@ export interface OutgoingInvite {
    * CANCEL, as soon as the RFC allows. A 2xx that crosses it gets ACK and BYE, and `answered` rejects all the same (S18).
    */
   cancel(headers?: HeaderList): void
-  snapshot(): OutgoingSnapshot
+  /** Null once it has its final answer: nothing is left to go on with. */
+  snapshot(): OutgoingSnapshot | null
 }
 
 export interface IncomingRequest {

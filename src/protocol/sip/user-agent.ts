@@ -5,8 +5,8 @@ import { dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { ReceivedInvite } from './incoming-invite.ts'
 import { SipRequest, type SipResponse } from './message.ts'
-import { OutgoingMessage } from './outgoing-message.ts'
 import { SentInvite, sendInvite, splitMaxForwards } from './outgoing-invite.ts'
+import { OutgoingMessage } from './outgoing-message.ts'
 import { parseHead, parseMessage } from './parse.ts'
 import { SipParseError } from './parse-error.ts'
 import { answerMalformed, receiveRequest } from './receive-request.ts'
@@ -170,8 +170,7 @@ class SocketUserAgent implements UserAgent {
     const invite = new SentInvite(this.#core, {
       localTag: request.from.tag ?? '',
       contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop.transport),
-      transaction: (user) =>
-        this.#core.transactions.addClient(request.via.branch ?? '', sent, message, snapshot.hop, user),
+      transaction: (user) => this.#core.transactions.addClient(request.via.branch ?? '', sent, message, snapshot.hop, user),
     })
     invite.resume()
     return invite
