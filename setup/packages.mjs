@@ -1,6 +1,7 @@
 // The Debian packages that Tieline needs, by what it is about to do. Each says why, so that a person who has to do
 // without one knows what is lost.
 
+/** `program` is the program or the library by which it is known to be there. */
 /** @typedef {{ name: string, program: string, why: string }} DebianPackage */
 
 /** @type {DebianPackage[]} */
@@ -13,6 +14,7 @@ const run = [
   { name: 'util-linux', program: 'setpriv', why: 'dropping privileges' },
   { name: 'iputils-ping', program: 'ping', why: 'the channel check' },
   { name: 'espeak-ng', program: 'espeak-ng', why: 'speech that is always there' },
+  { name: 'libopus0', program: 'libopus.so.0', why: 'the Opus codec' },
 ]
 
 /** @type {DebianPackage[]} */
@@ -30,6 +32,7 @@ const test = [
   { name: 'kamailio', program: 'kamailio', why: 'a foreign proxy' },
   { name: 'tshark', program: 'tshark', why: 'a foreign decoder of what we send' },
   { name: 'sox', program: 'sox', why: 'a foreign ear' },
+  { name: 'libspandsp2', program: 'libspandsp.so.2', why: 'a foreign G.722' },
 ]
 
 /** @type {DebianPackage[]} */

@@ -121,7 +121,9 @@ function hydratePostgres() {
 }
 
 function debianPackages(wanted) {
-  const path = (process.env.PATH ?? '').split(':').concat('/usr/sbin', '/sbin')
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch] ?? process.arch
+  const libraries = [`/usr/lib/${machine}-linux-gnu`, '/usr/lib64', '/usr/lib', '/usr/local/lib']
+  const path = (process.env.PATH ?? '').split(':').concat('/usr/sbin', '/sbin', libraries)
   const missing = wanted.filter(({ program }) => !path.some((folder) => existsSync(join(folder, program))))
   if (missing.length === 0) return
   const names = missing.map(({ name }) => name)

@@ -1,3 +1,5 @@
+export { type AudioCodec, type CodecName, type Decoder, type Encoder, frameOf, LONGEST_DECODED, type SoundRate } from './codec.ts'
+export { CODEC_NAMES, codecOf } from './codecs.ts'
 export { countryTone, TONE_COUNTRIES, TONE_NAMES, type ToneName } from './country-tones.ts'
 export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts'
 export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SILENCE } from './g711.ts'

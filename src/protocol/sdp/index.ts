@@ -8,5 +8,15 @@ export {
   SdpParseError,
   type SdpSession,
 } from './description.ts'
-export { type Agreement, type Codec, type Direction, G711, type MediaPolicy, type StreamFormat, type Transport } from './media.ts'
+export {
+  type Agreement,
+  AUDIO_CODECS,
+  type AudioCodecName,
+  type Codec,
+  type Direction,
+  G711,
+  type MediaPolicy,
+  type StreamFormat,
+  type Transport,
+} from './media.ts'
 export { createAnswer, createOffer, type LocalMedia, type Negotiation, negotiate, readAnswer } from './negotiate.ts'

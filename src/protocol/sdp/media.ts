@@ -2,12 +2,17 @@ import type { CryptoAgreement, CryptoPolicy } from './crypto.ts'
 
 /** A codec as data: negotiation knows none by name. */
 export interface Codec<N extends string = string> {
-  /** As in rtpmap; compared without case. */
+  /** What it is called here. */
   name: N
+  /** Its name in rtpmap where that is another; compared without case. */
+  encoding?: string
+  /** Of its RTP timestamps, and of the telephone-events beside it (RFC 4733 §2.1). */
   clockRate: number
   channels: number
   /** RFC 3551 §6. */
   staticPayloadType?: number
+  /** What we say of it in fmtp. */
+  parameters?: string
 }
 
 /** RFC 3551 §4.5.14. */
@@ -15,6 +20,20 @@ export const G711 = [
   { name: 'PCMU', clockRate: 8000, channels: 1, staticPayloadType: 0 },
   { name: 'PCMA', clockRate: 8000, channels: 1, staticPayloadType: 8 },
 ] as const satisfies readonly Codec[]
+
+/**
+ * What we can make and hear, cheapest first. G.722 states 8000 Hz for its 16 kHz of sound, by an old mistake that stays (RFC 3551
+ * §4.5.2); Opus always states 48000 Hz and two channels (RFC 7587 §7).
+ */
+export const AUDIO_CODECS = [
+  ...G711,
+  { name: 'G722', clockRate: 8000, channels: 1, staticPayloadType: 9 },
+  { name: 'opus', clockRate: 48_000, channels: 2, parameters: 'useinbandfec=1' },
+  { name: 'L16/16000', encoding: 'L16', clockRate: 16_000, channels: 1 },
+  { name: 'L16/8000', encoding: 'L16', clockRate: 8000, channels: 1 },
+] as const satisfies readonly Codec[]
+
+export type AudioCodecName = (typeof AUDIO_CODECS)[number]['name']
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive'
 
@@ -48,6 +67,8 @@ export interface MediaPolicy<T extends Transport = Transport> {
   codecs?: readonly string[]
   /** Whose order decides. Default `theirs`: what the far end likes best of what we allow (RFC 3264 §6.1). */
   preference?: 'ours' | 'theirs'
+  /** Groups of names that outrank the rest, best group first; within a group, `preference` decides. */
+  prefer?: readonly (readonly string[])[]
   /** Whether to negotiate telephone-event. Default true. */
   telephoneEvent?: boolean
   /** Ms of sound in a packet that we want to receive, and send unless the far end asks for something else. Default 20. */

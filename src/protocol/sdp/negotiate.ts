@@ -4,6 +4,7 @@ import { formatConnection, formatSdp, parseSdp, type SdpAttribute, type SdpMedia
 import { type Agreement, type Codec, type Direction, type MediaPolicy, meet, type StreamFormat, type Transport } from './media.ts'
 import {
   carriesAudio,
+  encodingOf,
   eventOf,
   isCodec,
   type Payload,
@@ -49,10 +50,8 @@ function sessionOf(local: LocalMedia, media: readonly SdpMedia[]): SdpSession {
 function attributesOf(payloads: readonly Payload[], ptimeMs: number, direction: Direction): SdpAttribute[] {
   const attributes: SdpAttribute[] = []
   for (const p of payloads) {
-    const isEvent = p.name === 'telephone-event'
-    const name = isEvent ? p.name : p.name.toUpperCase()
-    attributes.push(['rtpmap', `${p.payloadType} ${name}/${p.clockRate}${p.channels > 1 ? `/${p.channels}` : ''}`])
-    if (isEvent) attributes.push(['fmtp', `${p.payloadType} 0-16`])
+    attributes.push(['rtpmap', `${p.payloadType} ${p.name}/${p.clockRate}${p.channels > 1 ? `/${p.channels}` : ''}`])
+    if (p.parameters) attributes.push(['fmtp', `${p.payloadType} ${p.parameters}`])
   }
   attributes.push(['ptime', String(ptimeMs)], [direction])
   return attributes
@@ -60,18 +59,7 @@ function attributesOf(payloads: readonly Payload[], ptimeMs: number, direction: 
 
 /** Writes an offer of one audio stream with all codecs that the policy allows (RFC 3264 §5). */
 export function createOffer(local: LocalMedia, policy: MediaPolicy, codecs: readonly Codec[]): string {
-  const payloads: Payload[] = []
-  let dynamic = FIRST_DYNAMIC
-  for (const codec of allowed(policy, codecs)) {
-    const { name, clockRate, channels, staticPayloadType } = codec
-    if (staticPayloadType === undefined && dynamic === EVENT_PAYLOAD_TYPE) dynamic++
-    payloads.push({ payloadType: staticPayloadType ?? dynamic++, name, clockRate, channels })
-  }
-  if (payloads.length === 0) throw new Error('an offer needs a codec')
-  if (policy.telephoneEvent !== false) {
-    const { clockRate } = payloads[0]!
-    payloads.push({ payloadType: EVENT_PAYLOAD_TYPE, name: 'telephone-event', clockRate, channels: 1 })
-  }
+  const payloads = offeredPayloads(policy, codecs)
   const media: SdpMedia = {
     type: 'audio',
     port: local.port,
@@ -84,6 +72,31 @@ export function createOffer(local: LocalMedia, policy: MediaPolicy, codecs: read
     others: [],
   }
   return formatSdp(sessionOf(local, [media]))
+}
+
+/** All codecs of the policy, and telephone-event at each of their clock rates (PITFALLS S50). */
+function offeredPayloads(policy: MediaPolicy, codecs: readonly Codec[]): Payload[] {
+  const offered = allowed(policy, codecs)
+  if (offered.length === 0) throw new Error('an offer needs a codec')
+  const clockRates = policy.telephoneEvent === false ? [] : [...new Set(offered.map(({ clockRate }) => clockRate))]
+  let dynamic = FIRST_DYNAMIC
+  const reserved = EVENT_PAYLOAD_TYPE + clockRates.length
+  const next = () => {
+    if (dynamic === EVENT_PAYLOAD_TYPE) dynamic = reserved
+    return dynamic++
+  }
+  const payloads = offered.map((codec) => payloadOf(codec, codec.staticPayloadType ?? next()))
+  for (const [i, clockRate] of clockRates.entries()) payloads.push(eventPayload(EVENT_PAYLOAD_TYPE + i, clockRate))
+  return payloads
+}
+
+function payloadOf(codec: Codec, payloadType: number): Payload {
+  const { clockRate, channels, parameters } = codec
+  return { payloadType, name: encodingOf(codec), clockRate, channels, parameters }
+}
+
+function eventPayload(payloadType: number, clockRate: number): Payload {
+  return { payloadType, name: 'telephone-event', clockRate, channels: 1, parameters: '0-16' }
 }
 
 /**
@@ -140,6 +153,9 @@ function choose<N extends string>(
     return codec ? [{ codec, payloadType: payload.payloadType }] : []
   })
   if (policy.preference === 'ours') pairs.sort((a, b) => ours.indexOf(a.codec) - ours.indexOf(b.codec))
+  for (const group of (policy.prefer ?? []).toReversed()) {
+    pairs.sort((a, b) => Number(group.includes(b.codec.name)) - Number(group.includes(a.codec.name)))
+  }
   return pairs[0] ?? null
 }
 
@@ -157,12 +173,13 @@ export function createAnswer(
   const { agreement, mediaIndex } = negotiation
   const session = typeof offer === 'string' || offer instanceof Uint8Array ? parseSdp(offer) : offer
   const { receive, direction, crypto } = agreement
-  const codec = codecs.find((candidate) => candidate.name === receive.codec)
-  const { clockRate, channels } = codec ?? { clockRate: 8000, channels: 1 }
-  const payloads: Payload[] = [{ payloadType: receive.payloadType, name: receive.codec, clockRate, channels }]
-  if (receive.telephoneEvent !== undefined) {
-    payloads.push({ payloadType: receive.telephoneEvent, name: 'telephone-event', clockRate, channels: 1 })
+  const codec = codecs.find((candidate) => candidate.name === receive.codec) ?? {
+    name: receive.codec,
+    clockRate: 8000,
+    channels: 1,
   }
+  const payloads = [payloadOf(codec, receive.payloadType)]
+  if (receive.telephoneEvent !== undefined) payloads.push(eventPayload(receive.telephoneEvent, codec.clockRate))
   const media = session.media.map(({ type, protocol, formats }, i): SdpMedia => {
     if (i !== mediaIndex) return { type, port: 0, protocol, formats: formats.slice(0, 1), attributes: [], others: [] }
     const numbers = payloads.map((p) => String(p.payloadType))

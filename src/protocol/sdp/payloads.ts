@@ -4,10 +4,12 @@ import { type Codec, type Direction, deaf, type Transport } from './media.ts'
 /** A payload type of an m-line and what it stands for. */
 export interface Payload {
   payloadType: number
-  /** Lower case. */
+  /** As in rtpmap; lower case where it was read. */
   name: string
   clockRate: number
   channels: number
+  /** What is said of it in fmtp, by us. */
+  parameters?: string | undefined
 }
 
 const PROFILES: Readonly<Record<Transport, readonly string[]>> = {
@@ -45,15 +47,24 @@ export function payloadsOf(media: SdpMedia, codecs: readonly Codec[]): Payload[]
       const codec = codecs.find((c) => c.staticPayloadType === payloadType)
       if (codec) {
         const { clockRate, channels } = codec
-        payloads.push({ payloadType, name: codec.name.toLowerCase(), clockRate, channels })
+        payloads.push({ payloadType, name: encodingOf(codec).toLowerCase(), clockRate, channels })
       }
     }
   }
   return payloads
 }
 
+/** Its name in rtpmap. */
+export function encodingOf({ name, encoding = name }: Codec): string {
+  return encoding
+}
+
 export function isCodec(payload: Payload, codec: Codec): boolean {
-  return payload.name === codec.name.toLowerCase() && payload.clockRate === codec.clockRate && payload.channels === codec.channels
+  return (
+    payload.name === encodingOf(codec).toLowerCase() &&
+    payload.clockRate === codec.clockRate &&
+    payload.channels === codec.channels
+  )
 }
 
 /** The telephone-event payload type of this clock rate (RFC 4733 §2.1); offers may list several. */

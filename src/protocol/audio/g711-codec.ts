@@ -1,0 +1,19 @@
+import type { AudioCodec } from './codec.ts'
+import { DECODE, ENCODE, type Law } from './g711.ts'
+import { waveformCodec } from './waveform.ts'
+
+function g711(name: Law): AudioCodec {
+  const decode = DECODE[name]
+  const encode = ENCODE[name]
+  return waveformCodec({
+    name,
+    rate: 8000,
+    bytesPerSample: 1,
+    read: (bytes, at) => decode[bytes[at]!]!,
+    write: (bytes, at, sample) => {
+      bytes[at] = encode[sample & 0xffff]!
+    },
+  })
+}
+
+export const G711_CODECS: readonly AudioCodec[] = [g711('PCMU'), g711('PCMA')]

@@ -1,0 +1,82 @@
+import { type AudioCodec, type CodecName, type Decoder, type Encoder, LONGEST_DECODED, type SoundRate } from './codec.ts'
+import { Concealer } from './concealer.ts'
+import { Doubler, Halver } from './halfband.ts'
+
+/** Packets of any length in whole frames of 10 ms. */
+const FRAMES = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
+
+/** A codec without memory, sample by sample: G.711 and L16. */
+export interface Waveform {
+  name: CodecName
+  rate: SoundRate
+  bytesPerSample: number
+  read(bytes: Uint8Array, at: number): number
+  write(bytes: Uint8Array, at: number, sample: number): void
+}
+
+/** Makes a codec of it, which converts between rates and conceals what was lost. */
+export function waveformCodec(wave: Waveform): AudioCodec {
+  return {
+    name: wave.name,
+    clockRate: wave.rate,
+    soundRate: wave.rate,
+    frames: FRAMES,
+    decoder: (rate) => new WaveformDecoder(wave, rate),
+    encoder: (rate) => new WaveformEncoder(wave, rate),
+  }
+}
+
+class WaveformDecoder implements Decoder {
+  readonly #wave: Waveform
+  readonly #concealer: Concealer
+  readonly #halver: Halver | null
+  readonly #doubler: Doubler | null
+  readonly #own = new Int16Array(LONGEST_DECODED)
+
+  constructor(wave: Waveform, rate: SoundRate) {
+    this.#wave = wave
+    this.#concealer = new Concealer(rate)
+    this.#halver = rate < wave.rate ? new Halver() : null
+    this.#doubler = rate > wave.rate ? new Doubler() : null
+  }
+
+  decode(bytes: Uint8Array, start: number, length: number, into: Int16Array): number {
+    const { bytesPerSample } = this.#wave
+    const most = this.#doubler ? LONGEST_DECODED / 2 : LONGEST_DECODED
+    let samples = Math.min(Math.floor(length / bytesPerSample), most)
+    if (this.#halver) samples &= ~1
+    const own = this.#halver || this.#doubler ? this.#own : into
+    for (let i = 0; i < samples; i++) own[i] = this.#wave.read(bytes, start + i * bytesPerSample)
+    if (this.#halver) samples = this.#halver.run(own, samples, into)
+    else if (this.#doubler) samples = this.#doubler.run(own, samples, into)
+    this.#concealer.heard(into, samples)
+    return samples
+  }
+
+  conceal(into: Int16Array, samples: number): void {
+    this.#concealer.conceal(into, samples)
+  }
+}
+
+class WaveformEncoder implements Encoder {
+  readonly #wave: Waveform
+  readonly #halver: Halver | null
+  readonly #doubler: Doubler | null
+  readonly #own = new Int16Array(LONGEST_DECODED)
+
+  constructor(wave: Waveform, rate: SoundRate) {
+    this.#wave = wave
+    this.#halver = rate > wave.rate ? new Halver() : null
+    this.#doubler = rate < wave.rate ? new Doubler() : null
+  }
+
+  encode(pcm: Int16Array, samples: number, bytes: Uint8Array, start: number): number {
+    const { bytesPerSample } = this.#wave
+    const own = this.#halver || this.#doubler ? this.#own : pcm
+    let count = samples
+    if (this.#halver) count = this.#halver.run(pcm, samples, own)
+    else if (this.#doubler) count = this.#doubler.run(pcm, samples, own)
+    for (let i = 0; i < count; i++) this.#wave.write(bytes, start + i * bytesPerSample, own[i]!)
+    return count * bytesPerSample
+  }
+}
