@@ -46,6 +46,14 @@ const agentLimits = {
   listen: Type.Optional(Type.Array(Type.Integer(), { maxItems: 64 })),
 }
 
+const VoiceLoss = Type.Union([Type.Literal('move'), Type.Literal('end')], {
+  description: 'What becomes of answered legs whose voice process dies. Default move.',
+})
+const ChannelLoss = Type.Union([Type.Literal('end'), Type.Literal('trunk')], {
+  description: 'What becomes of a leg whose channel is cut: it ends, or the site is dialled over the trunk. Default end.',
+})
+const Survival = Type.Object({ voice: Type.Optional(VoiceLoss), channel: Type.Optional(ChannelLoss) }, closed)
+
 export const Srtp = Type.Union([Type.Literal('off'), Type.Literal('offered'), Type.Literal('required')], {
   description: 'Whether sound is protected by SRTP (keys by SDP, RFC 4568): never, when the far end can, or always.',
 })
@@ -69,6 +77,7 @@ export const InstallOrder = Type.Object(
       },
       closed,
     ),
+    survival: Type.Optional(Survival),
     defaultRoute: DefaultRoute,
     agent: Type.Optional(Type.Object({ decisionDeadlineMs: Type.Optional(Type.Integer()), ...agentLimits }, closed)),
     telephones: Type.Optional(Type.Array(Type.String(), { maxItems: 10_000 })),
@@ -85,6 +94,7 @@ export const SubscriberPatch = Type.Object(
     plan: Type.Optional(Type.String()),
     emergencyCallerId: Type.Optional(Nullable(Type.String())),
     srtp: Type.Optional(Srtp),
+    survival: Type.Optional(Survival),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
     dns: Type.Optional(Nullable(Dns)),
     agent: Type.Optional(Type.Object(agentLimits, closed)),
@@ -108,6 +118,7 @@ export const Subscriber = Type.Object({
     emergencyCallerId: Nullable(Type.String()),
     srtp: Srtp,
   }),
+  survival: Type.Object({ voice: VoiceLoss, channel: ChannelLoss }),
   channel: Type.Object({
     address: Type.String(),
     peerAddress: Type.String(),

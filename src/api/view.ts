@@ -19,6 +19,7 @@ export function subscriberView(record: SubscriberRecord) {
       emergencyCallerId: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
     },
+    survival: record.survival,
     channel: {
       address: channel.address,
       peerAddress: channel.peerAddress,

@@ -21,6 +21,8 @@ export interface Database {
     pbx: Json<object | null>
     emergency_caller_id: string | null
     srtp: Srtp
+    voice_loss: Generated<'move' | 'end'>
+    channel_loss: Generated<'end' | 'trunk'>
     agent_version: string | null
     decision_deadline_ms: number
     memory_mebibytes: number

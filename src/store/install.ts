@@ -32,6 +32,8 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       pbx: json(site.pbx),
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
+      voice_loss: subscriber.survival.voice,
+      channel_loss: subscriber.survival.channel,
       agent_version: null,
       decision_deadline_ms: agent.decisionDeadlineMs,
       memory_mebibytes: agent.memoryMebibytes,

@@ -79,6 +79,7 @@ function recordOf(row: Row): SubscriberRecord {
       ...(row.emergency_caller_id === null ? {} : { emergencyCallerId: row.emergency_caller_id }),
       ...(row.srtp === 'off' ? {} : { srtp: row.srtp }),
     },
+    survival: { voice: row.voice_loss, channel: row.channel_loss },
     defaultRoute: row.default_route as DefaultRoute,
     agent: {
       version: version && { id: idOf('agt', version.id), digest: version.digest, path: version.path, entry: version.entry },

@@ -21,7 +21,7 @@ import {
   type SubscriberConfig,
   type SwitchMethods,
 } from '#platform/words/index.ts'
-import { connectLink, type LinkClient, serveLink } from '#protocol/link/index.ts'
+import { type CallContext, connectLink, type LinkClient, serveLink } from '#protocol/link/index.ts'
 import { until } from '../peer/clock.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
 import { createTestCa } from './agent-ca.ts'
@@ -31,6 +31,8 @@ const SOURCE = join(import.meta.dirname, '../../src/main')
 export interface WorldOptions {
   /** Whether a real voice process runs beside the switch. Default false. */
   voice?: boolean
+  /** How many voice processes there are: `voice`, `voice-1`, … Default 1. */
+  voices?: number
   /** `direct` lets audio pass by between the two trunks. Default relay where there is voice. */
   media?: 'relay' | 'direct'
   /** What the one subscriber, acme, has; merged over the defaults. */
@@ -122,7 +124,7 @@ export class World implements AsyncDisposable {
         implementation: 'auto',
       },
       siteSipPort: 5060,
-      voice: { processes: 1, mediaTimeoutMs: this.options.mediaTimeoutMs ?? 10_000 },
+      voice: { processes: this.options.voices ?? 1, mediaTimeoutMs: this.options.mediaTimeoutMs ?? 10_000 },
       agents: { firstUid: 200_000 },
       recordings: { retentionDays: 30 },
       capacities: [],
@@ -171,7 +173,7 @@ export class World implements AsyncDisposable {
       port: this.node.port + 1,
     })
     this.#stack.defer(() => this.#killAll())
-    if (this.options.voice) await this.startVoice()
+    for (let i = 0; this.options.voice && i < (this.options.voices ?? 1); i++) await this.startVoice(i)
     this.link = connectLink<{ calls: SwitchMethods }>({
       path: join(this.run, LINKS.switch),
       hello: { process: 'control', version: 1 },
@@ -246,9 +248,12 @@ export class World implements AsyncDisposable {
       log: silentLog,
       methods: {
         'channel.list': () => [status()],
-        'socket.open': async ({ realm, port }: HostMethods['socket.open']['params']) => {
+        'socket.open': async ({ realm, port }: HostMethods['socket.open']['params'], { link }: CallContext) => {
           const address = realm === 'node' ? this.node.address : this.siteSwitch.address
-          return await this.sockets.open({ realm, namespace: null, purpose: 'rtp', address, port }, this.child('voice'))
+          return await this.sockets.open(
+            { realm, namespace: null, purpose: 'rtp', address, port },
+            this.child(voiceName(Number(link.peer.facts?.index))),
+          )
         },
         'socket.stream': async ({ realm, id }: HostMethods['socket.stream']['params']) => {
           const { address } = realm === 'node' ? this.node : this.siteSwitch
@@ -275,9 +280,9 @@ export class World implements AsyncDisposable {
     return child
   }
 
-  async startVoice(): Promise<void> {
-    this.#fork('voice', { index: 0 })
-    const link = connectLink({ path: join(this.run, LINKS.voice(0)), hello: { process: 'test', version: 1 }, log: silentLog })
+  async startVoice(index = 0): Promise<void> {
+    this.#fork('voice', { index }, voiceName(index))
+    const link = connectLink({ path: join(this.run, LINKS.voice(index)), hello: { process: 'test', version: 1 }, log: silentLog })
     await link.ready(10_000)
     link.close()
   }
@@ -364,10 +369,10 @@ export class World implements AsyncDisposable {
     await this.#stack.disposeAsync()
   }
 
-  #fork(name: 'switch' | 'voice', extra: Partial<StartMessage['start']>): ChildProcess {
+  #fork(program: 'switch' | 'voice', extra: Partial<StartMessage['start']>, name: string = program): ChildProcess {
     // Whoever runs the tests leaves its own marks in the environment, which are not for our processes.
     const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env
-    const child = fork(join(SOURCE, `${name}.ts`), [], {
+    const child = fork(join(SOURCE, `${program}.ts`), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: this.options.execArgv ?? [],
       env,
@@ -382,4 +387,8 @@ export class World implements AsyncDisposable {
   async #killAll(): Promise<void> {
     for (const name of [...this.children.keys()]) await this.kill(name)
   }
+}
+
+function voiceName(index: number): string {
+  return index === 0 ? 'voice' : `voice-${index}`
 }

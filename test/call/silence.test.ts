@@ -28,6 +28,29 @@ test('M03 a leg whose channel is cut ends within the media timeout and its proof
   assert.equal(types.filter((type) => type === 'leg.cleared').length, 2)
 })
 
+test('M03 a leg whose channel is cut moves to the trunk where that is the policy: the site is reached by its public number', async () => {
+  await using world = await World.open({ voice: true, mediaTimeoutMs: 800, subscriber: { survival: { channel: 'trunk' } } })
+  world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 10, tone: 700 }]
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 1500, tone: 400 }]
+  const results: { cause: { reason: string } }[] = []
+  using _program = await Program.connect(world, async (call) => {
+    results.push(await call.do('call.dial', { target: { pbx: '101' } }))
+  })
+  const call = await world.second.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('audio', () => heard(call, 700) >= 2, 4000)
+  world.pbx.calls[0]!.stream.close()
+  world.pbx.socket.onRequest = () => {}
+  await until('the site to be rung over the trunk', () => world.carrier.calls.length === 1, 12_000)
+  assert.match(world.carrier.calls[0]!.report().to, /3225550199/)
+  await until('ringing to be heard meanwhile', () => heard(call, 425) >= 1, 4000)
+  await until('the site to be heard again', () => heard(call, 400) >= 2, 6000)
+  call.hangup()
+  await world.quiet()
+  const events = await world.events()
+  assert.equal(events.filter(({ type }) => type === 'leg.cleared').length, 3)
+  assert.equal(events.filter(({ type }) => type === 'call.cleared').length, 1)
+})
+
 test('M04 a far end that is silent but alive is not cut', async () => {
   await using world = await World.open({ voice: true, mediaTimeoutMs: 500 })
   world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 10, tone: 700 }]

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { MediaStats } from '#platform/words/index.ts'
 import { Baresip } from '../peer/baresip.ts'
@@ -10,7 +12,7 @@ import { type Commanded, Program } from './program.ts'
 const CALLER = '+32470123456'
 const heard = (call: Call, what: number) => (call.report().media?.heard ?? []).filter((h) => h.what === what).length
 
-test('baresip that insists on SRTP and a carrier without it hear each other', async () => {
+test('baresip that insists on SRTP and a carrier without it hear each other; no key is in the journal, which carries the call on', async () => {
   await using world = await World.open({ voice: true })
   // Its RTP leaves from this address, whatever it is bound to.
   const address = '127.0.0.1'
@@ -25,6 +27,14 @@ test('baresip that insists on SRTP and a carrier without it hear each other', as
   const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
   await until('an answer', () => call.phase === 'up', 5000)
   await until('its tone', () => heard(call, 700) >= 10, 6000)
+  await world.kill('switch')
+  const journal = join(world.directory, 'switch', 'journal')
+  const written = readdirSync(journal).map((file) => readFileSync(join(journal, file), 'latin1'))
+  assert.match(written.join(), /"sealed":"v1\./)
+  assert.doesNotMatch(written.join(), /inline:|a=crypto|"crypto"|"material"/)
+  await world.startSwitch()
+  const before = heard(call, 700)
+  await until('its tone, as ever', () => heard(call, 700) > before + 2 && call.phase === 'up', 6000)
   call.hangup()
   await until('its record of ours', () => telephone.heard([400, 700]).filter((h) => h === 400).length >= 8, 6000)
   await world.quiet()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
+import { createSealer } from '#platform/subscriber/index.ts'
 import { createDirectory } from '#platform/trunk/index.ts'
 import type { SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import { parseMessage, SipRequest } from '#protocol/sip/index.ts'
@@ -83,7 +84,13 @@ test('the roads to an extension: the channel, and the stored public number behin
 })
 
 test('a snapshot that is not ours is passed over, never trusted', () => {
+  const sealer = createSealer(Buffer.alloc(32, 1).toString('base64'))
+  const ours = { version: 1, facts: { id: 'call_1', startedAt: {}, from: {} }, subscriber: 'sub_1', phase: 'joined' }
+  const leg = JSON.stringify({ facts: { id: 'leg_1' }, dialog: { kind: 'session', session: {} } })
+  const another = createSealer(Buffer.alloc(32, 2).toString('base64'))
+  assert.equal(readSnapshot({ ...ours, legs: [{ sealed: sealer.seal(leg) }] }, sealer)?.legs[0]?.facts.id, 'leg_1')
+  assert.equal(readSnapshot({ ...ours, legs: [{ sealed: another.seal(leg) }] }, sealer), null)
   for (const bad of [null, 1, {}, { version: 2 }, { version: 1, facts: {}, legs: [], subscriber: 'sub_1', phase: 'setup' }]) {
-    assert.equal(readSnapshot(bad), null)
+    assert.equal(readSnapshot(bad, sealer), null)
   }
 })

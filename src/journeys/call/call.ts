@@ -21,6 +21,7 @@ import type { Exchange } from './exchange.ts'
 import { CallOver, OVER } from './over.ts'
 import type { CallRecording } from './recording.ts'
 import type { Transfer } from './refer.ts'
+import type { Move } from './survive.ts'
 
 /** What stays the same about a call from its first moment to its last. */
 export interface CallFacts {
@@ -61,6 +62,8 @@ export class Call {
   /** What a far end has asked for and is being carried out; one at a time. */
   transfer: Transfer | null = null
   onTransfer: ((transfer: Transfer) => void) | null = null
+  /** Its sound is being moved to another voice process. */
+  moving: Move | null = null
   /** Whether a program has commanded anything for it. */
   decided = false
   answeredAt: Instant | null = null

@@ -1,9 +1,10 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import { glareDelayMs, type Session, SipFailure } from '#protocol/sip/index.ts'
+import type { Session } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { answerBody, watchDialog } from './dialog.ts'
 import { CallOver } from './over.ts'
+import { reoffer } from './reoffer.ts'
 
 /**
  * The dialled leg has answered: the caller's INVITE is answered with it, and the two are joined. All of it in the turn
@@ -63,22 +64,12 @@ async function bringIn(call: Call, leg: Leg): Promise<void> {
   const media = call.media.get(leg.id)
   const { session } = leg
   if (!media || !session || leg.description === null) return
-  for (let tries = 3; tries > 0; tries--) {
-    try {
-      const answer = await call.whileUp(session.reinvite({ type: 'application/sdp', content: media.offer() }))
-      if (answer.status < 300) {
-        leg.description = null
-        media.readAnswer(answer.body)
-        leg.touch()
-        return
-      }
-      if (answer.status !== 491) break
-    } catch (error) {
-      if (!(error instanceof SipFailure) || error.reason !== 'glare') throw error
-    }
-    await call.whileUp(new Promise<void>((resolve) => call.x.clock.after(glareDelayMs(session.ownsCallId), resolve)))
+  if (!(await reoffer(call, session, media))) {
+    leg.end(causeOf('switch', 'not-acceptable'))
+    return
   }
-  leg.end(causeOf('switch', 'not-acceptable'))
+  leg.description = null
+  leg.touch()
 }
 
 /** Relays the sound of two legs to each other. A failure ends the call: nobody would hear anything. */

@@ -1,6 +1,7 @@
 import type { Clock, Id, Log } from '#lib/index.ts'
 import type { RecordingShelf } from '#platform/recording/index.ts'
 import type { ResourceRegistry } from '#platform/resource/index.ts'
+import type { Sealer } from '#platform/subscriber/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
 import type { DialogOwner } from '#platform/trace/index.ts'
 import type { CallPace, TrunkDirectory } from '#platform/trunk/index.ts'
@@ -83,6 +84,8 @@ export interface Exchange {
   readonly registry: ResourceRegistry
   readonly voice: VoicePool
   readonly realms: Realms
+  /** Seals what the journal may not tell. */
+  readonly sealer: Sealer
   readonly agents: Agents
   readonly trace: CallTracing
   readonly recordings: RecordingShelf

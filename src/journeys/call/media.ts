@@ -3,11 +3,16 @@ import { causeOf } from '#platform/trunk/index.ts'
 import type { SrtpPolicy } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { digitHeard } from './digits.ts'
+import { soundLost } from './survive.ts'
 
 /** The leg's audio, opened in its realm where it is not there yet. Its port has been leased. @throws VoiceUnavailable */
 export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   const open = call.media.get(leg.id)
-  if (open) return open
+  if (open) {
+    await call.x.voice.settled(open.endpoint)
+    await call.moving?.done
+    return open
+  }
   const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm)
   const media = new LegMedia(endpoint, { srtp: srtpOf(call, leg) })
   if (leg.cause) {
@@ -28,13 +33,14 @@ function srtpOf(call: Call, leg: Leg): SrtpPolicy | undefined {
   return srtp === 'required' && call.facts.emergency ? 'offered' : srtp
 }
 
-/** Ties audio to its leg: digits go to the agent, its loss ends the leg. */
+/** Ties audio to its leg: digits go to the agent, and what voice loses is moved, or ends the leg. */
 export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
   call.media.set(leg.id, media)
   media.onFault = (error) => {
+    if (media.endpoint.lost || call.moving?.legs.has(leg)) return
     call.log.error({ err: error, leg: leg.id }, 'voice did not do what a leg needs')
     leg.end(causeOf('switch', 'media-lost'))
   }
   media.endpoint.onDigit = (digit) => digitHeard(call, leg, digit)
-  media.endpoint.onLost = () => leg.end(causeOf('switch', 'media-lost'))
+  media.endpoint.onLost = (agoMs) => soundLost(call, leg, agoMs)
 }

@@ -4,6 +4,7 @@ import { newId, TielineError } from '#lib/index.ts'
 import type { LegMedia } from '#platform/switch/index.ts'
 import type { Demand, Heard, PromptSource, VerbMethods } from '#platform/words/index.ts'
 import { countryTone } from '#protocol/audio/index.ts'
+import { LinkLost } from '#protocol/link/index.ts'
 import type { Call } from './call.ts'
 import { answerCaller, callerSettled } from './connect.ts'
 import { answerBody } from './dialog.ts'
@@ -151,6 +152,7 @@ export async function stoppable<T>(
     return await orAbort(work, signal)
   } catch (error) {
     if (error instanceof TielineError && error.verdict.code === 'recording-failed') throw error
+    if (!signal.aborted && error instanceof LinkLost) throw verbError('interrupted', 'voice was lost meanwhile', error)
     if (!signal.aborted) throw verbError('verb-failed', 'voice could not do it', error)
     if (!call.cause) media.endpoint.stop(verb)
     call.throwIfOver()

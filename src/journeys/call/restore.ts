@@ -10,7 +10,7 @@ import { watchDialog } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { keepMedia } from './media.ts'
 import { run } from './run.ts'
-import { type CallSnapshot, type LegSnapshot, readSnapshot } from './snapshot.ts'
+import { type LegSnapshot, readSnapshot } from './snapshot.ts'
 
 /** What a former process has left in the journal. */
 export interface Left {
@@ -31,7 +31,7 @@ export function restore(x: Exchange, left: Left): (() => Promise<void>)[] {
   const begun: (() => Promise<void>)[] = []
   const known = new Set<Id<'call'>>()
   for (const { call: id, state } of left.calls) {
-    const snapshot = readSnapshot(state)
+    const snapshot = readSnapshot(state, x.sealer)
     const subscriber = snapshot && x.configuration.subscriber(snapshot.subscriber)
     if (!snapshot || !subscriber) {
       x.log.error({ call: id }, 'a call of the journal cannot be taken up')
@@ -47,7 +47,12 @@ export function restore(x: Exchange, left: Left): (() => Promise<void>)[] {
   return begun
 }
 
-function takeUp(x: Exchange, subscriber: SubscriberConfig, snapshot: CallSnapshot, left: Left): () => Promise<void> {
+function takeUp(
+  x: Exchange,
+  subscriber: SubscriberConfig,
+  snapshot: NonNullable<ReturnType<typeof readSnapshot>>,
+  left: Left,
+): () => Promise<void> {
   const call = new Call(x, subscriber, snapshot.facts)
   call.decided = snapshot.decided
   call.direct = snapshot.direct

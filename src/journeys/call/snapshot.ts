@@ -1,6 +1,7 @@
 import type { Id } from '#lib/index.ts'
+import type { Sealer } from '#platform/subscriber/index.ts'
 import type { DialogSnapshot, LegFacts, MediaSnapshot } from '#platform/switch/index.ts'
-import type { CallCause, Instant } from '#platform/words/index.ts'
+import type { CallCause, Instant, Sealed } from '#platform/words/index.ts'
 import type { Call, CallFacts } from './call.ts'
 
 /** A call as the journal keeps it: plain JSON, enough to carry it on, or to end it cleanly. */
@@ -12,9 +13,14 @@ export interface CallSnapshot {
   decided: boolean
   direct: boolean
   answeredAt: Instant | null
-  legs: LegSnapshot[]
+  legs: (LegSnapshot | SealedLeg)[]
   /** Legs that are over but for their last event. */
   clearing?: { leg: Id<'leg'>; cause: CallCause }[]
+}
+
+/** A leg whose descriptions hold keys (RFC 4568): a {@link LegSnapshot} as JSON, sealed by the node. */
+export interface SealedLeg {
+  sealed: Sealed
 }
 
 export interface LegSnapshot {
@@ -27,19 +33,22 @@ export interface LegSnapshot {
 }
 
 export function snapshotOf(call: Call): CallSnapshot {
-  const legs: LegSnapshot[] = []
+  const legs: (LegSnapshot | SealedLeg)[] = []
   for (const leg of call.legs) {
     const dialog = leg.cause ? null : leg.snapshot()
     if (!dialog) continue
-    const media = call.media.get(leg.id)?.snapshot()
+    const sound = call.media.get(leg.id)
+    const media = sound?.snapshot()
     const { description } = leg
-    legs.push({
+    const snapshot: LegSnapshot = {
       facts: leg.facts,
       held: leg.state === 'hold',
       dialog,
       ...(media ? { media } : {}),
       ...(description ? { description } : {}),
-    })
+    }
+    const secret = sound?.isSecret || description?.includes('a=crypto:')
+    legs.push(secret ? { sealed: call.x.sealer.seal(JSON.stringify(snapshot)) } : snapshot)
   }
   return {
     version: 1,
@@ -54,18 +63,28 @@ export function snapshotOf(call: Call): CallSnapshot {
   }
 }
 
-/** Reads what a former process has left. Null where it is not one of ours: an older form, or damage. */
-export function readSnapshot(state: unknown): CallSnapshot | null {
+/** Reads what a former process has left. Null where it is not one of ours: an older form, damage, or another key's. */
+export function readSnapshot(state: unknown, sealer: Sealer): (Omit<CallSnapshot, 'legs'> & { legs: LegSnapshot[] }) | null {
   if (!isRecord(state) || state.version !== 1 || !isRecord(state.facts) || !Array.isArray(state.legs)) return null
   if (typeof state.subscriber !== 'string' || !PHASES.has(state.phase as string)) return null
   if (typeof state.facts.id !== 'string' || !isRecord(state.facts.startedAt) || !isRecord(state.facts.from)) return null
-  if (state.legs.length === 0 || !state.legs.every(isLeg)) return null
-  return state as unknown as CallSnapshot
+  const legs = state.legs.map((leg) => opened(leg, sealer))
+  if (legs.length === 0 || !legs.every(isLeg)) return null
+  return { ...(state as unknown as CallSnapshot), legs }
+}
+
+function opened(leg: unknown, sealer: Sealer): unknown {
+  if (!isRecord(leg) || typeof leg.sealed !== 'string') return leg
+  try {
+    return JSON.parse(sealer.openText(leg.sealed as Sealed))
+  } catch {
+    return null
+  }
 }
 
 const PHASES = new Set(['setup', 'verb', 'joined'])
 
-function isLeg(leg: unknown): boolean {
+function isLeg(leg: unknown): leg is LegSnapshot {
   if (!isRecord(leg) || !isRecord(leg.facts) || !isRecord(leg.dialog)) return false
   const { kind } = leg.dialog
   return typeof leg.facts.id === 'string' && typeof kind === 'string' && isRecord(leg.dialog[kind])

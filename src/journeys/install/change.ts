@@ -13,7 +13,7 @@ import {
   type Scope,
   type SubscriberRecord,
 } from '#platform/subscriber/index.ts'
-import type { Allocation, Capacity, SiteConfig, TrunkConfig } from '#platform/words/index.ts'
+import type { Allocation, Capacity, SiteConfig, Survival, TrunkConfig } from '#platform/words/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
 import { checkAgent, checkSite, type InstallOrder } from './order.ts'
 
@@ -27,6 +27,7 @@ export interface SubscriberPatch {
   plan?: string
   emergencyCallerId?: string | null
   srtp?: SiteConfig['srtp']
+  survival?: Survival
   siteNetworks?: string[]
   dns?: { servers: string[]; search?: string } | null
   agent?: Omit<NonNullable<InstallOrder['agent']>, 'decisionDeadlineMs'>
@@ -65,6 +66,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
     },
+    survival: { ...record.survival, ...patch.survival },
     channel: {
       ...record.channel,
       siteNetworks: patch.siteNetworks ?? record.channel.siteNetworks,

@@ -107,6 +107,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       dns: dns ?? null,
     },
     site: { pbx: pbxOf(order), ...(emergencyCallerId ? { emergencyCallerId } : {}), ...(srtp ? { srtp } : {}) },
+    survival: { voice: 'move', channel: 'end', ...order.survival },
     defaultRoute: order.defaultRoute,
     agent: {
       version: null,

@@ -14,7 +14,7 @@ import {
   type DefaultRoute,
   invalid,
 } from '#platform/subscriber/index.ts'
-import { type Allocation, KINDS, type SiteConfig } from '#platform/words/index.ts'
+import { type Allocation, KINDS, type SiteConfig, type Survival } from '#platform/words/index.ts'
 
 /** What an operator says of a new subscriber. */
 export interface InstallOrder {
@@ -38,6 +38,7 @@ export interface InstallOrder {
   }
   defaultRoute: DefaultRoute
   agent?: { decisionDeadlineMs?: number; memoryMebibytes?: number; cpuShare?: number; maxProcesses?: number; listen?: number[] }
+  survival?: Survival
   /** User names of telephones that register: each gets a password. */
   telephones?: string[]
 }

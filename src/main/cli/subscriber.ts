@@ -19,6 +19,7 @@ interface Subscriber {
     dns: { servers: string[]; search?: string } | null
     pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
   }
+  survival: { voice: string; channel: string }
   channel: { listenPort: number; publicKey: string; peerPublicKey: string }
   agent: { version: string | null; memoryMebibytes: number; decisionDeadlineMs: number }
   telephones: string[]
@@ -218,6 +219,7 @@ function show(out: Context['out'], s: Subscriber): void {
     ['site', s.site.networks.join(' ')],
     ['pbx', pbxText(s.site.pbx)],
     ['dns', s.site.dns ? `${s.site.dns.servers.join(' ')}${s.site.dns.search ? ` (${s.site.dns.search})` : ''}` : null],
+    ['survival', `voice ${s.survival.voice}, channel ${s.survival.channel}`],
     ['tunnel port', s.channel.listenPort],
     ['agent', s.agent.version],
     ['telephones', s.telephones.join(' ')],
@@ -252,6 +254,17 @@ function changeCommands(noun: Command, context: Contextual): void {
       const { client, out } = context(command)
       const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { srtp })
       out.done(subscriber, `SRTP over the channel of ${name}: ${srtp}.`)
+    })
+  noun
+    .command('survival <name>')
+    .description('what becomes of its calls when something dies under them')
+    .option('--voice <policy>', 'a voice process: move answered legs to another one, or end them')
+    .option('--channel <policy>', 'its channel: end, or dial the site over the trunk')
+    .action(async (name: string, survival: { voice?: string; channel?: string }, command: Command) => {
+      const { client, out } = context(command)
+      const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { survival })
+      const { voice, channel } = subscriber.survival
+      out.done(subscriber, `When a voice process dies: ${voice}. When the channel of ${name} is cut: ${channel}.`)
     })
   noun
     .command('plan <subscriber> <plan>')

@@ -103,7 +103,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const count = new MessageCount()
   const load = new Load({ clock, limits: config.load, utilization: loopUtilization() })
   const reception = new Reception({ directory: () => trunks, strangers, load, configuration, clock })
-  const voice = new VoicePool({ log })
+  const voice = new VoicePool({ log, clock })
   const agents = new AgentDoor({ path: path.join(run, LINKS.agents), log, clock, start, configuration })
   const security = new TrunkSecurity({
     log,
@@ -153,6 +153,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     registry,
     voice,
     realms,
+    sealer: createSealer(start.sealingKey ?? ''),
     agents,
     trace: wire.tap,
     recordings: new RecordingShelf({

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { hostname } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import type { TSchema } from 'typebox'
 import Value from 'typebox/value'
 import { parseDocument } from 'yaml'
@@ -32,7 +32,7 @@ export function defaultConfig(): PlatformConfig {
       implementation: 'auto',
     },
     siteSipPort: 5060,
-    voice: { processes: 1, mediaTimeoutMs: 20_000 },
+    voice: { processes: Math.min(64, availableParallelism()), mediaTimeoutMs: 20_000 },
     agents: { firstUid: 200_000 },
     recordings: { retentionDays: 90 },
     capacities: [

@@ -15,6 +15,7 @@ export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | n
     allocations: record.state === 'suspended' ? nothing(record) : record.allocations,
     channel,
     site: record.site,
+    survival: record.survival,
     telephones: record.telephones,
     defaultRoute: record.defaultRoute,
     agent,

@@ -1,5 +1,13 @@
 import type { Id } from '#lib/index.ts'
-import type { AgentConfig, Allocation, ChannelConfig, Sealed, SiteConfig, SubscriberConfig } from '#platform/words/index.ts'
+import type {
+  AgentConfig,
+  Allocation,
+  ChannelConfig,
+  Sealed,
+  SiteConfig,
+  SubscriberConfig,
+  Survival,
+} from '#platform/words/index.ts'
 
 /**
  * `installing` is published but not yet proven; `suspended` keeps everything but is refused every resource; `removing`
@@ -26,6 +34,7 @@ export interface SubscriberRecord {
     siteHoldsKey: boolean
   }
   site: SiteConfig
+  survival: Required<Survival>
   defaultRoute: DefaultRoute
   agent: AgentConfig & {
     /** Ports of the active version's manifest, beside those that the operator has opened. */

@@ -75,13 +75,15 @@ export class LegMedia {
   onFault: ((error: unknown) => void) | undefined
   readonly #local: LocalMedia
   readonly #srtp: SrtpPolicy
-  /** What the keys of this leg are cut from, for its whole life: a key that stays keeps its roll-overs (RFC 3711 §3.3.1). */
-  readonly #material: Uint8Array
+  /** What the keys of this leg are cut from while voice has it: a key that stays keeps its roll-overs (RFC 3711 §3.3.1). */
+  #material: Uint8Array
   /** The far end has refused protection, which we can do without. */
   #clear: boolean
   #offer: string | null
   #sent: string | null
   #agreement: G711Agreement | null
+  /** Whether the far end and voice know where the leg's sound is. */
+  #settled = true
 
   constructor(endpoint: VoiceEndpoint, from: { srtp?: SrtpPolicy | undefined; snapshot?: MediaSnapshot } = {}) {
     this.endpoint = endpoint
@@ -103,6 +105,11 @@ export class LegMedia {
     return this.#sent
   }
 
+  /** Whether its descriptions hold keys. */
+  get isSecret(): boolean {
+    return this.#srtp !== 'off'
+  }
+
   /** Whether telephone-events have been negotiated for what we send. */
   get takesDigits(): boolean {
     return this.#agreement?.send.telephoneEvent !== undefined
@@ -111,6 +118,18 @@ export class LegMedia {
   /** Whether an offer of ours went out that nothing has been agreed on yet. */
   get awaitsAnswer(): boolean {
     return this.#offer !== null && this.#agreement === null
+  }
+
+  /**
+   * The endpoint has been opened anew: the next offer or answer says where, with keys of its own, since nobody knows how far
+   * the old ones have rolled over.
+   */
+  moved(): void {
+    const { address, port } = this.endpoint.snapshot
+    this.#local.address = address
+    this.#local.port = port
+    this.#material = randomBytes(LONGEST_MASTER)
+    this.#settled = false
   }
 
   /** An offer of ours; {@link readAnswer} takes what comes back. */
@@ -139,7 +158,7 @@ export class LegMedia {
     const negotiation = negotiateUnder(this.#srtp, this.#material, offer)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#offer = null
-    if (this.#sent && sameAgreement(this.#agreement, negotiation.agreement)) return this.#sent
+    if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) return this.#sent
     this.#agree(negotiation.agreement)
     this.#sent = createAnswer(offer, negotiation, this.#next(), G711)
     return this.#sent
@@ -170,8 +189,9 @@ export class LegMedia {
   }
 
   #agree(agreement: G711Agreement): void {
-    if (sameAgreement(this.#agreement, agreement)) return
+    if (this.#settled && sameAgreement(this.#agreement, agreement)) return
     this.#agreement = agreement
+    this.#settled = true
     this.endpoint.describe(describe(agreement)).catch((error: unknown) => this.onFault?.(error))
   }
 }

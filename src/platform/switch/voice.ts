@@ -1,4 +1,4 @@
-import { type Id, type Log, newId, TielineError } from '#lib/index.ts'
+import { type Clock, type Id, type Log, newId, TielineError, type Timer } from '#lib/index.ts'
 import type { EndpointDescription, MediaStats, Realm, VoiceMethods, VoiceNotifications } from '#platform/words/index.ts'
 import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 
@@ -9,6 +9,12 @@ type Result<M extends keyof VoiceMethods> = VoiceMethods[M]['result']
 
 /** Ms that voice may take for what it does at once. */
 const AT_ONCE_MS = 2000
+
+/** Where another process could serve, a lost one has this long to be reached again, ms: a link may break without its process. */
+const GRACE_MS = 300
+
+/** The same where there is none: it is started again within a second. */
+const RESTART_MS = 5000
 
 /** No voice process could serve. */
 export class VoiceUnavailable extends TielineError {
@@ -31,16 +37,21 @@ export interface EndpointSnapshot {
   port: number
 }
 
-/** One end of audio, in a voice process. `close` may be called at any time and more than once. */
+/**
+ * One end of audio, in a voice process. `close` may be called at any time and more than once. Where its process dies it is
+ * `lost`, and may be opened anew elsewhere: then it has another id and another port, and nothing that it was told.
+ */
 export class VoiceEndpoint {
   readonly call: Id<'call'>
   readonly subscriber: Id<'sub'>
-  readonly snapshot: EndpointSnapshot
+  #snapshot: EndpointSnapshot
+  #lost = false
+  #watchMs = 0
   onDigit: ((digit: string) => void) | undefined
   onMedia: ((state: 'silent' | 'flowing', silentMs: number) => void) | undefined
   onSpeaking: ((speaking: boolean) => void) | undefined
-  /** Voice has lost it: its process died. */
-  onLost: (() => void) | undefined
+  /** Voice has lost it: its process died, so many ms ago. */
+  onLost: ((agoMs: number) => void) | undefined
   readonly #pool: VoicePool
   #closed: Promise<MediaStats | null> | null = null
 
@@ -48,11 +59,39 @@ export class VoiceEndpoint {
     this.#pool = pool
     this.call = call
     this.subscriber = subscriber
-    this.snapshot = snapshot
+    this.#snapshot = snapshot
+  }
+
+  get snapshot(): EndpointSnapshot {
+    return this.#snapshot
   }
 
   get id(): Id<'med'> {
     return this.snapshot.id
+  }
+
+  /** Whether no process has it. */
+  get lost(): boolean {
+    return this.#lost
+  }
+
+  /** Its process is gone, with all that was going on there. */
+  lose(agoMs: number): void {
+    this.#lost = true
+    this.onLost?.(agoMs)
+  }
+
+  /** Opens it in another process, or in the one that has taken the place of its own. @throws VoiceUnavailable */
+  async reopen(realm: Realm): Promise<void> {
+    const snapshot = await this.#pool.reopen(this, realm)
+    this.#snapshot = snapshot
+    this.#lost = false
+    if (this.#closed) {
+      this.#closed = null
+      await this.close()
+      throw new VoiceUnavailable('the endpoint was closed while it was opened')
+    }
+    if (this.#watchMs > 0) await this.watch(this.#watchMs)
   }
 
   async describe(description: EndpointDescription): Promise<void> {
@@ -68,6 +107,7 @@ export class VoiceEndpoint {
   }
 
   async watch(timeoutMs: number): Promise<void> {
+    this.#watchMs = timeoutMs
     await this.#ask('endpoint.watch', { endpoint: this.id, timeoutMs })
   }
 
@@ -111,6 +151,7 @@ export class VoiceEndpoint {
 
   /** Gives the ports back. Resolves with null when voice could not be told; it finds out by itself. */
   close(): Promise<MediaStats | null> {
+    if (this.#lost) this.#closed ??= Promise.resolve(null)
     this.#closed ??= this.#ask('endpoint.close', { endpoint: this.id })
       .catch(() => null)
       .finally(() => this.#pool.forget(this))
@@ -133,21 +174,29 @@ export class VoicePool {
   readonly #endpoints = new Map<Id<'med'>, VoiceEndpoint>()
   readonly #homes = new Map<Id<'sub'>, { voice: number; endpoints: number }>()
   readonly #load: number[] = []
+  readonly #clock: Clock
+  /** Processes that cannot be reached, with the time that they have left. */
+  readonly #missing = new Map<number, { since: number; timer: Timer; settled: PromiseWithResolvers<void> }>()
 
-  constructor(options: { log: Log }) {
+  constructor(options: { log: Log; clock: Clock }) {
     this.#log = options.log
+    this.#clock = options.clock
   }
 
   /** Connects to the processes' links. Endpoints that are to be claimed must have been adopted before. */
   start(paths: readonly string[]): void {
     for (const [voice, path] of paths.entries()) {
       this.#load[voice] ??= 0
+      if (this.#at(voice).length > 0) this.#miss(voice)
       this.#links[voice] = connectLink<VoiceLink>({
         path,
         hello: { process: 'switch', version: 1 },
         log: this.#log,
         onConnected: () => void this.#claim(voice),
-        onLost: (lost) => this.#log.warn({ voice, reason: lost.reason }, 'the link to voice is lost'),
+        onLost: (lost) => {
+          this.#log.warn({ voice, reason: lost.reason }, 'the link to voice is lost')
+          this.#miss(voice)
+        },
         onNotification: {
           digit: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onDigit?.(digit),
           speaking: ({ endpoint, speaking }) => this.#endpoints.get(endpoint)?.onSpeaking?.(speaking),
@@ -169,13 +218,26 @@ export class VoicePool {
 
   /** Opens an endpoint for a call in a realm. @throws VoiceUnavailable */
   async open(call: Id<'call'>, subscriber: Id<'sub'>, realm: Realm): Promise<VoiceEndpoint> {
+    const snapshot = await this.#open(call, subscriber, realm)
+    const endpoint = new VoiceEndpoint(this, call, subscriber, snapshot)
+    this.#endpoints.set(snapshot.id, endpoint)
+    return endpoint
+  }
+
+  /** Opens a lost endpoint anew. @throws VoiceUnavailable */
+  async reopen(endpoint: VoiceEndpoint, realm: Realm): Promise<EndpointSnapshot> {
+    const snapshot = await this.#open(endpoint.call, endpoint.subscriber, realm)
+    this.#endpoints.set(snapshot.id, endpoint)
+    return snapshot
+  }
+
+  async #open(call: Id<'call'>, subscriber: Id<'sub'>, realm: Realm): Promise<EndpointSnapshot> {
     const voice = this.#home(subscriber)
     const id = newId('med')
     try {
+      await this.#links[voice]?.ready(AT_ONCE_MS)
       const { address, port } = await this.call(voice, 'endpoint.open', { call, endpoint: id, realm }, AT_ONCE_MS)
-      const endpoint = new VoiceEndpoint(this, call, subscriber, { id, voice, address, port })
-      this.#endpoints.set(id, endpoint)
-      return endpoint
+      return { id, voice, address, port }
     } catch (error) {
       this.#leave(subscriber)
       throw new VoiceUnavailable(error)
@@ -200,11 +262,17 @@ export class VoicePool {
     return (await answer) as Result<M>
   }
 
+  /** Resolves when it is known whether the endpoint's process still has it; at once while it can be reached. */
+  async settled(endpoint: VoiceEndpoint): Promise<void> {
+    await this.#missing.get(endpoint.snapshot.voice)?.settled.promise
+  }
+
   forget(endpoint: VoiceEndpoint): void {
     if (this.#endpoints.delete(endpoint.id)) this.#leave(endpoint.subscriber)
   }
 
   close(): void {
+    for (const { timer } of this.#missing.values()) timer.cancel()
     for (const link of this.#links) link.close()
   }
 
@@ -234,16 +302,26 @@ export class VoicePool {
     if (home.endpoints === 0) this.#homes.delete(subscriber)
   }
 
+  #at(voice: number): VoiceEndpoint[] {
+    return [...this.#endpoints.values()].filter(({ snapshot }) => snapshot.voice === voice)
+  }
+
+  /** The process can be reached: what it has is ours, and what it has not is lost. */
   async #claim(voice: number): Promise<void> {
-    const mine = [...this.#endpoints.values()].filter((e) => e.snapshot.voice === voice)
-    if (mine.length === 0) return
+    const mine = this.#at(voice)
     try {
+      if (mine.length === 0) return
       const { endpoints } = await this.call(voice, 'claim', { calls: [...new Set(mine.map((e) => e.call))] }, AT_ONCE_MS)
       const there = new Set(endpoints.map((e) => e.endpoint))
-      for (const endpoint of mine) if (!there.has(endpoint.id)) this.#lose(endpoint)
+      this.#lose(
+        voice,
+        mine.filter((endpoint) => !there.has(endpoint.id) && endpoint.snapshot.voice === voice),
+      )
       for (const { endpoint } of endpoints) if (!this.#endpoints.has(endpoint)) this.#drop(voice, endpoint)
     } catch (error) {
       this.#log.error({ err: error, voice }, 'the calls at voice cannot be claimed')
+    } finally {
+      this.#settle(voice)
     }
   }
 
@@ -252,8 +330,29 @@ export class VoicePool {
     this.call(voice, 'endpoint.close', { endpoint }, AT_ONCE_MS).catch(() => {})
   }
 
-  #lose(endpoint: VoiceEndpoint): void {
-    this.forget(endpoint)
-    endpoint.onLost?.()
+  /** It may come back with all that it has; else that is lost, once there is, or could be, another process. */
+  #miss(voice: number): void {
+    if (this.#missing.has(voice)) return
+    const others = this.#links.some((link, index) => index !== voice && link.link)
+    const timer = this.#clock.after(others ? GRACE_MS : RESTART_MS, () => {
+      this.#lose(voice, this.#at(voice))
+      this.#settle(voice)
+    })
+    this.#missing.set(voice, { since: this.#clock.now(), timer, settled: Promise.withResolvers() })
+  }
+
+  #settle(voice: number): void {
+    const missing = this.#missing.get(voice)
+    this.#missing.delete(voice)
+    missing?.timer.cancel()
+    missing?.settled.resolve()
+  }
+
+  /** All are forgotten before the first is told, so that a subscriber finds a new home for all of them. */
+  #lose(voice: number, endpoints: VoiceEndpoint[]): void {
+    const now = this.#clock.now()
+    const agoMs = now - (this.#missing.get(voice)?.since ?? now)
+    for (const endpoint of endpoints) this.forget(endpoint)
+    for (const endpoint of endpoints) endpoint.lose(agoMs)
   }
 }

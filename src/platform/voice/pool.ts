@@ -30,6 +30,8 @@ export interface PoolOptions {
   /** Throws away what a socket has received, and says how many datagrams that was. */
   drain(fd: number): number
   close(fd: number): void
+  /** From 0 to below 1: where in its range a realm begins. Default 0. */
+  random?: () => number
   /** How long a pair rests after a call. */
   quarantineMs?: number
 }
@@ -127,11 +129,21 @@ export class PortPool {
   #portsOf(realm: Realm): RealmPorts {
     let ports = this.#realms.get(realm)
     if (!ports) {
-      const { ports: range, share } = this.#options
-      ports = { idle: [], inUse: new Set(), unavailable: new Map(), next: firstPair(range.first) + 2 * share.index }
+      ports = { idle: [], inUse: new Set(), unavailable: new Map(), next: this.#begin() }
       this.#realms.set(realm, ports)
     }
     return ports
+  }
+
+  /**
+   * A process that takes the place of one that died knows nothing of its ports, to which far ends may still send (M13): it
+   * begins somewhere else.
+   */
+  #begin(): number {
+    const { ports: range, share, random } = this.#options
+    const first = firstPair(range.first) + 2 * share.index
+    const pairs = Math.floor((range.last - first + 1) / (2 * share.of))
+    return first + 2 * share.of * Math.floor((random?.() ?? 0) * Math.max(1, pairs))
   }
 
   #reuse(ports: RealmPorts): PortPair | undefined {

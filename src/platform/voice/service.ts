@@ -80,6 +80,7 @@ export class VoiceService implements Methods, AsyncDisposable {
       share,
       drain: drainer(libc),
       close: (fd) => void libc.close(fd),
+      random: Math.random,
       ...(quarantineMs === undefined ? {} : { quarantineMs }),
     })
     this.#speech = new Speech({ clock, directory, ...options.speech })

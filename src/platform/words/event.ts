@@ -41,6 +41,7 @@ export type EventType =
   | 'leg.digits' // DTMFDigitsDetected
   | 'media.silent'
   | 'media.flowing'
+  | 'media.moved' // its voice process died, and another one has taken over
   | 'verb.started'
   | 'verb.ended'
   | 'conference.joined' // data: room, seats

@@ -116,9 +116,21 @@ export interface SubscriberConfig {
   site: SiteConfig
   /** Telephones and computers of the site that register, by user name. */
   telephones?: { name: string; password: Sealed }[]
+  /** What becomes of calls when something dies under them. */
+  survival?: Survival
   /** Taken when the agent is down, late or broken. */
   defaultRoute: Target & { via?: 'channel' | 'trunk' }
   agent: AgentConfig
+}
+
+/**
+ * What becomes of calls when something dies under them. Absent means the first of each.
+ */
+export interface Survival {
+  /** A voice process: answered legs are moved to another one, or end. */
+  voice?: 'move' | 'end'
+  /** The channel: its legs end, or the site is dialled anew over the trunk, by the public number of its PBX. */
+  channel?: 'end' | 'trunk'
 }
 
 export interface ChannelConfig {

@@ -1,0 +1,84 @@
+import type { Leg } from '#platform/switch/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
+import type { Demand, Instant } from '#platform/words/index.ts'
+import type { Call } from './call.ts'
+import { joinAudio } from './connect.ts'
+import { CallOver } from './over.ts'
+import { reoffer } from './reoffer.ts'
+
+/** The legs of a call whose sound is on its way to another voice process. */
+export interface Move {
+  legs: Set<Leg>
+  done: Promise<void>
+}
+
+/**
+ * Voice has lost the sound of a leg, `agoMs` ago: its process died. By the subscriber's policy the leg ends, or its sound
+ * moves: to another process or the one that was started again. A leg that is not answered and has heard of a port of ours
+ * can't be told another one: it ends.
+ */
+export function soundLost(call: Call, leg: Leg, agoMs: number): void {
+  if (leg.cause) return
+  if (call.subscriber.survival?.voice === 'end' || !(leg.isConnected || isUntold(call, leg))) {
+    leg.end(causeOf('switch', 'media-lost'))
+    return
+  }
+  if (call.moving) {
+    call.moving.legs.add(leg)
+    return
+  }
+  const legs = new Set([leg])
+  // All legs of a call are lost in one turn, and are moved together.
+  const done = Promise.resolve().then(() => move(call, legs, agoMs))
+  call.moving = { legs, done: done.finally(() => (call.moving = null)) }
+}
+
+function isUntold(call: Call, leg: Leg): boolean {
+  return leg.incoming !== null && call.media.get(leg.id)?.description === null
+}
+
+/** Never rejects: a leg whose sound cannot be moved ends, and what goes wrong beside that ends the call. */
+async function move(call: Call, legs: Set<Leg>, agoMs: number): Promise<void> {
+  const now = call.now()
+  const lostAt = { ...now, wall: now.wall - agoMs, mono: now.mono - agoMs }
+  try {
+    await Promise.all([...legs].map((leg) => moveLeg(call, leg, lostAt)))
+    const joined = call.phase === 'joined' && call.legs.find((leg) => leg !== call.a && leg.isConnected)
+    if (joined) await joinAudio(call, call.a, joined)
+    call.save()
+  } catch (error) {
+    if (error instanceof CallOver) return
+    call.log.error({ err: error }, 'a call could not be moved to another voice process')
+    call.end(causeOf('switch', 'media-lost'))
+  }
+}
+
+/** New leases for the old ones, which end when the process did; a new port; and the far end is told. @throws CallOver */
+async function moveLeg(call: Call, leg: Leg, lostAt: Instant): Promise<void> {
+  const media = call.media.get(leg.id)
+  if (!media || leg.cause) return
+  const { registry } = call.x
+  const old = call.leasesOf(leg).filter(({ kind }) => kind === 'voice.port' || kind === 'voice.relay')
+  const demands: Demand[] = old.map(({ kind, count, detail }) => ({ kind, count, leg: leg.id, ...(detail ? { detail } : {}) }))
+  registry.release(
+    old.map(({ id }) => id),
+    'voice-lost',
+    { at: lostAt },
+  )
+  try {
+    const leases = call.admit(demands)
+    await call.whileUp(media.endpoint.reopen(leg.facts.realm))
+    media.moved()
+    if (leg.isConnected && leg.session) {
+      if (!(await reoffer(call, leg.session, media))) throw new Error('the far end refused the new port')
+      registry.answered(leases.map(({ id }) => id))
+      leg.touch()
+      call.event('media.moved', { leg })
+    }
+  } catch (error) {
+    call.throwIfOver()
+    if (leg.cause) return
+    call.log.warn({ err: error, leg: leg.id }, 'the sound of a leg could not be moved')
+    leg.end(causeOf('switch', 'media-lost'))
+  }
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { until } from '../peer/clock.ts'
+import type { Call } from '../peer/sip/call.ts'
+import { DID, World } from './harness.ts'
+import { Program } from './program.ts'
+
+const CALLER = '+32470123456'
+const heard = (call: Call, what: number) => (call.report().media?.heard ?? []).filter((h) => h.what === what).length
+const tone = (hz: number, onMs: number) => ({ tone: [{ frequencies: [hz], onMs, offMs: 0 }], totalMs: onMs })
+
+async function joined(world: World): Promise<{ a: Call; b: Call }> {
+  const a = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('audio both ways', () => heard(a, 700) >= 1 && heard(world.pbx.calls.at(-1)!, 400) >= 1, 5000)
+  return { a, b: world.pbx.calls.at(-1)! }
+}
+
+const dialling = (world: World) => {
+  world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 10, tone: 700 }]
+  return Program.connect(world, async (call) => {
+    await call.do('call.dial', { target: { pbx: '101' } })
+  })
+}
+
+for (const voices of [1, 2]) {
+  const where = voices === 1 ? 'the one that is started again' : 'another one'
+  test(`a voice process is killed: a joined call moves to ${where}, with new ports and leases`, async () => {
+    await using world = await World.open({ voice: true, voices })
+    using _program = await dialling(world)
+    const { a, b } = await joined(world)
+    const ports = [a.stream.remote?.port, b.stream.remote?.port]
+    await world.kill('voice')
+    if (voices === 1) await world.startVoice()
+    const moved = async () => (await world.events()).filter(({ type }) => type === 'media.moved').length === 2
+    await until('both legs to be moved', moved, 9000)
+    const before = [heard(a, 700), heard(b, 400)]
+    await until('audio both ways again', () => heard(a, 700) > before[0]! + 1 && heard(b, 400) > before[1]! + 1, 5000)
+    assert.ok(a.phase === 'up' && b.phase === 'up')
+    assert.notEqual(a.stream.remote?.port, ports[0])
+    assert.notEqual(b.stream.remote?.port, ports[1])
+    a.hangup()
+    await world.quiet()
+    const leases = await world.leases()
+    assert.ok(leases.every(({ answered, released }) => answered && released !== null))
+    assert.deepEqual(
+      leases
+        .filter(({ kind, released }) => kind.startsWith('voice.') && released === 'voice-lost')
+        .map(({ kind }) => kind)
+        .sort(),
+      ['voice.port', 'voice.port', 'voice.relay'],
+    )
+    assert.equal(leases.filter(({ kind }) => kind === 'voice.port').length, 4)
+    assert.equal(leases.filter(({ kind }) => kind === 'channel.leg' || kind === 'trunk.in').length, 2)
+    const types = (await world.events()).map(({ type }) => type)
+    assert.equal(types.filter((type) => type === 'leg.cleared').length, 2)
+    assert.equal(types.filter((type) => type === 'call.cleared').length, 1)
+  })
+}
+
+test('a voice process is killed: a verb rejects as interrupted and the next one is heard', async () => {
+  await using world = await World.open({ voice: true })
+  const errors: { verdict: { code: string } }[] = []
+  using _program = await Program.connect(world, async (call) => {
+    await call.do('call.play', tone(400, 60_000)).catch((error) => errors.push(error))
+    await call.do('call.play', tone(700, 60_000))
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('the first tone', () => heard(call, 400) >= 2, 5000)
+  await world.kill('voice')
+  await world.startVoice()
+  await until('the second tone', () => heard(call, 700) >= 2, 9000)
+  assert.equal(errors[0]?.verdict.code, 'interrupted')
+  call.hangup()
+  await world.quiet()
+})
+
+test('a voice process is killed: where the policy is to end, each leg ends once, at the time of the death', async () => {
+  await using world = await World.open({ voice: true, subscriber: { survival: { voice: 'end' } } })
+  using _program = await dialling(world)
+  const { a, b } = await joined(world)
+  await world.kill('voice')
+  await world.startVoice()
+  await until('the end', () => a.phase === 'ended' && b.phase === 'ended', 9000)
+  await world.quiet()
+  const events = await world.events()
+  const cleared = events.filter(({ type }) => type === 'leg.cleared')
+  assert.deepEqual(
+    cleared.map(({ cause }) => cause?.reason),
+    ['media-lost', 'media-lost'],
+  )
+  assert.equal(events.filter(({ type }) => type === 'call.cleared').length, 1)
+  assert.ok((await world.leases()).every(({ released }) => released !== null))
+})
