@@ -2,10 +2,14 @@ import { CallGone, verbError } from './error.ts'
 import type {
   CallCause,
   ConferenceOptions,
+  ConsultOptions,
   DialOptions,
   DialResult,
   GatherOptions,
   Heard,
+  HoldOptions,
+  ParkOptions,
+  ParkResult,
   Party,
   PlayOptions,
   RecordOptions,
@@ -37,6 +41,8 @@ export class Call {
   readonly to: Party
   /** Whether the caller withheld the number. */
   readonly anonymous: boolean
+  /** The id of the call that this one, whose caller is connected already, was split from. */
+  readonly splitFrom: string | undefined
   /** Ms within which the call had to be decided when it was offered; then the stored default route is taken. */
   readonly deadlineMs: number
   #commander: Commander
@@ -45,11 +51,15 @@ export class Call {
   #pending = new Set<(error: unknown) => void>()
   #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], ended: [] }
 
-  constructor(offered: { call: string; from: Party; to: Party; anonymous: boolean; deadlineMs: number }, commander: Commander) {
+  constructor(
+    offered: { call: string; from: Party; to: Party; anonymous: boolean; deadlineMs: number; split?: string },
+    commander: Commander,
+  ) {
     this.id = offered.call
     this.from = offered.from
     this.to = offered.to
     this.anonymous = offered.anonymous
+    this.splitFrom = offered.split
     this.deadlineMs = offered.deadlineMs
     this.#commander = commander
   }
@@ -166,6 +176,61 @@ export class Call {
     return this.#verb('call.transfer', { target }) as Promise<{ transferred: boolean; cause?: CallCause }>
   }
 
+  /** Holds one of two who talk: the other one hears nothing, and a telephone shows that it is held. At once. */
+  async hold({ music, ...options }: HoldOptions = {}): Promise<void> {
+    await this.#verb('call.hold', { ...options, ...musicOf(music) })
+  }
+
+  /** Who is held talks again; whoever consults somebody goes back to the caller. At once. */
+  async retrieve(options: { party?: 'caller' | 'dialled' } = {}): Promise<void> {
+    await this.#verb('call.retrieve', options)
+  }
+
+  /**
+   * While `dial` has joined a leg: that one talks to the target, and the caller is held. Resolves when the target has
+   * answered, or could not be had, and then the two talk again. Behind it, `complete()` or `retrieve()`.
+   */
+  consult(
+    target: Target,
+    { timeout, music, ...options }: ConsultOptions = {},
+  ): Promise<Pick<DialResult, 'status'> & { cause?: CallCause }> {
+    const params = { ...options, ...musicOf(music), target, timeoutSeconds: timeout }
+    return this.#verb('call.consult', params) as Promise<Pick<DialResult, 'status'> & { cause?: CallCause }>
+  }
+
+  /** The caller goes on with whoever is consulted, and the dialled leg is let go. At once. */
+  async complete(): Promise<void> {
+    await this.#verb('call.complete', {})
+  }
+
+  /**
+   * The caller of another call of this agent, which is joined to nobody, is joined to this one's. That call is over by it;
+   * this resolves as `dial` does.
+   */
+  join(other: { id: string }): Promise<DialResult> {
+    return this.#verb('call.join', { other: other.id }) as Promise<DialResult>
+  }
+
+  /** Two who talk are two calls again: the dialled one is given to `call` of the program, with `splitFrom` set. At once. */
+  async split(): Promise<string> {
+    return ((await this.#verb('call.split', {})) as { call: string }).call
+  }
+
+  /**
+   * The caller waits in a slot (1 to 6 digits, with or without a star before them) until a telephone of the office dials it,
+   * or a call of this agent picks it up. Resolves when their talk is over, or nobody has come. While somebody is joined, that
+   * one is let go, rung back when nobody comes, and this resolves at once.
+   */
+  async park(slot: string, { timeout, music }: ParkOptions = {}): Promise<ParkResult> {
+    const result = await this.#verb('call.park', { slot, timeoutSeconds: timeout, ...musicOf(music) })
+    return (result ?? { reason: 'parked', durationSeconds: 0 }) as ParkResult
+  }
+
+  /** The caller goes over to the call that is parked in the slot; this call is over by it. */
+  async pickUp(slot: string): Promise<void> {
+    await this.#verb('call.pickUp', { slot })
+  }
+
   /** Presses keys: towards the dialled leg while one is joined, else towards the caller. At once. */
   async dtmf(digits: string): Promise<void> {
     await this.#verb('call.dtmf', { digits })
@@ -216,6 +281,10 @@ export class Call {
 /** A call is named by its id on the link. */
 function coachOf(coach: { id: string } | null | undefined): { coach?: string } {
   return coach ? { coach: coach.id } : {}
+}
+
+function musicOf(music: string | Heard | undefined): { music?: Heard } {
+  return music === undefined ? {} : { music: heardOf(music) }
 }
 
 function heardOf(what: string | Heard): Heard {

@@ -117,6 +117,35 @@ export interface DialOptions {
   ring?: string | Heard
 }
 
+export interface HoldOptions {
+  /** Default: the caller. */
+  party?: 'caller' | 'dialled'
+  /** What it hears meanwhile, over and over; silence unless said. */
+  music?: string | Heard
+}
+
+export interface ConsultOptions {
+  /** Seconds to ring. */
+  timeout?: number
+  /** One of the subscriber's own numbers. */
+  callerId?: string
+  /** What the caller hears meanwhile; silence unless said. */
+  music?: string | Heard
+}
+
+export interface ParkOptions {
+  /** Seconds; default 120. */
+  timeout?: number
+  /** What the caller hears meanwhile; silence unless said. */
+  music?: string | Heard
+}
+
+export interface ParkResult {
+  reason: 'picked-up' | 'timeout' | 'parked'
+  durationSeconds: number
+  cause?: CallCause
+}
+
 export interface DialResult {
   status: 'answered' | 'busy' | 'no-answer' | 'failed' | 'cancelled'
   /** Seconds that the dialled leg was answered. */

@@ -52,6 +52,7 @@ export function callRoutes(app: App, deps: ApiDeps): void {
       return reply.code(204).send()
     },
   )
+  orderRoutes(app, deps)
   app.get(
     '/v1/calls/:call/trace',
     { schema: { summary: 'What was said for a call that is up or was lately', params: OfCall, response: { 200: Trace } } },
@@ -68,6 +69,57 @@ export function callRoutes(app: App, deps: ApiDeps): void {
       return explanation
     },
   )
+}
+
+const Text = (maxLength: number) => Type.String({ minLength: 1, maxLength })
+const Closed = { additionalProperties: false }
+const Target = Type.Union([
+  Type.Object({ pbx: Text(64) }, Closed),
+  Type.Object({ user: Text(64) }, Closed),
+  Type.Object({ number: Text(32) }, Closed),
+  Type.Object({ trunk: Text(64), number: Text(32) }, Closed),
+  Type.Object({ sip: Text(512) }, Closed),
+])
+const WhichParty = Type.Optional(
+  Type.Union([Type.Literal('caller'), Type.Literal('dialled')], { description: 'Default: the caller' }),
+)
+const Music = Type.Optional(
+  Type.Record(Type.String(), Type.Unknown(), {
+    description: 'What is heard meanwhile, as for `play`: { file }, { text }, { signal }',
+  }),
+)
+
+/** What can be commanded of a call whose two legs talk, by anybody who may see it. */
+const ORDERS = {
+  hold: { summary: 'Hold one of the two who talk', body: Type.Object({ party: WhichParty, music: Music }, Closed) },
+  retrieve: { summary: 'Let them talk again', body: Type.Object({ party: WhichParty }, Closed) },
+  transfer: {
+    summary: 'Let the caller go on with somebody else; answers when that is so, or could not be',
+    body: Type.Object({ target: Target }, Closed),
+  },
+  park: {
+    summary: 'Let the caller wait in a slot, which a telephone of the site picks up by dialling it',
+    body: Type.Object(
+      { slot: Text(7), timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 3600 })), music: Music },
+      Closed,
+    ),
+  },
+} as const
+
+/** A transfer answers when somebody has answered; ms that it may ring, and some. */
+const LONGEST_ORDER_MS = 75_000
+
+function orderRoutes(app: App, deps: ApiDeps): void {
+  for (const verb of Object.keys(ORDERS) as (keyof typeof ORDERS)[]) {
+    const { summary, body } = ORDERS[verb]
+    app.post(`/v1/calls/:call/${verb}`, { schema: { summary, params: OfCall, body } }, async (request) => {
+      const { id } = await findCall(deps, request, request.params.call)
+      const by = request.principal.role === 'operator' ? 'operator' : 'subscriber'
+      const order = { verb, params: request.body as Record<string, unknown> }
+      const done = await deps.switch.call('call.order', { call: id, order, by }, { timeoutMs: LONGEST_ORDER_MS })
+      return done ?? {}
+    })
+  }
 }
 
 const Trace = Type.Object({

@@ -91,6 +91,7 @@ function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
   return {
     'endpoint.open': (params) => service['endpoint.open'](params),
     'endpoint.describe': (params) => service['endpoint.describe'](params),
+    'endpoint.move': (params) => service['endpoint.move'](params),
     'endpoint.join': (params) => service['endpoint.join'](params),
     'endpoint.part': (params) => service['endpoint.part'](params),
     'endpoint.close': (params) => service['endpoint.close'](params),

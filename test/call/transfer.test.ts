@@ -107,7 +107,7 @@ test('S29 F14 what is no transfer: a dialog of somebody else, a call out at the 
   const { world, a, b } = await joined((w) => w.pbx, SITE)
   await using _ = world
   b.ask('REFER', { headers: [['Refer-To', '<sip:102@tieline.test?Replaces=other%3Bto-tag%3Dx%3Bfrom-tag%3Dy>']] })
-  await b.next('501')
+  await b.next('481')
   a.ask('REFER', { headers: [referTo('+32470999999')] })
   await a.next('603')
   b.ask('REFER', { headers: [['Refer-To', '<sip:tieline.test>']] })

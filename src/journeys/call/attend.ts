@@ -1,4 +1,4 @@
-import { TielineError } from '#lib/index.ts'
+import { type Id, TielineError } from '#lib/index.ts'
 import type { OfferedCall } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { type Departure, Desk, type Verb } from './desk.ts'
@@ -10,14 +10,14 @@ import { perform } from './verb.ts'
  * until the program has finished, fails, or lets the call wait too long. A call never waits on a program (DESIGN §4, 3).
  * Resolves with why nobody decides any more; rejects with CallOver when the call ends first.
  */
-export async function attend(call: Call, kind: 'offered' | 'resumed'): Promise<Departure> {
+export async function attend(call: Call, kind: 'offered' | 'resumed', split?: Id<'call'>): Promise<Departure> {
   const { x, subscriber } = call
   if (!x.agents.connected(subscriber.id)) return 'agent-down'
   const deadlineMs = subscriber.agent.decisionDeadlineMs
   const desk = new Desk(x.clock)
   call.desk = desk
   if (call.cause) desk.close(new CallOver(call.cause))
-  x.agents.offer(subscriber.id, kind, offered(call, deadlineMs)).then(
+  x.agents.offer(subscriber.id, kind, offered(call, deadlineMs, split)).then(
     ({ outcome }) => desk.leave(outcome),
     (error: unknown) => {
       if (!(error instanceof TielineError)) call.log.error({ err: error }, 'a call could not be offered to its agent')
@@ -57,7 +57,7 @@ async function carryOut(call: Call, desk: Desk, verb: Verb): Promise<void> {
   }
 }
 
-function offered(call: Call, deadlineMs: number): OfferedCall {
+function offered(call: Call, deadlineMs: number, split: Id<'call'> | undefined): OfferedCall {
   const { id, from, to, anonymous } = call.facts
-  return { call: id, from, to, anonymous, deadlineMs }
+  return { call: id, from, to, anonymous, deadlineMs, ...(split ? { split } : {}) }
 }

@@ -1,6 +1,6 @@
 import { type Id, type Log, newId, type Timer } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
-import { type Farewell, Leg, type LegFacts, type LegMedia, type VoiceEndpoint } from '#platform/switch/index.ts'
+import { type Farewell, Leg, type LegFacts, type LegHooks, type LegMedia, type VoiceEndpoint } from '#platform/switch/index.ts'
 import { CAUSES, causeOf, toldStatus, writeReason } from '#platform/trunk/index.ts'
 import {
   type CallCause,
@@ -11,17 +11,21 @@ import {
   type Instant,
   instantOf,
   type Lease,
+  type LegView,
   type MediaStats,
   type Party,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
 import type { Seat } from './conference.ts'
+import type { Consulting } from './consult.ts'
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
+import type { Hold } from './hold.ts'
 import { CallOver, OVER } from './over.ts'
+import type { Parked } from './parked.ts'
 import type { CallRecording } from './recording.ts'
-import type { Transfer } from './refer.ts'
 import type { Move } from './survive.ts'
+import type { Wish } from './wish.ts'
 
 /** What stays the same about a call from its first moment to its last. */
 export interface CallFacts {
@@ -59,9 +63,13 @@ export class Call {
   /** What `play` or `say` plays. */
   playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
   desk: Desk | null = null
-  /** What a far end has asked for and is being carried out; one at a time. */
-  transfer: Transfer | null = null
-  onTransfer: ((transfer: Transfer) => void) | null = null
+  /** What has been asked of two joined legs and is being carried out; one at a time. */
+  wish: Wish | null = null
+  onWish: ((wish: Wish) => void) | null = null
+  consulting: Consulting | null = null
+  parked: Parked | null = null
+  /** Legs that we hold. */
+  readonly holds = new Map<Leg, Hold>()
   /** Its sound is being moved to another voice process. */
   moving: Move | null = null
   /** Whether a program has commanded anything for it. */
@@ -76,6 +84,14 @@ export class Call {
   #signal: AbortController | null = null
   readonly #closing: Promise<unknown>[] = []
   #cause: CallCause | null = null
+  /** The first leg, where it has gone over to another call and there is none any more. */
+  #parted: Leg | null = null
+  readonly #hooks: LegHooks = {
+    dialog: (leg, callId, callerTag) => this.#trace(leg, callId, callerTag),
+    changed: () => this.save(),
+    ended: (leg, cause) => this.#legEnded(leg, cause),
+    farewell,
+  }
 
   constructor(x: Exchange, subscriber: SubscriberConfig, facts: CallFacts) {
     this.x = x
@@ -93,7 +109,7 @@ export class Call {
 
   /** The first leg: the caller's. When it ends, the call ends. */
   get a(): Leg {
-    const first = this.legs[0]
+    const first = this.legs[0] ?? this.#parted
     if (!first) throw new Error('a call has a first leg from its beginning')
     return first
   }
@@ -155,17 +171,21 @@ export class Call {
   }
 
   addLeg(facts: Omit<LegFacts, 'id'> & { id?: Id<'leg'> }): Leg {
-    const leg = new Leg(
-      { id: newId('leg'), ...facts },
-      {
-        dialog: (_, callId, callerTag) => this.#trace(leg, callId, callerTag),
-        changed: () => this.save(),
-        ended: (_, cause) => this.#legEnded(leg, cause),
-        farewell,
-      },
-    )
+    const leg = new Leg({ id: newId('leg'), ...facts }, this.#hooks)
     this.legs.push(leg)
     return leg
+  }
+
+  /** The leg is another call's of the same subscriber from now on; its leases and its sound go with it. */
+  give(leg: Leg, to: Call): void {
+    if (leg === this.legs[0]) this.#parted = leg
+    this.legs.splice(this.legs.indexOf(leg), 1)
+    to.legs.push(leg)
+    this.x.registry.move(leg.id, this.id, to.id)
+    this.media.delete(leg.id)
+    to.answeredAt ??= this.answeredAt
+    leg.serve(to.#hooks)
+    this.save()
   }
 
   /** The leg is the one that the call lives and ends with from now on: whoever was that is on its way out. */
@@ -265,8 +285,12 @@ export class Call {
       to,
       startedAt: new Date(startedAt.wall).toISOString(),
       ...(this.answeredAt ? { answeredAt: new Date(this.answeredAt.wall).toISOString() } : {}),
-      legs: this.legs.filter((leg) => !leg.cause).map((leg) => leg.view()),
+      legs: this.legs.filter((leg) => !leg.cause).map((leg) => this.#viewOf(leg)),
     }
+  }
+
+  #viewOf(leg: Leg): LegView {
+    return this.holds.has(leg) ? { ...leg.view(), state: 'hold' } : leg.view()
   }
 
   #trace(leg: Leg, callId: string, callerTag: string | undefined): void {
@@ -276,6 +300,7 @@ export class Call {
 
   #legEnded(leg: Leg, cause: CallCause): void {
     const { registry } = this.x
+    this.holds.delete(leg)
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
     registry.release(held, cause.reason)
     if (leg.wasConnected) {

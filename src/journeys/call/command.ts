@@ -1,17 +1,22 @@
 import type { Id } from '#lib/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { CallView } from '#platform/words/index.ts'
+import type { CallView, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { announce, changeSeat, leave } from './conference.ts'
+import { complete, consult } from './consult.ts'
 import type { Verb, VerbName } from './desk.ts'
 import { pressKeys } from './digits.ts'
 import type { Exchange } from './exchange.ts'
+import { hold, retrieve } from './hold.ts'
 import { CallOver } from './over.ts'
+import { parkJoined } from './park.ts'
 import { pausePlay } from './prompt.ts'
 import { pauseRecordings } from './recording.ts'
+import { split } from './split.ts'
 import { transferByCommand } from './transfer.ts'
 import { hangup } from './verb.ts'
 
+type HoldParams = VerbMethods['call.hold']['params']
 type Aside = (call: Call, params: never, signal: AbortSignal) => unknown
 
 /** What acts on a verb that is being carried out, and so does not wait for it. */
@@ -22,6 +27,11 @@ const ASIDES = {
   'call.leave': leave,
   'call.announce': announce,
   'call.transfer': transferByCommand,
+  'call.hold': (call: Call, params: HoldParams) => hold(call, params),
+  'call.retrieve': retrieve,
+  'call.consult': consult,
+  'call.complete': complete,
+  'call.split': split,
   'call.dtmf': pressKeys,
 } satisfies Partial<Record<VerbName, Aside>>
 
@@ -43,6 +53,8 @@ export async function command(
     call.decided = true
     return hangup(call)
   }
+  // What waits is parked in its turn, whoever talks at once.
+  if (name === 'call.park' && call.phase === 'joined') return parkJoined(call, params as VerbMethods['call.park']['params'])
   const aside = (ASIDES as Partial<Record<VerbName, Aside>>)[name]
   if (aside) return aside(call, params as never, signal)
   return call.desk.submit(name, params, signal)

@@ -9,10 +9,15 @@ import { reoffer } from './reoffer.ts'
 /**
  * The dialled leg has answered: the caller's INVITE is answered with it, and the two are joined. All of it in the turn
  * in which the answer came, so that one write of the journal holds the confirmed call, unless the caller still owes a PRACK.
- * `early` is the answer that a reliable response had, which the 200 need not say again. @throws CallOver
+ * `early` is the answer that a reliable response had, which the 200 need not say again; `listener` is whom the leg talks
+ * to, where that is not the caller. @throws CallOver
  */
-export async function connect(call: Call, b: Leg, session: Session, early: Uint8Array | null): Promise<void> {
-  const { a } = call
+export async function connect(
+  call: Call,
+  b: Leg,
+  session: Session,
+  { early, listener: a = call.a }: { early: Uint8Array | null; listener?: Leg | undefined },
+): Promise<void> {
   const answer = session.remoteBody.length > 0 ? session.remoteBody : (early ?? session.remoteBody)
   const mediaB = call.media.get(b.id)
   call.direct = !mediaB
@@ -60,7 +65,7 @@ export function answerCaller(call: Call, content: string): void {
 }
 
 /** A leg whose audio has passed by us until now: from here it comes to voice, by a re-INVITE of ours. */
-async function bringIn(call: Call, leg: Leg): Promise<void> {
+export async function bringIn(call: Call, leg: Leg): Promise<void> {
   const media = call.media.get(leg.id)
   const { session } = leg
   if (!media || !session || leg.description === null) return

@@ -1,40 +1,69 @@
 import type { Leg } from '#platform/switch/index.ts'
-import type { DialResult, SubscriberConfig } from '#platform/words/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
+import { type DialResult, durationMs, type SubscriberConfig } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { carry } from './carry.ts'
-import { reach } from './reach.ts'
-import { follow } from './transfer.ts'
+import { follow as consult } from './consult.ts'
+import { liftAll } from './hold.ts'
+import { reachInstead } from './instead.ts'
+import { follow as park } from './parking.ts'
+import { follow as transfer } from './transfer.ts'
+import type { Split, Wish } from './wish.ts'
 
 /**
- * Carries two joined legs, and those that take their places by transfer or when their channel is cut, until the second one
- * is over.
+ * Carries two joined legs, and those that take their places, also when their channel is cut, until the second one is over.
+ * What is asked of them meanwhile is carried out here, one thing after the other.
  */
 export async function converse(call: Call, b: Leg): Promise<DialResult> {
   let leg = b
   for (;;) {
     const next = await carry(call, leg)
-    if ('status' in next) {
-      const other = await pastChannel(call, leg, next)
-      if (!other) return next
-      leg = other
-      continue
+    const end = 'kind' in next ? await carryOut(call, next, leg) : ((await pastChannel(call, leg, next)) ?? next)
+    if ('status' in end) {
+      call.throwIfOver()
+      call.phase = 'verb'
+      await liftAll(call)
+      call.save()
+      return end
     }
-    const followed = await follow(call, next, leg)
-    if ('status' in followed) return followed
-    leg = followed.leg
+    leg = end.leg
   }
+}
+
+function carryOut(call: Call, wish: Wish, b: Leg): Promise<{ leg: Leg } | DialResult> | DialResult {
+  switch (wish.kind) {
+    case 'transfer':
+      return transfer(call, wish, b)
+    case 'park':
+      return park(call, wish, b)
+    case 'consult':
+      return consult(call, wish, b)
+    case 'split':
+      return part(call, wish, b)
+  }
+}
+
+/** The dialled leg goes on by itself, and for this call it is as if it were over. */
+function part(call: Call, { begin }: Split, b: Leg): DialResult {
+  const joinedAt = call.leasesOf(b).find((lease) => lease.answered)?.answered ?? call.now()
+  call.wish = null
+  call.phase = 'verb'
+  begin(b)
+  call.save()
+  return { status: 'answered', durationSeconds: durationMs(joinedAt, call.now()) / 1000, cause: causeOf('agent', 'split') }
 }
 
 /**
  * The channel was cut under a leg: by the subscriber's policy, the site is dialled anew over the trunk, and the caller hears it
  * ring meanwhile. Null where the conversation is over. Rejects with CallOver when the caller gives up.
  */
-async function pastChannel(call: Call, leg: Leg, { cause }: DialResult): Promise<Leg | null> {
+async function pastChannel(call: Call, leg: Leg, { cause }: DialResult): Promise<{ leg: Leg } | null> {
   if (cause.reason !== 'channel-lost' || !movesToTrunk(call.subscriber)) return null
   call.event('leg.diverted', { leg, cause, data: { from: 'channel', to: 'trunk', why: cause.reason } })
+  await liftAll(call)
   const { number = '' } = leg.facts.party
-  const reached = await reach(call, { target: { pbx: number }, via: 'trunk', timeoutMs: call.x.limits.ringMs, relay: true })
-  return 'leg' in reached ? reached.leg : null
+  const reached = await reachInstead(call, { target: { pbx: number }, via: 'trunk', timeoutMs: call.x.limits.ringMs })
+  return 'leg' in reached ? reached : null
 }
 
 function movesToTrunk({ survival, site }: SubscriberConfig): boolean {

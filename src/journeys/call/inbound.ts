@@ -1,14 +1,14 @@
 import { newId } from '#lib/index.ts'
-import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { acceptsOffer } from '#platform/switch/index.ts'
-import { causeOf, type Reason, toldStatus, writeReason } from '#platform/trunk/index.ts'
 import { type Demand, instantOf, type TrunkConfig } from '#platform/words/index.ts'
 import type { IncomingInvite } from '#protocol/sip/index.ts'
+import { admitCall, refuse } from './admit.ts'
 import { readArrival } from './arrival.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { decideWithoutAgent } from './default.ts'
 import type { Exchange } from './exchange.ts'
+import { replace } from './newcomer.ts'
 import { run } from './run.ts'
 
 /**
@@ -16,6 +16,7 @@ import { run } from './run.ts'
  * the stored default route is taken where no agent does, and the end is always the same.
  */
 export async function inbound(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Promise<void> {
+  if (invite.request.header('replaces') !== undefined) return replace(x, trunk, invite)
   const call = recognise(x, trunk, invite)
   if (!call) return
   await run(call, async () => {
@@ -46,13 +47,6 @@ function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Cal
   return call
 }
 
-/** An INVITE that makes no call. */
-export function refuse(invite: IncomingInvite, reason: Reason): null {
-  const cause = causeOf('switch', reason)
-  invite.refuse(toldStatus(cause), { headers: [['Reason', writeReason(cause)]] })
-  return null
-}
-
 /** Step 2: the caller's own leases, before anything else is done. @throws ResourceUnavailable */
 function admit(call: Call, trunk: TrunkConfig): void {
   const leg = call.a.id
@@ -64,16 +58,4 @@ function admit(call: Call, trunk: TrunkConfig): void {
     leg: call.a,
     data: { from: call.facts.from, to: call.facts.to, direction: 'in', trunk: trunk.name },
   })
-}
-
-/** Leases for a call that is not a call before it has them. @throws ResourceUnavailable, after `call.refused` */
-export function admitCall(call: Call, demands: readonly Demand[]): void {
-  try {
-    call.lease(demands)
-  } catch (error) {
-    if (error instanceof ResourceUnavailable) {
-      call.event('call.refused', { data: { refusal: error.refusal, from: call.facts.from, to: call.facts.to } })
-    }
-    throw error
-  }
 }

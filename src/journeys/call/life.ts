@@ -35,7 +35,7 @@ export function watchLife(call: Call, legs: readonly Leg[]): Disposable {
 async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs: number, watch: Watch): Promise<void> {
   if (watch.stopped || leg.cause) return
   call.event(state === 'silent' ? 'media.silent' : 'media.flowing', { leg, data: { silentMs } })
-  if (state === 'flowing' || leg.state === 'hold') return
+  if (state === 'flowing' || leg.state === 'hold' || call.holds.has(leg)) return
   if (await proves(call, leg, watch)) return
   const cut = leg.facts.via === 'channel'
   leg.end(causeOf('network', cut ? 'channel-lost' : 'media-silent'))

@@ -3,11 +3,13 @@ import { acceptsOffer } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Demand, instantOf, type SubscriberConfig } from '#platform/words/index.ts'
 import type { IncomingInvite } from '#protocol/sip/index.ts'
+import { admitCall, refuse } from './admit.ts'
 import { loops, readArrival } from './arrival.ts'
 import { Call } from './call.ts'
 import { dial } from './dial.ts'
 import type { Exchange } from './exchange.ts'
-import { admitCall, refuse } from './inbound.ts'
+import { pickUpFromSite, replace } from './newcomer.ts'
+import { parkedIn } from './parked.ts'
 import { run } from './run.ts'
 
 /**
@@ -15,6 +17,9 @@ import { run } from './run.ts'
  * matter: without agent, ceiling or cap, on the trunks' reserved share, with the site's registered caller id.
  */
 export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite: IncomingInvite): Promise<void> {
+  if (invite.request.header('replaces') !== undefined) return replace(x, subscriber, invite)
+  const slot = invite.request.target.user ?? ''
+  if (parkedIn(x, subscriber.id, slot)) return pickUpFromSite(x, subscriber, slot, invite)
   const call = recognise(x, subscriber, invite)
   if (!call) return
   await run(call, async () => {

@@ -131,8 +131,8 @@ async function audio(call: Call): Promise<LegMedia> {
 export type VerbLease = Disposable & { begin(): void }
 
 /** Leases for the length of one verb; billable from `begin`. */
-export function lease(call: Call, kinds: readonly string[]): VerbLease {
-  const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, leg: call.a.id }))
+export function lease(call: Call, kinds: readonly string[], leg = call.a): VerbLease {
+  const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, leg: leg.id }))
   const ids = call.admit(demands).map((l) => l.id)
   return {
     begin: () => call.x.registry.answered(ids),
@@ -154,7 +154,8 @@ export async function stoppable<T>(
     if (error instanceof TielineError && error.verdict.code === 'recording-failed') throw error
     if (!signal.aborted && error instanceof LinkLost) throw verbError('interrupted', 'voice was lost meanwhile', error)
     if (!signal.aborted) throw verbError('verb-failed', 'voice could not do it', error)
-    if (!call.cause) media.endpoint.stop(verb)
+    // A caller who has gone over to another call would hear it still.
+    if (!call.cause || !call.a.cause) media.endpoint.stop(verb)
     call.throwIfOver()
     const patience = AbortSignal.timeout(STOPPED_MS)
     await orAbort(work, AbortSignal.any([call.signal, patience])).catch(() => {})

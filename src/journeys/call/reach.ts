@@ -21,12 +21,14 @@ export interface ReachOptions {
   signal?: AbortSignal
   /** What the caller hears while it rings; its audio is there. */
   music?: Music | undefined
+  /** Whom the far end is to talk to, and who hears it ring; the call's first leg unless said. */
+  listener?: Leg | undefined
   /** Audio has to pass through voice. */
   relay?: boolean
 }
 
 /**
- * Takes the roads to a target in their order and, when it answers, joins it to the call's first leg. Resolves with the
+ * Takes the roads to a target in their order and, when it answers, joins it to the call's first leg, or another one. Resolves with the
  * leg, or with why there is none; the first leg is still up then. Rejects with CallOver when the call ends, with
  * ResourceUnavailable when a lease is refused.
  */
@@ -36,7 +38,7 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   const roads = roadsTo(options.target, { via: options.via, subscriber: call.subscriber, directory, contacts })
   if ('refused' in roads) return failed(call, causeOf('switch', roads.refused))
   using patience = new Patience(call, options)
-  using ringing = new Ringing(call, options.music)
+  using ringing = new Ringing(call, options)
   let last: CallCause = causeOf('switch', 'no-route')
   const groups = takenTogether(roads)
   for (const [i, group] of groups.entries()) {
@@ -57,7 +59,10 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
     if (end.kind === 'answered') {
       patience.satisfied()
       ringing.answered()
-      await connect(call, end.leg, end.session, ringing.answerOf(end.leg))
+      await connect(call, end.leg, end.session, {
+        early: ringing.answerOf(end.leg),
+        listener: options.listener,
+      })
       return { leg: end.leg }
     }
     last = end.cause

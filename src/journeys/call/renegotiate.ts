@@ -109,5 +109,11 @@ function noteHold(call: Call, leg: Leg, description: Uint8Array): void {
   const held = direction === 'recvonly' || direction === 'inactive'
   if (held === (leg.state === 'hold')) return
   leg.hold(held)
+  // Its silence until now counts for nothing any more (PITFALLS M01).
+  if (!held)
+    call.media
+      .get(leg.id)
+      ?.endpoint.watch(call.x.limits.mediaTimeoutMs)
+      .catch(() => {})
   call.event(held ? 'leg.held' : 'leg.retrieved', { leg, data: { by: 'far-end' } })
 }

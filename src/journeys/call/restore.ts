@@ -4,13 +4,18 @@ import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
+import { joinAudio } from './connect.ts'
 import { converse } from './converse.ts'
 import { decideWithoutAgent } from './default.ts'
 import { watchDialog } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
+import { liftAll } from './hold.ts'
 import { keepMedia } from './media.ts'
 import { run } from './run.ts'
 import { type LegSnapshot, readSnapshot } from './snapshot.ts'
+
+/** What a held leg may hear. */
+const MUSIC: ReadonlySet<string> = new Set(['voice.prompt', 'voice.speech'])
 
 /** What a former process has left in the journal. */
 export interface Left {
@@ -67,12 +72,30 @@ function takeUp(
     for (const leg of call.legs.slice(2)) leg.end(causeOf('switch', 'switch-restart'))
     call.event('call.resumed', { data: { phase: 'joined' } })
     call.save()
-    return () => run(call, async () => call.end((await converse(call, b)).cause))
+    return () =>
+      run(call, async () => {
+        if (call.holds.size > 0) {
+          await unheld(call, left)
+          await joinAudio(call, a, b)
+        }
+        call.end((await converse(call, b)).cause)
+      })
   }
   const inVerb = snapshot.phase !== 'setup' && a?.isConnected
   if (inVerb) return () => run(call, () => goOn(call, left))
   closeAtLastProven(call, left)
   return () => run(call, async () => call.end(causeOf('switch', 'switch-restart')))
+}
+
+/** Whoever commanded that a leg is held is not there any more: it is held no longer, and hears no music. */
+async function unheld(call: Call, left: Left): Promise<void> {
+  for (const leg of call.holds.keys()) {
+    for (const lease of call.leasesOf(leg)) {
+      if (!MUSIC.has(lease.kind)) continue
+      call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
+    }
+  }
+  await liftAll(call)
 }
 
 /** A call in a verb: what it had beside its caller's leg is over; its agent takes it from here, or the default route. */
@@ -83,6 +106,7 @@ async function goOn(call: Call, left: Left): Promise<void> {
   for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
   call.event('call.resumed', { data: { phase: 'verb' } })
   call.save()
+  await unheld(call, left)
   await agentOrPatience(call)
   const departure = await attend(call, 'resumed')
   await decideWithoutAgent(call, departure)
@@ -127,6 +151,7 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
       leg.connect(session)
       watchDialog(call, leg, session)
       if (snapshot.held) leg.hold(true)
+      if (snapshot.holding) call.holds.set(leg, { by: 'restart', music: null })
       break
     }
   }

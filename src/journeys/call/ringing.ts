@@ -18,14 +18,16 @@ export interface Music {
 export class Ringing implements Disposable {
   readonly #call: Call
   readonly #music: Music | undefined
+  readonly #listener: Leg | undefined
   readonly #delivered = new Set<Leg>()
   #early = false
   #answer: { leg: Leg; sdp: Uint8Array } | null = null
   #tone: { verb: Id<'verb'>; lease: Id<'lse'>[] } | null = null
 
-  /** `music` is heard by the caller over and over while it rings, in place of a tone; a player has been leased for it. */
-  constructor(call: Call, music?: Music) {
+  /** `music` is heard by the caller over and over while it rings, in place of a tone; a player has been leased for it. `listener` hears it instead. */
+  constructor(call: Call, { music, listener }: { music?: Music | undefined; listener?: Leg | undefined } = {}) {
     this.#call = call
+    this.#listener = listener
     this.#music = music
     if (music) this.#play(music.source, [])
   }
@@ -69,6 +71,11 @@ export class Ringing implements Disposable {
     this.#silence()
   }
 
+  /** Who hears that it rings: the caller, unless somebody else was named. */
+  get #hearer(): Leg {
+    return this.#listener ?? this.#call.a
+  }
+
   #passDirect(status: number, sdp: Uint8Array | null): void {
     const body = sdp ? { body: { type: 'application/sdp', content: sdp } } : {}
     this.#call.a.incoming?.provisional(told(status), body)
@@ -76,7 +83,7 @@ export class Ringing implements Disposable {
 
   /** Early audio (S14, S15): both ends are joined before the answer. */
   #passEarly(leg: Leg, status: number, sdp: Uint8Array): void {
-    const { a } = this.#call
+    const a = this.#hearer
     const from = this.#call.media.get(leg.id)
     const to = this.#call.media.get(a.id)
     if (!from || !to) return
@@ -99,7 +106,7 @@ export class Ringing implements Disposable {
   #passRing(status: number): void {
     // Its telephone would ring over the music.
     if (this.#music) return
-    const { a } = this.#call
+    const a = this.#hearer
     // A 180 behind early audio: the caller's own telephone rings, and what comes is still heard.
     if (a.incoming) a.incoming.provisional(told(status))
     else if (!this.#early) this.#sound()
@@ -107,7 +114,7 @@ export class Ringing implements Disposable {
 
   /** The caller has been answered and hears nothing of our 180: it gets a tone where a player can be had. */
   #sound(): void {
-    const { a } = this.#call
+    const a = this.#hearer
     const media = this.#call.media.get(a.id)
     if (!media || this.#tone || !a.isConnected) return
     try {
@@ -122,7 +129,7 @@ export class Ringing implements Disposable {
   #play(source: PromptSource, lease: Id<'lse'>[]): void {
     const verb = newId('verb')
     this.#tone = { verb, lease }
-    const { endpoint } = this.#call.media.get(this.#call.a.id) ?? {}
+    const { endpoint } = this.#call.media.get(this.#hearer.id) ?? {}
     endpoint?.play({ verb, source, loop: 0 }).catch((error: unknown) => {
       this.#call.log.info({ err: error }, 'a caller does not hear what it should while it rings')
     })
@@ -130,7 +137,7 @@ export class Ringing implements Disposable {
 
   #silence(): void {
     if (!this.#tone) return
-    this.#call.media.get(this.#call.a.id)?.endpoint.stop(this.#tone.verb)
+    this.#call.media.get(this.#hearer.id)?.endpoint.stop(this.#tone.verb)
     this.#call.x.registry.release(this.#tone.lease, 'done')
     this.#music?.silenced()
     this.#tone = null

@@ -25,7 +25,10 @@ export interface SealedLeg {
 
 export interface LegSnapshot {
   facts: LegFacts
+  /** By its far end. */
   held: boolean
+  /** By us. */
+  holding?: true
   dialog: DialogSnapshot
   media?: MediaSnapshot
   /** What its far end was last told, where audio passes by us. */
@@ -43,6 +46,7 @@ export function snapshotOf(call: Call): CallSnapshot {
     const snapshot: LegSnapshot = {
       facts: leg.facts,
       held: leg.state === 'hold',
+      ...(call.holds.has(leg) ? { holding: true as const } : {}),
       dialog,
       ...(media ? { media } : {}),
       ...(description ? { description } : {}),

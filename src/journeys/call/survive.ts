@@ -5,6 +5,7 @@ import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
 import { CallOver } from './over.ts'
 import { reoffer } from './reoffer.ts'
+import { isFree } from './wish.ts'
 
 /** The legs of a call whose sound is on its way to another voice process. */
 export interface Move {
@@ -43,7 +44,8 @@ async function move(call: Call, legs: Set<Leg>, agoMs: number): Promise<void> {
   const lostAt = { ...now, wall: now.wall - agoMs, mono: now.mono - agoMs }
   try {
     await Promise.all([...legs].map((leg) => moveLeg(call, leg, lostAt)))
-    const joined = call.phase === 'joined' && call.legs.find((leg) => leg !== call.a && leg.isConnected)
+    const free = isFree(call) && call.holds.size === 0
+    const joined = free && call.legs.find((leg) => leg !== call.a && leg.isConnected)
     if (joined) await joinAudio(call, call.a, joined)
     call.save()
   } catch (error) {

@@ -3,26 +3,34 @@ import { causeOf } from '#platform/trunk/index.ts'
 import type { DialResult, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
-import { verbError } from './over.ts'
-import { reach } from './reach.ts'
-import type { Transfer } from './refer.ts'
+import { lift } from './hold.ts'
+import { failureOf, reachInstead } from './instead.ts'
+import { CallOver, verbError } from './over.ts'
+import { takeOver } from './take-over.ts'
+import { type Joiner, partnerOf, type Transfer, wish } from './wish.ts'
 
 /** Ms that a transferor has for its own BYE, once it knows that all went well. */
 const FAREWELL_MS = 2000
 
 /**
- * Carries a blind transfer out (PITFALLS S26–S28): the target is dialled for the leg that stays, while the transferor may
- * hang up or wait. Resolves with the leg that is joined to the call's first one now: the new one, or, where it could not
- * be had and the transferor is still there, the old one; else with how the conversation ended.
+ * Carries a transfer out (PITFALLS S26–S29): who comes is dialled, or taken out of the call where it is, for the leg that
+ * stays, while the transferor may hang up or wait. Resolves with the leg that is joined to the call's first one now: the new
+ * one, or, where it could not be had and the transferor is still there, the old one; else with how the conversation ended.
  */
 export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ leg: Leg } | DialResult> {
-  const { by, target } = transfer
+  const { by, to } = transfer
   void transfer.report({ sip: 100, text: 'Trying' })
-  call.event('call.routed', { data: { by: 'transfer', target } })
-  const reached = await reach(call, { target, timeoutMs: call.x.limits.ringMs, relay: true })
+  const attended = 'joiner' in to
+  if (!attended) call.event('call.routed', { data: { by: 'transfer', target: to.target } })
+  const reached = attended
+    ? await takeIn(call, to.joiner)
+    : await reachInstead(call, { target: to.target, timeoutMs: call.x.limits.ringMs })
   if ('leg' in reached) {
-    call.transfer = null
-    call.event('leg.transferred', { leg: call.a, data: { by: by.id, target, to: reached.leg.id } })
+    call.wish = null
+    await lift(call, call.a)
+    call.holds.delete(by)
+    const whom = attended ? { call: to.joiner.call.id } : { target: to.target }
+    call.event('leg.transferred', { leg: call.a, data: { by: by.id, to: reached.leg.id, ...whom } })
     void partWith(call, transfer)
     return reached
   }
@@ -31,16 +39,30 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
   if (by.cause) {
     tell()
     call.phase = 'verb'
-    call.transfer = null
+    call.wish = null
     return { ...reached.failed, status: 'answered' }
   }
   if (by !== b) call.promote(by)
-  await joinAudio(call, call.a, b)
+  if (call.holds.size === 0) await joinAudio(call, call.a, b)
   call.save()
   // Last, for it may ask again as soon as it knows.
-  call.transfer = null
+  call.wish = null
   tell()
   return { leg: b }
+}
+
+/** Who is there already, in another call. */
+async function takeIn(call: Call, joiner: Joiner): Promise<{ leg: Leg } | { failed: DialResult }> {
+  try {
+    await takeOver(call, joiner, call.a, causeOf('switch', 'transferred'))
+    call.phase = 'joined'
+    return { leg: joiner.leg }
+  } catch (error) {
+    // Its call is over, meanwhile.
+    if (error instanceof CallOver && !call.cause)
+      return { failed: { status: 'failed', durationSeconds: 0, cause: causeOf('switch', 'no-dialog') } }
+    return { failed: failureOf(call, error) }
+  }
 }
 
 /** The transferor is told, and hangs up; one that doesn't is hung up. */
@@ -54,15 +76,13 @@ type Verb = VerbMethods['call.transfer']
 
 /** The agent's word instead of a far end's: the dialled leg is the one that is let go. */
 export function transferByCommand(call: Call, { target }: Verb['params']): Promise<Verb['result']> {
-  const by = call.legs.find((leg) => leg !== call.a && leg.isConnected)
-  if (call.phase !== 'joined' || call.transfer || !by) {
-    throw verbError('invalid-argument', 'only a caller who is joined to a dialled leg can be transferred')
-  }
+  const by = partnerOf(call, call.a)
   const { promise, resolve } = Promise.withResolvers<Verb['result']>()
   const report: Transfer['report'] = async ({ sip, cause }) => {
     if (sip >= 200) resolve({ transferred: sip < 300, ...(cause ? { cause } : {}) })
   }
-  call.transfer = { by, target, report }
-  call.onTransfer?.(call.transfer)
+  if (!by || !wish(call, { kind: 'transfer', by, to: { target }, report })) {
+    throw verbError('invalid-argument', 'only a caller who is joined to a dialled leg can be transferred')
+  }
   return call.whileUp(promise)
 }

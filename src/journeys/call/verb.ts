@@ -5,7 +5,9 @@ import type { Call } from './call.ts'
 import { conference } from './conference.ts'
 import type { Desk, Verb } from './desk.ts'
 import { dial } from './dial.ts'
+import { join, pickUp } from './join.ts'
 import { CallOver, verbError } from './over.ts'
+import { park } from './park.ts'
 import { answer, earlyAudio, gather, kindsOf, lease, play, promptOf, record, say, type VerbLease } from './prompt.ts'
 import { CallRecording } from './recording.ts'
 import type { Music } from './ringing.ts'
@@ -40,6 +42,12 @@ export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unkno
       return record(call, verb.params as Params<'call.record'>, signal())
     case 'call.conference':
       return conference(call, verb.params as Params<'call.conference'>, signal())
+    case 'call.join':
+      return join(call, verb.params as Params<'call.join'>)
+    case 'call.park':
+      return park(call, verb.params as Params<'call.park'>, signal())
+    case 'call.pickUp':
+      return pickUp(call, verb.params as Params<'call.pickUp'>)
     case 'call.dial':
       return dialled(call, verb.params as Params<'call.dial'>)
   }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CallTrace, CallView, Refusal } from '#platform/words/index.ts'
+import { orderCommands } from './call-order.ts'
 import type { Context } from './context.ts'
 import { ladder } from './ladder.ts'
 import { part } from './parse.ts'
@@ -61,6 +62,7 @@ export function callCommands(program: Command, context: (command: Command) => Co
       await client.post(`/v1/calls/${part(call)}/kill`)
       out.done(null, 'The call is ended.')
     })
+  orderCommands(noun, context)
   noun
     .command('trace <call>')
     .description('what was said for a call, as a ladder; also for a while after its end')

@@ -1,4 +1,4 @@
-import { type Exchange, kill, list } from '#journeys/call/index.ts'
+import { type Exchange, kill, list, order } from '#journeys/call/index.ts'
 import type { Carriers } from '#journeys/carrier/index.ts'
 import { type Log, TielineError } from '#lib/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
@@ -36,6 +36,7 @@ export function serveControl(options: {
       publish: (publication) => configuration.publish(publication),
       'call.list': ({ subscriber }) => list(exchange, subscriber),
       'call.kill': ({ call }) => kill(exchange, call),
+      'call.order': ({ call, order: ordered, by }) => order(exchange, call, ordered, by),
       'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
       'telephone.list': ({ subscriber }) => telephones.list(subscriber),

@@ -25,6 +25,9 @@ const recordSides: Check = (v) => (v === 'mono' || v === 'stereo' ? null : 'is m
 const callId: Check = (v) => (isId('call', v) ? null : 'is the id of a call')
 const coachId: Check = (v) => (v === 'none' ? null : callId(v))
 const keys: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]{1,64}$/.test(v) ? null : 'is 1 to 64 of 0-9, A-D, * and #')
+const held: Check = (v) => (v === 'caller' || v === 'dialled' ? null : 'is caller or dialled')
+const slot: Check = (v) =>
+  typeof v === 'string' && /^\*?\d{1,6}$/.test(v) ? null : 'is 1 to 6 digits, with or without a star before them'
 const via: Check = (v) => (v === 'channel' || v === 'trunk' ? null : 'is channel or trunk')
 
 const tone: Check = (v) => {
@@ -123,6 +126,14 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.announce': { required: [], fields: heard },
   'call.pausePlay': { required: ['paused'], fields: { paused: flag } },
   'call.transfer': { required: ['target'], fields: { target } },
+  'call.hold': { required: [], fields: { party: held, music: item } },
+  'call.retrieve': { required: [], fields: { party: held } },
+  'call.consult': { required: ['target'], fields: { target, timeoutSeconds: seconds(600), callerId: text(32), music: item } },
+  'call.complete': { required: [], fields: {} },
+  'call.join': { required: ['other'], fields: { other: callId } },
+  'call.split': { required: [], fields: {} },
+  'call.park': { required: ['slot'], fields: { slot, timeoutSeconds: seconds(3600), music: item } },
+  'call.pickUp': { required: ['slot'], fields: { slot } },
   'call.dtmf': { required: ['digits'], fields: { digits: keys } },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }

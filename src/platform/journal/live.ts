@@ -53,6 +53,7 @@ export class LiveState {
     this.#prove(record.at)
     switch (record.type) {
       case 'lease.taken':
+      case 'lease.moved':
         this.#leave(this.#leases.get(record.lease.id), line)
         this.#leases.set(record.lease.id, { lease: { ...record.lease }, segment })
         this.#boots.set(record.lease.call, record.at.boot)

@@ -147,6 +147,21 @@ export class ResourceRegistry {
     return ids.length
   }
 
+  /** Another call of the same subscriber holds what `from` held for a leg: nothing is taken, nothing is given back. */
+  move(leg: Id<'leg'>, from: Id<'call'>, to: Id<'call'>): void {
+    for (const id of [...(this.#calls.get(from) ?? [])]) {
+      const held = this.#leases.get(id)
+      if (held?.lease.leg !== leg) continue
+      const { lease, place } = held
+      const emergency = lease.detail?.emergency === true
+      this.#forget(held)
+      lease.call = to
+      this.#keep(held)
+      count(place, to, lease.count, emergency)
+      this.#options.record({ type: 'lease.moved', at: this.#now(), lease: { ...lease } })
+    }
+  }
+
   /** The leases that a call holds. */
   leasesOf(call: Id<'call'>): Lease[] {
     return this.#calls.get(call)?.map(({ lease }) => lease) ?? []

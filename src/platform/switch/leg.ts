@@ -65,7 +65,7 @@ export class Leg {
   readonly facts: LegFacts
   /** What its far end was last told, where audio passes by us; {@link LegMedia} knows it otherwise. */
   description: string | null = null
-  readonly #hooks: LegHooks
+  #hooks: LegHooks
   #state: ConnectionState = 'null'
   #dialog: Dialog = { kind: 'none' }
   /** The Call-ID that was told last. */
@@ -147,6 +147,13 @@ export class Leg {
     this.#wasConnected = true
     void session.ended.then((end) => this.end(endCause(end.by, this.facts.direction)))
     this.#enter('connected')
+  }
+
+  /** Another call hears of it from now on. */
+  serve(hooks: LegHooks): void {
+    this.#hooks = hooks
+    if (this.session) hooks.dialog(this, this.session.callId)
+    hooks.changed(this)
   }
 
   /** Held or retrieved by the far end. */

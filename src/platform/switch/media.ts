@@ -17,6 +17,8 @@ import type { EndpointSnapshot, VoiceEndpoint } from './voice.ts'
 
 type Law = 'PCMU' | 'PCMA'
 type Way = 'rtp' | 'srtp'
+/** Whether the far end is held by us. */
+type Facing = 'sendrecv' | 'sendonly'
 
 /** Suites that we offer and accept, best first. */
 const SUITES = SRTP_SUITES.map(({ name, keyBytes, saltBytes }) => ({ name, masterBytes: keyBytes + saltBytes }))
@@ -33,10 +35,15 @@ export class NotAcceptable extends TielineError {
 }
 
 /** What we make of an offer under a policy: the first way that leads to an agreement. */
-function negotiateUnder(srtp: SrtpPolicy, material: Uint8Array, offer: Uint8Array | string): Negotiation<Law, Way> {
+function negotiateUnder(
+  srtp: SrtpPolicy,
+  material: Uint8Array,
+  offer: Uint8Array | string,
+  direction: Facing = 'sendrecv',
+): Negotiation<Law, Way> {
   let result: Negotiation<Law, Way> = { agreed: false, status: 488, why: 'no way' }
   for (const transport of WAYS[srtp]) {
-    result = negotiate(offer, { transport, crypto: { suites: SUITES, material } }, G711)
+    result = negotiate(offer, { transport, direction, crypto: { suites: SUITES, material } }, G711)
     if (result.agreed) break
   }
   return result
@@ -61,6 +68,8 @@ export interface MediaSnapshot {
   /** What we last sent, and what was agreed on. */
   sent: string | null
   agreement: G711Agreement | null
+  /** How it faces the far end; absent means both ways. */
+  facing?: Facing
   /** How it is protected; absent means not at all. */
   protection?: { srtp: SrtpPolicy; material: string; clear: boolean }
 }
@@ -79,6 +88,8 @@ export class LegMedia {
   #material: Uint8Array
   /** The far end has refused protection, which we can do without. */
   #clear: boolean
+  /** `sendonly` while we hold the far end. */
+  #facing: Facing
   #offer: string | null
   #sent: string | null
   #agreement: G711Agreement | null
@@ -95,6 +106,7 @@ export class LegMedia {
     // §8 of RFC 3264 wants numbers; the last digits of our random id are as good as a clock (RFC 8866 §5.2).
     const sessionId = snapshot?.sessionId ?? String(Number.parseInt(id.slice(-8), 16))
     this.#local = { address, port, sessionId, version: snapshot?.version ?? 0 }
+    this.#facing = snapshot?.facing ?? 'sendrecv'
     this.#offer = snapshot?.offer ?? null
     this.#sent = snapshot?.sent ?? null
     this.#agreement = snapshot?.agreement ?? null
@@ -132,6 +144,17 @@ export class LegMedia {
     this.#settled = false
   }
 
+  /** How our descriptions face the far end from now on. @returns whether that is new to it, so that an offer has to follow */
+  face(direction: Facing): boolean {
+    if (this.#facing === direction) return false
+    this.#facing = direction
+    return true
+  }
+
+  get facing(): Facing {
+    return this.#facing
+  }
+
   /** An offer of ours; {@link readAnswer} takes what comes back. */
   offer(): string {
     this.#offer = createOffer(this.#next(), this.#policy, G711)
@@ -155,7 +178,7 @@ export class LegMedia {
 
   /** Our answer to an offer; the same text where nothing has changed (an early answer and the final one). @throws NotAcceptable */
   answer(offer: Uint8Array | string): string {
-    const negotiation = negotiateUnder(this.#srtp, this.#material, offer)
+    const negotiation = negotiateUnder(this.#srtp, this.#material, offer, this.#facing)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#offer = null
     if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) return this.#sent
@@ -169,7 +192,17 @@ export class LegMedia {
     const endpoint = this.endpoint.snapshot
     const material = Buffer.from(this.#material).toString('base64')
     const protection = this.#srtp === 'off' ? {} : { protection: { srtp: this.#srtp, material, clear: this.#clear } }
-    return { endpoint, sessionId, version, offer: this.#offer, sent: this.#sent, agreement: this.#agreement, ...protection }
+    const facing = this.#facing === 'sendrecv' ? {} : { facing: this.#facing }
+    return {
+      endpoint,
+      sessionId,
+      version,
+      offer: this.#offer,
+      sent: this.#sent,
+      agreement: this.#agreement,
+      ...protection,
+      ...facing,
+    }
   }
 
   /** Gives the endpoint back, with its figures; null when voice has none. Never rejects. */
@@ -178,9 +211,12 @@ export class LegMedia {
   }
 
   /** What our offers ask for: what was agreed on, else the best that the policy knows. */
-  get #policy(): { transport: Way; crypto?: CryptoPolicy } {
+  get #policy(): { transport: Way; direction: Facing; crypto?: CryptoPolicy } {
     const transport = this.#clear ? 'rtp' : (this.#agreement?.transport ?? WAYS[this.#srtp][0]!)
-    return transport === 'srtp' ? { transport, crypto: { suites: SUITES, material: this.#material } } : { transport }
+    const direction = this.#facing
+    return transport === 'srtp'
+      ? { transport, direction, crypto: { suites: SUITES, material: this.#material } }
+      : { transport, direction }
   }
 
   #next(): LocalMedia {

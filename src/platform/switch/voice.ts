@@ -42,7 +42,6 @@ export interface EndpointSnapshot {
  * `lost`, and may be opened anew elsewhere: then it has another id and another port, and nothing that it was told.
  */
 export class VoiceEndpoint {
-  readonly call: Id<'call'>
   readonly subscriber: Id<'sub'>
   #snapshot: EndpointSnapshot
   #lost = false
@@ -53,17 +52,22 @@ export class VoiceEndpoint {
   /** Voice has lost it: its process died, so many ms ago. */
   onLost: ((agoMs: number) => void) | undefined
   readonly #pool: VoicePool
+  #call: Id<'call'>
   #closed: Promise<MediaStats | null> | null = null
 
   constructor(pool: VoicePool, call: Id<'call'>, subscriber: Id<'sub'>, snapshot: EndpointSnapshot) {
     this.#pool = pool
-    this.call = call
+    this.#call = call
     this.subscriber = subscriber
     this.#snapshot = snapshot
   }
 
   get snapshot(): EndpointSnapshot {
     return this.#snapshot
+  }
+
+  get call(): Id<'call'> {
+    return this.#call
   }
 
   get id(): Id<'med'> {
@@ -100,6 +104,12 @@ export class VoiceEndpoint {
 
   async join(other: VoiceEndpoint): Promise<void> {
     await this.#ask('endpoint.join', { a: this.id, b: other.id })
+  }
+
+  /** It belongs to another call of its subscriber from now on; voice has it before whatever is asked next. */
+  async move(call: Id<'call'>): Promise<void> {
+    this.#call = call
+    await this.#ask('endpoint.move', { endpoint: this.id, call })
   }
 
   async part(): Promise<void> {

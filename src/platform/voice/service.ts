@@ -129,6 +129,11 @@ export class VoiceService implements Methods, AsyncDisposable {
     return null
   }
 
+  async 'endpoint.move'({ endpoint, call }: VoiceMethods['endpoint.move']['params']) {
+    this.#session(endpoint).call = call
+    return null
+  }
+
   async 'endpoint.part'({ endpoint }: VoiceMethods['endpoint.part']['params']) {
     const session = this.#sessions.get(endpoint)
     if (session) this.#engine.send({ type: 'part', slot: session.slot })

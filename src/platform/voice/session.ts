@@ -32,7 +32,8 @@ export interface SessionOptions {
 /** One endpoint on the main thread: its place in the media loop, and who waits for what it reports. */
 export class Session {
   readonly endpoint: Id<'med'>
-  readonly call: Id<'call'>
+  /** Whose it is: of a leg that goes over to another call, another one. */
+  call: Id<'call'>
   readonly realm: Realm
   readonly pair: PortPair
   readonly slot: number

@@ -10,6 +10,8 @@ export interface OfferedCall {
   anonymous: boolean
   /** Ms left to decide before the stored default route is taken. */
   deadlineMs: number
+  /** The call that its caller, who is connected, was split from. */
+  split?: Id<'call'>
 }
 
 export interface DialResult {
@@ -107,10 +109,38 @@ export interface VerbMethods {
    * answers. Answers with whether it did; if not, the two are joined as they were.
    */
   'call.transfer': { params: { call: Id<'call'>; target: Target }; result: { transferred: boolean; cause?: CallCause } }
+  /** At once, while a leg is joined to the caller: the party hears `music` or nothing, and a telephone is told. */
+  'call.hold': { params: { call: Id<'call'>; party?: Held; music?: Heard }; result: null }
+  /** At once: who is held talks again; whoever consults somebody goes back to the caller. */
+  'call.retrieve': { params: { call: Id<'call'>; party?: Held }; result: null }
+  /**
+   * At once, while a dialled leg is joined: it talks to the target, while the caller is held. Answers when that one has
+   * answered, or could not be had, and then the two talk again. Behind it, `complete` or `retrieve`.
+   */
+  'call.consult': {
+    params: { call: Id<'call'>; target: Target; timeoutSeconds?: number; callerId?: string; music?: Heard }
+    result: { status: DialResult['status']; cause?: CallCause }
+  }
+  /** At once: the caller goes on with whoever was consulted, and the dialled leg is let go. */
+  'call.complete': { params: { call: Id<'call'> }; result: null }
+  /** The caller of the other call is joined to this one's, and that call is over. Answers as `dial` does. */
+  'call.join': { params: { call: Id<'call'>; other: Id<'call'> }; result: DialResult }
+  /** At once, while a leg is joined: it goes on as a call of its own, which the agent is offered. */
+  'call.split': { params: { call: Id<'call'> }; result: { call: Id<'call'> } }
+  /** The caller waits in a slot. Answers when nobody has come in time, or when the talk with who has come is over. */
+  'call.park': {
+    params: { call: Id<'call'>; slot: string; timeoutSeconds?: number; music?: Heard }
+    result: { reason: 'picked-up' | 'timeout'; durationSeconds: number; cause?: CallCause }
+  }
+  /** The caller goes over to the call that is parked in the slot; this one is over then. */
+  'call.pickUp': { params: { call: Id<'call'>; slot: string }; result: null }
   /** At once: presses keys towards the dialled leg while one is joined, else towards the caller. */
   'call.dtmf': { params: { call: Id<'call'>; digits: string }; result: null }
   'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }
 }
+
+/** Which of two joined legs is held. */
+export type Held = 'caller' | 'dialled'
 
 /** What the switch asks of an agent. `call.offered` answers when the agent's function for the call has returned. */
 export interface AgentMethods {

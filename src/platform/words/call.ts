@@ -35,6 +35,12 @@ export type Target =
 /** Which road a leg takes; `channel` falls back to the trunk where a public number is stored. */
 export type Via = 'channel' | 'trunk'
 
+/** What somebody outside may command of a call whose two legs talk; `params` are those of the agent's verb of that name. */
+export interface CallOrder {
+  verb: 'hold' | 'retrieve' | 'transfer' | 'park'
+  params: Record<string, unknown>
+}
+
 /** What the API tells of a call that is up. */
 export interface CallView {
   id: Id<'call'>

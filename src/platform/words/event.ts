@@ -32,9 +32,13 @@ export type EventType =
   | 'leg.originated' // we sent an INVITE; data: via, target
   | 'leg.delivered' // it rings
   | 'leg.established'
-  | 'leg.held' // data: by (far-end)
+  | 'call.joined' // the leg has come from another call; data: call
+  | 'call.split' // the leg has become a call of its own; data: call
+  | 'call.parked' // data: slot, timeoutMs
+  | 'call.unparked' // data: slot, why (picked-up | timeout | interrupted | hangup)
+  | 'leg.held' // data: by (far-end | agent | consult | park | operator | subscriber)
   | 'leg.retrieved'
-  | 'leg.transferred' // the leg has gone over to another far end; data: by (leg), target
+  | 'leg.transferred' // the leg talks to another far end; data: by (leg), to (leg), target or call. Where it has left this call: call, why
   | 'leg.diverted' // another road was taken; data: from, to, why
   | 'leg.failed' // a leg that was never answered is over
   | 'leg.cleared' // an answered leg is over

@@ -10,6 +10,8 @@ export type JournalRecord =
   | { type: 'beat'; at: Instant }
   | { type: 'lease.taken'; at: Instant; lease: Lease }
   | { type: 'lease.answered'; at: Instant; lease: Id<'lse'> }
+  /** Another call of the same subscriber holds it from now on. Carries the whole lease. */
+  | { type: 'lease.moved'; at: Instant; lease: Lease }
   /**
    * Carries the whole lease, with `released` and `reason`, so that usage follows from this one record, in whatever order
    * and however often it is read. `review` is set where a crash closed it at the last proven moment.

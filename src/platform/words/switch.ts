@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { CallView } from './call.ts'
+import type { CallOrder, CallView } from './call.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Metric } from './metric.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
@@ -20,6 +20,8 @@ export interface SwitchMethods {
   'call.list': { params: { subscriber?: Id<'sub'> }; result: CallView[] }
   /** Ends a call in whatever state it is. */
   'call.kill': { params: { call: Id<'call'> }; result: { found: boolean } }
+  /** Answers like the agent's verb of that name. */
+  'call.order': { params: { call: Id<'call'>; order: CallOrder; by: 'operator' | 'subscriber' }; result: unknown }
   /** What was said for a call that is up or was lately. */
   'call.trace': { params: { call: Id<'call'> }; result: CallTrace }
   'resource.list': {

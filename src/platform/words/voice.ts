@@ -90,6 +90,8 @@ export interface VoiceMethods {
   'endpoint.describe': { params: { endpoint: Id<'med'>; description: EndpointDescription }; result: null }
   /** Relays each endpoint's sound to the other. Both belong to one call. Ends what was playing on either. */
   'endpoint.join': { params: { a: Id<'med'>; b: Id<'med'> }; result: null }
+  /** It belongs to another call from now on. */
+  'endpoint.move': { params: { endpoint: Id<'med'>; call: Id<'call'> }; result: null }
   'endpoint.part': { params: { endpoint: Id<'med'> }; result: null }
   'endpoint.close': { params: { endpoint: Id<'med'> }; result: MediaStats }
   /** Watches for silence: no packet for `timeoutMs` while sound is expected gives one `media` notification. 0 turns it off. */

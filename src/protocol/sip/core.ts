@@ -19,8 +19,8 @@ export interface DialogUser {
 /** The methods that we understand, inside or outside of a dialog. */
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER'
 
-/** The extensions that we understand (RFC 3262, RFC 4028). */
-export const SUPPORTED: readonly string[] = ['100rel', 'timer']
+/** The extensions that we understand (RFC 3262, RFC 3891, RFC 4028). */
+export const SUPPORTED: readonly string[] = ['100rel', 'replaces', 'timer']
 
 /** §18.1.1: above this a request should not go by UDP where the path's MTU is not known. */
 const LARGE_BYTES = 1300

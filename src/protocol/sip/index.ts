@@ -12,6 +12,7 @@ export { Params } from './params.ts'
 export { parseHead, parseMessage } from './parse.ts'
 export { SipParseError } from './parse-error.ts'
 export { reasonPhrase } from './reason.ts'
+export { parseReplaces, type Replaces, replacesOf } from './replaces.ts'
 export { type Framed, StreamFramer } from './stream-framer.ts'
 export type {
   HeaderList,

@@ -7,6 +7,7 @@ import type { SipRequest, SipResponse } from './message.ts'
 import { OutgoingMessage } from './outgoing-message.ts'
 import { OwnRequests } from './own-requests.ts'
 import { ReceivedReinvite } from './reinvite.ts'
+import type { Replaces } from './replaces.ts'
 import type { SentAck } from './sent-reinvite.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { answerInterval, type SessionInterval, TIMER } from './session-interval.ts'
@@ -102,6 +103,11 @@ export class ConfirmedSession implements Session, DialogUser {
 
   get callId(): string {
     return this.#dialog.callId
+  }
+
+  is({ callId, toTag, fromTag }: Replaces): boolean {
+    const { callId: own, localTag, remoteTag } = this.#dialog
+    return own === callId && localTag === toTag && remoteTag === fromTag
   }
 
   /** Repeats our 2xx until its ACK comes. */

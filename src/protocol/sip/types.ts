@@ -2,6 +2,7 @@ import type { Clock, Log } from '#lib/index.ts'
 import type { Credentials } from './digest.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
+import type { Replaces } from './replaces.ts'
 import type { SessionInterval } from './session-interval.ts'
 
 /** WSS has its place here. */
@@ -202,6 +203,8 @@ export interface Session {
   readonly callId: string
   /** Whether we sent the INVITE that made it. */
   readonly ownsCallId: boolean
+  /** Whether it is the dialog that is meant (RFC 3891 §3). */
+  is(replaced: Replaces): boolean
   /** The remote body of the INVITE or 2xx that made it. */
   readonly remoteBody: Uint8Array
   /**

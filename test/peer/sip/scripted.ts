@@ -11,6 +11,9 @@ export interface Said {
 
 const SDP: [string, string] = ['Content-Type', 'application/sdp']
 
+/** The dialogs that are played over one socket: each hears what is its own. */
+const legs = new WeakMap<SipSocket, ScriptedLeg[]>()
+
 /** One dialog that a test plays message by message, over the socket of a far end, which then does nothing by itself. */
 export class ScriptedLeg {
   readonly socket: SipSocket
@@ -28,7 +31,13 @@ export class ScriptedLeg {
   private constructor(far: FarEnd, hop: Hop) {
     this.socket = far.socket
     this.#hop = hop
-    far.socket.onRequest = (request) => void this.heard.push(request)
+    far.socket.onRequest = (request) => {
+      const of = legs.get(far.socket)?.find((leg) => leg.#callId === headerOf(request, 'call-id'))
+      const waiting = legs.get(far.socket)?.find((leg) => leg.#callId === '')
+      const mine = of ?? (request.method === 'INVITE' ? waiting : undefined)
+      void (mine ?? this).heard.push(request)
+    }
+    legs.set(far.socket, [...(legs.get(far.socket) ?? []), this])
   }
 
   /** Sends an INVITE. */
@@ -61,6 +70,12 @@ export class ScriptedLeg {
     if (found.method === 'INVITE' && this.#callId === '') this.#begin(found)
     if (found.status && found.status > 100 && cseqOf(found).method === 'INVITE') this.#learn(found)
     return found
+  }
+
+  /** Its dialog as a Replaces for the one at the other end names it (RFC 3891): the tag of that one, then ours. */
+  get replaces(): string {
+    const tag = (value: string) => /tag=([^;]+)/.exec(value)?.[1] ?? ''
+    return `${this.#callId};to-tag=${tag(this.#remote)};from-tag=${tag(this.#local)}`
   }
 
   /** How many messages of this kind came, repeats among them. */

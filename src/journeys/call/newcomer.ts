@@ -1,0 +1,110 @@
+import { newId } from '#lib/index.ts'
+import { acceptsOffer } from '#platform/switch/index.ts'
+import { causeOf, type Reason } from '#platform/trunk/index.ts'
+import { type CallCause, type Demand, instantOf, type SubscriberConfig, type TrunkConfig } from '#platform/words/index.ts'
+import { type IncomingInvite, parseReplaces } from '#protocol/sip/index.ts'
+import { admitCall, refuse } from './admit.ts'
+import { readArrival } from './arrival.ts'
+import { Call } from './call.ts'
+import { answerCaller } from './connect.ts'
+import { answerBody } from './dialog.ts'
+import type { Exchange } from './exchange.ts'
+import { openMedia } from './media.ts'
+import { parkedIn } from './parked.ts'
+import { replacedLeg } from './replaced.ts'
+import { run } from './run.ts'
+import { isFree, type Joiner, wish } from './wish.ts'
+
+/** Where somebody comes into a call that is there: resolves with a cause when that could not be, and else never. */
+type Place = (joiner: Joiner) => Promise<CallCause>
+
+interface Newcomer {
+  subscriber: SubscriberConfig
+  trunk?: TrunkConfig
+  /** Asked again when all that is needed is there, for it may be gone by then. */
+  find(): Place | Reason
+}
+
+/** An INVITE with Replaces (RFC 3891): whoever sends it takes the place of a leg of its own side, site or trunk (PITFALLS S29). */
+export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig, invite: IncomingInvite): Promise<void> {
+  const trunk = 'gateways' in side ? side : undefined
+  const replaces = parseReplaces(invite.request.header('replaces') ?? '')
+  if (!replaces) return invite.refuse(400)
+  const asker = trunk ? { realm: 'node' as const, trunk: trunk.id } : { realm: (side as SubscriberConfig).id }
+  // Where a number is called, its owner's calls alone are meant.
+  const owner = trunk && x.directory().owner(readArrival(invite.request, { trusted: true, trunk }).to.number)?.subscriber
+  const found = replacedLeg(x, { ...asker, subscriber: trunk ? owner?.id : (side as SubscriberConfig).id }, replaces)
+  if (!found) return void refuse(invite, 'no-dialog')
+  // RFC 3891 §3: it is answered, and would have been taken before that alone.
+  if (replaces.earlyOnly) return invite.refuse(486)
+  const { call, leg } = found
+  const find = (): Place | Reason => {
+    if (leg.cause) return 'no-dialog'
+    if (!isFree(call)) return 'declined'
+    return (joiner) => {
+      const { promise, resolve } = Promise.withResolvers<CallCause>()
+      const report = async ({ sip, cause }: { sip: number; cause?: CallCause }) => {
+        if (sip >= 300) resolve(cause ?? causeOf('switch', 'no-dialog'))
+        else if (sip >= 200) leg.end(causeOf('switch', 'replaced'))
+      }
+      const other = call.legs.find((candidate) => candidate !== leg && candidate.isConnected)
+      if (leg === call.a && other) call.promote(other)
+      call.onOver(() => resolve(call.cause ?? causeOf('switch', 'no-dialog')))
+      wish(call, { kind: 'transfer', by: leg, to: { joiner }, report })
+      return promise
+    }
+  }
+  await comeIn(x, { subscriber: call.subscriber, ...(trunk ? { trunk } : {}), find }, invite)
+}
+
+/** A telephone of the site has dialled the slot where a call is parked. */
+export async function pickUpFromSite(
+  x: Exchange,
+  subscriber: SubscriberConfig,
+  slot: string,
+  invite: IncomingInvite,
+): Promise<void> {
+  const find = (): Place | Reason => {
+    const parked = parkedIn(x, subscriber.id, slot)?.parked
+    return parked
+      ? async (joiner) => (parked.take(joiner) ? new Promise(() => {}) : causeOf('switch', 'unallocated'))
+      : 'unallocated'
+  }
+  await comeIn(x, { subscriber, find }, invite)
+}
+
+/** A call of its own until it is somewhere: admitted, answered, and then a leg of the call that it comes into. */
+async function comeIn(x: Exchange, { subscriber, trunk, find }: Newcomer, invite: IncomingInvite): Promise<void> {
+  const first = find()
+  if (typeof first === 'string') return void refuse(invite, first)
+  if (!acceptsOffer(invite.request.body, trunk ? trunk.srtp : subscriber.site.srtp)) return void refuse(invite, 'not-acceptable')
+  const { from, to, anonymous, maxForwards } = readArrival(invite.request, {
+    trusted: trunk !== undefined,
+    ...(trunk ? { trunk } : {}),
+  })
+  const call = new Call(x, subscriber, {
+    ...{ id: newId('call', x.clock.wall()), direction: trunk ? 'in' : 'out', startedAt: instantOf(x.clock, x.boot) },
+    ...{ from, to, anonymous, maxForwards, emergency: false },
+  })
+  const at = trunk
+    ? { via: 'trunk' as const, realm: 'node' as const, trunk: trunk.id }
+    : { via: 'channel' as const, realm: subscriber.id }
+  call.addLeg({ direction: 'in', party: from, ...at }).arrive(invite)
+  await run(call, async () => {
+    const leg = call.a.id
+    const road: Demand = trunk
+      ? { kind: 'trunk.in', count: 1, leg, trunk: trunk.id, detail: { number: from.number } }
+      : { kind: 'channel.leg', count: 1, leg }
+    admitCall(call, [road, { kind: 'voice.port', count: 1, leg }])
+    call.event('call.offered', { leg: call.a, data: { from, to, direction: call.facts.direction } })
+    await openMedia(call, call.a)
+    call.throwIfOver()
+    const place = find()
+    if (typeof place === 'string') return call.end(causeOf('switch', place))
+    answerCaller(call, answerBody(call, call.a))
+    call.phase = 'verb'
+    call.answered(call.a)
+    call.save()
+    call.end(await call.whileUp(place({ call, leg: call.a })))
+  })
+}

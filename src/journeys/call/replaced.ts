@@ -1,0 +1,25 @@
+import type { Id } from '#lib/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
+import type { Replaces } from '#protocol/sip/index.ts'
+import type { Call } from './call.ts'
+import type { Exchange } from './exchange.ts'
+
+/** Who asks: nobody reaches a dialog that is not its own place's (PITFALLS S29). */
+export interface Asker {
+  realm: Leg['facts']['realm']
+  trunk?: Id<'trk'> | undefined
+  /** Whose calls alone may be meant. */
+  subscriber?: Id<'sub'> | undefined
+}
+
+/** The leg whose dialog a Replaces names (RFC 3891 §3), among those with the asker's own side. */
+export function replacedLeg(x: Exchange, asker: Asker, replaces: Replaces): { call: Call; leg: Leg } | null {
+  for (const call of x.calls.values()) {
+    if (asker.subscriber && call.subscriber.id !== asker.subscriber) continue
+    for (const leg of call.legs) {
+      const { realm, trunk } = leg.facts
+      if (realm === asker.realm && trunk === asker.trunk && leg.session?.is(replaces)) return { call, leg }
+    }
+  }
+  return null
+}

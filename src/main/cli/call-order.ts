@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+import type { CallCause, Target } from '#platform/words/index.ts'
+import type { Context } from './context.ts'
+import { CliError } from './error.ts'
+import { part } from './parse.ts'
+
+/** `tieline call hold|retrieve|transfer|park`: commands for a call whose two legs talk. */
+export function orderCommands(noun: Command, context: (command: Command) => Context): void {
+  const order = async (command: Command, call: string, verb: string, body: object, sentence: string) => {
+    const { client, out } = context(command)
+    await client.post(`/v1/calls/${part(call)}/${verb}`, body)
+    out.done(null, sentence)
+  }
+  noun
+    .command('hold <call>')
+    .description('hold one of the two who talk')
+    .option('--party <party>', 'caller or dialled', 'caller')
+    .action(async (call: string, { party }: { party: string }, command: Command) => {
+      await order(command, call, 'hold', { party }, 'It is held.')
+    })
+  noun
+    .command('retrieve <call>')
+    .description('let them talk again')
+    .action(async (call: string, _options, command: Command) => order(command, call, 'retrieve', {}, 'They talk again.'))
+  noun
+    .command('park <call> <slot>')
+    .description('let the caller wait in a slot, which a telephone of the site picks up by dialling it')
+    .option('--timeout <seconds>', 'then whoever it talked to is rung back')
+    .action(async (call: string, slot: string, { timeout }: { timeout?: string }, command: Command) => {
+      const body = { slot, ...(timeout === undefined ? {} : { timeoutSeconds: Number(timeout) }) }
+      await order(command, call, 'park', body, `It is parked in ${slot}.`)
+    })
+  noun
+    .command('transfer <call>')
+    .description('let the caller go on with somebody else')
+    .option('--pbx <extension>', 'an extension of the PBX of the site')
+    .option('--user <name>', 'a telephone of the site')
+    .option('--number <number>', 'a number outside')
+    .action(async (call: string, options: Record<string, string>, command: Command) => {
+      const [first, ...more] = Object.entries(options)
+      if (!first || more.length > 0) throw new CliError('Say one of --pbx, --user and --number.')
+      const target = { [first[0]]: first[1] } as unknown as Target
+      const { client, out } = context(command)
+      const { transferred, cause } = await client.post<{ transferred: boolean; cause?: CallCause }>(
+        `/v1/calls/${part(call)}/transfer`,
+        { target },
+      )
+      if (!transferred) throw new CliError(`It talks to whom it did: ${cause?.text ?? cause?.reason ?? 'nobody answered'}.`)
+      out.done(null, 'It is transferred.')
+    })
+}
