@@ -223,3 +223,22 @@ test('at a limit of L exactly L of 5L attempts succeed, again and again (R04, C1
   }
   assert.equal(r.size, 0)
 })
+
+test('what is held for a leg goes over to another call: the count stays, the end is one, and the new call is its holder', () => {
+  const { registry: r, records } = registry()
+  const [first, second] = [newId('call'), newId('call')]
+  const [stays, goes] = [newId('leg'), newId('leg')]
+  const demand = (leg: Id<'leg'>, kind: string) => ({ kind, count: 1, leg, ...(kind === 'trunk.in' ? { trunk: carrier } : {}) })
+  r.admit({ subscriber: acme, call: first, demands: [demand(stays, 'voice.relay'), demand(goes, 'trunk.in')] })
+  r.admit({ subscriber: acme, call: second, demands: [demand(newId('leg'), 'voice.relay')] })
+  r.move(goes, first, second)
+  assert.deepEqual([r.leasesOf(first).map(({ leg }) => leg), r.leasesOf(second).length], [[stays], 2])
+  assert.deepEqual([r.inUseOf(acme, 'trunk.in'), r.inUseOf(acme, 'voice.relay')], [1, 2])
+  assert.equal(r.releaseCall(first, 'hangup'), 1)
+  assert.equal(r.inUseOf(acme, 'trunk.in'), 1)
+  assert.equal(r.releaseCall(second, 'hangup'), 2)
+  assert.deepEqual([r.size, r.inUseOf(acme, 'trunk.in')], [0, 0])
+  const moved = records.flatMap((record) => (record.type === 'lease.moved' ? [record.lease.call] : []))
+  const ends = records.filter((record) => record.type === 'lease.released' && record.lease.leg === goes)
+  assert.deepEqual([moved, ends.length], [[second], 1])
+})

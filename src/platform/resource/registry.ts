@@ -149,9 +149,8 @@ export class ResourceRegistry {
 
   /** Another call of the same subscriber holds what `from` held for a leg: nothing is taken, nothing is given back. */
   move(leg: Id<'leg'>, from: Id<'call'>, to: Id<'call'>): void {
-    for (const id of [...(this.#calls.get(from) ?? [])]) {
-      const held = this.#leases.get(id)
-      if (held?.lease.leg !== leg) continue
+    for (const held of [...(this.#calls.get(from) ?? [])]) {
+      if (held.lease.leg !== leg) continue
       const { lease, place } = held
       const emergency = lease.detail?.emergency === true
       this.#forget(held)
