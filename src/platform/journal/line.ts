@@ -31,7 +31,9 @@ export class LineBuffer {
     this.#room(start + CRC_BYTES + 20 + json.length * 3)
     const bytes = this.#bytes
     let at = start + CRC_BYTES
-    at += bytes.write(` ${position} ${json}`, at, 'utf8')
+    at += bytes.write(` ${position} `, at, 'latin1')
+    // By itself: joined to anything, it would be copied into another text first.
+    at += bytes.write(json, at, 'utf8')
     let crc = crc32(bytes.subarray(start + CRC_BYTES + 1, at))
     for (let i = start + CRC_BYTES - 1; i >= start; i--) {
       bytes[i] = HEX[crc & 15]!

@@ -1,6 +1,6 @@
 import type { Id } from '#lib/index.ts'
 import type { JournalRecord, TraceEntry } from '#platform/words/index.ts'
-import type { CallMessage } from './tap.ts'
+import type { CallMessage, DialogOwner } from './tap.ts'
 
 /** A line of the file: a head of JSON, and behind it so many bytes of the message as it came. */
 export interface Line {
@@ -29,13 +29,33 @@ export interface LineHead {
 export const NEWLINE = 10
 
 /**
- * The head of a message's line. What stands in it is ours and needs no escaping: ids, addresses, names of transports.
+ * The heads of the lines of a dialog's messages, but for what differs from one to the next. What stands in them is ours and
+ * needs no escaping: ids, addresses, names of transports.
  */
-export function headOfMessage({ owner, wall, direction, realm, transport, local, peer }: CallMessage, bytes: number): string {
-  const { call, leg, subscriber } = owner
-  const entry = `{"kind":"sip","direction":"${direction}","realm":"${realm}","transport":"${transport}","local":"${hostPort(local)}","peer":"${hostPort(peer)}"}`
-  return `{"call":"${call}","subscriber":"${subscriber}","wall":${wall},"leg":"${leg}","entry":${entry},"bytes":${bytes}}`
+export class MessageHeads {
+  readonly #owner: DialogOwner
+  readonly #heads: { direction: string; transport: string; address: string; port: number; bytes: Buffer }[] = []
+
+  constructor(owner: DialogOwner) {
+    this.#owner = owner
+  }
+
+  /** Up to and with `"wall":`. A dialog has two of them, and a few more where its far end moves. */
+  of({ direction, realm, transport, local, peer }: CallMessage): Buffer {
+    const { address, port } = peer
+    for (const head of this.#heads) {
+      if (head.direction === direction && head.port === port && head.address === address && head.transport === transport)
+        return head.bytes
+    }
+    const { call, leg, subscriber } = this.#owner
+    const entry = `{"kind":"sip","direction":"${direction}","realm":"${realm}","transport":"${transport}","local":"${hostPort(local)}","peer":"${hostPort(peer)}"}`
+    const bytes = Buffer.from(`{"call":"${call}","subscriber":"${subscriber}","leg":"${leg}","entry":${entry},"wall":`)
+    if (this.#heads.length < MOST_HEADS) this.#heads.push({ direction, transport, address, port, bytes })
+    return bytes
+  }
 }
+
+const MOST_HEADS = 8
 
 /** Of the journal, what tells the course of a call: its events and its leases. Null for anything else. */
 export function callOfRecord(record: JournalRecord): Id<'call'> | null {

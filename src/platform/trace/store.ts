@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock, Id, Log, Timer } from '#lib/index.ts'
 import type { CallTrace, JournalRecord } from '#platform/words/index.ts'
-import { callOfRecord, entryOf, headOfMessage, type Line, linesIn, ownerOf } from './line.ts'
+import { callOfRecord, entryOf, type Line, linesIn, MessageHeads, ownerOf } from './line.ts'
 import type { CallMessage, TraceSink } from './tap.ts'
 import { WaitingLines } from './waiting.ts'
 
@@ -63,14 +63,15 @@ export class TraceStore implements TraceSink, AsyncDisposable {
   }
 
   message(message: CallMessage): void {
-    const { content, owner } = message
-    const bytes = typeof content === 'string' ? Buffer.byteLength(content) : content.length
-    this.#add(owner.call, headOfMessage(message, bytes), content)
+    const { content, owner, wall } = message
+    if (!this.#takes(owner.call)) return
+    owner.heads ??= new MessageHeads(owner)
+    this.#waiting.addMessage(owner.call, owner.heads.of(message), wall, content)
   }
 
   record(record: JournalRecord, json: string): void {
     const call = callOfRecord(record)
-    if (call) this.#add(call, json, '')
+    if (call && this.#takes(call)) this.#waiting.addRecord(call, json)
   }
 
   /** All that is known of a call, in order. */
@@ -101,20 +102,21 @@ export class TraceStore implements TraceSink, AsyncDisposable {
     await this.close()
   }
 
-  #add(call: Id<'call'>, head: string, body: string | Uint8Array): void {
-    if (this.#closed) return
+  /** Whether there is room for one more line of this call; then it counts, and will be written. */
+  #takes(call: Id<'call'>): boolean {
+    if (this.#closed) return false
     const place = this.#places.get(call) ?? this.#place(call)
     if (place.lines >= LINES_PER_CALL || this.#waiting.length >= WAITING_BYTES) {
       place.dropped += 1
       this.#dropped += 1
-      return
+      return false
     }
     place.lines += 1
-    this.#waiting.add(call, head, body)
     this.#timer ??= this.#options.clock.after(WRITE_EVERY_MS, () => {
       this.#timer = null
       void this.#write()
     })
+    return true
   }
 
   #place(call: Id<'call'>): Place {

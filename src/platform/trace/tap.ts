@@ -1,5 +1,6 @@
 import type { Clock, Id } from '#lib/index.ts'
 import type { JournalRecord, Realm, SeenMessage } from '#platform/words/index.ts'
+import type { MessageHeads } from './line.ts'
 import { redact } from './redact.ts'
 
 /** Which call and leg a dialog belongs to. */
@@ -13,6 +14,8 @@ export interface DialogOwner {
   call: Id<'call'>
   leg: Id<'leg'>
   subscriber: Id<'sub'>
+  /** The store's own: what the lines of this dialog's messages begin with. */
+  heads?: MessageHeads
 }
 
 /** A message of a call, as it may be kept. */

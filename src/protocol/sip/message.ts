@@ -1,7 +1,7 @@
 import { type NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
 import { canonicalName } from './names.ts'
 import { SipParseError } from './parse-error.ts'
-import { parseDigits, splitList } from './text.ts'
+import { parseDigits, skipBlanks, splitList } from './text.ts'
 import { parseUri, type SipUri } from './uri.ts'
 
 export interface CSeq {
@@ -18,6 +18,8 @@ export interface HeadIndex {
   /** Start and end of each value in `text`, in pairs. */
   readonly spans: readonly number[]
 }
+
+const BLANK = 32
 
 const FOLD = /[ \t]*\r?\n[ \t]+/g
 
@@ -106,11 +108,14 @@ abstract class SipMessage {
   get cseq(): CSeq {
     if (!this.#cseq) {
       const value = this.#single('cseq')
-      const match = /^(\d{1,10})[ \t]+(\S+)$/.exec(value)
-      const sequence = match ? parseDigits(match[1]!, 2 ** 32 - 1) : null
+      let end = 0
+      while (value.charCodeAt(end) > BLANK) end++
+      const begin = skipBlanks(value, end)
+      const method = value.slice(begin)
       // §8.1.1.5: less than 2**31. One that is not cannot be counted on either.
-      if (!match || sequence === null || sequence >= 2 ** 31) throw new SipParseError(400, 'Malformed cseq')
-      this.#cseq = { sequence, method: match[2]! }
+      const sequence = begin > end ? parseDigits(value.slice(0, end), 2 ** 31 - 1) : null
+      if (sequence === null || !method || /\s/.test(method)) throw new SipParseError(400, 'Malformed cseq')
+      this.#cseq = { sequence, method }
     }
     return this.#cseq
   }

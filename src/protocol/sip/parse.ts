@@ -5,6 +5,7 @@ import { isToken, parseDigits } from './text.ts'
 
 const NO_BODY = new Uint8Array(0)
 const CR = 13
+const SPACE = 32
 const LF = 10
 
 /** Where the head ends and the body starts, or null when no empty line closes the head. */
@@ -86,9 +87,12 @@ function parse(bytes: Uint8Array, headOnly: boolean): SipRequest | SipResponse {
 }
 
 function parseStatusLine(line: string, index: HeadIndex, body: Uint8Array | SipParseError): SipResponse {
-  const match = /^SIP\/2\.0 ([1-6]\d\d)(?: (.*))?$/i.exec(line)
-  if (!match) throw new SipParseError(400, 'Malformed status line')
-  return new SipResponse(Number(match[1]), match[2] ?? '', index, body instanceof SipParseError ? NO_BODY : body)
+  const status = parseDigits(line.slice(8, 11), 699)
+  const version = line.slice(0, 8)
+  const told = status !== null && status >= 100 && (line.length === 11 || line.charCodeAt(11) === SPACE)
+  if (!told || (version !== 'SIP/2.0 ' && version.toUpperCase() !== 'SIP/2.0 '))
+    throw new SipParseError(400, 'Malformed status line')
+  return new SipResponse(status, line.slice(12), index, body instanceof SipParseError ? NO_BODY : body)
 }
 
 function parseRequestLine(line: string, index: HeadIndex, body: Uint8Array | SipParseError): SipRequest {
