@@ -42,6 +42,7 @@ export interface WorldOptions {
   hep?: PlatformConfig['hep']
   load?: Partial<PlatformConfig['load']>
   mediaTimeoutMs?: number
+  maxCallSeconds?: number
   /** Options of Node for the processes, such as `--cpu-prof`. */
   execArgv?: string[]
   /** Whether carriers and PBX are our own far ends; a bench has others at their addresses. Default true. */
@@ -125,6 +126,7 @@ export class World implements AsyncDisposable {
       },
       siteSipPort: 5060,
       voice: { processes: this.options.voices ?? 1, mediaTimeoutMs: this.options.mediaTimeoutMs ?? 10_000 },
+      calls: { maxSeconds: this.options.maxCallSeconds ?? 3600 },
       agents: { firstUid: 200_000 },
       recordings: { retentionDays: 30 },
       capacities: [],

@@ -259,6 +259,7 @@ function configAt(state: string): PlatformConfig {
     siteSipPort: 5060,
     voice: { processes: 1, mediaTimeoutMs: 3000 },
     agents: { firstUid: 100_000 },
+    calls: { maxSeconds: 3600 },
     recordings: { retentionDays: 30 },
     capacities: [
       { kind: 'trunk.in', capacity: 10 },

@@ -64,8 +64,7 @@ export interface CallLimits {
   directProofMs: number
 }
 
-export const LIMITS: Omit<CallLimits, 'mediaTimeoutMs'> = {
-  maxCallMs: 4 * 3_600_000,
+export const LIMITS: Omit<CallLimits, 'mediaTimeoutMs' | 'maxCallMs'> = {
   idleMs: 10_000,
   channelPatienceMs: 1000,
   ringMs: 60_000,

@@ -148,7 +148,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     log,
     boot,
     config,
-    limits: { ...LIMITS, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },
+    limits: { ...LIMITS, maxCallMs: config.calls.maxSeconds * 1000, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },
     configuration,
     registry,
     voice,

@@ -44,6 +44,9 @@ export const CONFIG_SCHEMA = closed({
     processes: Type.Integer({ minimum: 1, maximum: 64, ...words('a number from 1 to 64') }),
     mediaTimeoutMs: Type.Integer({ minimum: 1000, maximum: 86_400_000, ...words('milliseconds from 1000 on') }),
   }),
+  calls: closed({
+    maxSeconds: Type.Integer({ minimum: 60, maximum: 7 * 86_400, ...words('seconds from 60 to a week') }),
+  }),
   agents: closed({
     firstUid: Type.Integer({
       minimum: 10_000,

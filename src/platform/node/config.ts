@@ -34,6 +34,7 @@ export function defaultConfig(): PlatformConfig {
     siteSipPort: 5060,
     voice: { processes: Math.min(64, availableParallelism()), mediaTimeoutMs: 20_000 },
     agents: { firstUid: 200_000 },
+    calls: { maxSeconds: 4 * 3600 },
     recordings: { retentionDays: 90 },
     capacities: [
       { kind: 'trunk.in', capacity: 500 },

@@ -34,6 +34,8 @@ export interface PlatformConfig {
   /** SIP port inside the namespaces. */
   siteSipPort: number
   voice: { processes: number; mediaTimeoutMs: number }
+  /** No call lasts longer, whatever happens. */
+  calls: { maxSeconds: number }
   agents: { firstUid: number }
   /** How long recordings are kept. */
   recordings: { retentionDays: number }
