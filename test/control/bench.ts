@@ -32,6 +32,9 @@ export interface Fakes {
   steps: CheckStep[]
   calls: CallView[]
   killed: string[]
+  /** What was commanded of calls, and what the switch says to the next command. */
+  ordered: SwitchMethods['call.order']['params'][]
+  order(): unknown
   draining: boolean
   metrics: Metric[]
   /** What the switch knows of one call. */
@@ -73,6 +76,8 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     steps: [{ step: 'handshake', ok: true, text: 'The last handshake is recent.' }],
     calls: [],
     killed: [],
+    ordered: [],
+    order: () => null,
     draining: false,
     metrics: [],
     trace: null,
@@ -182,6 +187,10 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
     'call.kill': ({ call }: { call: string }) => {
       fakes.killed.push(call)
       return { found: true }
+    },
+    'call.order': (params: SwitchMethods['call.order']['params']) => {
+      fakes.ordered.push(params)
+      return fakes.order()
     },
     'call.trace': ({ call }: { call: string }) => (fakes.trace?.call === call ? fakes.trace : null),
     'resource.list': () => [
