@@ -23,6 +23,7 @@ export type MediaCommand =
   | { type: 'pause'; slot: number; play: number; paused: boolean }
   | { type: 'dtmf'; slot: number; play: number; digits: string; onMs: number; offMs: number }
   | { type: 'record'; slot: number; record: number }
+  | { type: 'hold-record'; slot: number; record: number; paused: boolean }
   | { type: 'unrecord'; slot: number; record: number }
   | RoomCommand
   | { type: 'close'; slot: number }

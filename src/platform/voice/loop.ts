@@ -207,6 +207,9 @@ export class MediaLoop {
       case 'record':
         this.#receiver.record(endpoint, command.record, now)
         return
+      case 'hold-record':
+        if (endpoint.recording?.record === command.record) endpoint.recording.timeline.pause(now, command.paused)
+        return
       case 'unrecord':
         this.#unrecord(endpoint, command.record, now)
         return

@@ -36,8 +36,8 @@ export interface RecordSides {
   session: Session
   /** The other side, when both are recorded. */
   other: Session | undefined
-  /** Whether what is heard now is left out. */
-  paused(): boolean
+  /** Told, once it listens, how what is heard is left out and taken in again. */
+  pausable(pause: (paused: boolean) => void): void
 }
 
 /** Opens the file, beeps, records until something ends it. Rejects with TielineError `recording-failed`. */
@@ -74,7 +74,7 @@ function endOf(stop: AbortSignal): 'stopped' | 'gone' | null {
 
 /** Writes what is heard until the end, and says what the end was. When one side is gone, both are over. */
 async function listen(
-  { session, other, paused }: RecordSides,
+  { session, other, pausable }: RecordSides,
   params: RecordParams,
   stop: AbortSignal,
   writer: SoundFile,
@@ -92,7 +92,7 @@ async function listen(
     for (const recording of recordings) recording.stop()
   }
   const take = (pcm: Int16Array) => {
-    if (pcm.length === 0 || paused() || reason === 'max' || reason === 'silence') return
+    if (pcm.length === 0 || reason === 'max' || reason === 'silence') return
     const { keep, end } = limit.take(pcm)
     writer.write(pcm.subarray(0, keep))
     if (end || writer.failed) finish(end ?? 'max')
@@ -106,6 +106,9 @@ async function listen(
       if (going === 0) resolve()
     }),
   )
+  pausable((paused) => {
+    for (const recording of recordings) recording.pause(paused)
+  })
   const digits = {
     started: () => {},
     ended: (digit: string) => {

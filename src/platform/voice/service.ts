@@ -181,8 +181,8 @@ export class VoiceService implements Methods, AsyncDisposable {
       { ...params, signal, gone: { file: params.file, durationMs: 0, bytes: 0, reason: 'gone' } },
       (session, stop) => {
         const other = params.other && this.#session(params.other)
-        const paused = () => this.#verbs.get(params.verb)?.paused ?? false
-        return record({ session, other, paused }, params, stop, this.#options.createRecording)
+        const pausable = (pause: (paused: boolean) => void) => this.#pausable(params.verb, { pause })
+        return record({ session, other, pausable }, params, stop, this.#options.createRecording)
       },
     )
   }
@@ -202,17 +202,12 @@ export class VoiceService implements Methods, AsyncDisposable {
     return null
   }
 
-  async 'record.pause'({ verb, paused }: VoiceMethods['record.pause']['params']) {
-    const recording = this.#verbs.get(verb)
-    if (recording) recording.paused = paused
-    return null
+  async 'record.pause'(params: VoiceMethods['record.pause']['params']) {
+    return this.#pause(params)
   }
 
-  async 'play.pause'({ verb, paused }: VoiceMethods['play.pause']['params']) {
-    const playing = this.#verbs.get(verb)
-    if (playing) playing.paused = paused
-    playing?.pause?.(paused)
-    return null
+  async 'play.pause'(params: VoiceMethods['play.pause']['params']) {
+    return this.#pause(params)
   }
 
   /** To a far end without telephone-events the tones themselves are sent. */
@@ -320,8 +315,15 @@ export class VoiceService implements Methods, AsyncDisposable {
     }
   }
 
+  #pause({ verb: id, paused }: { verb: Id<'verb'>; paused: boolean }): null {
+    const verb = this.#verbs.get(id)
+    if (verb) verb.paused = paused
+    verb?.pause?.(paused)
+    return null
+  }
+
   /** From now on it can be told to wait; so it does at once where it was told while it was prepared. */
-  #pausable(id: Id<'verb'>, { pause }: Playback): void {
+  #pausable(id: Id<'verb'>, { pause }: Pick<Playback, 'pause'>): void {
     const verb = this.#verbs.get(id)
     if (!verb) return
     verb.pause = pause

@@ -107,16 +107,19 @@ export class Session {
   }
 
   /** Hands on what is heard, laid out along the clock; the last piece comes after `stop` or when the endpoint is closed. */
-  record(take: (pcm: Int16Array, last: boolean) => void): { stop(): void } {
+  record(take: (pcm: Int16Array, last: boolean) => void): { stop(): void; pause(paused: boolean): void } {
     const record = ++this.#numbers
     // Its slot may be another call's by now.
     if (this.#gone.signal.aborted) {
       queueMicrotask(() => take(new Int16Array(0), true))
-      return { stop: () => {} }
+      return { stop: () => {}, pause: () => {} }
     }
     this.#recording.set(record, take)
     this.#engine.send({ type: 'record', slot: this.slot, record })
-    return { stop: () => this.#tell({ type: 'unrecord', slot: this.slot, record }) }
+    return {
+      stop: () => this.#tell({ type: 'unrecord', slot: this.slot, record }),
+      pause: (paused) => this.#tell({ type: 'hold-record', slot: this.slot, record, paused }),
+    }
   }
 
   /** Closes; what is played and recorded ends first. The pair is no longer read when it resolves. */

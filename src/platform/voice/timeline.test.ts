@@ -103,3 +103,20 @@ test('a recording ends exactly at its longest, or when it was silent for long en
   assert.deepEqual(quiet.take(loudPcm), { keep: 400, end: null })
   assert.deepEqual(quiet.take(new Int16Array(1600)), { keep: 800, end: 'silence' })
 })
+
+test('a pause leaves out what is heard in it, and nothing of what was heard just before', () => {
+  const timeline = new Timeline(0)
+  const ramp = (from: number) => Uint8Array.from({ length: 160 }, () => ENCODE.PCMU[from]!)
+  const out: number[] = []
+  for (let now = 0; now < 1000; now += 20) {
+    timeline.push(1, now * 8, 'PCMU', ramp(1000 + now * 20), 0, 160, now)
+    if (now === 400) timeline.pause(now, true)
+    if (now === 600) timeline.pause(now, false)
+    if (now % 60 === 0) out.push(...timeline.pull(now, false))
+  }
+  out.push(...timeline.pull(1000, true))
+  assert.equal(out.length, 800 * 8)
+  const at = (ms: number) => out[ms * 8]!
+  assert.ok(Math.abs(at(390) - (1000 + 380 * 20)) < 600, 'the last that was said before the pause is there')
+  assert.ok(Math.abs(at(410) - (1000 + 600 * 20)) < 600, 'then what was said after it')
+})

@@ -24,6 +24,9 @@ export class Timeline {
   readonly #startedAt: number
   /** Samples that were handed out. */
   #emitted = 0
+  /** Where recording stops and goes on that is not handed out yet, in order. */
+  readonly #turns: { place: number; paused: boolean }[] = []
+  #paused = false
   #mapped = false
   #ssrc = 0
   #timestamp = 0
@@ -68,20 +71,27 @@ export class Timeline {
     return place
   }
 
-  /** Hands out what is complete; with `all`, everything up to `now`. */
+  /** What is heard from `now` on is left out, or taken in again: what was heard before and is still held is not touched. */
+  pause(now: number, paused: boolean): void {
+    this.#turns.push({ place: Math.round((now - this.#startedAt) * 8), paused })
+  }
+
+  /** Hands out what is complete and was not paused; with `all`, everything up to `now`. */
   pull(now: number, all: boolean): Int16Array {
     const upTo = Math.floor((now - this.#startedAt) * 8) - (all ? 0 : OPEN)
     const count = Math.max(0, upTo - this.#emitted)
     const out = new Int16Array(count)
+    let kept = 0
     for (let i = 0; i < count; i++) {
-      const at = (this.#emitted + i) & (RING - 1)
+      const place = this.#emitted + i
+      while (this.#turns[0] && this.#turns[0].place <= place) this.#paused = this.#turns.shift()!.paused
+      const at = place & (RING - 1)
       // Beyond one ring nothing can have been written: a long stall of the loop is silence.
-      if (i < RING) {
-        out[i] = this.#ring[at]!
-        this.#ring[at] = 0
-      }
+      const sample = i < RING ? this.#ring[at]! : 0
+      if (i < RING) this.#ring[at] = 0
+      if (!this.#paused) out[kept++] = sample
     }
     this.#emitted += count
-    return out
+    return kept === count ? out : out.slice(0, kept)
   }
 }
