@@ -9,9 +9,15 @@ export type LoadCommand =
   /** Where the far end `i` sends to. */
   | { aim: number[] }
   /** `endless` where what comes doesn't end with what is sent, and can't be waited for. */
-  | { runMs: number; endless?: boolean }
+  | { runMs: number; endless?: boolean; mute?: boolean }
+  /** The first two speak to each other through the relay, and tell how long each packet was on its way, in ms. */
+  | { probeMs: number }
 
-export type LoadReport = { ports: number[] } | { aimed: true } | { sent: number; received: number }
+export type LoadReport =
+  | { ports: number[] }
+  | { aimed: true }
+  | { sent: number; received: number }
+  | { sent: number; delays: number[] }
 
 const FRAME_MS = 20
 const PAYLOAD_BYTES = 160
@@ -54,8 +60,8 @@ function open(count: number): void {
   }
 }
 
-/** Sends 50 packets a second from every far end, and counts what comes back. Blocks for `ms`. */
-function run(ms: number, endless: boolean): { sent: number; received: number } {
+/** Sends 50 packets a second from every far end that is not `mute`, and counts what comes back. Blocks for `ms`. */
+function run(ms: number, endless: boolean, mute: boolean): { sent: number; received: number } {
   let sent = 0
   let received = 0
   const start = performance.now()
@@ -67,7 +73,7 @@ function run(ms: number, endless: boolean): { sent: number; received: number } {
       end.sequence = (end.sequence + 1) & 0xffff
       end.timestamp += 160
       writeRtpHeader(packet.bytes, false, 0, end.sequence, end.timestamp, end.port)
-      if (libc.sendto(end.fd, packet.address, PACKET_BYTES, MSG_DONTWAIT, end.target.address, 16) > 0) sent++
+      if (!mute && libc.sendto(end.fd, packet.address, PACKET_BYTES, MSG_DONTWAIT, end.target.address, 16) > 0) sent++
       while (libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0) received++
     }
     libc.usleep(1000)
@@ -80,6 +86,35 @@ function run(ms: number, endless: boolean): { sent: number; received: number } {
     }
   }
   return { sent, received }
+}
+
+/** Each packet carries the time at which it left; what has come is looked for every 100 µs. Blocks for `ms`. */
+function probe(ms: number): { sent: number; delays: number[] } {
+  const delays: number[] = []
+  const stamp = new DataView(packet.bytes.buffer)
+  const two = ends.slice(0, 2)
+  let sent = 0
+  const start = performance.now()
+  two.forEach((end, i) => {
+    end.due = start + i * 7
+  })
+  // What was sent last has 200 ms to arrive.
+  for (let now = start; now < start + ms + 200; now = performance.now()) {
+    for (const end of two) {
+      while (libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0) {
+        delays.push(performance.now() - stamp.getFloat64(512 + 16))
+      }
+      if (end.due > now || now >= start + ms) continue
+      end.due += FRAME_MS
+      end.sequence = (end.sequence + 1) & 0xffff
+      end.timestamp += 160
+      writeRtpHeader(packet.bytes, false, 0, end.sequence, end.timestamp, end.port)
+      stamp.setFloat64(16, performance.now())
+      if (libc.sendto(end.fd, packet.address, PACKET_BYTES, MSG_DONTWAIT, end.target.address, 16) > 0) sent++
+    }
+    libc.usleep(100)
+  }
+  return { sent, delays }
 }
 
 function report(message: LoadReport): void {
@@ -95,5 +130,6 @@ process.on('message', (command: LoadCommand) => {
       writeSockaddr(ends[i]!.target.bytes, 0, '127.0.0.1', port)
     })
     report({ aimed: true })
-  } else report(run(command.runMs, command.endless ?? false))
+  } else if ('probeMs' in command) report(probe(command.probeMs))
+  else report(run(command.runMs, command.endless ?? false, command.mute ?? false))
 })

@@ -54,7 +54,11 @@ export function description(port: number): EndpointDescription {
 }
 
 /** Joins the far ends two by two; answers with the ports that they send to, in their order. */
-async function relayOurs(voice: VoiceProcess, ports: number[]): Promise<number[]> {
+export async function relayOurs(
+  voice: VoiceProcess,
+  ports: number[],
+  joined?: (a: Id<'med'>, b: Id<'med'>) => void,
+): Promise<number[]> {
   const targets: number[] = []
   for (let i = 0; i < ports.length; i += 2) {
     const call = newId('call')
@@ -67,6 +71,7 @@ async function relayOurs(voice: VoiceProcess, ports: number[]): Promise<number[]
       endpoints.push(endpoint)
     }
     await voice.call('endpoint.join', { a: endpoints[0]!, b: endpoints[1]! })
+    joined?.(endpoints[0]!, endpoints[1]!)
   }
   return targets
 }
@@ -84,7 +89,7 @@ interface Measured {
   lost: number
 }
 
-async function turn(load: Load, targets: number[], pid: number, ms: number): Promise<Measured> {
+export async function turn(load: Load, targets: number[], pid: number, ms: number): Promise<Measured> {
   await load.ask({ aim: targets })
   const before = cpuMs(pid)
   const { sent, received } = await load.ask<{ sent: number; received: number }>({ runMs: ms })

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { newId } from '#lib/index.ts'
+import { VoiceProcess } from '../test/interop/voice-process.ts'
+import type { Figure } from './figure.ts'
+import { cpuMs, Load, relayOurs } from './relay.ts'
+
+/** Calls that are relayed, each with both of its sides recorded beside each other, sealed. */
+const CALLS = 50
+const WARM_UP_MS = 5000
+const TURN_MS = 10_000
+const PORTS = { first: 21_000, last: 21_999 }
+/** Two channels of 16-bit sound at 8 kHz, in bytes a second. */
+const RATE = 32_000
+
+/** What recording adds to a relayed call: the same calls without and with it, in one run. */
+export async function measure(): Promise<Figure[]> {
+  await using voice = await VoiceProcess.start(PORTS)
+  using load = new Load()
+  const { ports } = await load.ask<{ ports: number[] }>({ open: 2 * CALLS })
+  const pairs: { a: `med_${string}`; b: `med_${string}` }[] = []
+  await load.ask({ aim: await relayOurs(voice, ports, (a, b) => pairs.push({ a, b })) })
+  const turn = async () => {
+    await load.ask({ runMs: WARM_UP_MS })
+    const before = cpuMs(voice.pid)
+    await load.ask({ runMs: TURN_MS })
+    return (cpuMs(voice.pid) - before) / (CALLS * (TURN_MS / 1000))
+  }
+  const without = await turn()
+  const files = pairs.map(({ a, b }, i) => {
+    const file = join(voice.directory, `recording-${i}`)
+    const header = {
+      ...{ version: 1, recording: newId('rec'), subscriber: newId('sub'), call: newId('call') },
+      ...{ startedAt: '2026-01-01T00:00:00Z', channels: 2, key: 'v1.' },
+    } as never
+    const key = randomBytes(32).toString('base64')
+    const how = { maxMs: 3_600_000, silenceMs: 0, beep: false }
+    void voice.call('record', { endpoint: a, other: b, verb: newId('verb'), file, key, header, ...how }).catch(() => {})
+    return file
+  })
+  const started = performance.now()
+  const recorded = await turn()
+  const expected = (RATE * (performance.now() - started)) / 1000
+  const written = Math.min(...files.map((file) => statSync(file).size))
+  const figure = { must: null, aim: null, peer: null } as const
+  return [
+    { ...figure, name: `${CALLS} recorded calls, CPU a call-second`, value: recorded, unit: 'ms', better: 'lower' },
+    { ...figure, name: 'recording both sides adds', value: recorded - without, unit: 'ms', better: 'lower' },
+    { ...figure, name: 'recorded calls a core', value: 1000 / recorded, unit: 'calls', better: 'higher' },
+    {
+      ...figure,
+      name: 'recording, least that was written',
+      value: (100 * written) / expected,
+      unit: '% of its time',
+      better: 'higher',
+    },
+  ]
+}
