@@ -31,9 +31,9 @@ export async function measure(): Promise<Figure[]> {
   const files = pairs.map(({ a, b }, i) => {
     const file = join(voice.directory, `recording-${i}`)
     const header = {
-      ...{ version: 1, recording: newId('rec'), subscriber: newId('sub'), call: newId('call') },
-      ...{ startedAt: '2026-01-01T00:00:00Z', channels: 2, key: 'v1.' },
-    } as never
+      ...{ id: newId('rec'), subscriber: newId('sub'), call: newId('call') },
+      ...{ startedAt: '2026-01-01T00:00:00.000Z', channels: 2 as const, sealedKey: 'v1.bench' as const },
+    }
     const key = randomBytes(32).toString('base64')
     const how = { maxMs: 3_600_000, silenceMs: 0, beep: false }
     void voice.call('record', { endpoint: a, other: b, verb: newId('verb'), file, key, header, ...how }).catch(() => {})

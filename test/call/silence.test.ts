@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PlatformEvent } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
-import { DID, World } from './harness.ts'
+import { DID, PUBLIC, World } from './harness.ts'
 import { Program } from './program.ts'
 
 const CALLER = '+32470123456'
@@ -50,6 +51,32 @@ test('M03 a leg whose channel is cut moves to the trunk where that is the policy
   assert.equal(events.filter(({ type }) => type === 'leg.cleared').length, 3)
   assert.equal(events.filter(({ type }) => type === 'call.cleared').length, 1)
 })
+
+test('M02, M15 what is silent before its answer is not watched, and the first 200 ms of a prompt are heard', async () => {
+  await using world = await World.open({ voice: true, mediaTimeoutMs: 400 })
+  world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 1500, tone: 400 }]
+  const tone = (hz: number, ms: number) => ({ tone: [{ frequencies: [hz], onMs: ms, offMs: 0 }], totalMs: ms })
+  using _program = await Program.connect(world, async (call) => {
+    if (call.offered.to.number === DID) await call.do('call.dial', { target: { pbx: '101' } })
+    else await call.do('call.play', { list: [tone(700, 200), tone(400, 1000)] })
+  })
+  const ringing = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  const prompted = await world.carrier.place({ to: world.node, from: CALLER, number: PUBLIC })
+  await until('the prompt', () => heard(prompted, 400) >= 2, 4000)
+  assert.ok(heard(prompted, 700) >= 1, 'its beginning was heard')
+  await until('the answer', () => ringing.phase === 'up', 5000)
+  await until('the far end', () => heard(ringing, 400) >= 2, 4000)
+  const events = await world.events()
+  assert.ok(!events.some(({ type, at }) => type === 'media.silent' && at < established(events)))
+  ringing.hangup()
+  await world.quiet()
+})
+
+/** When the call that rang was answered. */
+function established(events: PlatformEvent[]): string {
+  const rang = events.find(({ type }) => type === 'leg.delivered')?.call
+  return events.find(({ type, call }) => type === 'leg.established' && call === rang)?.at ?? ''
+}
 
 test('M04 a far end that is silent but alive is not cut', async () => {
   await using world = await World.open({ voice: true, mediaTimeoutMs: 500 })

@@ -129,6 +129,19 @@ test('M03 silence is told once, and once that it is over; a held far end may be 
   await until('real death after the resume is told', () => voice.told.length === 3, 3000)
 })
 
+test('M04 a far end that only sends comfort noise lives', async (t) => {
+  const voice = await startVoice(t)
+  const { a } = await joinedLegs(t, voice)
+  await voice.call('endpoint.watch', { endpoint: a.endpoint, timeoutMs: 250 })
+  let sequence = 0
+  const timer = setInterval(() => a.phone.raw(Uint8Array.of(0x80, 13, 0, ++sequence, 0, 0, sequence, 0, 0, 0, 0, 9, 70)), 50)
+  t.after(() => clearInterval(timer))
+  await pause(700)
+  assert.equal(voice.told.length, 0)
+  clearInterval(timer)
+  await until('its silence is told', () => voice.told.length === 1, 3000)
+})
+
 test('M04 a far end that only sends RTCP lives', async (t) => {
   const voice = await startVoice(t)
   const { a } = await joinedLegs(t, voice)

@@ -1,4 +1,5 @@
 import { sequenceDelta } from '#protocol/rtp/index.ts'
+import { reserve } from './libc.ts'
 import { portOf, SOCKADDR_BYTES, sameHost, samePort } from './sockaddr.ts'
 
 /** Packets in a row, with one SSRC and following numbers, that prove a source we were not told of (RFC 3550 §A.1). */
@@ -17,7 +18,9 @@ export type Entry = 'enter' | 'latched' | 'refused'
  */
 export class Gate {
   /** `struct sockaddr` of where we send to: the named one, or the one that was latched. */
-  readonly target = new Uint8Array(new ArrayBuffer(SOCKADDR_BYTES))
+  readonly target: Uint8Array
+  /** Where the kernel reads it. */
+  readonly targetAddress: number
   readonly #anyHost: boolean
   #fixed = false
   /** The source that is on probation. */
@@ -27,6 +30,9 @@ export class Gate {
   #candidateSequence = 0
 
   constructor(named: Uint8Array, anyHost: boolean) {
+    const { bytes, address } = reserve(SOCKADDR_BYTES)
+    this.target = bytes.subarray(0, SOCKADDR_BYTES)
+    this.targetAddress = address
     this.target.set(named.subarray(0, SOCKADDR_BYTES))
     this.#anyHost = anyHost
   }

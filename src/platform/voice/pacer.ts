@@ -1,3 +1,6 @@
+/** Sources begin at multiples of this, ms: what is due then leaves in one round, and a wake-up costs more than a packet. */
+const GRID_MS = 5
+
 /** Packets that may leave at once after the loop was held up. */
 const LARGEST_BURST = 3
 
@@ -13,7 +16,7 @@ export class Pacer {
 
   constructor(frameMs: number, now: number) {
     this.frameMs = frameMs
-    this.#due = now
+    this.#due = Math.ceil(now / GRID_MS) * GRID_MS
   }
 
   /** When the next packet is due, ms. */

@@ -44,7 +44,9 @@ export function writeSockaddr(bytes: Uint8Array, start: number, address: string,
 /** Whether two have the same host, whatever their ports. */
 export function sameHost(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): boolean {
   if (a[aStart] !== b[bStart]) return false
-  const [from, to] = a[aStart] === AF_INET ? [4, 8] : [8, 24]
+  const v4 = a[aStart] === AF_INET
+  const from = v4 ? 4 : 8
+  const to = v4 ? 8 : 24
   for (let i = from; i < to; i++) if (a[aStart + i] !== b[bStart + i]) return false
   return true
 }

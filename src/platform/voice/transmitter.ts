@@ -45,15 +45,12 @@ export class Transmitter {
     const { out, gate } = to
     if (!gate) return
     writeRtpHeader(this.bytes, out.marker, payloadType, out.sequence, out.timestamp, out.ssrc)
-    const { bytes, address } = this.#memory
-    const { target } = gate
-    for (let i = 0; i < to.targetLength; i++) bytes[TARGET + i] = target[i]!
     let size = RTP_HEADER_BYTES + length
     if (to.protection) {
       size = to.protection.out.protect(this.bytes, size)
       if (size < 0) return
     }
-    const sent = this.#libc.sendto(to.rtp, address, size, MSG_DONTWAIT, address + TARGET, to.targetLength)
+    const sent = this.#libc.sendto(to.rtp, this.#memory.address, size, MSG_DONTWAIT, gate.targetAddress, to.targetLength)
     if (sent < 0) return
     to.stats.packetsSent++
     to.stats.octetsSent += length
