@@ -5,6 +5,7 @@ import type {
   ConsultOptions,
   DialOptions,
   DialResult,
+  Diversion,
   GatherOptions,
   Heard,
   HoldOptions,
@@ -41,6 +42,8 @@ export class Call {
   readonly to: Party
   /** Whether the caller withheld the number. */
   readonly anonymous: boolean
+  /** Who sent the call on before it came here, the last one first. */
+  readonly diversions: readonly Diversion[]
   /** The id of the call that this one, whose caller is connected already, was split from. */
   readonly splitFrom: string | undefined
   /** Ms within which the call had to be decided when it was offered; then the stored default route is taken. */
@@ -52,13 +55,22 @@ export class Call {
   #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], ended: [] }
 
   constructor(
-    offered: { call: string; from: Party; to: Party; anonymous: boolean; deadlineMs: number; split?: string },
+    offered: {
+      call: string
+      from: Party
+      to: Party
+      anonymous: boolean
+      deadlineMs: number
+      diversions?: Diversion[]
+      split?: string
+    },
     commander: Commander,
   ) {
     this.id = offered.call
     this.from = offered.from
     this.to = offered.to
     this.anonymous = offered.anonymous
+    this.diversions = offered.diversions ?? []
     this.splitFrom = offered.split
     this.deadlineMs = offered.deadlineMs
     this.#commander = commander

@@ -5,6 +5,14 @@ export interface Party {
   name?: string
   /** The SIP URI as it came. */
   uri?: string
+  /** What the carrier says of the caller's right to the number: `TN-Validation-Passed`, `TN-Validation-Failed` or `No-TN-Validation`. */
+  verstat?: string
+}
+
+/** Who sent a call on before it came, and why: `unconditional`, `user-busy`, `no-answer` … */
+export interface Diversion {
+  number: string
+  reason: string
 }
 
 /** Where `dial` may send a call. */

@@ -8,7 +8,12 @@ import { type App, readerOf, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
 
-const Party = Type.Object({ number: Type.String(), name: Type.Optional(Type.String()), uri: Type.Optional(Type.String()) })
+const Party = Type.Object({
+  number: Type.String(),
+  name: Type.Optional(Type.String()),
+  uri: Type.Optional(Type.String()),
+  verstat: Type.Optional(Type.String({ description: 'What the carrier says of the right to the number.' })),
+})
 const Call = Type.Object({
   id: Type.String(),
   subscriber: Type.String(),

@@ -160,6 +160,10 @@ export const Trunk = Type.Object({
   emergencyReserve: Type.Integer(),
   media: Type.Union([Type.Literal('relay'), Type.Literal('direct')]),
   earlyMedia: Type.Optional(Type.String({ description: 'ignore: nothing of it is heard before the answer; else pass.' })),
+  diversion: Type.Optional(
+    Type.String({ description: 'How it is told who sent a call on: history-info or none; else diversion.' }),
+  ),
+  identity: Type.Optional(Type.String({ description: 'drop: no signed Identity goes on to it; else pass.' })),
   tls: Type.Optional(
     Type.Object({
       ca: Type.Optional(Type.String()),

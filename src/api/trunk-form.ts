@@ -45,6 +45,8 @@ const fields = {
   srtp: Type.Optional(Srtp),
   media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
   earlyMedia: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('ignore')])),
+  diversion: Type.Optional(Type.Union([Type.Literal('diversion'), Type.Literal('history-info'), Type.Literal('none')])),
+  identity: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('drop')])),
   tls: Type.Optional(Type.Union([Tls, Type.Null()])),
   auth: Type.Optional(Type.Union([Auth, Type.Null()])),
   registerSeconds: whole(30, 86_400),
@@ -68,6 +70,8 @@ export interface TrunkFields {
   srtp?: TrunkConfig['srtp']
   media?: TrunkConfig['media']
   earlyMedia?: 'pass' | 'ignore'
+  diversion?: NonNullable<TrunkConfig['diversion']>
+  identity?: NonNullable<TrunkConfig['identity']>
   tls?: { ca?: string; certificate?: string; key?: string; serverName?: string } | null
   auth?: { user: string; password: string } | null
   registerSeconds?: number | null
@@ -99,6 +103,8 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
     ...(fields.srtp ? { srtp: fields.srtp } : {}),
   }
   if (fields.earlyMedia) next.earlyMedia = fields.earlyMedia
+  if (fields.diversion) next.diversion = fields.diversion
+  if (fields.identity) next.identity = fields.identity
   for (const name of OPTIONAL) {
     if (fields[name] === null) delete next[name]
     else if (fields[name] !== undefined) Object.assign(next, { [name]: fields[name] })

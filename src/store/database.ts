@@ -99,6 +99,8 @@ export interface Database {
     emergency_reserve: number
     media: 'relay' | 'direct'
     early_media: Generated<'pass' | 'ignore'>
+    diversion: Generated<'diversion' | 'history-info' | 'none'>
+    identity: Generated<'pass' | 'drop'>
     tls: Json<object | null>
     auth_user: string | null
     auth_password: Sealed | null

@@ -34,6 +34,8 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     emergencyReserve: row.emergency_reserve,
     media: row.media,
     ...(row.early_media === 'pass' ? {} : { earlyMedia: row.early_media }),
+    ...(row.diversion === 'diversion' ? {} : { diversion: row.diversion }),
+    ...(row.identity === 'pass' ? {} : { identity: row.identity }),
     ...(row.tls === null ? {} : { tls: row.tls as NonNullable<TrunkConfig['tls']> }),
     ...(row.auth_user !== null && row.auth_password !== null
       ? { credentials: { user: row.auth_user, password: row.auth_password } }
@@ -63,6 +65,8 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     emergency_reserve: trunk.emergencyReserve,
     media: trunk.media,
     early_media: trunk.earlyMedia ?? ('pass' as const),
+    diversion: trunk.diversion ?? ('diversion' as const),
+    identity: trunk.identity ?? ('pass' as const),
     tls: trunk.tls ? json(trunk.tls) : null,
     auth_user: trunk.credentials?.user ?? null,
     auth_password: trunk.credentials?.password ?? null,

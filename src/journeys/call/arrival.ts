@@ -1,6 +1,7 @@
 import { digitsOf, e164, rewrite } from '#platform/trunk/index.ts'
-import type { NumberRule, Party, TrunkConfig } from '#platform/words/index.ts'
+import type { Diversion, NumberRule, Party, TrunkConfig } from '#platform/words/index.ts'
 import { type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
+import { readDiversions, readVerstat } from './identity.ts'
 
 /** What an INVITE says of who calls whom, in our words. */
 export interface Arrival {
@@ -9,6 +10,8 @@ export interface Arrival {
   anonymous: boolean
   /** What is left of the hops (RFC 3261 §8.1.1.6); 70 where the header is missing. */
   maxForwards: number
+  /** Who sent the call on, the last one first: a trunk's word. */
+  diversions: Diversion[]
 }
 
 /**
@@ -21,12 +24,14 @@ export function readArrival(request: SipRequest, options: { trusted: boolean; tr
   const withheld = /\bid\b|\buser\b/i.test(request.header('privacy') ?? '')
   const anonymous = withheld || /^anonymous$/i.test(userOf(from)) || request.from.uri.host === 'anonymous.invalid'
   const rules = options.trunk?.numbers?.in
+  const verstat = options.trusted && !anonymous ? readVerstat(from.address) : undefined
   const dialled = rewrite(dialledUser(request, options.trunk), rules)
   return {
-    from: anonymous ? { number: 'anonymous' } : party(from, rules),
+    from: anonymous ? { number: 'anonymous' } : { ...party(from, rules), ...(verstat ? { verstat } : {}) },
     to: { number: e164(dialled) ?? dialled, uri: request.uri },
     anonymous,
     maxForwards: request.maxForwards ?? 70,
+    diversions: options.trusted ? readDiversions(request, rules) : [],
   }
 }
 

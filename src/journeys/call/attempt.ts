@@ -21,6 +21,7 @@ import {
   type SipResponse,
 } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { callerHeaders } from './identity.ts'
 import { openMedia } from './media.ts'
 import type { Patience } from './patience.ts'
 import type { Road } from './road.ts'
@@ -191,7 +192,7 @@ function sendInvite(
   const uri = contact ?? formatUri({ user, host: hop.address, port: hop.port, ...params })
   const here = realm.local.address
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
-  headers.push(...identity({ ...shown, number: said(shown.number) }, here, road.via === 'trunk'))
+  headers.push(...callerHeaders({ call, road, shown, said, host: here, uri }))
   return realm.agent.invite({
     uri,
     to: hop,
@@ -210,16 +211,6 @@ function sendInvite(
       if (!leg.cause) onProvisional(leg, response)
     },
   })
-}
-
-/** Who calls, for a network that asks for it (RFC 3325), and the wish not to be shown (RFC 3323). */
-function identity(shown: ShownCaller, host: string, asserted: boolean): [string, string][] {
-  const headers: [string, string][] = []
-  if (asserted && shown.number !== 'anonymous') {
-    headers.push(['P-Asserted-Identity', formatNameAddr({ uri: { user: shown.number, host } })])
-  }
-  if (shown.anonymous) headers.push(['Privacy', 'id'])
-  return headers
 }
 
 function attemptEnd(error: Error): AttemptEnd {

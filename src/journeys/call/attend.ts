@@ -58,6 +58,6 @@ async function carryOut(call: Call, desk: Desk, verb: Verb): Promise<void> {
 }
 
 function offered(call: Call, deadlineMs: number, split: Id<'call'> | undefined): OfferedCall {
-  const { id, from, to, anonymous } = call.facts
-  return { call: id, from, to, anonymous, deadlineMs, ...(split ? { split } : {}) }
+  const { id, from, to, anonymous, diversions } = call.facts
+  return { call: id, from, to, anonymous, deadlineMs, ...(diversions ? { diversions } : {}), ...(split ? { split } : {}) }
 }

@@ -7,6 +7,7 @@ import {
   type CallView,
   type Demand,
   type Direction,
+  type Diversion,
   type EventType,
   type Instant,
   instantOf,
@@ -39,6 +40,8 @@ export interface CallFacts {
   /** Max-Forwards as it came: legs out carry less (PITFALLS S47). */
   maxForwards: number
   emergency: boolean
+  /** Who sent it on before it came, the last one first. */
+  diversions?: Diversion[]
 }
 
 /** Seconds in Retry-After where the node has no room. */

@@ -28,7 +28,7 @@ export async function inbound(x: Exchange, trunk: TrunkConfig, invite: IncomingI
 
 /** Step 1: whose number it is. A trunk is told what it did wrong; there is no call, and no event, before that. */
 function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Call | null {
-  const { from, to, anonymous, maxForwards } = readArrival(invite.request, { trusted: true, trunk })
+  const { from, to, anonymous, maxForwards, diversions } = readArrival(invite.request, { trusted: true, trunk })
   const owner = x.directory().owner(to.number)
   if (!owner) return refuse(invite, 'unallocated')
   if (maxForwards < 1) return refuse(invite, 'too-many-hops')
@@ -42,6 +42,7 @@ function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Cal
     startedAt: instantOf(x.clock, x.boot),
     maxForwards,
     emergency: false,
+    ...(diversions.length > 0 ? { diversions } : {}),
   })
   call.addLeg({ direction: 'in', via: 'trunk', realm: 'node', party: from, trunk: trunk.id }).arrive(invite)
   return call

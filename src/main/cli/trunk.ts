@@ -29,6 +29,8 @@ interface TrunkOptions {
   srtp?: string
   media?: string
   earlyMedia?: string
+  diversion?: string
+  identity?: string
 }
 
 type Contextual = (command: Command) => Context
@@ -123,6 +125,8 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     )
     .option('--media <mode>', 'relay, or direct between two trunks that both say so')
     .option('--early-media <policy>', 'pass, or ignore what is heard before the answer')
+    .option('--diversion <header>', 'tell it who sent a call on by diversion, history-info, or none')
+    .option('--identity <policy>', 'pass a signed Identity on to it, or drop it')
     .action(async (name: string, options: TrunkOptions, command: Command) => {
       const { client, out } = context(command)
       const { gateway, ...rest } = options
@@ -142,8 +146,19 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
 }
 
 function pick(options: Omit<TrunkOptions, 'gateway'>) {
-  const { maxIn, maxOut, emergencyReserve, media, earlyMedia, callsPerSecond, register, options: ask } = options
-  const known = { maxIn, maxOut, emergencyReserve, media, earlyMedia, callsPerSecond }
+  const {
+    maxIn,
+    maxOut,
+    emergencyReserve,
+    media,
+    earlyMedia,
+    diversion,
+    identity,
+    callsPerSecond,
+    register,
+    options: ask,
+  } = options
+  const known = { maxIn, maxOut, emergencyReserve, media, earlyMedia, diversion, identity, callsPerSecond }
   const given: [string, unknown][] = Object.entries(known).filter(([, value]) => value !== undefined)
   // Commander says true for a `--no-…` that was not given.
   for (const [name, value] of [
@@ -213,6 +228,8 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
     ['emergency', trunk.emergencyReserve],
     ['media', trunk.media],
     ['early media', trunk.earlyMedia ?? 'pass'],
+    ['diversion', trunk.diversion ?? 'diversion'],
+    ['identity', trunk.identity ?? 'pass'],
     ['numbers in', rules(trunk.numbers?.in)],
     ['numbers out', rules(trunk.numbers?.out)],
   ]

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { CallCause, Party, Target, Via } from './call.ts'
+import type { CallCause, Diversion, Party, Target, Via } from './call.ts'
 
 /** A call as its agent first sees it. */
 export interface OfferedCall {
@@ -8,6 +8,8 @@ export interface OfferedCall {
   to: Party
   /** Whether the caller withheld the number. */
   anonymous: boolean
+  /** Who sent the call on before it came here, the last one first. */
+  diversions?: Diversion[]
   /** Ms left to decide before the stored default route is taken. */
   deadlineMs: number
   /** The call that its caller, who is connected, was split from. */

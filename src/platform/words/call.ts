@@ -22,6 +22,17 @@ export interface Party {
   number: string
   name?: string
   uri?: string
+  /**
+   * What the carrier has found out about the caller's right to the number (ATIS-1000074, 3GPP TS 24.229 §7.2A.20):
+   * `TN-Validation-Passed`, `TN-Validation-Failed` or `No-TN-Validation`. A trunk's word only.
+   */
+  verstat?: string
+}
+
+/** Who sent a call on before it came here, and why: `unconditional`, `user-busy`, `no-answer` … (RFC 5806 §4). */
+export interface Diversion {
+  number: string
+  reason: string
 }
 
 /** Where `dial` may send a call. */

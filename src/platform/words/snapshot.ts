@@ -101,6 +101,10 @@ export interface TrunkConfig {
   media: 'relay' | 'direct'
   /** Whether sound from the trunk is heard before the answer. Default `pass`. */
   earlyMedia?: 'pass' | 'ignore'
+  /** How the carrier is told who sent a call on (RFC 5806, RFC 7044). Default `diversion`. */
+  diversion?: 'diversion' | 'history-info' | 'none'
+  /** Whether a signed Identity (RFC 8224) goes on to it where caller and callee are still who they were. Default `pass`. */
+  identity?: 'pass' | 'drop'
   srtp?: SrtpPolicy
 }
 

@@ -1,0 +1,123 @@
+import { e164, rewrite, type ShownCaller } from '#platform/trunk/index.ts'
+import type { Diversion, NumberRule } from '#platform/words/index.ts'
+import { formatNameAddr, type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
+import type { Call } from './call.ts'
+import type { Road } from './road.ts'
+
+/** Diversions that are read and passed on; a call that was sent on more often says no more of it. */
+const MOST = 5
+
+const VERSTAT = /;verstat=(TN-Validation-Passed|TN-Validation-Failed|No-TN-Validation)\b/i
+
+/** What a carrier says of the caller's number (3GPP TS 24.229 §7.2A.20). Undefined where it says nothing, or nothing known. */
+export function readVerstat(address: string): string | undefined {
+  return VERSTAT.exec(address)?.[1]
+}
+
+/** Who sent a call on before it came, the last one first: by Diversion (RFC 5806), else by History-Info (RFC 7044). */
+export function readDiversions(request: SipRequest, rules: readonly NumberRule[] | undefined): Diversion[] {
+  const told = addresses(request, 'diversion').map((address) => [address, address.params.get('reason') ?? 'unknown'] as const)
+  const entries = addresses(request, 'history-info')
+  // Each entry is a target that was tried; why it was left stands in the one behind it (RFC 4458).
+  const left = entries.slice(0, -1).map((address, i) => [address, REASONS[causeIn(entries[i + 1]!)] ?? 'unknown'] as const)
+  return (told.length > 0 ? told : left.reverse()).slice(0, MOST).flatMap(([address, reason]) => {
+    const user = rewrite(userOf(address), rules)
+    return user === ''
+      ? []
+      : [{ number: e164(user) ?? user.slice(0, 64), reason: /^[\w-]{1,32}$/.test(reason) ? reason : 'unknown' }]
+  })
+}
+
+function addresses(request: SipRequest, name: string): NameAddr[] {
+  try {
+    return request.list(name).map(parseNameAddr)
+  } catch {
+    return [] // a header that cannot be read says nothing
+  }
+}
+
+function userOf(address: NameAddr): string {
+  try {
+    return address.uri.user ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function causeIn(address: NameAddr): string {
+  return /[;?&]cause=(\d{3})/i.exec(address.address)?.[1] ?? ''
+}
+
+/** RFC 4458 §4.1 and RFC 5806 §4. */
+const REASONS: Readonly<Record<string, string>> = { 302: 'unconditional', 486: 'user-busy', 408: 'no-answer', 404: 'unavailable' }
+
+interface Showing {
+  call: Call
+  road: Road
+  shown: ShownCaller
+  /** The trunk's form of a number. */
+  said(number: string): string
+  /** Our address towards the far end. */
+  host: string
+  /** The Request-URI that goes out. */
+  uri: string
+}
+
+/**
+ * Who calls, for a network that asks for it (RFC 3325), the wish not to be shown (RFC 3323), who sent the call on, and the
+ * caller's signature: what the policy of the trunk says. Nothing of this goes to a site, which knows its caller from From.
+ */
+export function callerHeaders({ call, road, shown, said, host, uri }: Showing): [string, string][] {
+  const headers: [string, string][] = []
+  const addressOf = (number: string) => formatNameAddr({ uri: { user: said(number), host } })
+  if (road.via === 'trunk' && shown.number !== 'anonymous') headers.push(['P-Asserted-Identity', addressOf(shown.number)])
+  if (shown.anonymous) headers.push(['Privacy', 'id'])
+  if (road.via !== 'trunk' || call.facts.direction !== 'in' || shown.number !== call.facts.from.number) return headers
+  const { diversion = 'diversion', identity = 'pass' } = road.trunk
+  const sentOn = road.number !== call.facts.to.number
+  const diversions = [
+    ...(sentOn ? [{ number: call.facts.to.number, reason: whySentOn(call) }] : []),
+    ...(call.facts.diversions ?? []),
+  ]
+  if (diversion === 'diversion') headers.push(...diversions.slice(0, MOST).map((d) => byDiversion(d, addressOf)))
+  if (diversion === 'history-info' && diversions.length > 0) headers.push(byHistory(diversions.slice(0, MOST), addressOf, uri))
+  if (identity === 'pass' && !sentOn && !shown.anonymous) headers.push(...signatures(call))
+  return headers
+}
+
+/** What became of the last that was tried, as RFC 5806 says it. */
+function whySentOn({ failure }: Call): string {
+  if (failure?.reason === 'busy') return 'user-busy'
+  if (failure?.reason === 'no-answer') return 'no-answer'
+  return failure ? 'unavailable' : 'unconditional'
+}
+
+function byDiversion({ number, reason }: Diversion, addressOf: (number: string) => string): [string, string] {
+  return ['Diversion', `${addressOf(number)};reason=${reason};counter=1`]
+}
+
+/** RFC 7044 §5: every target from the first on, each below the one before it, with the cause of RFC 4458 for leaving that. */
+function byHistory(diversions: readonly Diversion[], addressOf: (number: string) => string, uri: string): [string, string] {
+  const entries: string[] = []
+  let index = '1'
+  let cause = ''
+  for (const { number, reason } of diversions.toReversed()) {
+    entries.push(`${withCause(addressOf(number), cause)};index=${index}${cause && ';mp=1'}`)
+    cause = Object.entries(REASONS).find(([, name]) => name === reason)?.[0] ?? '404'
+    index += '.1'
+  }
+  entries.push(`${withCause(`<${uri}>`, cause)};index=${index};mp=1`)
+  return ['History-Info', entries.join(', ')]
+}
+
+function withCause(address: string, cause: string): string {
+  return cause === '' ? address : address.replace(/>$/, `;cause=${cause}>`)
+}
+
+/**
+ * The signatures over caller and callee, as they came (RFC 8224, PITFALLS F11). Only of an INVITE that still waits: a call
+ * that has been answered here is another one, and its signature is out of date.
+ */
+function signatures(call: Call): [string, string][] {
+  return call.a.incoming?.request.headers('identity').map((value): [string, string] => ['Identity', value]) ?? []
+}
