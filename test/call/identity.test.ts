@@ -94,7 +94,11 @@ test('F11 a call that is sent on says so as the trunk wants it, and has no signa
 })
 
 test('F08 F10 headers cross by allow-list only, in whatever spelling, and a site’s word is not believed', async () => {
-  await using world = await World.open({ voice: true, media: 'direct', subscriber: { defaultRoute: { trunk: 'other', number: ELSEWHERE } } })
+  await using world = await World.open({
+    voice: true,
+    media: 'direct',
+    subscriber: { defaultRoute: { trunk: 'other', number: ELSEWHERE } },
+  })
   world.second.rules = [{ user: '*', does: 486 }]
   const nasty: [string, string][] = [
     ['X-Internal', '1'],
