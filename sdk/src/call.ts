@@ -1,4 +1,6 @@
+import type { Duplex } from 'node:stream'
 import { CallGone, verbError } from './error.ts'
+import { CallStream } from './stream.ts'
 import type {
   CallCause,
   ConferenceOptions,
@@ -17,12 +19,22 @@ import type {
   SayOptions,
   SeatOptions,
   SpeechOptions,
+  StreamOptions,
   Target,
 } from './types.ts'
+
+/** With what the switch answers `call.stream`. */
+interface OpenedStream {
+  socket: string
+  token: string
+  rateHz: number
+}
 
 /** What a call needs of the agent that has it. */
 export interface Commander {
   command(method: string, params: object): Promise<unknown>
+  /** Opens the audio socket of this name. */
+  audio(socket: string): Duplex
 }
 
 export interface CallEvents {
@@ -126,6 +138,19 @@ export class Call {
   /** Records the caller. Answers the call. */
   record(options: RecordOptions = {}): Promise<{ recording: string; durationSeconds: number; reason: string }> {
     return this.#verb('call.record', options) as Promise<{ recording: string; durationSeconds: number; reason: string }>
+  }
+
+  /**
+   * Opens a stream: what the caller says, in frames of 20 ms, and what the program says to the caller. It goes on beside
+   * whatever else is done with the call, until it is closed or the call is over; a call has one at a time. Answers the call.
+   */
+  async stream(options: StreamOptions = {}): Promise<CallStream> {
+    const { rate, hear } = options
+    const opened = (await this.#verb('call.stream', { rateHz: rate, hear })) as OpenedStream
+    if (this.#cause) throw new CallGone()
+    const stream = new CallStream(this.#commander.audio(opened.socket), opened, this.#controller.signal)
+    await stream.ready
+    return stream
   }
 
   /** Calls the target and joins it to the caller. Resolves when the dialled leg is over, or could not be had. */

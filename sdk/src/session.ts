@@ -9,6 +9,8 @@ import { CallGone, Interrupted } from './error.ts'
 export interface AgentSurroundings {
   /** Opens a stream to the switch; again at every reconnection. */
   connect(): Duplex | Promise<Duplex>
+  /** Opens the audio socket of this name, which lies where the link does. */
+  audio?(socket: string): Duplex
   /** Which deployment this is and when it was started, ms since the epoch. */
   facts: { version: string; startedAt: number }
   onState?(state: 'connected' | 'disconnected', reason: string): void
@@ -26,12 +28,14 @@ type Outcome = AgentMethods['call.offered']['result']
 export class AgentSession implements Disposable {
   readonly #program: AgentProgram
   readonly #client: LinkClient<Types>
+  readonly #audio: AgentSurroundings['audio']
   readonly #calls = new Map<string, Call>()
   #running = 0
   #onDrained: (() => void) | null = null
 
   constructor(program: AgentProgram, surroundings: AgentSurroundings) {
     this.#program = program
+    this.#audio = surroundings.audio?.bind(surroundings)
     const { onState } = surroundings
     this.#client = connectLink<Types>({
       connect: () => surroundings.connect(),
@@ -82,7 +86,11 @@ export class AgentSession implements Disposable {
     const link = this.#client.link
     const command = (method: string, params: object) =>
       link ? link.call(method as 'call.answer', params as never) : Promise.reject(new CallGone())
-    const call = new Call(offered, { command })
+    const audio = (socket: string) => {
+      if (!this.#audio) throw new TypeError('these surroundings have no audio socket')
+      return this.#audio(socket)
+    }
+    const call = new Call(offered, { command, audio })
     this.#calls.set(call.id, call)
     this.#running++
     try {

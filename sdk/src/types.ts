@@ -104,6 +104,13 @@ export interface GatherOptions {
   interDigitTimeout?: number
 }
 
+export interface StreamOptions {
+  /** Samples a second, both ways; default 8000. */
+  rate?: 8000 | 16000 | 24000 | 48000
+  /** Whether the program hears the caller; default true. */
+  hear?: boolean
+}
+
 export interface RecordOptions {
   maxSeconds?: number
   /** Seconds of silence that end it. */

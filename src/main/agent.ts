@@ -26,6 +26,7 @@ interface Report {
 interface Startable {
   start(surroundings: {
     connect(): tls.TLSSocket
+    audio(socket: string): net.Socket
     facts: { version: string; startedAt: number }
     onState(state: 'connected' | 'disconnected', reason: string): void
   }): { drained(): Promise<void>; close(): void }
@@ -79,6 +80,8 @@ async function load(version: string, startedAt: number): Promise<void> {
     if (typeof program?.start !== 'function') throw new Error("the entry's default export is not an agent of @tieline/agent")
     session = program.start({
       connect: () => tls.connect({ path: TIELINE_LINK, secureContext: context, servername: switchName }),
+      // Beside the link, and named by the switch: the token that it gives with the name opens it.
+      audio: (socket) => net.connect(TIELINE_LINK.replace(/[^/]*$/, socket)),
       facts: { version, startedAt },
       onState: (state, reason) => report({ state, reason }),
     })

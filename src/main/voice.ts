@@ -54,6 +54,7 @@ async function main(): Promise<void> {
     if (message.socket) handover.accept(message as SocketHandover, handle)
     if (message.gone) void service.realmGone(message.gone.realm)
   })
+  await service.listen(join(run, LINKS.audio(index)))
   const server = await serveLink<SwitchLink>({
     path: join(run, LINKS.voice(index)),
     mode: 0o660,
@@ -99,6 +100,8 @@ function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
     play: (params, { signal }) => service.play(params, signal),
     gather: (params, { signal }) => service.gather(params, signal),
     record: (params, { signal }) => service.record(params, signal),
+    stream: (params, { signal }) => service.stream(params, signal),
+    'stream.ticket': (params) => service['stream.ticket'](params),
     'conference.sit': (params, { signal }) => service['conference.sit'](params, signal),
     'conference.change': (params) => service['conference.change'](params),
     'play.pause': (params) => service['play.pause'](params),

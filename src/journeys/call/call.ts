@@ -65,6 +65,8 @@ export class Call {
   seat: Seat | null = null
   /** What `play` or `say` plays. */
   playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
+  /** The stream between it and its agent. */
+  streaming: Id<'verb'> | null = null
   desk: Desk | null = null
   /** What has been asked of two joined legs and is being carried out; one at a time. */
   wish: Wish | null = null

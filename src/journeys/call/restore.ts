@@ -70,6 +70,7 @@ function takeUp(
   if (joined) {
     // A transfer that was under way: the two go on as they were.
     for (const leg of call.legs.slice(2)) leg.end(causeOf('switch', 'switch-restart'))
+    endVerbs(call, left)
     call.event('call.resumed', { data: { phase: 'joined' } })
     call.save()
     return () =>
@@ -102,14 +103,20 @@ async function unheld(call: Call, left: Left): Promise<void> {
 async function goOn(call: Call, left: Left): Promise<void> {
   const { a } = call
   for (const leg of call.legs) if (leg !== a) leg.end(causeOf('switch', 'switch-restart'))
-  const verbs = call.leasesOf(a).filter((lease) => lease.kind.startsWith('voice.') && lease.kind !== 'voice.port')
-  for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
+  endVerbs(call, left)
   call.event('call.resumed', { data: { phase: 'verb' } })
   call.save()
   await unheld(call, left)
   await agentOrPatience(call)
   const departure = await attend(call, 'resumed')
   await decideWithoutAgent(call, departure)
+}
+
+/** What a verb had leased beside the sound itself: voice ended it with the process that had asked. */
+function endVerbs(call: Call, left: Left): void {
+  const keeps = new Set(['voice.port', 'voice.relay'])
+  const verbs = call.leasesOf(call.a).filter(({ kind }) => kind.startsWith('voice.') && !keeps.has(kind))
+  for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
 }
 
 /** Agents find the switch again within moments: the decision's deadline begins when there is one, or is used up. */

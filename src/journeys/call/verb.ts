@@ -11,6 +11,7 @@ import { park } from './park.ts'
 import { answer, earlyAudio, gather, kindsOf, lease, play, promptOf, record, say, type VerbLease } from './prompt.ts'
 import { CallRecording } from './recording.ts'
 import type { Music } from './ringing.ts'
+import { stream } from './stream.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 
@@ -40,6 +41,8 @@ export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unkno
       return gather(call, verb.params as Params<'call.gather'>, signal())
     case 'call.record':
       return record(call, verb.params as Params<'call.record'>, signal())
+    case 'call.stream':
+      return stream(call, verb.params as Params<'call.stream'>, signal())
     case 'call.conference':
       return conference(call, verb.params as Params<'call.conference'>, signal())
     case 'call.join':

@@ -28,6 +28,7 @@ const keys: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]{1,64}$/.test(v
 const held: Check = (v) => (v === 'caller' || v === 'dialled' ? null : 'is caller or dialled')
 const slot: Check = (v) =>
   typeof v === 'string' && /^\*?\d{1,6}$/.test(v) ? null : 'is 1 to 6 digits, with or without a star before them'
+const streamRate: Check = (v) => ([8000, 16_000, 24_000, 48_000].includes(v as number) ? null : 'is 8000, 16000, 24000 or 48000')
 const via: Check = (v) => (v === 'channel' || v === 'trunk' ? null : 'is channel or trunk')
 
 const tone: Check = (v) => {
@@ -119,6 +120,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
     required: ['target'],
     fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides, ring: item },
   },
+  'call.stream': { required: [], fields: { rateHz: streamRate, hear: flag } },
   'call.pauseRecording': { required: ['paused'], fields: { paused: flag } },
   'call.conference': { required: ['room'], fields: { room: text(64), muted: flag, coach: callId, moderator: flag } },
   'call.seat': { required: [], fields: { muted: flag, coach: coachId } },

@@ -13,6 +13,7 @@ export const standardPlan: Plan = {
     perMinute('voice.relay', '', 'Relayed audio', '0.0010', 1),
     perMinute('voice.prompt', '', 'Prompts and collected digits', '0.0020', 1),
     perMinute('voice.record', '', 'Recording', '0.0030', 1),
+    perMinute('voice.stream', '', 'Sound streamed to the agent', '0.0040', 1),
     perMinute('voice.speech', '', 'Synthesised speech', '0.0100', 1),
   ],
   recurring: [{ title: 'Private channel and agent', amount: '25.00' }],

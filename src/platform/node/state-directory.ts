@@ -129,7 +129,8 @@ export function prepareState(state: string, accounts: Accounts): StatePaths {
   own(paths.tree, 0, 0, 0o755)
   // Each process makes its own socket here: it belongs to the group of the links, and nobody else can take it away.
   own(paths.run, 0, links.gid, 0o3771)
-  own(join(paths.run, 'agents'), accounts.switch.uid, accounts.switch.gid, 0o755)
+  // All that a sandbox sees of us: the switch's link, and voice's audio sockets, which neither can take from the other.
+  own(join(paths.run, 'agents'), accounts.switch.uid, links.gid, 0o3775)
   own(paths.dbSocket, accounts.db.uid, accounts.control.gid, 0o2750)
   own(paths.tunnels, accounts.tunnel.uid, accounts.tunnel.gid, 0o700)
   own(paths.sandboxes, 0, 0, 0o711)

@@ -137,6 +137,16 @@ export class VoiceEndpoint {
     return this.#pool.call(this.snapshot.voice, 'conference.sit', { ...params, endpoint: this.id })
   }
 
+  /** Resolves when the stream is over. */
+  stream(params: Omit<Params<'stream'>, 'endpoint'>): Promise<Result<'stream'>> {
+    return this.#pool.call(this.snapshot.voice, 'stream', { ...params, endpoint: this.id })
+  }
+
+  /** With what the stream is opened that was asked for just before. */
+  streamTicket(verb: Id<'verb'>): Promise<Result<'stream.ticket'>> {
+    return this.#ask('stream.ticket', { verb })
+  }
+
   async takePart(params: Omit<Params<'conference.change'>, 'endpoint'>): Promise<void> {
     await this.#ask('conference.change', { ...params, endpoint: this.id })
   }

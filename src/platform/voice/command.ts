@@ -9,6 +9,14 @@ export type RoomCommand =
   | { type: 'announce'; slot: number; play: number; pcm: Int16Array; samples: number }
   | { type: 'unannounce'; slot: number; play: number }
 
+/** What the main thread says of streams between a call and its program. An endpoint has one at most. */
+export type StreamCommand =
+  | { type: 'stream'; slot: number; stream: number; hear: boolean }
+  /** To be played behind what is queued; 8 kHz. */
+  | { type: 'stream-audio'; slot: number; stream: number; pcm: Int16Array }
+  | { type: 'stream-clear'; slot: number; stream: number }
+  | { type: 'unstream'; slot: number; stream: number }
+
 /** What the main thread tells the media loop. An endpoint is a small number, its slot. */
 export type MediaCommand =
   | { type: 'open'; slot: number; rtp: number; rtcp: number }
@@ -26,6 +34,7 @@ export type MediaCommand =
   | { type: 'hold-record'; slot: number; record: number; paused: boolean }
   | { type: 'unrecord'; slot: number; record: number }
   | RoomCommand
+  | StreamCommand
   | { type: 'close'; slot: number }
   | { type: 'stop' }
 
@@ -40,6 +49,8 @@ export type MediaReport =
   | { type: 'digit'; slot: number; digit: string; durationMs: number }
   | { type: 'media'; slot: number; state: 'silent' | 'flowing'; silentMs: number }
   | { type: 'recorded'; slot: number; record: number; pcm: Int16Array; last: boolean }
+  /** Every 20 ms: what was heard, 8 kHz, and how many samples since the beginning have left the queue, played or cleared. */
+  | { type: 'streamed'; slot: number; stream: number; pcm: Int16Array; gone: number; cleared: boolean }
   | { type: 'closed'; slot: number; stats: MediaStats }
   /** A bug that a packet or a command has met: it was dropped, the loop goes on. */
   | { type: 'fault'; message: string; stack: string }

@@ -10,6 +10,7 @@ import type { Seat } from './seat.ts'
 import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 import { PcmSource, type Reframer, type Source } from './source.ts'
 import type { SpokenKey } from './spoken-key.ts'
+import type { Streaming } from './streams.ts'
 import type { Timeline } from './timeline.ts'
 
 /** Comfort noise (RFC 3389): a sign of life, no sound. */
@@ -71,6 +72,8 @@ export class Endpoint {
   /** Keys of the peer that this far end hears as tones; made when there is the first. */
   spokenKey: SpokenKey | null = null
   recording: { record: number; timeline: Timeline } | null = null
+  /** Sound between this far end and its subscriber's program. */
+  streaming: Streaming | null = null
   /** SSRC of what is received; −1 before the first packet. */
   ssrc = -1
   watchMs = 0
@@ -128,6 +131,11 @@ export class Endpoint {
   /** Whether sound is expected from the far end (a held one is silent for good reason). */
   get expectsSound(): boolean {
     return this.watchMs > 0 && this.canReceive && this.gate !== null
+  }
+
+  /** Whether something of our own is being sent, which what is relayed gives way to. */
+  get isSpeaking(): boolean {
+    return this.playing !== null || this.pressing !== null || (this.streaming?.speaking ?? false)
   }
 
   get playedMs(): number {

@@ -19,6 +19,8 @@ export interface Libc {
   /** Duplicates a descriptor; the copy is closed in child processes. */
   duplicate(fd: number): number
   errno(): number
+  /** The account of the process at the other end of a Unix socket; −1 when nobody can say. */
+  peerUid(fd: number): number
 }
 
 export const EPOLL_CTL_ADD = 1
@@ -32,6 +34,8 @@ export const EINTR = 4
 
 const CLOEXEC = 0o2000000
 const NONBLOCK = 0o4000
+const SOL_SOCKET = 1
+const SO_PEERCRED = 17
 const F_DUPFD_CLOEXEC = 1030
 
 export const EVENTFD_FLAGS = CLOEXEC | NONBLOCK
@@ -41,6 +45,7 @@ export const EPOLL_FLAGS = CLOEXEC
 export function loadLibc(): Libc {
   const libc = koffi.load(null)
   const fcntl = libc.func('int fcntl(int fd, int command, ...)')
+  const getsockopt = libc.func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ uint32_t *length)')
   return {
     recvfrom: libc.func('recvfrom', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'int64']),
     recv: libc.func('recv', 'int', ['int', 'int64', 'uint32', 'int']),
@@ -55,6 +60,10 @@ export function loadLibc(): Libc {
     close: libc.func('close', 'int', ['int']),
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0),
     errno: () => koffi.errno(),
+    peerUid(fd) {
+      const credentials = Buffer.alloc(12)
+      return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, [12]) < 0 ? -1 : credentials.readUInt32LE(4)
+    },
   }
 }
 

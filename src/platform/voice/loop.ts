@@ -4,6 +4,7 @@ import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLL_FLAGS, EPOLLIN, type L
 import { Receiver } from './receiver.ts'
 import { Rooms } from './rooms.ts'
 import { Sender } from './sender.ts'
+import { Streams } from './streams.ts'
 import { Transmitter } from './transmitter.ts'
 
 /** How many sockets one `epoll_wait` may report. */
@@ -53,6 +54,7 @@ export class MediaLoop {
   readonly #transmitter: Transmitter
   readonly #sender: Sender
   readonly #rooms: Rooms
+  readonly #streams: Streams
   readonly #endpoints: (Endpoint | undefined)[] = []
   #count = 0
   #running = true
@@ -68,6 +70,7 @@ export class MediaLoop {
     this.#transmitter = new Transmitter(this.#libc)
     this.#sender = new Sender(this.#transmitter, options.report)
     this.#rooms = new Rooms(this.#transmitter, options.report)
+    this.#streams = new Streams(this.#transmitter, options.report)
     this.#receiver = new Receiver(this.#transmitter, this.#sender, options.epoch)
     this.#control(EPOLL_CTL_ADD, options.wake, -1)
   }
@@ -113,13 +116,14 @@ export class MediaLoop {
 
   #nextDeadline(): number {
     if (this.#count === 0) return this.#options.now() + LONGEST_SLEEP_MS
-    return Math.min(this.#sweepAt, this.#sender.nextDue(), this.#rooms.nextDue())
+    return Math.min(this.#sweepAt, this.#sender.nextDue(), this.#rooms.nextDue(), this.#streams.nextDue())
   }
 
   #send(now: number): void {
     try {
       this.#sender.send(now)
       this.#rooms.send(now)
+      this.#streams.send(now)
     } catch (error) {
       this.#fault(error)
     }
@@ -216,6 +220,12 @@ export class MediaLoop {
       case 'close':
         this.#close(endpoint)
         return
+      case 'stream':
+      case 'stream-audio':
+      case 'stream-clear':
+      case 'unstream':
+        this.#streams.obey(command, endpoint, now)
+        return
       default:
         this.#rooms.obey(command, endpoint, now)
     }
@@ -252,6 +262,7 @@ export class MediaLoop {
     part(endpoint)
     this.#rooms.leave(endpoint)
     this.#sender.silence(endpoint)
+    this.#streams.leave(endpoint)
     if (endpoint.recording) this.#unrecord(endpoint, endpoint.recording.record, this.#options.now())
     if (endpoint.gate) this.#tell(endpoint, this.#options.now(), true)
     this.#endpoints[endpoint.slot] = undefined

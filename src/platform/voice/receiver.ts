@@ -106,11 +106,12 @@ export class Receiver {
   #sound(endpoint: Endpoint, law: Law, now: number): void {
     const { bytes } = this.#transmitter
     const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
-    const { recording, peer, seat } = endpoint
+    const { recording, peer, seat, streaming } = endpoint
     recording?.timeline.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
+    streaming?.heard?.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
     if (endpoint.receiveEvents < 0) endpoint.tones.push(law, bytes, payloadStart, payloadLength, now)
     seat?.push(law, bytes, payloadStart, Math.min(payloadLength, LARGEST_PAYLOAD))
-    if (!peer?.canSend || peer.playing || peer.pressing || (peer.sendEvents < 0 && endpoint.events.active)) return
+    if (!peer?.canSend || peer.isSpeaking || (peer.sendEvents < 0 && endpoint.events.active)) return
     const table = conversion(law, peer.sendLaw)
     if (table) for (let i = payloadStart, end = payloadStart + payloadLength; i < end; i++) bytes[i] = table[bytes[i]!]!
     if (payloadLength !== peer.frameSamples || peer.reframing) {
@@ -121,7 +122,7 @@ export class Receiver {
   }
 
   #relayEvent(peer: Endpoint, now: number): void {
-    if (!peer.canSend || peer.playing || peer.pressing) return
+    if (!peer.canSend || peer.isSpeaking) return
     if (peer.sendEvents >= 0) this.#pass(peer, peer.sendEvents, now)
     else this.#speakKey(peer, now)
   }

@@ -90,7 +90,7 @@ export class Rooms {
   /** A seat whose frames are longer than a round gets them once they are full; shorter ones come in a row. */
   #send(room: Room, endpoint: Endpoint, now: number): void {
     const hearing = endpoint.hearing!
-    if (!endpoint.canSend || endpoint.playing || endpoint.pressing) {
+    if (!endpoint.canSend || endpoint.isSpeaking) {
       hearing.count = 0
       hearing.fresh = true
       return

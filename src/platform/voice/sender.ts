@@ -138,7 +138,7 @@ export class Sender {
     while (pacer.take(now)) {
       const samples = endpoint.frameSamples
       const had = reframer.pull(this.#transmitter.bytes, RTP_HEADER_BYTES, samples)
-      if (had === 0 || !endpoint.canSend || endpoint.playing || endpoint.pressing) {
+      if (had === 0 || !endpoint.canSend || endpoint.isSpeaking) {
         reframing.fresh = true
         continue
       }

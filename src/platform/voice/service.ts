@@ -1,6 +1,7 @@
 import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
 import type { PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
+import { AudioDoor, type Ticket } from './audio-door.ts'
 import { Claims } from './claims.ts'
 import { Conferences } from './conferences.ts'
 import { noStats } from './control.ts'
@@ -12,6 +13,7 @@ import { preparePrompt } from './prompt.ts'
 import { type CreateSoundFile, record } from './recording.ts'
 import { type Notify, type Playback, Session } from './session.ts'
 import { Speech } from './speech.ts'
+import { stream } from './stream.ts'
 
 export interface VoiceOptions {
   clock: Clock
@@ -43,6 +45,8 @@ interface Verb {
   /** A recording that leaves out what is heard; a prompt that waits. */
   paused: boolean
   pause?: (paused: boolean) => void
+  /** A stream that waits for its program. */
+  ticket?: Ticket
 }
 
 function gone(endpoint: string): TielineError {
@@ -60,6 +64,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   readonly #pool: PortPool
   readonly #speech: Speech
   readonly #claims: Claims
+  readonly #door: AudioDoor
   readonly #conferences = new Conferences()
   readonly #slotOf = (endpoint: Id<'med'>) => this.#session(endpoint).slot
   readonly #sessions = new Map<Id<'med'>, Session>()
@@ -84,7 +89,13 @@ export class VoiceService implements Methods, AsyncDisposable {
       ...(quarantineMs === undefined ? {} : { quarantineMs }),
     })
     this.#speech = new Speech({ clock, directory, ...options.speech })
+    this.#door = new AudioDoor({ clock, log, peerUid: (fd) => libc.peerUid(fd) })
     this.#claims = new Claims(clock, (calls) => void this.#abandon(calls))
+  }
+
+  /** Lets programs in at this socket; without it no stream can be had. */
+  listen(path: string): Promise<void> {
+    return this.#door.listen(path)
   }
 
   async 'endpoint.open'({ call, endpoint, realm }: VoiceMethods['endpoint.open']['params']) {
@@ -202,6 +213,24 @@ export class VoiceService implements Methods, AsyncDisposable {
     return null
   }
 
+  stream(params: VoiceMethods['stream']['params'], signal?: AbortSignal) {
+    const nothing = { heardMs: 0, playedMs: 0, droppedFrames: 0 }
+    return this.#run<VoiceMethods['stream']['result']>(
+      { ...params, signal, gone: { reason: 'gone', ...nothing } },
+      (session, stop) => {
+        const ticket = this.#door.ticket(params.uid)
+        this.#verbs.get(params.verb)!.ticket = ticket
+        return stream(session, params, stop, ticket)
+      },
+    )
+  }
+
+  async 'stream.ticket'({ verb }: VoiceMethods['stream.ticket']['params']) {
+    const ticket = this.#verbs.get(verb)?.ticket
+    if (!ticket) throw gone(verb)
+    return { socket: this.#door.name, token: ticket.token }
+  }
+
   async 'record.pause'(params: VoiceMethods['record.pause']['params']) {
     return this.#pause(params)
   }
@@ -262,6 +291,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   /** Closes every endpoint, every socket and the media thread. */
   async close(): Promise<void> {
     this.#claims.close()
+    this.#door.close()
     await Promise.all([...this.#sessions.values()].map((session) => this.#close(session)))
     this.#pool.close()
     await this.#engine.stop()

@@ -14,6 +14,16 @@ export interface Playback {
   pause(paused: boolean): void
 }
 
+/** What the media thread says of a stream. */
+export type StreamReport = Extract<MediaReport, { type: 'streamed' }>
+
+/** A stream at the media thread; 8 kHz. Nothing is done any more once the endpoint is closed. */
+export interface Streamed {
+  say(pcm: Int16Array): void
+  clear(): void
+  stop(): void
+}
+
 export interface DigitListener {
   started(digit: string): void
   ended(digit: string): void
@@ -43,6 +53,7 @@ export class Session {
   readonly #gone = new AbortController()
   readonly #playing = new Map<number, (result: { end: PlayEnd; playedMs: number }) => void>()
   readonly #recording = new Map<number, (pcm: Int16Array, last: boolean) => void>()
+  #streaming: { stream: number; hear: (report: StreamReport) => void } | null = null
   readonly #closed = Promise.withResolvers<MediaStats>()
   #numbers = 0
   /** The number of the switch that has opened or claimed it. */
@@ -122,6 +133,27 @@ export class Session {
     }
   }
 
+  /** Whether a program has a stream of it. */
+  get streams(): boolean {
+    return this.#streaming !== null
+  }
+
+  /** Begins a stream between the far end and a program. */
+  stream(hear: boolean, take: (report: StreamReport) => void): Streamed {
+    const stream = ++this.#numbers
+    const { slot } = this
+    this.#streaming = { stream, hear: take }
+    this.#tell({ type: 'stream', slot, stream, hear })
+    return {
+      say: (pcm) => this.#tell({ type: 'stream-audio', slot, stream, pcm }),
+      clear: () => this.#tell({ type: 'stream-clear', slot, stream }),
+      stop: () => {
+        if (this.#streaming?.stream === stream) this.#streaming = null
+        this.#tell({ type: 'unstream', slot, stream })
+      },
+    }
+  }
+
   /** Closes; what is played and recorded ends first. The pair is no longer read when it resolves. */
   close(): Promise<MediaStats> {
     if (!this.#gone.signal.aborted) {
@@ -173,6 +205,9 @@ export class Session {
       case 'recorded':
         this.#recording.get(report.record)?.(report.pcm, report.last)
         if (report.last) this.#recording.delete(report.record)
+        return
+      case 'streamed':
+        if (this.#streaming?.stream === report.stream) this.#streaming.hear(report)
         return
       case 'closed':
         this.#engine.release(this.slot)

@@ -1,7 +1,7 @@
 import { DECODE, type Law } from '#protocol/audio/index.ts'
 import { timestampDelta } from '#protocol/rtp/index.ts'
 
-/** Samples that are kept open for late packets: 120 ms. */
+/** Samples that a recording keeps open for late packets: 120 ms. */
 const OPEN = 960
 
 /** A packet that would lie further ahead of the clock than this, in samples, has lost its own: it is put where the clock is. */
@@ -22,6 +22,7 @@ const RING = 8192
 export class Timeline {
   readonly #ring = new Int16Array(RING)
   readonly #startedAt: number
+  readonly #open: number
   /** Samples that were handed out. */
   #emitted = 0
   /** Where recording stops and goes on that is not handed out yet, in order. */
@@ -36,9 +37,10 @@ export class Timeline {
   #lead = 0
   #windowEnd = 0
 
-  /** `now` in ms by the same clock as later calls. */
-  constructor(now: number) {
+  /** `now` in ms by the same clock as later calls; `open` samples are waited for late packets. */
+  constructor(now: number, open = OPEN) {
     this.#startedAt = now
+    this.#open = open
   }
 
   push(ssrc: number, timestamp: number, law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
@@ -54,14 +56,14 @@ export class Timeline {
     const clock = Math.round((now - this.#startedAt) * 8)
     let place = this.#place + timestampDelta(timestamp, this.#timestamp)
     const lead = place - clock
-    if (!this.#mapped || ssrc !== this.#ssrc || lead < -OPEN || lead > LARGEST_LEAD) {
+    if (!this.#mapped || ssrc !== this.#ssrc || lead < -this.#open || lead > LARGEST_LEAD) {
       place = clock
       this.#lead = 0
       this.#windowEnd = now + WINDOW_MS
     } else if (lead > this.#lead) this.#lead = lead
     if (now >= this.#windowEnd) {
       if (Math.abs(this.#lead) > LARGEST_DRIFT) place -= this.#lead
-      this.#lead = -OPEN
+      this.#lead = -this.#open
       this.#windowEnd = now + WINDOW_MS
     }
     this.#mapped = true
@@ -78,7 +80,7 @@ export class Timeline {
 
   /** Hands out what is complete and was not paused; with `all`, everything up to `now`. */
   pull(now: number, all: boolean): Int16Array {
-    const upTo = Math.floor((now - this.#startedAt) * 8) - (all ? 0 : OPEN)
+    const upTo = Math.floor((now - this.#startedAt) * 8) - (all ? 0 : this.#open)
     const count = Math.max(0, upTo - this.#emitted)
     const out = new Int16Array(count)
     let kept = 0

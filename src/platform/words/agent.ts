@@ -1,5 +1,6 @@
 import type { Id } from '#lib/index.ts'
 import type { CallCause, Diversion, Party, Target, Via } from './call.ts'
+import type { StreamRate } from './voice.ts'
 
 /** A call as its agent first sees it. */
 export interface OfferedCall {
@@ -70,6 +71,14 @@ export interface VerbMethods {
   'call.record': {
     params: { call: Id<'call'>; maxSeconds?: number; silenceSeconds?: number; finishKey?: string; beep?: boolean }
     result: { recording: Id<'rec'>; durationSeconds: number; reason: string }
+  }
+  /**
+   * Opens a stream of sound between the call and its agent, which goes on beside the verbs that follow. Answers with what
+   * opens the audio socket, once and within seconds.
+   */
+  'call.stream': {
+    params: { call: Id<'call'>; rateHz?: StreamRate; hear?: boolean }
+    result: { socket: string; token: string; rateHz: StreamRate }
   }
   /** At once: what `play` or `say` plays stays where it is, or goes on. */
   'call.pausePlay': { params: { call: Id<'call'>; paused: boolean }; result: null }

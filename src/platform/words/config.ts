@@ -93,6 +93,8 @@ export const LINKS = {
    * restarted switch is another file, and a bound file would stay the old one. Host makes `run/agents`, the switch owns it.
    */
   agents: 'agents/link.sock',
+  /** Beside it, for sound: voice makes it, and a one-time token opens it (src/protocol/stream). */
+  audio: (index: number) => `agents/audio-${index}.sock`,
   voice: (index: number) => `voice-${index}.sock`,
 } as const
 

@@ -54,6 +54,8 @@ export type EventType =
   | 'recording.started' // data: recording
   | 'recording.ended' // it is there to be heard; data: recording, durationSeconds, reason
   | 'recording.failed' // it could not be written, or was cut off; data: recording, why
+  | 'stream.started' // data: stream, rateHz
+  | 'stream.ended' // data: stream, reason, heardSeconds, playedSeconds, droppedFrames
   | 'resource.refused' // a verb's lease was refused; data.refusal explains
   | 'channel.state' // data: state, reason
   | 'agent.state' // data: state, reason, version

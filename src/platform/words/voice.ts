@@ -79,6 +79,22 @@ export interface MediaStats {
 
 export type VerbEnd = 'done' | 'stopped' | 'interrupted' | 'gone'
 
+/** Samples a second on the audio socket. */
+export type StreamRate = 8000 | 16_000 | 24_000 | 48_000
+
+export interface StreamResult {
+  /**
+   * `closed` by the program; `unclaimed`: it never came; `agent-gone`: its socket broke; `protocol`: it said what it may not;
+   * `stopped`: given up, or the switch is gone; `gone`: the endpoint is closed.
+   */
+  reason: 'closed' | 'unclaimed' | 'agent-gone' | 'protocol' | 'stopped' | 'gone'
+  /** What the program heard, and what was heard of it. */
+  heardMs: number
+  playedMs: number
+  /** Frames that it was too slow to take. */
+  droppedFrames: number
+}
+
 /** What the switch may ask of voice. One JSON-RPC method each; `play`, `say`, `gather` and `record` answer at their end. */
 export interface VoiceMethods {
   /** Opens an endpoint of a call: binds an RTP/RTCP port pair in the realm. */
@@ -143,6 +159,24 @@ export interface VoiceMethods {
     params: { endpoint: Id<'med'>; verb: Id<'verb'>; conference: string; muted: boolean; coached?: Id<'med'> }
     result: { reason: VerbEnd }
   }
+  /**
+   * Sound between the call and its subscriber's program, on the audio socket (src/protocol/stream): 20 ms frames of what the
+   * far end says, and what the program says to it. Answers at its end.
+   */
+  stream: {
+    params: {
+      endpoint: Id<'med'>
+      verb: Id<'verb'>
+      rateHz: StreamRate
+      /** Whether the program hears the far end. */
+      hear: boolean
+      /** The only account whose process may open it. */
+      uid: number
+    }
+    result: StreamResult
+  }
+  /** With what a stream's sound is opened, once and within seconds: the socket's name and a token. */
+  'stream.ticket': { params: { verb: Id<'verb'> }; result: { socket: string; token: string } }
   /** How a seat takes part: muted, or heard by nobody but the one that is coached. */
   'conference.change': { params: { endpoint: Id<'med'>; muted: boolean; coached?: Id<'med'> }; result: null }
   /** Stops what is played where it is, or goes on. Nothing when it has ended. */
