@@ -162,6 +162,54 @@ test('the verbs of conferences, recordings and prompts say what their arguments 
   )
 })
 
+test('the verbs of call control say what their arguments mean, and wrong ones are told', async (t) => {
+  const verbs: unknown[] = []
+  const other = `call_${'0'.repeat(32)}`
+  const wrong: unknown[] = []
+  const told: unknown[] = []
+  const program = {
+    async call(call: Sdk.Call) {
+      told.push(call.splitFrom)
+      await call.hold({ party: 'dialled', music: 'music.wav' })
+      await call.hold()
+      await call.retrieve({ party: 'dialled' })
+      await call.consult({ pbx: '102' }, { timeout: 20, music: { signal: 'ringback' } })
+      await call.complete()
+      await call.join({ id: other })
+      told.push(await call.split())
+      told.push(await call.park('*701', { timeout: 60, music: 'music.wav' }))
+      await call.pickUp('701')
+      for (const bad of [
+        () => call.hold({ party: 'agent' as never }),
+        () => call.hold({ music: { file: 'a.wav', text: 'both' } as never }),
+        () => call.consult({} as never),
+        () => call.join({ id: 'nobody' }),
+        () => call.park('lobby'),
+        () => call.pickUp(''),
+      ])
+        wrong.push(await bad().catch((error) => error instanceof sdk.InvalidArgument))
+    },
+  }
+  const w = await running(t, program, (_s, method, { call: _, ...params }) => {
+    verbs.push([method, params])
+    return method === 'call.split' ? { call: other } : null
+  })
+  assert.deepEqual(await w.offer().done, { outcome: 'returned' })
+  assert.deepEqual(verbs, [
+    ['call.hold', { party: 'dialled', music: { file: 'music.wav' } }],
+    ['call.hold', {}],
+    ['call.retrieve', { party: 'dialled' }],
+    ['call.consult', { target: { pbx: '102' }, timeoutSeconds: 20, music: { signal: 'ringback' } }],
+    ['call.complete', {}],
+    ['call.join', { other }],
+    ['call.split', {}],
+    ['call.park', { slot: '*701', timeoutSeconds: 60, music: { file: 'music.wav' } }],
+    ['call.pickUp', { slot: '701' }],
+  ])
+  assert.deepEqual(told, [undefined, other, { reason: 'parked', durationSeconds: 0 }])
+  assert.deepEqual(wrong, Array(6).fill(true))
+})
+
 test('a verb sent 0 to 50 ms after the end gives CallGone, hangup does nothing, and the agent lives (C04)', async (t) => {
   const seen: string[] = []
   let finished = 0
@@ -177,6 +225,15 @@ test('a verb sent 0 to 50 ms after the end gives CallGone, hangup does nothing, 
         () => call.record(),
         () => call.reject(),
         () => call.play('x'),
+        () => call.hold(),
+        () => call.retrieve(),
+        () => call.consult({ pbx: '101' }),
+        () => call.complete(),
+        () => call.join(call),
+        () => call.split(),
+        () => call.park('701'),
+        () => call.pickUp('701'),
+        () => call.transfer({ pbx: '101' }),
       ]
       for (const verb of verbs) await verb().catch((e) => seen.push(e instanceof sdk.CallGone ? 'gone' : String(e)))
       await call.hangup()
@@ -192,7 +249,7 @@ test('a verb sent 0 to 50 ms after the end gives CallGone, hangup does nothing, 
   }
   assert.equal(finished, 30)
   assert.deepEqual([...new Set(seen)], ['gone'])
-  assert.equal(seen.length, 30 * 7)
+  assert.equal(seen.length, 30 * 16)
   assert.equal(w.session.calls, 0)
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { until } from '../peer/clock.ts'
 import type { FarEnd } from '../peer/sip/far-end.ts'
-import { headerOf } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 
@@ -42,16 +42,6 @@ const referTo = (leg: ScriptedLeg): [string, string] => [
   `<sip:${FAR}@tieline.test?Replaces=${encodeURIComponent(leg.replaces)}>`,
 ]
 
-async function progress(leg: ScriptedLeg): Promise<string[]> {
-  const said: string[] = []
-  for (;;) {
-    const notify = await leg.next('NOTIFY', 4000)
-    leg.reply(notify, 200)
-    said.push(notify.body.trim())
-    if (headerOf(notify, 'subscription-state').startsWith('terminated')) return said
-  }
-}
-
 test('S29 S27 a telephone that talks to two joins them: both its dialogs are let go, and the two talk in one call', async () => {
   const [a, b1] = await inbound()
   const [b2, c] = await outbound()
@@ -59,7 +49,7 @@ test('S29 S27 a telephone that talks to two joins them: both its dialogs are let
   b1.ask('REFER', { headers: [referTo(b2)] })
   await b1.next('202')
   b2.reply(await b2.next('BYE'), 200)
-  assert.deepEqual(await progress(b1), ['SIP/2.0 100 Trying', 'SIP/2.0 200 OK'])
+  assert.deepEqual(await b1.progress(), ['SIP/2.0 100 Trying', 'SIP/2.0 200 OK'])
   b1.reply(await b1.next('BYE', 5000), 200)
   assert.deepEqual([a.count('BYE'), c.count('BYE')], [0, 0])
   // What is joined now is one call for whoever takes it up.
@@ -123,6 +113,47 @@ test('an INVITE with Replaces takes the place of a telephone in its call: the ot
     body: sdpOf(world.pbx, 31_012),
   })
   early.ack(await early.next('481'))
+})
+
+test('S26 S29 the trunk side joins two of its calls into the site, hangs up at once, and both telephones talk', async () => {
+  const [a1, b] = await inbound()
+  const c = ScriptedLeg.await(world.pbx)
+  const a2 = ScriptedLeg.place(world.second, world.node, DID, { body: sdpOf(world.second, 30_006) })
+  c.reply(await c.next('INVITE'), 200, { body: c.sdp({ port: 31_008 }) })
+  await c.next('ACK')
+  a2.ack(await a2.next('200 INVITE'))
+  // Another trunk's dialog of the same subscriber is not its own.
+  const other = ScriptedLeg.place(world.carrier, world.node, DID, {
+    headers: [['Replaces', a2.replaces]],
+    body: sdpOf(world.carrier, 1),
+  })
+  other.ack(await other.next('481'))
+  a1.ask('REFER', { headers: [referTo(a2)] })
+  await a1.next('202')
+  a1.ask('BYE')
+  await a1.next('200 BYE')
+  a2.reply(await a2.next('BYE'), 200)
+  await until('one call', async () => (await world.link.call('call.list', {})).length === 1, 4000)
+  assert.deepEqual([b.count('BYE'), c.count('BYE')], [0, 0])
+  b.ask('BYE')
+  await b.next('200 BYE')
+  c.reply(await c.next('BYE'), 200)
+  await world.quiet()
+})
+
+test('S28 S29 the call that a REFER names is over by then: 481, and the first call is as it was', async () => {
+  const [a, b1] = await inbound()
+  const [b2, c] = await outbound()
+  c.ask('BYE')
+  await c.next('200 BYE')
+  b1.ask('REFER', { headers: [referTo(b2)] })
+  await b1.next('481')
+  b2.reply(await b2.next('BYE'), 200)
+  assert.deepEqual([a.count('BYE'), b1.count('BYE')], [0, 0])
+  a.ask('BYE')
+  b1.reply(await b1.next('BYE'), 200)
+  await a.next('200 BYE')
+  await world.quiet()
 })
 
 test('F02 REFER and NOTIFY out of any dialog are refused, on either side', async () => {

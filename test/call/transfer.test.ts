@@ -20,24 +20,13 @@ async function joined(to: (world: World) => FarEnd, options: WorldOptions) {
 const referTo = (user: string): [string, string] => ['Refer-To', `<sip:${user}@tieline.test>`]
 const SITE: WorldOptions = { subscriber: { defaultRoute: { pbx: '101' } } }
 
-/** Takes NOTIFYs until the last; gives what they said. */
-async function progress(leg: ScriptedLeg): Promise<string[]> {
-  const said: string[] = []
-  for (;;) {
-    const notify = await leg.next('NOTIFY', 4000)
-    leg.reply(notify, 200)
-    said.push(notify.body.trim())
-    if (notify.headers.some(([name, value]) => name === 'Subscription-State' && value.startsWith('terminated'))) return said
-  }
-}
-
 test('S27 S28 the callee transfers the caller: NOTIFY says how it goes, the caller talks to the target, the callee is let go', async () => {
   const { world, a, b } = await joined((w) => w.pbx, SITE)
   await using _ = world
   world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 20 }]
   b.ask('REFER', { headers: [referTo('+32470999999')] })
   await b.next('202')
-  assert.deepEqual(await progress(b), ['SIP/2.0 100 Trying', 'SIP/2.0 200 OK'])
+  assert.deepEqual(await b.progress(), ['SIP/2.0 100 Trying', 'SIP/2.0 200 OK'])
   const bye = await b.next('BYE', 5000)
   b.reply(bye, 200)
   const target = world.carrier.calls[0]!
@@ -94,7 +83,7 @@ test('S28 a target that is busy: the transferor is told, and has its call as it 
   for (let i = 0; i < 2; i++) {
     b.ask('REFER', { headers: [referTo('+32470999999')] })
     await b.next('202')
-    assert.equal((await progress(b)).at(-1), 'SIP/2.0 486 Not transferred')
+    assert.equal((await b.progress()).at(-1), 'SIP/2.0 486 Not transferred')
   }
   assert.deepEqual([a.count('BYE'), b.count('BYE')], [0, 0])
   a.ask('BYE')
@@ -131,7 +120,7 @@ test('a call whose audio passes by is transferred too: whoever stays is brought 
   assert.match(brought.body, new RegExp(`c=IN IP4 ${world.node.address}`))
   a.reply(brought, 200, { body: a.sdp({ version: 2 }) })
   await a.next('ACK')
-  assert.equal((await progress(b)).at(-1), 'SIP/2.0 200 OK')
+  assert.equal((await b.progress()).at(-1), 'SIP/2.0 200 OK')
   b.reply(await b.next('BYE', 5000), 200)
   a.ask('BYE')
   await a.next('200 BYE')

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { until } from '../peer/clock.ts'
 import type { FarEnd } from '../peer/sip/far-end.ts'
-import { headerOf } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
@@ -75,14 +74,10 @@ const sdpOf = ({ socket }: FarEnd) =>
 async function refer(leg: ScriptedLeg, to: string): Promise<void> {
   leg.ask('REFER', { headers: [['Refer-To', to]] })
   await leg.next('202')
-  for (let over = false; !over; ) {
-    const notify = await leg.next('NOTIFY', 4000)
-    leg.reply(notify, 200)
-    over = headerOf(notify, 'subscription-state').startsWith('terminated')
-  }
+  await leg.progress()
 }
 
-/** Gives the far ends of the world their own minds back. */
+/** The first hangs up, and the others are told. */
 async function hangUp(leg: ScriptedLeg, ...others: ScriptedLeg[]): Promise<void> {
   leg.ask('BYE')
   await leg.next('200 BYE')
@@ -155,7 +150,7 @@ row('attended transfer by the site: a call in and a call out become one', async 
   b2.ack(await b2.next('200 INVITE'))
   b1.ask('REFER', { headers: [['Refer-To', `<sip:x@y?Replaces=${encodeURIComponent(b2.replaces)}>`]] })
   b2.reply(await b2.next('BYE'), 200)
-  for (let i = 0; i < 2; i++) b1.reply(await b1.next('NOTIFY'), 200)
+  await b1.progress()
   b1.reply(await b1.next('BYE', 5000), 200)
   await hangUp(a)
 })

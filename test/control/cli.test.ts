@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { newId } from '#lib/index.ts'
 import type { SnapshotChange } from '#platform/words/index.ts'
 import { buildProgram } from '../../src/main/cli/program.ts'
 import { createTestCa } from '../call/agent-ca.ts'
@@ -221,6 +222,38 @@ describe('tieline', () => {
     const { code, out } = await tieline('channel', 'check', 'acme')
     assert.equal(code, 1)
     assert.match(out, /^fails +route-back +No answer to OPTIONS\.$/m)
+  })
+
+  it('holds, retrieves, parks and transfers a call, and says why a transfer could not be', async () => {
+    const [{ id: subscriber } = { id: '' }] = await json<{ id: string }[]>('subscriber', 'list')
+    const id = newId('call')
+    const party = { number: '+32470123456' }
+    bench.fakes.calls.push({
+      ...{ id, subscriber: subscriber as never, state: 'joined', from: party, to: party, startedAt: '2026-11-23T00:00:00.000Z' },
+      legs: [],
+    })
+    bench.fakes.ordered.length = 0
+    assert.equal((await tieline('call', 'hold', id, '--party', 'dialled')).out, 'It is held.\n')
+    await json('call', 'retrieve', id)
+    await json('call', 'park', id, '*701', '--timeout', '30')
+    bench.fakes.order = () => ({ transferred: false, cause: { by: 'callee', reason: 'busy', text: 'User busy' } })
+    const refused = await tieline('call', 'transfer', id, '--pbx', '102')
+    assert.equal(refused.code, 1)
+    assert.match(refused.err, /User busy/)
+    assert.equal((await tieline('call', 'transfer', id)).code, 1)
+    bench.fakes.order = () => ({ transferred: true })
+    await json('call', 'transfer', id, '--number', '+32470999999')
+    assert.deepEqual(
+      bench.fakes.ordered.map(({ order }) => [order.verb, order.params]),
+      [
+        ['hold', { party: 'dialled' }],
+        ['retrieve', {}],
+        ['park', { slot: '*701', timeoutSeconds: 30 }],
+        ['transfer', { target: { pbx: '102' } }],
+        ['transfer', { target: { number: '+32470999999' } }],
+      ],
+    )
+    bench.fakes.calls.length = 0
   })
 
   it('lists events', async () => {

@@ -111,6 +111,17 @@ export class ScriptedLeg {
     this.ask('PRACK', { headers: [['RAck', `${headerOf(response, 'rseq')} ${number} INVITE`]] })
   }
 
+  /** Takes the NOTIFYs of a REFER of ours until the last (RFC 3515 §2.4.4); gives what they said. */
+  async progress(): Promise<string[]> {
+    const said: string[] = []
+    for (;;) {
+      const notify = await this.next('NOTIFY', 4000)
+      this.reply(notify, 200)
+      said.push(notify.body.trim())
+      if (headerOf(notify, 'subscription-state').startsWith('terminated')) return said
+    }
+  }
+
   /** A description of ours. */
   sdp(
     options: { direction?: 'sendrecv' | 'sendonly' | 'inactive'; port?: number; address?: string; version?: number } = {},
