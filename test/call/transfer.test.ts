@@ -126,3 +126,30 @@ test('a call whose audio passes by is transferred too: whoever stays is brought 
   await a.next('200 BYE')
   await world.quiet()
 })
+
+test('a call whose audio passes by is held by command: both are brought to voice, which is leased, and talk there behind it', async () => {
+  const { world, a, b } = await joined((w) => w.carrier, {
+    media: 'direct',
+    subscriber: { defaultRoute: { trunk: 'main', number: '+32470111111' } },
+  })
+  await using _ = world
+  const { id } = (await world.link.call('call.list', {}))[0]!
+  const order = (verb: 'hold' | 'retrieve') =>
+    world.link.call('call.order', { call: id, order: { verb, params: {} }, by: 'operator' })
+  const holding = order('hold')
+  for (const leg of [a, b]) {
+    const brought = await leg.next('INVITE')
+    assert.match(brought.body, new RegExp(`c=IN IP4 ${world.node.address}`))
+    leg.reply(brought, 200, { body: leg.sdp({ version: 2 }) })
+    await leg.next('ACK')
+  }
+  await holding
+  await order('retrieve')
+  assert.deepEqual([a.count('INVITE'), b.count('INVITE')], [1, 2], 'a carrier is not told')
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await a.next('200 BYE')
+  await world.quiet()
+  const billed = (await world.leases()).filter(({ answered }) => answered).map(({ kind }) => kind)
+  assert.deepEqual(billed.sort(), ['trunk.in', 'trunk.out', 'voice.port', 'voice.port', 'voice.relay'])
+})

@@ -8,7 +8,7 @@ import { failureOf, reachInstead } from './instead.ts'
 import { watchLife } from './life.ts'
 import { verbError } from './over.ts'
 import { promptOf } from './prompt.ts'
-import { audible } from './take-over.ts'
+import { bothAudible } from './take-over.ts'
 import { type Consultation, wish } from './wish.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
@@ -67,7 +67,7 @@ export async function follow(call: Call, wished: Consultation, b: Leg): Promise<
   }
   try {
     try {
-      for (const leg of [a, b]) await audible(call, leg)
+      await bothAudible(call, a, b)
       await holdLeg(call, a, { source: wished.music, by: 'consult' })
     } catch (error) {
       return await failed(failureOf(call, error))

@@ -6,7 +6,7 @@ import { joinAudio } from './connect.ts'
 import { verbError } from './over.ts'
 import { kindsOf, lease, promptOf, type VerbLease } from './prompt.ts'
 import { reoffer } from './reoffer.ts'
-import { audible } from './take-over.ts'
+import { bothAudible } from './take-over.ts'
 import { isFree, partnerOf } from './wish.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
@@ -23,7 +23,8 @@ export async function hold(call: Call, params: Params<'call.hold'>, by = 'agent'
   if (!leg || !isFree(call)) throw verbError('invalid-argument', 'only a leg that is joined to another one can be held')
   if (call.holds.has(leg)) return null
   const source = params.music ? promptOf(call, params.music) : null
-  for (const one of [call.a, partnerOf(call, call.a)]) if (one) await audible(call, one)
+  const other = partnerOf(call, leg)
+  if (other) await bothAudible(call, leg, other)
   await holdLeg(call, leg, { source, by })
   return null
 }

@@ -33,6 +33,12 @@ export async function takeOver(call: Call, joiner: Joiner, partner: Leg, cause: 
   await joinAudio(call, partner, leg)
 }
 
+/** The sound of both legs of a call passes through voice from now on, if it did not before. @throws ResourceUnavailable */
+export async function bothAudible(call: Call, one: Leg, other: Leg): Promise<void> {
+  if (call.direct) oneRelay(call, { call, leg: other }, one)
+  for (const leg of [one, other]) await audible(call, leg)
+}
+
 /** Two joined legs hold one `voice.relay` between them, whoever had dialled whom. @throws ResourceUnavailable */
 function oneRelay(call: Call, { call: from, leg }: Joiner, partner: Leg): void {
   const relays = (of: Call, one: Leg) => of.leasesOf(one).filter((lease) => lease.kind === 'voice.relay')

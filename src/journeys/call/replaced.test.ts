@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { newId } from '#lib/index.ts'
+import type { Replaces } from '#protocol/sip/index.ts'
+import type { Exchange } from './exchange.ts'
+import { replacedLeg } from './replaced.ts'
+
+const [acme, globex] = [newId('sub'), newId('sub')]
+const [carrier, other] = [newId('trk'), newId('trk')]
+
+function callOf(subscriber: typeof acme, ...legs: { realm: 'node' | typeof acme; trunk?: typeof carrier; callId: string }[]) {
+  const made = legs.map(({ callId, ...facts }) => ({
+    facts,
+    session: { is: (replaces: Replaces) => replaces.callId === callId },
+  }))
+  return { id: newId('call'), subscriber: { id: subscriber }, legs: made }
+}
+
+const calls = [
+  callOf(acme, { realm: 'node', trunk: carrier, callId: 'acme-trunk' }, { realm: acme, callId: 'acme-site' }),
+  callOf(globex, { realm: 'node', trunk: carrier, callId: 'globex-trunk' }, { realm: globex, callId: 'globex-site' }),
+]
+const x = { calls: new Map(calls.map((call) => [call.id, call])) } as unknown as Exchange
+const named = (callId: string): Replaces => ({ callId, toTag: '1', fromTag: '2', earlyOnly: false })
+
+test('S29 a Replaces finds a dialog of the asker’s own subscriber and side, and no other, whatever it names', () => {
+  const found = (asker: Parameters<typeof replacedLeg>[1]) =>
+    ['acme-trunk', 'acme-site', 'globex-trunk', 'globex-site', 'nobody'].filter((name) => replacedLeg(x, asker, named(name)))
+  assert.deepEqual(found({ realm: acme, subscriber: acme }), ['acme-site'])
+  assert.deepEqual(found({ realm: globex, subscriber: globex }), ['globex-site'])
+  assert.deepEqual(found({ realm: 'node', trunk: carrier, subscriber: acme }), ['acme-trunk'])
+  assert.deepEqual(found({ realm: 'node', trunk: carrier, subscriber: globex }), ['globex-trunk'])
+  assert.deepEqual(found({ realm: 'node', trunk: other, subscriber: acme }), [])
+  assert.deepEqual(found({ realm: acme, subscriber: globex }), [])
+})
