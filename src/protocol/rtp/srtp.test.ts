@@ -85,3 +85,20 @@ test('M14 a new SSRC is heard at once, and old packets under a known one never a
     for (let i = 30_000; i < 30_010; i++) assert.ok(!passes(again, receiver, i, 1))
   }
 })
+
+test('M14 a receiver that comes in mid-call finds how often its source has rolled over, and a stranger soon tires it out', () => {
+  for (const suite of SRTP_SUITES) {
+    const [sender, early] = [new SrtpContext(suite, MASTER), new SrtpContext(suite, MASTER)]
+    for (let i = 65_500; i < 3 * 65_536; i += 100) assert.ok(passes(sender, early, i))
+    const late = new SrtpContext(suite, MASTER)
+    assert.ok(passes(sender, late, 3 * 65_536 + 10), suite.name)
+    assert.ok(passes(sender, late, 3 * 65_536 + 11))
+    const tired = new SrtpContext(suite, MASTER)
+    const stranger = new SrtpContext(
+      suite,
+      MASTER.map((byte) => byte ^ 1),
+    )
+    for (let i = 0; i < 100; i++) assert.ok(!passes(stranger, tired, i))
+    assert.ok(!passes(sender, tired, 3 * 65_536 + 12))
+  }
+})

@@ -8,6 +8,12 @@ const WINDOW = 128
 /** Sources of one far end that are followed at once; a new one takes the place of the oldest. */
 const SOURCES = 4
 
+/** A source that is first heard in mid-call may have rolled over so often: five hours of packets of 20 ms. */
+const MOST_ROLLED = 15
+
+/** Packets of unknown sources that are tried with roll-overs, so that a stranger can't keep us busy. */
+const TRIALS = 100
+
 /** RFC 3711 §3.4: the highest bit says that a control packet is encrypted, the rest is its index. */
 const ENCRYPTED = 0x8000_0000
 
@@ -53,6 +59,7 @@ export class SrtpContext {
   readonly #controlSeen = new Map<number, Source>()
   readonly #roll = Buffer.alloc(4)
   #controlIndex = 0
+  #trials = TRIALS
 
   /** `master` is key and salt of the suite. */
   constructor(suite: SrtpSuite, master: Uint8Array) {
@@ -88,7 +95,18 @@ export class SrtpContext {
     const sequence = (bytes[2]! << 8) | bytes[3]!
     const source = this.#sources.get(ssrc)
     const rollOver = source?.guess(sequence) ?? 0
-    return this.#openAt(bytes, start, length, ssrc, sequence, rollOver, source) ? end : -1
+    if (this.#openAt(bytes, start, length, ssrc, sequence, rollOver, source)) return end
+    return !source && this.#openRolled(bytes, start, length, ssrc, sequence) ? end : -1
+  }
+
+  /** A far end that kept its key while we have lost count of its roll-overs (RFC 3711 §3.3.1 has no way to tell us). */
+  #openRolled(bytes: Uint8Array, start: number, length: number, ssrc: number, sequence: number): boolean {
+    if (this.#trials === 0) return false
+    this.#trials--
+    for (let rolled = 1; rolled <= MOST_ROLLED; rolled++) {
+      if (this.#openAt(bytes, start, length, ssrc, sequence, rolled, undefined)) return true
+    }
+    return false
   }
 
   /** Protects the RTCP packet of `length` bytes at the start of `bytes` (RFC 3711 §3.4, RFC 7714 §9). Its new length. */
