@@ -153,8 +153,8 @@ export class Call {
     return stream
   }
 
-  /** Calls the target and joins it to the caller. Resolves when the dialled leg is over, or could not be had. */
-  dial(target: Target, options: DialOptions = {}): Promise<DialResult> {
+  /** Calls the target, or several by `strategy`, and joins the first that answers to the caller. Resolves when the dialled leg is over, or could not be had. */
+  dial(target: Target | Target[], options: DialOptions = {}): Promise<DialResult> {
     const { timeout, ring, ...rest } = options
     const music = ring === undefined ? {} : { ring: heardOf(ring) }
     return this.#verb('call.dial', { ...rest, ...music, target, timeoutSeconds: timeout }) as Promise<DialResult>

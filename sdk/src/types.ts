@@ -120,6 +120,8 @@ export interface RecordOptions {
 }
 
 export interface DialOptions {
+  /** How several targets are called: at once (the default), or one after the other, each with the whole `timeout`. */
+  strategy?: 'parallel' | 'serial'
   /** Forces a road. */
   via?: Via
   /** Seconds to ring. */

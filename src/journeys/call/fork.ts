@@ -1,5 +1,6 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
+import type { CallCause } from '#platform/words/index.ts'
 import { type Attempt, type AttemptOptions, attempt } from './attempt.ts'
 import type { Road } from './road.ts'
 
@@ -19,37 +20,56 @@ function isTelephone(road: Road): boolean {
   return road.via === 'channel' && road.contact !== undefined
 }
 
-/**
- * All of these roads at once (PITFALLS S13, S17): the first answer wins, and the others are told that the call was
- * completed elsewhere. A refusal for everywhere (6xx) ends them all; other refusals count when all have refused.
- * @throws ResourceUnavailable when there was room for none, CallOver
- */
-export async function attemptAll(options: Omit<AttemptOptions, 'road'>, roads: readonly Road[]): Promise<Attempt> {
+/** All of these roads at once. @throws ResourceUnavailable when there was room for none, CallOver */
+export function attemptAll(options: Omit<AttemptOptions, 'road'>, roads: readonly Road[]): Promise<Attempt> {
   const [only] = roads
   if (only && roads.length === 1) return attempt({ ...options, road: only })
+  return firstOf(roads.map((road) => (onLeg) => attempt({ ...options, road, onLeg: (leg) => tell(leg, onLeg, options.onLeg) })))
+}
+
+/** Both are told: whoever races these roads, and whoever races their target against others. */
+function tell(leg: Leg, ...told: (((leg: Leg) => void) | undefined)[]): void {
+  for (const onLeg of told) onLeg?.(leg)
+}
+
+/** A way to an answer; it tells of each leg that it makes. */
+export type Start = (onLeg: (leg: Leg) => void) => Promise<Attempt>
+
+/**
+ * All at once (PITFALLS S13, S17): the first answer wins, and the others are told that the call was completed elsewhere,
+ * also those that begin a leg only afterwards. A refusal for everywhere (6xx) ends them all; other refusals count when all
+ * have refused. @throws ResourceUnavailable when there was room for none, CallOver
+ */
+export async function firstOf(starts: readonly Start[]): Promise<Attempt> {
   const legs = new Set<Leg>()
-  const onLeg = (leg: Leg) => void legs.add(leg)
   const { promise, resolve, reject } = Promise.withResolvers<Attempt>()
   const failed: (Attempt & { kind: 'failed' })[] = []
   const errors: unknown[] = []
-  let won = false
+  let decided: CallCause | null = null
+  const decide = (cause: CallCause, but?: Leg) => {
+    decided = cause
+    for (const leg of legs) if (leg !== but) leg.end(cause)
+  }
+  const onLeg = (leg: Leg) => {
+    legs.add(leg)
+    if (decided) leg.end(decided)
+  }
   const settle = (end: Attempt | null, error?: unknown) => {
     if (end?.kind === 'answered') {
-      if (won) return void end.leg.end(causeOf('switch', 'answered-elsewhere'))
-      won = true
-      for (const leg of legs) if (leg !== end.leg) leg.end(causeOf('switch', 'answered-elsewhere'))
+      if (decided) return void end.leg.end(decided)
+      decide(causeOf('switch', 'answered-elsewhere'), end.leg)
       return resolve(end)
     }
     if (end) failed.push(end)
     else errors.push(error)
-    if (end && !won && (end.cause.sip ?? 0) >= 600) for (const leg of legs) leg.end(end.cause)
-    if (won || failed.length + errors.length < roads.length) return
+    if (end && !decided && (end.cause.sip ?? 0) >= 600) decide(end.cause)
+    if (failed.length + errors.length < starts.length) return
     const best = bestRefusal(failed)
     if (best) resolve(best)
     else reject(errors[0])
   }
-  for (const road of roads) {
-    attempt({ ...options, road, onLeg }).then(
+  for (const start of starts) {
+    start(onLeg).then(
       (end) => settle(end),
       (error: unknown) => settle(null, error),
     )

@@ -21,6 +21,12 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
     call.throwIfOver()
     return media
   }
+  // Two legs out that are prepared at once both want their caller's audio: there is one of it.
+  const other = call.media.get(leg.id)
+  if (other) {
+    await media.close()
+    return other
+  }
   keepMedia(call, leg, media)
   return media
 }

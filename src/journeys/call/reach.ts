@@ -1,17 +1,19 @@
 import type { Leg } from '#platform/switch/index.ts'
-import { causeOf, dialStatus, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
-import type { CallCause, DialResult, Target, Via } from '#platform/words/index.ts'
+import { causeOf, dialStatus, emergencyCaller, type Reason, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
+import type { CallCause, DialResult, DialStrategy, Target, Via } from '#platform/words/index.ts'
 import type { SipResponse } from '#protocol/sip/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import { connect } from './connect.ts'
-import { attemptAll, takenTogether } from './fork.ts'
+import { attemptAll, firstOf, takenTogether } from './fork.ts'
 import { Patience } from './patience.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 
 export interface ReachOptions {
-  target: Target
+  /** Several are tried by `strategy`: at once unless it says `serial`; each has `timeoutMs` for itself then. */
+  target: Target | readonly Target[]
+  strategy?: DialStrategy | undefined
   via?: Via | undefined
   /** Ms that the far end may ring. */
   timeoutMs: number
@@ -28,33 +30,24 @@ export interface ReachOptions {
 }
 
 /**
- * Takes the roads to a target in their order and, when it answers, joins it to the call's first leg, or another one. Resolves with the
- * leg, or with why there is none; the first leg is still up then. Rejects with CallOver when the call ends, with
- * ResourceUnavailable when a lease is refused.
+ * Takes the roads to a target in their order and, when it answers, joins it to the call's first leg, or another one.
+ * Several targets ring at once, or one after the other. Resolves with the leg, or with why there is none; the first leg is
+ * still up then. Rejects with CallOver when the call ends, with ResourceUnavailable when a lease is refused.
  */
 export async function reach(call: Call, options: ReachOptions): Promise<{ leg: Leg } | { failed: DialResult }> {
-  const directory = call.x.directory()
-  const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
-  const roads = roadsTo(options.target, { via: options.via, subscriber: call.subscriber, directory, contacts })
-  if ('refused' in roads) return failed(call, causeOf('switch', roads.refused))
-  using patience = new Patience(call, options)
+  const { target, strategy } = options
+  const targets = Array.isArray(target) ? target : [target]
+  const turns = strategy === 'serial' ? targets.map((one) => [one]) : [targets]
   using ringing = new Ringing(call, options)
   let last: CallCause = causeOf('switch', 'no-route')
-  const groups = takenTogether(roads)
-  for (const [i, group] of groups.entries()) {
-    const road = group[0]!
-    const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
-    const shown = show(call, road, emergency, options.callerId)
-    if ('refused' in shown) return failed(call, causeOf('switch', 'caller-id'))
-    const how = {
-      call,
-      shown,
-      emergency,
-      direct: options.relay !== true && takesDirect(call, road),
-      patience,
-      onProvisional: (leg: Leg, response: SipResponse) => ringing.provisional(leg, response, { alone: group.length === 1 }),
-    }
-    const end: Attempt = await attemptAll(how, group)
+  for (const turn of turns) {
+    using patience = new Patience(call, options)
+    const search: Search = { call, options, ringing, patience, alone: turn.length === 1, single: targets.length === 1 }
+    const [only] = turn
+    const end =
+      turn.length === 1 && only
+        ? await walk(search, only)
+        : await firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one)))
     call.throwIfOver()
     if (end.kind === 'answered') {
       patience.satisfied()
@@ -66,15 +59,62 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
       return { leg: end.leg }
     }
     last = end.cause
+    // Nobody waits for the next one, or nobody is to be asked any more (RFC 3261 §21.6).
+    if (options.signal?.aborted || (end.cause.sip ?? 0) >= 600) break
+    ringing.next()
+  }
+  return failed(call, last)
+}
+
+interface Search {
+  call: Call
+  options: ReachOptions
+  ringing: Ringing
+  patience: Patience
+  /** No other target rings at the same time. */
+  alone: boolean
+  /** There is no other target at all. */
+  single: boolean
+  onLeg?: (leg: Leg) => void
+}
+
+/** The roads to one target in their order, until one of them answers or has said why not. */
+async function walk({ call, options, ringing, patience, alone, single, onLeg }: Search, target: Target): Promise<Attempt> {
+  const directory = call.x.directory()
+  const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
+  const roads = roadsTo(target, { via: options.via, subscriber: call.subscriber, directory, contacts })
+  if ('refused' in roads) return nowhere(roads.refused)
+  const groups = takenTogether(roads)
+  for (const [i, group] of groups.entries()) {
+    const road = group[0]!
+    const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
+    const shown = show(call, road, emergency, options.callerId)
+    if ('refused' in shown) return nowhere('caller-id')
+    const how = {
+      call,
+      shown,
+      emergency,
+      direct: options.relay !== true && single && takesDirect(call, road),
+      patience,
+      onProvisional: (leg: Leg, response: SipResponse) =>
+        ringing.provisional(leg, response, { alone: alone && group.length === 1 }),
+      ...(onLeg ? { onLeg } : {}),
+    }
+    const end: Attempt = await attemptAll(how, group)
+    call.throwIfOver()
     const next = groups[i + 1]?.[0]
-    if (!end.moveOn || !next || patience.spent) break
+    if (end.kind === 'answered' || !end.moveOn || !next || patience.spent) return end
     call.event('leg.diverted', {
       ...(end.leg ? { leg: end.leg } : {}),
       cause: end.cause,
       data: { from: road.via, to: next.via, why: end.cause.reason },
     })
   }
-  return failed(call, last)
+  return nowhere('no-route')
+}
+
+function nowhere(reason: Reason): Attempt {
+  return { kind: 'failed', leg: null, cause: causeOf('switch', reason), moveOn: false }
 }
 
 function failed(call: Call, cause: CallCause): { failed: DialResult } {

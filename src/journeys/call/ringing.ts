@@ -63,6 +63,11 @@ export class Ringing implements Disposable {
     return trunk !== undefined && this.#call.x.directory().byName(trunk)?.earlyMedia === 'ignore'
   }
 
+  /** Whoever has rung until now does so no more, and somebody else is called. */
+  next(): void {
+    this.#early = false
+  }
+
   answered(): void {
     this.#silence()
   }

@@ -70,12 +70,13 @@ export function hangup(call: Call): null {
 }
 
 async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMethods['call.dial']['result']> {
-  const { target, via, timeoutSeconds, callerId, record } = params
+  const { target, strategy, via, timeoutSeconds, callerId, record } = params
   using music = params.ring ? await ringMusic(call, params.ring) : undefined
   using held = record ? lease(call, ['voice.record']) : null
   call.event('call.routed', { data: { by: 'agent', target } })
   const result = await dial(call, {
     target,
+    strategy,
     via,
     callerId,
     timeoutMs: timeoutSeconds === undefined ? DIAL_MS : timeoutSeconds * 1000,

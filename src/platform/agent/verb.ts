@@ -63,6 +63,14 @@ const target: Check = (v) => {
   return ok ? null : 'has text without spaces and brackets'
 }
 
+/** One target, or some that are dialled at once or in turn. */
+const targets: Check = (v) => {
+  if (!Array.isArray(v)) return target(v)
+  if (v.length === 0 || v.length > 10) return 'is a list of 1 to 10 targets'
+  return v.map(target).find((wrong) => wrong !== null) ?? null
+}
+const strategy: Check = (v) => (v === 'parallel' || v === 'serial' ? null : 'is parallel or serial')
+
 type Fields = Record<string, Check>
 
 const say: Fields = { language: text(16), voice: text(64), rate: count(50, 400) }
@@ -118,7 +126,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   },
   'call.dial': {
     required: ['target'],
-    fields: { target, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides, ring: item },
+    fields: { target: targets, strategy, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides, ring: item },
   },
   'call.stream': { required: [], fields: { rateHz: streamRate, hear: flag } },
   'call.pauseRecording': { required: ['paused'], fields: { paused: flag } },

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { CallCause, Diversion, Party, Target, Via } from './call.ts'
+import type { CallCause, DialStrategy, Diversion, Party, Target, Via } from './call.ts'
 import type { StreamRate } from './voice.ts'
 
 /** A call as its agent first sees it. */
@@ -88,7 +88,9 @@ export interface VerbMethods {
   'call.dial': {
     params: {
       call: Id<'call'>
-      target: Target
+      /** Several ring at once, or one after the other with the time for each; the first answer wins. */
+      target: Target | Target[]
+      strategy?: DialStrategy
       via?: Via
       timeoutSeconds?: number
       callerId?: string

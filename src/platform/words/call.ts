@@ -43,6 +43,9 @@ export type Target =
   | { trunk: string; number: string } // over this trunk
   | { sip: string } // a SIP URI in the site's network
 
+/** How several targets are dialled. */
+export type DialStrategy = 'parallel' | 'serial'
+
 /** Which road a leg takes; `channel` falls back to the trunk where a public number is stored. */
 export type Via = 'channel' | 'trunk'
 
