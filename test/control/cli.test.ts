@@ -162,6 +162,15 @@ describe('tieline', () => {
     assert.equal(change.subscribers?.upsert[0]?.site.srtp, 'offered')
   })
 
+  it('stores what becomes of calls when something dies under them, and tells the switch', async () => {
+    assert.equal((await tieline('subscriber', 'survival', 'acme', '--channel', 'trunk')).code, 0)
+    const { survival } = await json<{ survival: object }>('subscriber', 'show', 'acme')
+    assert.deepEqual(survival, { voice: 'move', channel: 'trunk' })
+    const change = bench.fakes.published.switch.at(-1) as SnapshotChange
+    assert.deepEqual(change.subscribers?.upsert[0]?.survival, survival)
+    assert.notEqual((await tieline('subscriber', 'survival', 'acme', '--voice', 'forget')).code, 0)
+  })
+
   it('names transports of gateways, and keeps the key of a trunk’s TLS to itself', async () => {
     const { certificate, key } = await (await createTestCa()).agent('carrier')
     const file = (name: string, text: string) => {
