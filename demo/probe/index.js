@@ -87,7 +87,9 @@ async function probe() {
 probe().catch((error) => console.log('PROBED', error))
 
 export default agent({
+  /** Says again what it hears: the one thing of the platform's that it reaches beside its link. */
   async call(call) {
-    await call.reject()
+    const stream = await call.stream({ rate: 16000 })
+    for await (const frame of stream) await stream.write(frame)
   },
 })

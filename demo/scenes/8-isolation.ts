@@ -5,8 +5,9 @@ import packet from 'dns-packet'
 import { until } from '../../test/peer/index.ts'
 import { OFFICE, PUBLIC } from '../../test/world/index.ts'
 import { common, compareParties, inClear } from '../../test/world/isolation.ts'
+import { hears, quiet } from '../ask.ts'
 import { bundle } from '../bundle.ts'
-import type { Stage } from '../stage.ts'
+import { NUMBERS, type Stage, TONES } from '../stage.ts'
 import { sandboxOf } from './5-agent-dies.ts'
 
 interface Knock {
@@ -103,6 +104,17 @@ async function insideTheSandbox(stage: Stage, own: string): Promise<void> {
   checkSurroundings(around, own)
   const tried = ownSite().length + strangers(own).length
   stage.story.proof(`of ${tried} ports that it knocked at, its own CRM, DNS and PBX answered, and nothing else`)
+  await echoes(stage)
+}
+
+/** Sound goes into the sandbox and comes back out of it. */
+async function echoes(stage: Stage): Promise<void> {
+  const { carrier } = stage
+  const call = await stage.call(NUMBERS.unknown, NUMBERS.acme, TONES.callerA)
+  await hears({ peer: carrier, call }, TONES.callerA)
+  await carrier.hangup(call)
+  stage.story.proof(`its caller's ${TONES.callerA} Hz went to it as a stream, and came back`)
+  await quiet(stage)
 }
 
 function heardItsOwn(knocked: Knocked[]): void {
