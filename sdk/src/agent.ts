@@ -1,5 +1,7 @@
 import type { Call } from './call.ts'
+import { Interrupted } from './error.ts'
 import { AgentSession, type AgentSurroundings } from './session.ts'
+import type { MakeCallOptions, Target } from './types.ts'
 
 /** What a subscriber writes: one function for a call. */
 export interface AgentProgram {
@@ -20,10 +22,27 @@ export interface Agent {
    * bring its own. Connects again by itself when the link is lost.
    */
   start(surroundings: AgentSurroundings): AgentSession
+  /**
+   * Calls `from`, and when it has answered, `to`, which it hears ring; `'agent'` gives the call to `call` of the program instead.
+   * Resolves with the id of the call when `from` is being called. Rejects with ResourceUnavailable when a lease is refused,
+   * VerbError when there is no way to `from`, Interrupted while there is no link to the switch.
+   */
+  makeCall(from: Target, to: Target | 'agent', options?: MakeCallOptions): Promise<string>
 }
 
 /** Makes an agent of a program. */
 export function agent(program: AgentProgram): Agent {
   if (typeof program?.call !== 'function') throw new TypeError('an agent needs a function named call')
-  return { program, start: (surroundings) => new AgentSession(program, surroundings) }
+  let session: AgentSession | null = null
+  return {
+    program,
+    start(surroundings) {
+      session = new AgentSession(program, surroundings)
+      return session
+    },
+    async makeCall(from, to, options = {}) {
+      if (!session) throw new Interrupted()
+      return await session.makeCall(from, to, options)
+    },
+  }
 }

@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream'
+import { newId } from '#lib/index.ts'
 import type { AgentMethods, AgentNotifications, OfferedCall, VerbMethods } from '#platform/words/index.ts'
 import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 import type { AgentProgram } from './agent.ts'
 import { Call } from './call.ts'
-import { CallGone, Interrupted } from './error.ts'
+import { CallGone, Interrupted, verbError } from './error.ts'
+import type { MakeCallOptions, Target } from './types.ts'
 
 /** What the platform brings along. */
 export interface AgentSurroundings {
@@ -61,6 +63,21 @@ export class AgentSession implements Disposable {
   /** Calls that are up. */
   get calls(): number {
     return this.#calls.size
+  }
+
+  /** The program's own call, over the newest link. */
+  async makeCall(from: Target, to: Target | 'agent', { callerId, timeout }: MakeCallOptions): Promise<string> {
+    const { link } = this.#client
+    if (!link) throw new Interrupted()
+    const given = {
+      ...(callerId === undefined ? {} : { callerId }),
+      ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
+    }
+    try {
+      return (await link.call('call.make', { call: newId('call'), from, to, ...given })).call
+    } catch (error) {
+      throw verbError(error)
+    }
   }
 
   /** Resolves when no call is up and every function for a call has returned. New calls are still taken. */

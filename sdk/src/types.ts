@@ -15,6 +15,14 @@ export interface Diversion {
   reason: string
 }
 
+/** Of a call that the program places itself. */
+export interface MakeCallOptions {
+  /** One of the office's own numbers, for whoever is called over a trunk. */
+  callerId?: string
+  /** Seconds that `from` may ring; 30 unless said. */
+  timeout?: number
+}
+
 /** Where `dial` may send a call. */
 export type Target =
   | { pbx: string } // an extension of the office's PBX

@@ -1,12 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { type Id, isId } from '#lib/index.ts'
+import { type Id, isId, newId } from '#lib/index.ts'
 import { explain } from '#platform/cti/index.ts'
 import { visibleToSubscriber } from '#platform/trace/index.ts'
 import type { CallView } from '#platform/words/index.ts'
 import { type App, readerOf, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
+import { OfSubscriber } from './schema.ts'
 
 const Party = Type.Object({
   number: Type.String(),
@@ -57,6 +58,7 @@ export function callRoutes(app: App, deps: ApiDeps): void {
       return reply.code(204).send()
     },
   )
+  makeRoute(app, deps)
   orderRoutes(app, deps)
   app.get(
     '/v1/calls/:call/trace',
@@ -110,6 +112,42 @@ const ORDERS = {
     ),
   },
 } as const
+
+const Made = Type.Object(
+  {
+    id: Type.Optional(Type.String({ description: 'The id that the call shall have; the same again is the same call.' })),
+    from: Target,
+    to: Type.Union([Target, Type.Literal('agent', { description: 'Offered to the agent, once it has been answered' })]),
+    callerId: Type.Optional(Text(32)),
+    timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 300, description: 'How long `from` may ring; default 30' })),
+  },
+  Closed,
+)
+
+/** Answers when `from` is being called: a name of the site's may have to be asked for before. */
+const LAUNCH_MS = 10_000
+
+function makeRoute(app: App, deps: ApiDeps): void {
+  app.post(
+    '/v1/subscribers/:subscriber/calls',
+    {
+      schema: {
+        summary: 'Call one, then another, and join them (click to dial)',
+        params: OfSubscriber,
+        body: Made,
+        response: { 201: Type.Object({ id: Type.String() }) },
+      },
+    },
+    async (request, reply) => {
+      const { id, ...wanted } = request.body
+      const call = id === undefined ? newId('call', deps.clock.wall()) : callId(id)
+      const by = request.principal.role === 'operator' ? 'operator' : 'subscriber'
+      const made = { ...wanted, call, by, subscriber: request.subscriber.id } as const
+      const { call: known } = await deps.switch.call('call.make', made, { timeoutMs: LAUNCH_MS })
+      return reply.code(201).send({ id: known })
+    },
+  )
+}
 
 /** A transfer answers when somebody has answered; ms that it may ring, and some. */
 const LONGEST_ORDER_MS = 75_000

@@ -35,6 +35,8 @@ export interface Fakes {
   /** What was commanded of calls, and what the switch says to the next command. */
   ordered: SwitchMethods['call.order']['params'][]
   order(): unknown
+  /** What was to be placed. */
+  made: SwitchMethods['call.make']['params'][]
   draining: boolean
   metrics: Metric[]
   /** What the switch knows of one call. */
@@ -77,6 +79,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     calls: [],
     killed: [],
     ordered: [],
+    made: [],
     order: () => null,
     draining: false,
     metrics: [],
@@ -191,6 +194,10 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
     'call.order': (params: SwitchMethods['call.order']['params']) => {
       fakes.ordered.push(params)
       return fakes.order()
+    },
+    'call.make': (params: SwitchMethods['call.make']['params']) => {
+      fakes.made.push(params)
+      return { call: params.call }
     },
     'call.trace': ({ call }: { call: string }) => (fakes.trace?.call === call ? fakes.trace : null),
     'resource.list': () => [

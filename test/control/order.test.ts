@@ -75,3 +75,20 @@ test('T02 R08 hold, retrieve, transfer, park and kill by API: for the operator a
   assert.equal((await post('kill', {}, acme.apiKey)).status, 204)
   assert.deepEqual(bench.fakes.killed, [call])
 })
+
+test('click to dial by API: for a subscriber’s own, checked, and with the same id or the same key the same call', async () => {
+  const make = (body: object, key: string, id: string = acme.subscriber.id, idempotencyKey?: string) =>
+    bench.api<{ id: string }>('POST', `/v1/subscribers/${id}/calls`, { body, key, ...(idempotencyKey ? { idempotencyKey } : {}) })
+  const wanted = { from: { pbx: '101' }, to: { number: '+3226660000' }, callerId: '+3225550101', timeoutSeconds: 20 }
+  const once = 'click-1'
+  const made = await make(wanted, acme.apiKey, acme.subscriber.id, once)
+  assert.equal(made.status, 201)
+  assert.deepEqual(bench.fakes.made, [{ ...wanted, call: made.body.id, by: 'subscriber', subscriber: acme.subscriber.id }])
+  assert.equal((await make(wanted, acme.apiKey, acme.subscriber.id, once)).body.id, made.body.id)
+  assert.equal(bench.fakes.made.length, 1)
+  const id = newId('call')
+  assert.equal((await make({ ...wanted, to: 'agent', id }, acme.apiKey)).body.id, id)
+  assert.equal((await make(wanted, globex.apiKey)).status, 404)
+  for (const wrong of [{ ...wanted, to: 'somebody' }, { from: { pbx: '101' } }, { ...wanted, from: {} }, { ...wanted, x: 1 }])
+    assert.equal((await make(wrong, acme.apiKey)).status, 400, JSON.stringify(wrong))
+})

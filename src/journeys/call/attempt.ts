@@ -102,6 +102,7 @@ function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id
       : { kind: 'channel.leg', count: 1, leg },
   ]
   if (direct) return kinds
+  if (call.originating) return [...kinds, { kind: 'voice.port', count: 1, leg, detail: mark }]
   kinds.push({ kind: 'voice.port', count: 1, leg, detail: mark }, { kind: 'voice.relay', count: 1, leg, detail: mark })
   const { a } = call
   const aHasPort = call.leasesOf(a).some((lease) => lease.kind === 'voice.port')
@@ -135,6 +136,7 @@ async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<NextHop
 
 /** Our own offer, from an endpoint in the leg's realm; the caller's endpoint is opened beside it. */
 async function prepareMedia(call: Call, leg: Leg): Promise<string> {
+  if (call.originating) return (await openMedia(call, leg)).offer()
   const [media] = await Promise.all([openMedia(call, leg), openMedia(call, call.a)])
   return media.offer()
 }

@@ -42,6 +42,8 @@ export interface CallFacts {
   emergency: boolean
   /** Who sent it on before it came, the last one first. */
   diversions?: Diversion[]
+  /** Placed by us for somebody (makeCall): when its one purpose is gone, it ends. */
+  made?: true
 }
 
 /** Seconds in Retry-After where the node has no room. */
@@ -61,6 +63,8 @@ export class Call {
   readonly clearing = new Map<{ id: Id<'leg'> }, CallCause>()
   readonly stack = new AsyncDisposableStack()
   phase: CallView['state'] = 'setup'
+  /** We place it ourselves, and whoever is called first has not answered: it has no first leg yet. */
+  originating = false
   readonly recordings = new Set<CallRecording>()
   seat: Seat | null = null
   /** What `play` or `say` plays. */
@@ -315,8 +319,16 @@ export class Call {
       this.event('leg.failed', { leg, cause })
       this.closeMedia(leg)
     }
-    if (leg === this.legs[0]) this.end(cause)
+    if (this.originating) this.#notThis(leg)
+    else if (leg === this.legs[0]) this.end(cause)
     else this.save()
+  }
+
+  /** Nobody has been reached yet for whom the call is placed: what has failed is none of its legs, and another may be tried. */
+  #notThis(leg: Leg): void {
+    if (this.#cause) return
+    this.legs.splice(this.legs.indexOf(leg), 1)
+    this.save()
   }
 
   /** A leg's last event tells how its sound was, so it waits for voice, which has 2 s for it. */

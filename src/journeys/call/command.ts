@@ -8,6 +8,7 @@ import type { Verb, VerbName } from './desk.ts'
 import { pressKeys } from './digits.ts'
 import type { Exchange } from './exchange.ts'
 import { hold, retrieve } from './hold.ts'
+import { originate } from './originate.ts'
 import { CallOver } from './over.ts'
 import { parkJoined } from './park.ts'
 import { pausePlay } from './prompt.ts'
@@ -46,6 +47,7 @@ export async function command(
   params: Verb['params'],
   signal: AbortSignal,
 ): Promise<unknown> {
+  if (name === 'call.make') return originate(x, subscriber, params as VerbMethods['call.make']['params'], 'agent')
   const call = x.calls.get(params.call)
   if (!call || call.subscriber.id !== subscriber || !call.desk) throw new CallOver(causeOf('switch', 'hangup'))
   if (call.cause) throw new CallOver(call.cause)

@@ -106,6 +106,8 @@ async function goOn(call: Call, left: Left): Promise<void> {
   endVerbs(call, left)
   call.event('call.resumed', { data: { phase: 'verb' } })
   call.save()
+  // Whom it was placed to reach is not being reached any more, and nobody else decides over it.
+  if (call.facts.made && !call.decided) return call.end(causeOf('switch', 'switch-restart'))
   await unheld(call, left)
   await agentOrPatience(call)
   const departure = await attend(call, 'resumed')

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CallTrace, CallView, Refusal } from '#platform/words/index.ts'
+import { makeCommand } from './call-make.ts'
 import { orderCommands } from './call-order.ts'
 import type { Context } from './context.ts'
 import { ladder } from './ladder.ts'
@@ -62,6 +63,7 @@ export function callCommands(program: Command, context: (command: Command) => Co
       await client.post(`/v1/calls/${part(call)}/kill`)
       out.done(null, 'The call is ended.')
     })
+  makeCommand(noun, context)
   orderCommands(noun, context)
   noun
     .command('trace <call>')

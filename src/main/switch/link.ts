@@ -1,6 +1,7 @@
-import { type Exchange, kill, list, order } from '#journeys/call/index.ts'
+import { type Exchange, kill, list, order, originate } from '#journeys/call/index.ts'
 import type { Carriers } from '#journeys/carrier/index.ts'
 import { type Log, TielineError } from '#lib/index.ts'
+import { checkVerb } from '#platform/agent/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import { type Load, probeSite } from '#platform/switch/index.ts'
 import type { Registrar } from '#platform/telephone/index.ts'
@@ -37,6 +38,7 @@ export function serveControl(options: {
       'call.list': ({ subscriber }) => list(exchange, subscriber),
       'call.kill': ({ call }) => kill(exchange, call),
       'call.order': ({ call, order: ordered, by }) => order(exchange, call, ordered, by),
+      'call.make': ({ subscriber, by, ...wanted }) => originate(exchange, subscriber, checkVerb('call.make', wanted), by),
       'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
       'telephone.list': ({ subscriber }) => telephones.list(subscriber),

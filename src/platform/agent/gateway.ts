@@ -158,7 +158,8 @@ function verbHandlers(options: AgentGatewayOptions, connections: AgentConnection
       const call = (params as { call?: unknown } | null)?.call
       const connection = connections.of(link)
       // One answer for a call that has ended, never was, or is another subscriber's (T02).
-      if (!connection?.calls.has(call as Id<'call'>)) throw callGone(call)
+      const known = verb === 'call.make' ? connection !== undefined : connection?.calls.has(call as Id<'call'>)
+      if (!connection || !known) throw callGone(call)
       return options.onVerb(connection.subscriber, verb, checkVerb(verb, params), signal)
     }
   return Object.fromEntries(VERB_NAMES.map((verb) => [verb, handle(verb)])) as unknown as Handlers<VerbMethods, GatewayTypes>

@@ -62,6 +62,7 @@ const target: Check = (v) => {
   )
   return ok ? null : 'has text without spaces and brackets'
 }
+const targetOrAgent: Check = (v) => (v === 'agent' ? null : target(v))
 
 /** One target, or some that are dialled at once or in turn. */
 const targets: Check = (v) => {
@@ -145,6 +146,10 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.park': { required: ['slot'], fields: { slot, timeoutSeconds: seconds(3600), music: item } },
   'call.pickUp': { required: ['slot'], fields: { slot } },
   'call.dtmf': { required: ['digits'], fields: { digits: keys } },
+  'call.make': {
+    required: ['from', 'to'],
+    fields: { from: target, to: targetOrAgent, callerId: text(32), timeoutSeconds: seconds(300) },
+  },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }
 

@@ -149,6 +149,14 @@ export interface VerbMethods {
   'call.pickUp': { params: { call: Id<'call'>; slot: string }; result: null }
   /** At once: presses keys towards the dialled leg while one is joined, else towards the caller. */
   'call.dtmf': { params: { call: Id<'call'>; digits: string }; result: null }
+  /**
+   * Third-party make call (ECMA-269 §17.1.4): `from` is called first, and when it has answered, `to`; `agent` offers the call to the
+   * program as one that has been answered. `call` is the id that it will have. Answers when `from` is being called.
+   */
+  'call.make': {
+    params: { call: Id<'call'>; from: Target; to: Target | 'agent'; callerId?: string; timeoutSeconds?: number }
+    result: { call: Id<'call'> }
+  }
   'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }
 }
 

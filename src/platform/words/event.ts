@@ -25,6 +25,7 @@ export interface PlatformEvent {
  */
 export type EventType =
   | 'call.offered' // a call has come in and has been admitted
+  | 'call.originated' // we place it for somebody (makeCall); data: from, to, by
   | 'call.refused' // admission said no; data.refusal explains
   | 'call.routed' // decided; data: by (agent | default | emergency), why, target
   | 'call.resumed' // carried on after a restart of the switch

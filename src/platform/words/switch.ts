@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import type { VerbMethods } from './agent.ts'
 import type { CallOrder, CallView } from './call.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Metric } from './metric.ts'
@@ -22,6 +23,11 @@ export interface SwitchMethods {
   'call.kill': { params: { call: Id<'call'> }; result: { found: boolean } }
   /** Answers like the agent's verb of that name. */
   'call.order': { params: { call: Id<'call'>; order: CallOrder; by: 'operator' | 'subscriber' }; result: unknown }
+  /** Calls `from`, then `to`, and joins them: the agent's verb of that name. The same `call` again is the same call. */
+  'call.make': {
+    params: VerbMethods['call.make']['params'] & { subscriber: Id<'sub'>; by: 'operator' | 'subscriber' }
+    result: VerbMethods['call.make']['result']
+  }
   /** What was said for a call that is up or was lately. */
   'call.trace': { params: { call: Id<'call'> }; result: CallTrace }
   'resource.list': {

@@ -1,0 +1,157 @@
+import { type Id, isId, type TielineError } from '#lib/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
+import { causeOf, e164, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
+import { type CallCause, instantOf, type Party, type Target, type VerbMethods } from '#platform/words/index.ts'
+import type { Session, SipResponse } from '#protocol/sip/index.ts'
+import { attend } from './attend.ts'
+import { Call } from './call.ts'
+import { dial } from './dial.ts'
+import { watchDialog } from './dialog.ts'
+import type { Exchange } from './exchange.ts'
+import { attemptAll, takenTogether } from './fork.ts'
+import { CallOver, verbError } from './over.ts'
+import { Patience } from './patience.ts'
+import { type Road, roadsTo } from './road.ts'
+import { run } from './run.ts'
+
+type Wanted = VerbMethods['call.make']['params']
+
+/** How long whoever is called first may ring where nothing is said, ms. */
+const RING_MS = 30_000
+
+/**
+ * Third-party make call (click to dial): `from` is called, and when it has answered, `to`, which it hears ring; or the call is
+ * handed to the agent as one that has been answered. Resolves when `from` is being called; the same id again is the same call.
+ * Rejects with ResourceUnavailable when a lease is refused, with `verb-failed` when there is no way to `from`.
+ */
+export function originate(
+  x: Exchange,
+  id: Id<'sub'>,
+  wanted: Wanted,
+  by: 'agent' | 'operator' | 'subscriber',
+): Promise<{ call: Id<'call'> }> {
+  const subscriber = x.configuration.subscriber(id)
+  if (!subscriber || !isId('call', wanted.call))
+    return Promise.reject(verbError('invalid-argument', 'call is the id of a call to be'))
+  const known = x.calls.get(wanted.call)
+  if (known && known.subscriber.id !== id) return Promise.reject(new CallOver())
+  if (known) return Promise.resolve({ call: known.id })
+  const call = new Call(x, subscriber, {
+    ...{ id: wanted.call, direction: 'out', startedAt: instantOf(x.clock, x.boot), made: true },
+    ...{ from: partyOf(wanted.from), to: wanted.to === 'agent' ? agentParty(subscriber, wanted) : partyOf(wanted.to) },
+    ...{ anonymous: false, maxForwards: 70, emergency: isEmergency(x, wanted.to) },
+  })
+  call.originating = true
+  const { promise, resolve, reject } = Promise.withResolvers<{ call: Id<'call'> }>()
+  void run(call, async () => {
+    try {
+      let begun = false
+      const onLeg = () => {
+        if (!begun) call.event('call.originated', { data: { from: wanted.from, to: wanted.to, by } })
+        begun = true
+        resolve({ call: call.id })
+      }
+      await raise(call, wanted, onLeg)
+    } catch (error) {
+      // As nobody is being called, whoever asked is told; afterwards the events tell.
+      reject(error instanceof CallOver ? notReached(call) : error)
+      throw error
+    }
+    await goOn(call, wanted)
+  })
+  return promise
+}
+
+/** `from` is on the line. */
+async function goOn(call: Call, { to, callerId }: Wanted): Promise<void> {
+  if (to === 'agent') {
+    call.decided = true
+    const departure = await attend(call, 'offered')
+    call.end(causeOf('agent', departure === 'returned' ? 'agent-returned' : 'left-alone'))
+    return
+  }
+  const result = await dial(call, { target: to, callerId, timeoutMs: call.x.limits.ringMs })
+  call.end(result.cause)
+}
+
+/** Calls `from` on the roads that lead there. Resolves when it has answered; else the call is over. @throws CallOver, ResourceUnavailable */
+async function raise(call: Call, wanted: Wanted, onLeg: () => void): Promise<void> {
+  const { subscriber, x } = call
+  const directory = x.directory()
+  const contacts = (user: string) => x.telephones.contacts(subscriber.id, user)
+  const roads = roadsTo(wanted.from, { subscriber, directory, contacts })
+  if ('refused' in roads) give(call, causeOf('switch', roads.refused))
+  const timeoutMs = wanted.timeoutSeconds === undefined ? RING_MS : wanted.timeoutSeconds * 1000
+  using patience = new Patience(call, { timeoutMs })
+  const rung = new Set<Leg>()
+  let last: CallCause = causeOf('switch', 'no-route')
+  for (const group of takenTogether(roads)) {
+    const shown = shownTo(call, group[0]!, wanted.callerId)
+    if ('refused' in shown) give(call, causeOf('switch', 'caller-id'))
+    const onProvisional = (leg: Leg, { status }: SipResponse) => {
+      if (status > 100) leg.alert()
+      if (status > 100 && !rung.has(leg)) call.event('leg.delivered', { leg, data: { sip: status } })
+      if (status > 100) rung.add(leg)
+    }
+    const { emergency } = call.facts
+    const end = await attemptAll({ call, shown, emergency, direct: false, patience, onProvisional, onLeg }, group)
+    call.throwIfOver()
+    if (end.kind === 'answered') {
+      patience.satisfied()
+      return answered(call, end.leg, end.session)
+    }
+    last = end.cause
+    if (!end.moveOn || patience.spent) break
+  }
+  give(call, last)
+}
+
+/** The call has its first leg. */
+function answered(call: Call, leg: Leg, session: Session): void {
+  call.originating = false
+  if (leg.cause) give(call, leg.cause)
+  try {
+    call.media.get(leg.id)?.readAnswer(session.remoteBody)
+  } catch (error) {
+    leg.end(causeOf('switch', 'not-acceptable'))
+    throw error
+  }
+  watchDialog(call, leg, session)
+  call.event('leg.established', { leg })
+  call.answered(leg)
+  call.phase = 'verb'
+  call.save()
+}
+
+function give(call: Call, cause: CallCause): never {
+  call.end(cause)
+  throw new CallOver(cause)
+}
+
+function notReached({ cause }: Call): TielineError {
+  return verbError('verb-failed', `whoever was to be called first cannot be: ${cause?.text ?? cause?.reason ?? 'it is over'}`)
+}
+
+/** Somebody at the site sees whom it is going to talk to; a carrier what the subscriber may show (PITFALLS F10). */
+function shownTo(call: Call, road: Road, callerId: string | undefined): ShownCaller | { refused: 'caller-id' } {
+  const { subscriber, facts } = call
+  if (facts.emergency) return emergencyCaller(subscriber)
+  if (road.via === 'channel') return { number: facts.to.number, anonymous: false }
+  return shownCaller({ subscriber, wished: callerId, presented: { number: '' } })
+}
+
+function partyOf(target: Target): Party {
+  if ('pbx' in target) return { number: target.pbx }
+  if ('user' in target) return { number: target.user }
+  if ('sip' in target) return { number: target.sip.replace(/^sips?:|@.*$/gi, ''), uri: target.sip }
+  return { number: e164(target.number) ?? target.number }
+}
+
+/** A call of the agent's own is for the number that it shows. */
+function agentParty({ numbers }: Call['subscriber'], { callerId }: Wanted): Party {
+  return { number: callerId ?? numbers[0]?.number ?? 'anonymous' }
+}
+
+function isEmergency(x: Exchange, to: Wanted['to']): boolean {
+  return to !== 'agent' && 'number' in to && x.directory().isEmergency(to.number)
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import type { Target } from '#platform/words/index.ts'
+import type { Context } from './context.ts'
+import { CliError } from './error.ts'
+import { part, whole } from './parse.ts'
+
+interface MakeOptions {
+  from: string
+  to: string
+  callerId?: string
+  timeout?: number
+}
+
+/** `tieline call make`: click to dial. */
+export function makeCommand(noun: Command, context: (command: Command) => Context): void {
+  noun
+    .command('make <subscriber>')
+    .description('call one, then another, and join them')
+    .requiredOption('--from <target>', 'who is called first: pbx:101, user:anna, sip:…, or a number')
+    .requiredOption('--to <target>', 'who is called then, or agent')
+    .option('--caller-id <number>', 'a number of the subscriber that a carrier is shown')
+    .option('--timeout <seconds>', 'how long the first may ring', whole('--timeout'))
+    .action(async (subscriber: string, { from, to, callerId, timeout }: MakeOptions, command: Command) => {
+      const { client, out } = context(command)
+      const call = await client.post<{ id: string }>(`/v1/subscribers/${part(subscriber)}/calls`, {
+        from: targetOf(from),
+        to: to === 'agent' ? to : targetOf(to),
+        ...(callerId === undefined ? {} : { callerId }),
+        ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
+      })
+      out.done(call, `${call.id} is being placed.`)
+    })
+}
+
+function targetOf(text: string): Target {
+  const [, kind, rest = ''] = /^(pbx|user):(.+)$/.exec(text) ?? []
+  if (kind === 'pbx') return { pbx: rest }
+  if (kind === 'user') return { user: rest }
+  if (/^sips?:/.test(text)) return { sip: text }
+  if (/^\+?\d+$/.test(text)) return { number: text }
+  throw new CliError(`A target is pbx:101, user:anna, sip:…, or a number, not ${text}.`)
+}
