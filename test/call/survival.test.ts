@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
 import { DID, World } from './harness.ts'
-import { Program } from './program.ts'
+import { type Commanded, Program } from './program.ts'
 
 const CALLER = '+32470123456'
 const heard = (call: Call, what: number) => (call.report().media?.heard ?? []).filter((h) => h.what === what).length
@@ -56,6 +56,30 @@ for (const voices of [1, 2]) {
     assert.equal(types.filter((type) => type === 'call.cleared').length, 1)
   })
 }
+
+test('a voice process is killed: who is held hears its music again, the other one nothing, and both talk after it', async () => {
+  await using world = await World.open({ voice: true })
+  world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 10, tone: 700 }]
+  let commanded: Commanded | undefined
+  using _program = await Program.connect(world, async (call) => {
+    commanded = call
+    await call.do('call.dial', { target: { pbx: '101' } })
+  })
+  const { a, b } = await joined(world)
+  await commanded!.do('call.hold', { party: 'caller', music: tone(425, 1000) })
+  await until('the music', () => heard(a, 425) >= 1, 4000)
+  await world.kill('voice')
+  await world.startVoice()
+  const moved = async () => (await world.events()).filter(({ type }) => type === 'media.moved').length === 2
+  await until('both legs to be moved', moved, 9000)
+  const before = [heard(a, 425), heard(a, 700), heard(b, 400)]
+  await until('the music again', () => heard(a, 425) > before[0]! + 1, 5000)
+  assert.deepEqual([heard(a, 700), heard(b, 400)], before.slice(1))
+  await commanded!.do('call.retrieve', {})
+  await until('both to talk', () => heard(a, 700) > before[1]! && heard(b, 400) > before[2]!, 5000)
+  a.hangup()
+  await world.quiet()
+})
 
 test('a voice process is killed: a verb rejects as interrupted and the next one is heard', async () => {
   await using world = await World.open({ voice: true })

@@ -14,7 +14,7 @@ type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 /** A leg that we hold: what it hears meanwhile, and whether its telephone knows. */
 export interface Hold {
   readonly by: string
-  music: { verb: Id<'verb'>; lease: VerbLease } | null
+  music: { verb: Id<'verb'>; source: PromptSource; lease: VerbLease } | null
 }
 
 /** Holds one of two joined legs; the other one hears nothing. It is held already: nothing. */
@@ -45,7 +45,7 @@ export async function retrieve(call: Call, params: Params<'call.retrieve'>): Pro
 /** Takes a leg's sound away from whomever it talked to. @throws ResourceUnavailable, with all as it was */
 export async function holdLeg(call: Call, leg: Leg, options: { source: PromptSource | null; by: string }): Promise<void> {
   const { source, by } = options
-  const held: Hold = { by, music: source ? { verb: newId('verb'), lease: lease(call, kindsOf(source), leg) } : null }
+  const held: Hold = { by, music: source ? { verb: newId('verb'), source, lease: lease(call, kindsOf(source), leg) } : null }
   call.holds.set(leg, held)
   call.event('leg.held', { leg, data: { by } })
   call.save()

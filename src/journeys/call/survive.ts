@@ -44,14 +44,23 @@ async function move(call: Call, legs: Set<Leg>, agoMs: number): Promise<void> {
   const lostAt = { ...now, wall: now.wall - agoMs, mono: now.mono - agoMs }
   try {
     await Promise.all([...legs].map((leg) => moveLeg(call, leg, lostAt)))
-    const free = isFree(call) && call.holds.size === 0
-    const joined = free && call.legs.find((leg) => leg !== call.a && leg.isConnected)
-    if (joined) await joinAudio(call, call.a, joined)
+    await soundAgain(call)
     call.save()
   } catch (error) {
     if (error instanceof CallOver) return
     call.log.error({ err: error }, 'a call could not be moved to another voice process')
     call.end(causeOf('switch', 'media-lost'))
+  }
+}
+
+/** Who talked to each other does again, and who is held hears what it heard. */
+async function soundAgain(call: Call): Promise<void> {
+  const [a, b] = call.legs.filter((leg) => leg.isConnected && call.media.has(leg.id) && !call.holds.has(leg))
+  if (a && b && (isFree(call) || call.consulting)) await joinAudio(call, a, b)
+  for (const [leg, { music }] of call.holds) {
+    if (!music) continue
+    const playing = call.media.get(leg.id)?.endpoint.play({ verb: music.verb, source: music.source, loop: 0 })
+    playing?.catch((error: unknown) => call.log.info({ err: error, leg: leg.id }, 'a held leg does not hear what it should'))
   }
 }
 
