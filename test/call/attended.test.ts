@@ -156,6 +156,47 @@ test('S28 S29 the call that a REFER names is over by then: 481, and the first ca
   await world.quiet()
 })
 
+test('a telephone parks a call by sending it to a slot with a star, and another one picks it up by dialling that; a slot that is taken is none', async () => {
+  const park = { headers: [['Refer-To', '<sip:*701@tieline.test>']] as [string, string][] }
+  const [a, b] = await inbound()
+  b.ask('REFER', park)
+  await b.next('202')
+  assert.deepEqual(await b.progress(), ['SIP/2.0 200 OK'])
+  b.reply(await b.next('BYE', 5000), 200)
+  const [second, waits] = await inbound()
+  waits.ask('REFER', park)
+  await waits.next('202')
+  assert.equal((await waits.progress()).at(-1), 'SIP/2.0 486 The slot is taken')
+  const d = ScriptedLeg.place(world.pbx, world.siteSwitch, '*701', { body: sdpOf(world.pbx, 31_020) })
+  d.ack(await d.next('200 INVITE'))
+  await until('the talk', async () => (await world.link.call('call.list', {})).every(({ state }) => state === 'joined'), 4000)
+  assert.deepEqual([a.count('BYE'), second.count('BYE'), waits.count('BYE')], [0, 0, 0])
+  for (const [leg, its] of [
+    [a, d],
+    [second, waits],
+  ] as const) {
+    leg.ask('BYE')
+    its.reply(await its.next('BYE'), 200)
+    await leg.next('200 BYE')
+  }
+  await world.quiet()
+})
+
+test('S28 a transfer for which there is no room: the transferor is told, and has its call as it was', async () => {
+  const { allocations } = world.snapshot.subscribers[0]!
+  await world.change({ allocations: allocations.map((one) => (one.kind === 'trunk.out' ? { ...one, ceiling: 0 } : one)) })
+  const [a, b] = await inbound()
+  b.ask('REFER', { headers: [['Refer-To', `<sip:${FAR}@tieline.test>`]] })
+  await b.next('202')
+  assert.equal((await b.progress()).at(-1), 'SIP/2.0 486 Not transferred')
+  assert.deepEqual([a.count('BYE'), b.count('BYE')], [0, 0])
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await a.next('200 BYE')
+  await world.quiet()
+  await world.change({ allocations })
+})
+
 test('F02 REFER and NOTIFY out of any dialog are refused, on either side', async () => {
   for (const [far, to] of [
     [world.second, world.node],
