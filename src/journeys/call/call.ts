@@ -23,8 +23,8 @@ import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import type { Hold } from './hold.ts'
 import { CallOver, OVER } from './over.ts'
-import type { Parked } from './parked.ts'
 import type { CallRecording } from './recording.ts'
+import type { Slot } from './slot.ts'
 import type { Move } from './survive.ts'
 import type { Wish } from './wish.ts'
 
@@ -76,7 +76,8 @@ export class Call {
   wish: Wish | null = null
   onWish: ((wish: Wish) => void) | null = null
   consulting: Consulting | null = null
-  parked: Parked | null = null
+  /** Where it is parked. */
+  slot: Slot | null = null
   /** Legs that we hold. */
   readonly holds = new Map<Leg, Hold>()
   /** Its sound is being moved to another voice process. */

@@ -16,6 +16,7 @@ import type {
 } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import type { Slot } from './slot.ts'
 
 /** The agents, as calls need them; the gateway is one. */
 export interface Agents {
@@ -104,6 +105,8 @@ export interface Exchange {
   record(record: JournalRecord): void
   /** The call has changed: its snapshot is in this turn's write. */
   save(call: Call): void
+  /** Where calls are parked, by subscriber and name. */
+  readonly slots: Map<string, Slot>
   /** The calls that are up. */
   readonly calls: Map<Id<'call'>, Call>
 }

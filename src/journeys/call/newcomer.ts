@@ -10,9 +10,9 @@ import { answerCaller } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { openMedia } from './media.ts'
-import { parkedIn } from './parked.ts'
 import { replacedLeg } from './replaced.ts'
 import { run } from './run.ts'
+import { slotNamed } from './slot.ts'
 import { isFree, type Joiner, wish } from './wish.ts'
 
 /** Where somebody comes into a call that is there: resolves with a cause when that could not be, and else never. */
@@ -65,7 +65,7 @@ export async function pickUpFromSite(
   invite: IncomingInvite,
 ): Promise<void> {
   const find = (): Place | Reason => {
-    const parked = parkedIn(x, subscriber.id, slot)?.parked
+    const parked = slotNamed(x, subscriber.id, slot)
     return parked
       ? async (joiner) => (parked.take(joiner) ? new Promise(() => {}) : causeOf('switch', 'unallocated'))
       : 'unallocated'

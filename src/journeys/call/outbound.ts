@@ -9,8 +9,8 @@ import { Call } from './call.ts'
 import { dial } from './dial.ts'
 import type { Exchange } from './exchange.ts'
 import { pickUpFromSite, replace } from './newcomer.ts'
-import { parkedIn } from './parked.ts'
 import { run } from './run.ts'
+import { slotNamed } from './slot.ts'
 
 /**
  * A call from the site's PBX or telephones, over the channel, to a number outside or to a telephone of the site. An emergency number is placed whatever else is the
@@ -19,7 +19,7 @@ import { run } from './run.ts'
 export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite: IncomingInvite): Promise<void> {
   if (invite.request.header('replaces') !== undefined) return replace(x, subscriber, invite)
   const slot = invite.request.target.user ?? ''
-  if (parkedIn(x, subscriber.id, slot)) return pickUpFromSite(x, subscriber, slot, invite)
+  if (slotNamed(x, subscriber.id, slot)) return pickUpFromSite(x, subscriber, slot, invite)
   const call = recognise(x, subscriber, invite)
   if (!call) return
   await run(call, async () => {

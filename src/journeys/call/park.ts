@@ -2,9 +2,9 @@ import type { VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { converse } from './converse.ts'
 import { verbError } from './over.ts'
-import { PARKING_SECONDS, parkedIn } from './parked.ts'
 import { waitInSlot } from './parking.ts'
 import { answer, promptOf } from './prompt.ts'
+import { PARKING_SECONDS, slotNamed } from './slot.ts'
 import { type Parking, partnerOf, wish } from './wish.ts'
 
 type Params = VerbMethods['call.park']['params']
@@ -36,6 +36,6 @@ export async function parkJoined(call: Call, params: Params): Promise<null> {
 }
 
 function checkSlot(call: Call, slot: string): void {
-  if (parkedIn(call.x, call.subscriber.id, slot)) throw verbError('invalid-argument', 'a call is in that slot already')
+  if (slotNamed(call.x, call.subscriber.id, slot)) throw verbError('invalid-argument', 'a call is in that slot already')
   if (call.x.telephones.knows(call.subscriber.id, slot)) throw verbError('invalid-argument', 'a telephone has that name')
 }

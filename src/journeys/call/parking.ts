@@ -1,13 +1,15 @@
+import { TielineError } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type DialResult, durationMs, type PromptSource, type Target } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { holdLeg, lift } from './hold.ts'
-import { failureOf, reachInstead } from './instead.ts'
-import { type Parked, parkedIn } from './parked.ts'
+import { reachInstead } from './instead.ts'
+import { causeOfError } from './run.ts'
+import { Slot, slotNamed } from './slot.ts'
 import { takeOver } from './take-over.ts'
-import type { Joiner, Parking } from './wish.ts'
+import type { Parking } from './wish.ts'
 
 /** How long whoever has parked a call is rung back, ms. */
 const RING_BACK_MS = 60_000
@@ -24,62 +26,59 @@ export interface Waiting {
 }
 
 /** The caller is held in the slot. Resolves with the leg that has come, already joined; with null when nobody came in time. */
-export async function waitInSlot(call: Call, { slot, source, timeoutMs, signal, orSilent }: Waiting): Promise<Leg | null> {
+export async function waitInSlot(call: Call, waiting: Waiting): Promise<Leg | null> {
   const { a } = call
+  const { slot: name, timeoutMs, signal } = waiting
+  using slot = new Slot(call, name)
   call.phase = 'verb'
-  await holdLeg(call, a, { source, by: 'park' }).catch((error: unknown) => {
-    if (!orSilent || !(error instanceof ResourceUnavailable)) throw error
-    return holdLeg(call, a, { source: null, by: 'park' })
-  })
-  let taken: Joiner | null = null
-  const came = Promise.withResolvers<Joiner | null>()
-  const parked: Parked = {
-    slot,
-    take(joiner) {
-      if (call.parked !== parked) return false
-      call.parked = null
-      taken = joiner
-      came.resolve(joiner)
-      return true
-    },
-  }
-  call.parked = parked
-  const nobody = () => {
-    if (call.parked === parked) call.parked = null
-    came.resolve(null)
-  }
-  const timer = call.x.clock.after(timeoutMs, nobody)
-  signal?.addEventListener('abort', nobody, { once: true })
-  call.event('call.parked', { leg: a, data: { slot, timeoutMs } })
+  await holdInSlot(call, waiting)
+  call.slot = slot
+  const timer = call.x.clock.after(timeoutMs, () => slot.close())
+  const onAbort = () => slot.close()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  call.event('call.parked', { leg: a, data: { slot: name, timeoutMs } })
   let why = 'hangup'
   try {
-    const joiner = await call.whileUp(came.promise)
-    why = joiner ? 'picked-up' : signal?.aborted ? 'interrupted' : 'timeout'
+    const leg = await comer(call, slot)
+    why = leg ? 'picked-up' : signal?.aborted ? 'interrupted' : 'timeout'
     await lift(call, a)
-    if (!joiner) return null
-    try {
-      await takeOver(call, joiner, a, causeOf('switch', 'picked-up'))
-    } catch (error) {
-      failureOf(call, error)
-      why = 'failed'
-      return null
-    }
-    call.event('leg.transferred', { leg: a, data: { by: 'pick-up', to: joiner.leg.id, call: joiner.call.id } })
-    call.phase = 'joined'
-    call.save()
-    return joiner.leg
+    return leg
   } finally {
-    call.parked = null
-    letGo(call, taken)
+    call.slot = null
+    // Where this call has ended first, whoever was on the way in goes with it.
+    if (call.cause) slot.failed(call.cause)
     timer.cancel()
-    signal?.removeEventListener('abort', nobody)
-    call.event('call.unparked', { leg: a, data: { slot, why } })
+    signal?.removeEventListener('abort', onAbort)
+    call.event('call.unparked', { leg: a, data: { slot: name, why } })
   }
 }
 
-/** Whoever came in vain: the call that it was to come into is over, or could not have it. */
-function letGo(call: Call, joiner: Joiner | null): void {
-  if (joiner && !call.legs.includes(joiner.leg)) joiner.call.end(call.cause ?? causeOf('switch', 'unavailable'))
+async function holdInSlot(call: Call, { source, orSilent }: Waiting): Promise<void> {
+  try {
+    await holdLeg(call, call.a, { source, by: 'park' })
+  } catch (error) {
+    if (!orSilent || !(error instanceof ResourceUnavailable)) throw error
+    await holdLeg(call, call.a, { source: null, by: 'park' })
+  }
+}
+
+/** The first one to come that can be joined. */
+async function comer(call: Call, slot: Slot): Promise<Leg | null> {
+  for (;;) {
+    const joiner = await call.whileUp(slot.next())
+    if (!joiner) return null
+    try {
+      await takeOver(call, joiner, call.a, causeOf('switch', 'picked-up'))
+      call.event('leg.transferred', { leg: call.a, data: { by: 'pick-up', to: joiner.leg.id, call: joiner.call.id } })
+      call.phase = 'joined'
+      return joiner.leg
+    } catch (error) {
+      call.throwIfOver()
+      // It has hung up meanwhile, or there is no room for it.
+      if (!(error instanceof TielineError)) throw error
+      slot.failed(causeOfError(error))
+    }
+  }
 }
 
 /**
@@ -89,7 +88,7 @@ function letGo(call: Call, joiner: Joiner | null): void {
 export async function follow(call: Call, parking: Parking, b: Leg): Promise<{ leg: Leg } | DialResult> {
   const { by, slot, timeoutMs, music } = parking
   call.wish = null
-  if (parkedIn(call.x, call.subscriber.id, slot)) {
+  if (slotNamed(call.x, call.subscriber.id, slot)) {
     void parking.report({ sip: 486, text: 'The slot is taken' })
     if (by !== b) call.promote(by)
     return { leg: b }

@@ -3,8 +3,8 @@ import { e164 } from '#platform/trunk/index.ts'
 import type { Target } from '#platform/words/index.ts'
 import { type IncomingRequest, parseNameAddr, type Replaces, replacesOf, type Session, type SipUri } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
-import { PARKING_SECONDS, slotOf } from './parked.ts'
 import { replacedLeg } from './replaced.ts'
+import { PARKING_SECONDS, slotOf } from './slot.ts'
 import { isFree, type Parking, partnerOf, type Transfer, wish } from './wish.ts'
 
 type Asked = Omit<Transfer, 'by' | 'report'> | Omit<Parking, 'by' | 'report'>

@@ -171,6 +171,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       dirty.add(call)
       outbox.wake()
     },
+    slots: new Map(),
     calls: new Map(),
   }
   const configure = () => {
