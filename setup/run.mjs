@@ -50,22 +50,42 @@ async function inTurn(...steps) {
   return 0
 }
 
+/** Files that load the machine or measure its time: they run with nothing beside them. Of all others a few run at once. */
+const ALONE = new Set([
+  'test/call/attack.test.ts',
+  'test/call/scenes.test.ts',
+  'test/call/scene-interrupt.test.ts',
+  'test/interop/voice-verbs.test.ts',
+  'test/world/world.test.ts',
+])
+const AT_ONCE = 3
+
 /**
- * Runs files of tests one after the other. They live by real clocks on machines that others use too, so a file that fails
+ * Runs files of tests that start processes. They live by real clocks on machines that others use too, so a file that fails
  * is run once more by itself, and says so: what fails twice is red.
  */
 async function wholeCalls(files) {
+  const [together, alone] = [files.filter((file) => !ALONE.has(file)), files.filter((file) => ALONE.has(file))]
+  const failed = [...(await failing(together, AT_ONCE)), ...(await failing(alone, 1))]
+  if (failed.length === 0) return 0
+  if (failed.length > 3) return 1
+  process.stdout.write(`\nfailed, and run once more by themselves:\n${failed.map((file) => `  ${file}\n`).join('')}\n`)
+  return run(['--test', '--test-concurrency=1', TIMEOUT, ...failed])
+}
+
+/** Runs files, a number at once, and names those that failed. */
+async function failing(files, concurrency) {
   const list = join(root, 'node_modules', '.tieline-failed')
-  const flags = ['--test', '--test-concurrency=1', '--test-timeout=300000']
   const spoken = ['--test-reporter=spec', '--test-reporter-destination=stdout']
   const listed = [`--test-reporter=${join(root, 'setup/failed-files.mjs')}`, `--test-reporter-destination=${list}`]
-  const code = await run([...flags, ...spoken, ...listed, ...files])
-  if (code === 0) return 0
+  const code = await run(['--test', `--test-concurrency=${concurrency}`, TIMEOUT, ...spoken, ...listed, ...files])
   const failed = readFileSync(list, 'utf8').split('\n').filter(Boolean)
-  if (failed.length === 0 || failed.length > 3) return code
-  process.stdout.write(`\nfailed, and run once more by themselves:\n${failed.map((file) => `  ${file}\n`).join('')}\n`)
-  return run([...flags, ...failed])
+  // What ended without naming a file, such as by a signal, is no run that may be repeated.
+  if (code !== 0 && failed.length === 0) process.exit(code)
+  return failed
 }
+
+const TIMEOUT = '--test-timeout=300000'
 
 const commands = {
   check: () =>
@@ -75,7 +95,7 @@ const commands = {
     ),
   async test() {
     if (args.length) return run(['--test', '--test-concurrency=1', ...args])
-    // Pure tests share one process; what starts processes and namespaces gets its own, one after the other.
+    // Pure tests share one process; what starts processes and namespaces gets its own, a few at once.
     return inTurn(
       () => run(['--test', '--test-isolation=none', ...testsIn('src', 'sdk', 'setup', 'test/law')]),
       () => wholeCalls(testsIn('test/peer', 'test/world', 'test/control', 'test/call', 'test/interop')),

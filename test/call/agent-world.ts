@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { X509Certificate } from 'node:crypto'
+import { randomInt, X509Certificate } from 'node:crypto'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -75,6 +75,8 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
 
   const ca = await createTestCa()
   const acme = newId('sub')
+  // Files run side by side: what one's agent may is not spoilt by another's.
+  const uid = randomInt(20_000, 30_000)
   const identity = { ...(await ca.agent(acme)), ca: ca.certificate, switchName: 'switch.tieline' }
   const current = new Set([new X509Certificate(identity.certificate).fingerprint256])
   const linkSocket = join(directory, 'run', 'agents', 'link.sock')
@@ -134,7 +136,7 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
         subscriber: acme,
         name: 'acme',
         instance: `t${token(2)}`,
-        uid: 23_456,
+        uid,
         namespace: `/run/netns/${netns}`,
         linkSocket,
         parts,

@@ -175,7 +175,6 @@ export class World implements AsyncDisposable {
       port: this.node.port + 1,
     })
     this.#stack.defer(() => this.#killAll())
-    for (let i = 0; this.options.voice && i < (this.options.voices ?? 1); i++) await this.startVoice(i)
     this.link = connectLink<{ calls: SwitchMethods }>({
       path: join(this.run, LINKS.switch),
       hello: { process: 'control', version: 1 },
@@ -183,7 +182,10 @@ export class World implements AsyncDisposable {
       reconnect: { firstMs: 10, maxMs: 50 },
     })
     this.#stack.defer(() => this.link.close())
-    await this.startSwitch()
+    // Both read their modules at the same time; the switch is told to begin when voice is there.
+    const switched = this.#fork('switch')
+    for (let i = 0; this.options.voice && i < (this.options.voices ?? 1); i++) await this.startVoice(i)
+    await this.#beginSwitch(switched)
   }
 
   async #compose(): Promise<void> {
@@ -283,7 +285,8 @@ export class World implements AsyncDisposable {
   }
 
   async startVoice(index = 0): Promise<void> {
-    this.#fork('voice', { index }, voiceName(index))
+    const name = voiceName(index)
+    this.#begin(name, this.#fork('voice', name), { index })
     const link = connectLink({ path: join(this.run, LINKS.voice(index)), hello: { process: 'test', version: 1 }, log: silentLog })
     await link.ready(10_000)
     link.close()
@@ -291,8 +294,12 @@ export class World implements AsyncDisposable {
 
   /** Starts the switch, hands its sockets over, publishes the snapshot, and waits until it is ready. */
   async startSwitch(): Promise<void> {
+    await this.#beginSwitch(this.#fork('switch'))
+  }
+
+  async #beginSwitch(child: ChildProcess): Promise<void> {
     const { sipTls } = this.options
-    const child = this.#fork('switch', { sealingKey: this.sealingKey, ...(sipTls ? { sipTls } : {}) })
+    this.#begin('switch', child, { sealingKey: this.sealingKey, ...(sipTls ? { sipTls } : {}) })
     for (const { id } of this.sockets.held) await this.sockets.handOver(id, child)
     const boot = async () => {
       const link = await this.link.ready(10_000)
@@ -371,7 +378,7 @@ export class World implements AsyncDisposable {
     await this.#stack.disposeAsync()
   }
 
-  #fork(program: 'switch' | 'voice', extra: Partial<StartMessage['start']>, name: string = program): ChildProcess {
+  #fork(program: 'switch' | 'voice', name: string = program): ChildProcess {
     // Whoever runs the tests leaves its own marks in the environment, which are not for our processes.
     const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env
     const child = fork(join(SOURCE, `${program}.ts`), [], {
@@ -380,10 +387,13 @@ export class World implements AsyncDisposable {
       env,
     })
     this.children.set(name, child)
+    return child
+  }
+
+  #begin(name: string, child: ChildProcess, extra: Partial<StartMessage['start']>): void {
     const directory = join(this.directory, name)
     mkdirSync(directory, { recursive: true })
     child.send({ start: { config: this.config, directory, run: this.run, ...extra } } satisfies StartMessage)
-    return child
   }
 
   async #killAll(): Promise<void> {

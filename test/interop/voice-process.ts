@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import dgram from 'node:dgram'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -37,7 +38,7 @@ export class VoiceProcess implements AsyncDisposable {
     this.child = fork(join(import.meta.dirname, '../../src/main/voice.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.exited = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)))
     const start: StartMessage['start'] = {
-      config: { media: { address: '127.0.0.1', ports }, voice: { processes: 1 }, log: { level: 'warn' } } as PlatformConfig,
+      config: { media: { address: addressOf('node'), ports }, voice: { processes: 1 }, log: { level: 'warn' } } as PlatformConfig,
       directory,
       run: directory,
       index: 0,
@@ -125,7 +126,10 @@ export class VoiceProcess implements AsyncDisposable {
   }
 }
 
-/** 127.0.0.1 for the node's realm; subscribers' are told apart by their last two digits. */
+/** A corner of the loopback for this process alone, so that files may run side by side. */
+const NET = `127.${randomInt(10, 250)}.${randomInt(0, 250)}`
+
+/** Where voice stands in a realm: one address for the node's, subscribers' are told apart by their last two digits. */
 export function addressOf(realm: Realm): string {
-  return realm === 'node' ? '127.0.0.1' : `127.0.1.${(Number.parseInt(realm.slice(-2), 16) % 250) + 1}`
+  return realm === 'node' ? `${NET}.254` : `${NET}.${(Number.parseInt(realm.slice(-2), 16) % 250) + 1}`
 }

@@ -8,6 +8,7 @@ import { run } from '#lib/index.ts'
 import { readControl, writeControl } from '#protocol/rtp/index.ts'
 import { type Datagram, udpPcap } from './udp-pcap.ts'
 import { pause, until } from './voice-phone.ts'
+import { addressOf } from './voice-process.ts'
 import { joinedLegs, startVoice } from './voice-scene.ts'
 
 const PCAP_PORT = 40_001
@@ -52,7 +53,7 @@ test('each leg reports what it got and is told what it sent: loss, round trip, o
   }
   const answer = { ssrc: a.phone.ssrc, sender: null, block: told, name: 'phone', goodbye: false }
   const length = writeControl(bytes, answer)
-  socket.send(bytes.subarray(0, length), a.port + 1, '127.0.0.1')
+  socket.send(bytes.subarray(0, length), a.port + 1, addressOf('node'))
   await pause(60)
   const stats = await voice.call('endpoint.close', { endpoint: a.endpoint })
   assert.ok(stats.reportsSent >= 2 && stats.reportsReceived === 1)
@@ -86,7 +87,7 @@ test('F03 reports of a stranger change nothing, and a call without a report says
   const bytes = new Uint8Array(256)
   const block = { ssrc: 1, fractionLost: 9, lost: 9, highest: 9, jitter: 9, lastReport: 9, delay: 9 }
   const length = writeControl(bytes, { ssrc: 1, sender: null, block, name: 'x', goodbye: false })
-  for (let i = 0; i < 5; i++) socket.send(bytes.subarray(0, length), a.port + 1, '127.0.0.1')
+  for (let i = 0; i < 5; i++) socket.send(bytes.subarray(0, length), a.port + 1, addressOf('node'))
   await pause(100)
   const stats = await voice.call('endpoint.close', { endpoint: a.endpoint })
   assert.equal(stats.packetsRefused, 5)

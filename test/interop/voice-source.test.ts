@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
 import { writeRtpHeader } from '#protocol/rtp/index.ts'
 import { Phone, pause, until } from './voice-phone.ts'
+import { addressOf } from './voice-process.ts'
 import { joinedLegs, openLeg, SUB, startVoice } from './voice-scene.ts'
 
 const TONES = [440, 700, 1000]
@@ -13,7 +14,7 @@ test('F03 a stranger who knocks before, during and after the set-up gets nothing
   const { a, b } = await joinedLegs(t, voice)
   const stranger = await Phone.open({ address: '127.0.0.77' })
   t.after(() => stranger[Symbol.asyncDispose]())
-  stranger.towards({ address: '127.0.0.1', port: a.port }).speak(1000)
+  stranger.towards({ address: addressOf('node'), port: a.port }).speak(1000)
   await pause(200)
   assert.equal(b.phone.heard.length, 0, 'before the far end has sent')
   a.phone.speak(440)
