@@ -108,6 +108,7 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
   return {
     directory,
     netns,
+    uid,
     acme,
     ca,
     current,

@@ -288,8 +288,8 @@ export class World implements AsyncDisposable {
     const name = voiceName(index)
     this.#begin(name, this.#fork('voice', name), { index })
     const link = connectLink({ path: join(this.run, LINKS.voice(index)), hello: { process: 'test', version: 1 }, log: silentLog })
-    await link.ready(10_000)
-    link.close()
+    try {
+      await link.ready(30_000)
   }
 
   /** Starts the switch, hands its sockets over, publishes the snapshot, and waits until it is ready. */
@@ -302,10 +302,10 @@ export class World implements AsyncDisposable {
     this.#begin('switch', child, { sealingKey: this.sealingKey, ...(sipTls ? { sipTls } : {}) })
     for (const { id } of this.sockets.held) await this.sockets.handOver(id, child)
     const boot = async () => {
-      const link = await this.link.ready(10_000)
+      const link = await this.link.ready(30_000)
       return link.call('status', {})
     }
-    await until('a new switch', () => boot().catch(() => null), 10_000)
+    await until('a new switch', () => boot().catch(() => null), 30_000)
     await this.publish(this.snapshot)
   }
 
@@ -330,11 +330,20 @@ export class World implements AsyncDisposable {
     return await gone
   }
 
+  /** What is not on the disk yet is not read. */
+  async #synced(): Promise<void> {
+    const unsynced = async () => {
+      const metric = (await this.link.call('metrics', {})).find(({ name }) => name === 'tieline_journal_unsynced_records')
+      return metric!.samples[0]!.value
+    }
+    await until('the journal to be on the disk', async () => (await unsynced()) === 0, 10_000)
+  }
+
   /** All records of the journal so far, from the beginning. */
   async records(): Promise<JournalRecord[]> {
     const records: JournalRecord[] = []
     let after = 0
-    await new Promise((resolve) => setTimeout(resolve, 120)) // what is not on the disk yet is not read
+    await this.#synced()
     for (;;) {
       const { entries, position } = await this.link.call('journal.read', { after, limit: 1000 })
       records.push(...entries.map((entry) => entry.record))

@@ -52,7 +52,7 @@ test('S26 the transferor hangs up right behind its REFER: whoever stays is not c
   await b.next('202')
   b.ask('BYE')
   await b.next('200 BYE')
-  await until('the target', () => world.carrier.calls[0]?.phase === 'up', 3000)
+  await until('the target', () => world.carrier.calls[0]?.phase === 'up', 6000)
   assert.equal(a.count('BYE'), 0)
   a.ask('BYE')
   await until('the target to be let go', () => world.carrier.calls[0]!.phase === 'ended', 3000)

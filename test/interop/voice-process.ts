@@ -57,7 +57,7 @@ export class VoiceProcess implements AsyncDisposable {
         methods: { 'socket.open': (params: { realm: Realm; port: number }) => voice.#open(params) } as never,
       })
       voice.#link = voice.connect()
-      await voice.#link.ready(10_000)
+      await voice.#link.ready(30_000)
       return voice
     } catch (error) {
       await voice[Symbol.asyncDispose]()

@@ -88,7 +88,7 @@ test('F03 reports of a stranger change nothing, and a call without a report says
   const block = { ssrc: 1, fractionLost: 9, lost: 9, highest: 9, jitter: 9, lastReport: 9, delay: 9 }
   const length = writeControl(bytes, { ssrc: 1, sender: null, block, name: 'x', goodbye: false })
   for (let i = 0; i < 5; i++) socket.send(bytes.subarray(0, length), a.port + 1, addressOf('node'))
-  await pause(100)
+  await pause(600)
   const stats = await voice.call('endpoint.close', { endpoint: a.endpoint })
   assert.equal(stats.packetsRefused, 5)
   assert.deepEqual([stats.reportsReceived, stats.roundTripMs, stats.received, stats.sent], [0, null, null, null])

@@ -1,16 +1,38 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Heard, RATE, recognise, Tone } from './audio/tone.ts'
 import { until } from './clock.ts'
 
-/** Debian's baresip as a telephone that answers by itself, sends a tone, and writes down what it hears. */
+export interface BaresipOptions {
+  address: string
+  port: number
+  user: string
+  /** Hz that it sends. */
+  tone: number
+  /** SRTP by SDP: never without it, or as the far end likes. */
+  srtp?: 'required' | 'offered'
+  /** Leads into a namespace. */
+  enter?: readonly string[]
+  /** Registers there, with digest, every minute. */
+  register?: { at: string; password: string }
+  /** Speaks SIP over TLS, one port above, with this certificate, and takes only what this CA has signed. PEM. */
+  tls?: { certificate: string; key: string; ca: string }
+  /** Takes commands at this TCP port of its address. */
+  controlPort?: number
+}
+
+/** Debian's baresip as a telephone that answers by itself, sends a tone, does what it is told, and writes down what it hears. */
 export class Baresip implements AsyncDisposable {
   #child: ChildProcess
   #directory: string
   #said = ''
+  #control: Socket | null = null
+  /** What it has told of its calls, such as `CALL_ESTABLISHED`, oldest first. */
+  readonly events: string[] = []
 
   private constructor(child: ChildProcess, directory: string) {
     this.#child = child
@@ -21,46 +43,57 @@ export class Baresip implements AsyncDisposable {
       })
   }
 
-  /** `enter` leads into a namespace; `tone` is in Hz. */
-  static async start(options: {
-    address: string
-    port: number
-    user: string
-    tone: number
-    /** SRTP by SDP: never without it, or as the far end likes. */
-    srtp?: 'required' | 'offered'
-    enter?: readonly string[]
-    /** Registers there, with digest, every minute. */
-    register?: { at: string; password: string }
-  }): Promise<Baresip> {
+  static async start(options: BaresipOptions): Promise<Baresip> {
     const directory = mkdtempSync(join(tmpdir(), 'tl-baresip-'))
-    const { address, port, user } = options
     writeFileSync(join(directory, 'tone.wav'), toWav(new Tone(options.tone).next(20 * RATE)))
-    writeFileSync(
-      join(directory, 'config'),
-      [
-        `sip_listen ${address}:${port}`,
-        'module_path /usr/lib/baresip/modules',
-        ...['g711', 'aufile', 'sndfile', 'srtp'].map((module) => `module ${module}.so`),
-        ...['account', 'menu'].map((module) => `module_app ${module}.so`),
-        `audio_source aufile,${directory}/tone.wav`,
-        `snd_path ${directory}`,
-        ...(options.srtp ? [`net_interface ${address}`] : []),
-        'rtp_ports 30000-30998',
-        '',
-      ].join('\n'),
-    )
-    const { register } = options
-    const own = register
-      ? `<sip:${user}@${register.at};transport=udp>;auth_user=${user};auth_pass=${register.password};regint=60`
-      : `<sip:${user}@${address}:${port};transport=udp>;regint=0`
-    const account = `${own};answermode=auto;audio_codecs=PCMU,PCMA\n`
-    writeFileSync(join(directory, 'accounts'), account)
-    if (options.srtp) writeFileSync(join(directory, 'accounts'), `${account.trimEnd()}${encryption(options.srtp)}\n`)
+    const { tls } = options
+    if (tls) {
+      writeFileSync(join(directory, 'certificate.pem'), `${tls.certificate}\n${tls.key}\n`)
+      writeFileSync(join(directory, 'ca.pem'), `${tls.ca}\n`)
+    }
+    writeFileSync(join(directory, 'config'), configuration(options, directory))
+    writeFileSync(join(directory, 'accounts'), account(options))
     const [program, ...args] = [...(options.enter ?? []), 'baresip', '-4', '-f', directory]
     const telephone = new Baresip(spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true }), directory)
-    await until('baresip to be ready', () => telephone.#said.includes('baresip is ready'), 10_000)
-    return telephone
+    try {
+      await until('baresip to be ready', () => telephone.#said.includes('baresip is ready'), 10_000)
+      if (options.controlPort) await telephone.#connect(options.address, options.controlPort)
+      return telephone
+    } catch (error) {
+      await telephone[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** What it printed last, for who looks for a fault. */
+  get said(): string {
+    return this.#said
+  }
+
+  /** One of its commands, such as `dial`, `hold`, `resume`, `transfer`, `hangup`. */
+  command(command: string, params = ''): void {
+    const text = JSON.stringify({ command, params, token: command })
+    this.#control!.write(`${text.length}:${text},`)
+  }
+
+  async #connect(host: string, port: number): Promise<void> {
+    const socket = connect({ host, port })
+    this.#control = socket
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += chunk
+      // Netstrings: a length, a colon, so many characters, a comma.
+      for (;;) {
+        const [head, length] = /^(\d+):/.exec(text) ?? []
+        const end = (head?.length ?? 0) + Number(length) + 1
+        if (!head || text.length < end) return
+        const told = JSON.parse(text.slice(head.length, end - 1)) as { event?: boolean; type?: string }
+        if (told.event && told.type) this.events.push(told.type)
+        text = text.slice(end)
+      }
+    })
+    socket.on('error', () => {})
+    await once(socket, 'connect')
   }
 
   /** What it heard, 100 ms each, of all its calls so far. Complete when the call is over. */
@@ -72,6 +105,7 @@ export class Baresip implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#control?.destroy()
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exited = once(this.#child, 'exit')
       this.#child.kill('SIGTERM')
@@ -109,6 +143,29 @@ function windows(wav: Buffer): Int16Array[] {
   return found
 }
 
-function encryption(srtp: 'required' | 'offered'): string {
-  return `;mediaenc=${srtp === 'required' ? 'srtp-mand' : 'srtp'}`
+function configuration(options: BaresipOptions, directory: string): string {
+  const { address, port, tls, controlPort } = options
+  const lines = [
+    `sip_listen ${address}:${port}`,
+    'module_path /usr/lib/baresip/modules',
+    ...['g711', 'aufile', 'sndfile', 'srtp'].map((module) => `module ${module}.so`),
+    ...['account', 'menu', ...(controlPort ? ['ctrl_tcp'] : [])].map((module) => `module_app ${module}.so`),
+    `audio_source aufile,${directory}/tone.wav`,
+    `snd_path ${directory}`,
+    'rtp_ports 30000-30998',
+  ]
+  // Its RTP leaves from the address of an interface, whatever it is bound to.
+  if (address === '127.0.0.1') lines.push(`net_interface ${address}`)
+  if (tls) lines.push(`sip_certificate ${directory}/certificate.pem`, `sip_cafile ${directory}/ca.pem`)
+  if (controlPort) lines.push(`ctrl_tcp_listen ${address}:${controlPort}`)
+  return `${lines.join('\n')}\n`
+}
+
+function account({ user, address, port, register, srtp, tls }: BaresipOptions): string {
+  const transport = tls ? 'tls' : 'udp'
+  const own = register
+    ? `<sip:${user}@${register.at};transport=${transport}>;auth_user=${user};auth_pass=${register.password};regint=60`
+    : `<sip:${user}@${address}:${tls ? port + 1 : port};transport=${transport}>;regint=0`
+  const encryption = srtp ? `;mediaenc=${srtp === 'required' ? 'srtp-mand' : 'srtp'}` : ''
+  return `${own};answermode=auto;audio_codecs=PCMU,PCMA${encryption}\n`
 }

@@ -57,7 +57,7 @@ export class ScriptedLeg {
   }
 
   /** The next message that has not been taken yet and is one of these: `PRACK`, `183`, `200 INVITE`. */
-  async next(what: string, ms = 3000): Promise<Message> {
+  async next(what: string, ms = 6000): Promise<Message> {
     const [first = '', method] = what.split(' ')
     const repeats = (message: Message) =>
       [...this.#taken].some((t) => t.method && t.method === message.method && headerOf(t, 'via') === headerOf(message, 'via'))
