@@ -290,6 +290,9 @@ export class World implements AsyncDisposable {
     const link = connectLink({ path: join(this.run, LINKS.voice(index)), hello: { process: 'test', version: 1 }, log: silentLog })
     try {
       await link.ready(30_000)
+    } finally {
+      link.close()
+    }
   }
 
   /** Starts the switch, hands its sockets over, publishes the snapshot, and waits until it is ready. */
