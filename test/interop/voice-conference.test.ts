@@ -20,7 +20,7 @@ async function sit(voice: VoiceProcess, { endpoint }: Leg, part: { muted?: boole
 
 test('ten in a conference hear each other and nobody himself, whatever their law and their frames', async (t) => {
   const voice = await startVoice(t)
-  const kinds = [{}, { law: 'PCMA' as const }, { ptimeMs: 30 }, { ptimeMs: 10 }]
+  const kinds = [{}, { codec: 'PCMA' as const }, { ptimeMs: 30 }, { ptimeMs: 10 }]
   const legs = await Promise.all(Array.from({ length: 10 }, (_, i) => openLeg(t, voice, newId('call'), 'node', kinds[i] ?? {})))
   const seats = await Promise.all(legs.map((leg) => sit(voice, leg)))
   for (const [i, hz] of TONES.entries()) legs[i]!.phone.speak(hz)

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { newId, run } from '#lib/index.ts'
-import { dtmfFrequencies, encodeG711, heardTone, toneCycle } from '#protocol/audio/index.ts'
+import { dtmfFrequencies, encodeG711, heardTone, type Law, toneCycle } from '#protocol/audio/index.ts'
 import { RTP_HEADER_BYTES, writeRtpHeader } from '#protocol/rtp/index.ts'
 import { udpPcap } from './udp-pcap.ts'
 import type { Heard, Phone } from './voice-phone.ts'
@@ -95,7 +95,7 @@ test('S50 a far end without telephone-events hears the tones themselves', async 
 
 test('S50 relayed keys reach a far end without telephone-events as tones', async (t) => {
   const voice = await startVoice(t)
-  const { a, b } = await joinedLegs(t, voice, { b: { events: null, law: 'PCMA' } })
+  const { a, b } = await joinedLegs(t, voice, { b: { events: null, codec: 'PCMA' } })
   a.phone.press('9', 101, 240)
   await until('tones have come', () => b.phone.sound().length >= 1600)
   assert.ok(b.phone.heard.every(({ payloadType }) => payloadType === 8))
@@ -116,7 +116,7 @@ function amplitude(samples: Int16Array, hz: number): number {
 /** Says keys as tones, at the pace of the clock. */
 async function sayKeys(phone: Phone, keys: string, onMs: number, offMs: number): Promise<void> {
   const pcm = toneCycle([...keys].map((key) => ({ frequencies: dtmfFrequencies(key), onMs, offMs })))
-  const bytes = encodeG711(pcm, phone.law)
+  const bytes = encodeG711(pcm, phone.codec as Law)
   const start = performance.now()
   for (let at = 0; at + 160 <= bytes.length; at += 160) {
     await pause(Math.max(0, at / 8 - (performance.now() - start)))
@@ -127,7 +127,7 @@ async function sayKeys(phone: Phone, keys: string, onMs: number, offMs: number):
 
 test('S50 keys are heard as tones where no telephone-event was negotiated, and interrupt the prompt', async (t) => {
   const voice = await startVoice(t)
-  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { events: null, law: 'PCMA' })
+  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { events: null, codec: 'PCMA' })
   const prompt = { tone: [{ frequencies: [440], onMs: 1000, offMs: 0 }], totalMs: 30_000 }
   const gathered = voice.call('gather', {
     ...{ endpoint, verb: newId('verb'), prompt, finishKey: '#' },

@@ -1,6 +1,6 @@
 import dgram from 'node:dgram'
 import type { EndpointDescription } from '#platform/words/index.ts'
-import { amplitudeAt, decodeG711, encodeG711, heardTone, type Law, toneCycle } from '#protocol/audio/index.ts'
+import { amplitudeAt, type CodecName, codecOf, heardTone, LONGEST_DECODED, toneCycle } from '#protocol/audio/index.ts'
 import { RtpReader, writeRtpHeader } from '#protocol/rtp/index.ts'
 
 export interface Heard {
@@ -15,9 +15,13 @@ export interface Heard {
   at: number
 }
 
+const PAYLOAD_TYPES: Record<CodecName, number> = { PCMU: 0, PCMA: 8, G722: 9, opus: 111, 'L16/8000': 112, 'L16/16000': 113 }
+
 /** A far end that speaks RTP: sends a tone, keeps what it hears, and misbehaves on order. */
 export class Phone implements AsyncDisposable {
-  readonly law: Law
+  readonly codec: CodecName
+  /** As the far end has announced it. */
+  readonly payloadType: number
   readonly heard: Heard[] = []
   ssrc = 0x1000
   sequence = 100
@@ -27,18 +31,15 @@ export class Phone implements AsyncDisposable {
   #to: { address: string; port: number } | null = null
   #timer: NodeJS.Timeout | undefined
 
-  private constructor(socket: dgram.Socket, law: Law) {
+  private constructor(socket: dgram.Socket, codec: CodecName) {
     this.#socket = socket
-    this.law = law
+    this.codec = codec
+    this.payloadType = PAYLOAD_TYPES[codec]
     socket.on('message', (bytes, from) => this.#hear(bytes, from))
   }
 
-  static async open(options: { address?: string; law?: Law } = {}): Promise<Phone> {
-    return new Phone(await bound(options.address ?? '127.0.0.1'), options.law ?? 'PCMU')
-  }
-
-  get payloadType(): number {
-    return this.law === 'PCMU' ? 0 : 8
+  static async open(options: { address?: string; codec?: CodecName } = {}): Promise<Phone> {
+    return new Phone(await bound(options.address ?? '127.0.0.1'), options.codec ?? 'PCMU')
   }
 
   get local(): { address: string; port: number } {
@@ -49,7 +50,7 @@ export class Phone implements AsyncDisposable {
   description(over: Partial<EndpointDescription> & { ptimeMs?: number; events?: number | null } = {}): EndpointDescription {
     const { ptimeMs = 20, events = 101, ...rest } = over
     const format = {
-      codec: this.law,
+      codec: this.codec,
       payloadType: this.payloadType,
       ptimeMs,
       ...(events === null ? {} : { telephoneEvent: events }),
@@ -90,17 +91,20 @@ export class Phone implements AsyncDisposable {
   speak(hz: number, ptimeMs = 20, from?: dgram.Socket): void {
     this.quiet()
     const samples = ptimeMs * 8
-    const cycle = encodeG711(toneCycle([{ frequencies: [hz], onMs: 1000, offMs: 0 }]), this.law)
+    const codec = codecOf(this.codec)
+    const encoder = codec.encoder(8000)
+    const cycle = toneCycle([{ frequencies: [hz], onMs: 1000, offMs: 0 }])
+    const pcm = new Int16Array(samples)
+    const into = new Uint8Array(2000)
     let at = 0
     const start = performance.now()
     let sent = 0
     this.#timer = setInterval(() => {
       while (sent * ptimeMs <= performance.now() - start) {
-        const payload = new Uint8Array(samples)
-        for (let i = 0; i < samples; i++) payload[i] = cycle[(at + i) % cycle.length]!
-        this.packet(payload, { marker: sent === 0, ...(from ? { from } : {}) })
+        for (let i = 0; i < samples; i++) pcm[i] = cycle[(at + i) % cycle.length]!
+        this.packet(into.slice(0, encoder.encode(pcm, samples, into, 0)), { marker: sent === 0, ...(from ? { from } : {}) })
         at += samples
-        this.timestamp = (this.timestamp + samples) >>> 0
+        this.timestamp = (this.timestamp + (ptimeMs * codec.clockRate) / 1000) >>> 0
         sent++
       }
     }, 5)
@@ -113,15 +117,16 @@ export class Phone implements AsyncDisposable {
   /** Presses a key as RFC 4733 says, as fast as packets can be sent; the timestamps are right. */
   press(key: string, payloadType = 101, ms = 100): void {
     const event = '0123456789*#ABCD'.indexOf(key)
-    const total = ms * 8
-    for (let duration = 160; ; duration += 160) {
+    const step = codecOf(this.codec).clockRate / 50
+    const total = (ms * step) / 20
+    for (let duration = step; ; duration += step) {
       const end = duration >= total
       for (let i = 0; i < (end ? 3 : 1); i++) {
-        this.packet(eventPayload(event, end, Math.min(duration, total)), { payloadType, marker: duration === 160 })
+        this.packet(eventPayload(event, end, Math.min(duration, total)), { payloadType, marker: duration === step })
       }
       if (end) break
     }
-    this.timestamp = (this.timestamp + total + 480) >>> 0
+    this.timestamp = (this.timestamp + total + 3 * step) >>> 0
   }
 
   /** Another socket of the same or another host. */
@@ -135,7 +140,11 @@ export class Phone implements AsyncDisposable {
   /** The sound that came, from packet `from` on, without gaps. */
   sound(from = 0): Int16Array {
     const packets = this.heard.slice(from).filter(({ payloadType }) => payloadType === this.payloadType)
-    return decodeG711(Buffer.concat(packets.map(({ payload }) => payload)), this.law)
+    const decoder = codecOf(this.codec).decoder(8000)
+    const into = new Int16Array(LONGEST_DECODED)
+    return Int16Array.from(
+      packets.flatMap(({ payload }) => [...into.subarray(0, decoder.decode(payload, 0, payload.length, into))]),
+    )
   }
 
   /** The tone in the last `ms` of what came. */

@@ -8,7 +8,7 @@ const TONES = [440, 700, 1000]
 
 test('two far ends in two realms hear each other, law and event types converted (S50)', async (t) => {
   const voice = await startVoice(t)
-  const { a, b } = await joinedLegs(t, voice, { a: { law: 'PCMU', events: 101 }, b: { law: 'PCMA', events: 96 } })
+  const { a, b } = await joinedLegs(t, voice, { a: { codec: 'PCMU', events: 101 }, b: { codec: 'PCMA', events: 96 } })
   a.phone.speak(440)
   b.phone.speak(700)
   await until('b hears a', () => b.phone.tone(TONES) === 440)

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test'
 import { type Id, newId } from '#lib/index.ts'
 import type { Realm } from '#platform/words/index.ts'
-import type { Law } from '#protocol/audio/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { Phone } from './voice-phone.ts'
 import { addressOf, VoiceProcess } from './voice-process.ts'
 
@@ -15,7 +15,7 @@ export interface Leg {
 }
 
 export interface LegOptions {
-  law?: Law
+  codec?: CodecName
   events?: number | null
   ptimeMs?: number
 }
@@ -35,7 +35,7 @@ export async function openLeg(
   realm: Realm,
   options: LegOptions = {},
 ): Promise<Leg> {
-  const phone = await Phone.open({ address: addressOf(realm), ...(options.law ? { law: options.law } : {}) })
+  const phone = await Phone.open({ address: addressOf(realm), ...(options.codec ? { codec: options.codec } : {}) })
   t.after(() => phone[Symbol.asyncDispose]())
   const endpoint = newId('med')
   const local = await voice.call('endpoint.open', { call, endpoint, realm })

@@ -30,7 +30,7 @@ const tone = (hz: number, totalMs: number) => ({ tone: [{ frequencies: [hz], onM
 
 test('a tone, a file and speech are heard, one after the other, as one paced stream (M06, M07)', async (t) => {
   const voice = await startVoice(t)
-  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { law: 'PCMA' })
+  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { codec: 'PCMA' })
   const play = (source: Parameters<typeof voice.call<'play'>>[1]['source'], loop = 1) =>
     voice.call('play', { endpoint, verb: newId('verb'), source, loop })
   assert.deepEqual(await play(tone(440, 500)), { reason: 'done', playedMs: 500 })

@@ -1,27 +1,36 @@
 import type { EndpointDescription, MediaStats, StreamFormat } from '#platform/words/index.ts'
-import { A_TO_MU, DtmfDetector, type Law, MU_TO_A } from '#protocol/audio/index.ts'
+import {
+  A_TO_MU,
+  type AudioCodec,
+  type CodecName,
+  codecOf,
+  DtmfDetector,
+  type Encoder,
+  frameOf,
+  type Law,
+  MU_TO_A,
+  type SoundRate,
+} from '#protocol/audio/index.ts'
 import { EventReceiver, type EventSender, StreamMapper } from '#protocol/rtp/index.ts'
 import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
+import { COMFORT_NOISE, Ear } from './ear.ts'
 import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
 import { Protection } from './protection.ts'
 import type { Seat } from './seat.ts'
 import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
-import { PcmSource, type Reframer, type Source } from './source.ts'
+import type { PcmSource, Reframer } from './source.ts'
 import type { SpokenKey } from './spoken-key.ts'
 import type { Streaming } from './streams.ts'
 import type { Timeline } from './timeline.ts'
-
-/** Comfort noise (RFC 3389): a sign of life, no sound. */
-const COMFORT_NOISE = 13
 
 const NO_EVENTS = -1
 
 /** A source that an endpoint is sending, with its pace. */
 export interface Playing {
   play: number
-  source: Source
+  source: PcmSource
   pacer: Pacer
   paused: boolean
   /** Ms that the pacer has skipped since the last packet. */
@@ -36,6 +45,13 @@ export interface Pressing {
   sender: EventSender
   pacer: Pacer
   timestamp: number
+}
+
+/** Sound of another codec that an endpoint gets, made of what its peer's ear hears. */
+export interface Transcoding {
+  ear: Ear
+  pacer: Pacer
+  fresh: boolean
 }
 
 /** What the media loop knows of one endpoint. Fields are plain, because every packet reads them. */
@@ -54,10 +70,21 @@ export class Endpoint {
   targetLength = 16
   canSend = false
   canReceive = false
-  sendLaw: Law = 'PCMU'
+  sendCodec: AudioCodec = codecOf('PCMU')
   sendPayloadType = 0
   sendEvents = NO_EVENTS
+  /** Ms of sound in a packet; as many samples of 8 kHz, which are the bytes of G.711 and G.722; and of the stream's own clock. */
+  frameMs = 20
   frameSamples = 160
+  frameTicks = 160
+  #encoder: { encoder: Encoder; rate: SoundRate } | null = null
+  /** Hears the far end where its sound must be decoded: made when that is needed. */
+  ear: Ear | null = null
+  /** Pulls the ear where nobody else does. */
+  listening: Pacer | null = null
+  transcoding: Transcoding | null = null
+  /** A key of the peer that is passed on at another clock rate. */
+  readonly passedKey = { timestamp: -1, own: 0 }
   #receive: StreamFormat | null = null
   receiveEvents = NO_EVENTS
   peer: Endpoint | null = null
@@ -104,28 +131,74 @@ export class Endpoint {
     const nowhere = isNowhere(remote.address) || remote.port === 0
     this.gate = nowhere ? null : new Gate(named, anyHost)
     if (nowhere) this.control.stop()
-    else this.control.start(remote.controlPort ?? remote.port + 1, 8000, now)
+    else this.control.start(remote.controlPort ?? remote.port + 1, codecOf(receive.codec).clockRate, now)
     this.canSend = !nowhere && (direction === 'sendrecv' || direction === 'sendonly')
     const couldReceive = this.canReceive
     this.canReceive = direction === 'sendrecv' || direction === 'recvonly'
-    this.sendLaw = send.codec
+    this.#speak(send)
     this.sendPayloadType = send.payloadType
     this.sendEvents = send.telephoneEvent ?? NO_EVENTS
-    this.frameSamples = Math.max(10, Math.min(100, send.ptimeMs)) * 8
+    if (this.#receive?.codec !== receive.codec) this.ear = null
     this.#receive = receive
+    this.events.clockRate = codecOf(receive.codec).clockRate
     this.receiveEvents = receive.telephoneEvent ?? NO_EVENTS
     this.reframing = null
+    this.transcoding = null
     if (!couldReceive) this.heardAt = now
   }
 
-  /** The law of a payload type that may come in; static types mean what RFC 3551 says; undefined for others. */
-  lawOf(payloadType: number): Law | undefined {
+  /** How it speaks from now on. */
+  #speak({ codec, ptimeMs }: StreamFormat): void {
+    if (this.sendCodec.name !== codec) this.#encoder = null
+    this.sendCodec = codecOf(codec)
+    this.frameMs = frameOf(this.sendCodec, Math.max(10, Math.min(100, ptimeMs)))
+    this.frameSamples = this.frameMs * 8
+    this.frameTicks = (this.frameMs * this.sendCodec.clockRate) / 1000
+    this.out.clockRate = this.sendCodec.clockRate
+  }
+
+  /** Encodes `samples` at `rate` for the far end, and writes them at `start`. Returns the length in bytes. */
+  encode(pcm: Int16Array, samples: number, rate: SoundRate, bytes: Uint8Array, start: number): number {
+    if (this.#encoder?.rate !== rate) this.#encoder = { encoder: this.sendCodec.encoder(rate), rate }
+    return this.#encoder.encoder.encode(pcm, samples, bytes, start)
+  }
+
+  /** Whether a payload of this codec is what it gets, as it is or by a table. */
+  takes(codec: CodecName): boolean {
+    return codec === this.sendCodec.name || (isLaw(codec) && isLaw(this.sendCodec.name))
+  }
+
+  /** The ear, at `rate` or better. */
+  listen(rate: SoundRate): Ear {
+    if (!this.ear || this.ear.rate < rate) {
+      const overhear = (timestamp: number, pcm: Int16Array, samples: number, at: number, now: number) => {
+        this.streaming?.heard?.put(this.ssrc, timestamp, pcm, samples, now)
+        this.recording?.timeline.put(this.ssrc, timestamp, pcm, samples, at)
+        if (this.receiveEvents < 0) this.tones.listen(pcm, samples, at)
+      }
+      this.ear = new Ear(this.#receive?.codec ?? 'PCMU', rate, (type) => this.codecOf(type), overhear)
+    }
+    return this.ear
+  }
+
+  /** The codec of a payload type that may come in; static types mean what RFC 3551 says; undefined for others. */
+  codecOf(payloadType: number): CodecName | undefined {
     if (payloadType === this.#receive?.payloadType) return this.#receive.codec
     return payloadType === 0 ? 'PCMU' : payloadType === 8 ? 'PCMA' : undefined
   }
 
   isComfortNoise(payloadType: number): boolean {
     return payloadType === COMFORT_NOISE
+  }
+
+  /** Whether somebody besides the peer hears what it says. */
+  get isOverheard(): boolean {
+    return this.recording !== null || this.receiveEvents < 0 || (this.streaming !== null && this.streaming.heard !== null)
+  }
+
+  /** Of what comes in, Hz. */
+  get clockRate(): number {
+    return codecOf(this.#receive?.codec ?? 'PCMU').clockRate
   }
 
   /** Whether sound is expected from the far end (a held one is silent for good reason). */
@@ -139,8 +212,12 @@ export class Endpoint {
   }
 
   get playedMs(): number {
-    return this.playing?.source instanceof PcmSource ? this.playing.source.playedMs : 0
+    return this.playing?.source.playedMs ?? 0
   }
+}
+
+export function isLaw(codec: CodecName): codec is Law {
+  return codec === 'PCMU' || codec === 'PCMA'
 }
 
 /** The table that turns `from` into `to`, or null when they are the same. */

@@ -288,8 +288,10 @@ export class MediaLoop {
 function part(endpoint: Endpoint): void {
   const { peer } = endpoint
   if (!peer) return
-  endpoint.peer = null
-  endpoint.reframing = null
-  peer.peer = null
-  peer.reframing = null
+  for (const one of [endpoint, peer]) {
+    one.peer = null
+    one.reframing = null
+    one.transcoding = null
+    one.ear = null
+  }
 }

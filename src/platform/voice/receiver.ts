@@ -1,6 +1,6 @@
-import type { Law } from '#protocol/audio/index.ts'
+import { type CodecName, codecOf, DECODE, type Law } from '#protocol/audio/index.ts'
 import { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader, readControl } from '#protocol/rtp/index.ts'
-import { conversion, type Endpoint } from './endpoint.ts'
+import { conversion, type Endpoint, isLaw } from './endpoint.ts'
 import type { Sender } from './sender.ts'
 import { portOf } from './sockaddr.ts'
 import { SpokenKey } from './spoken-key.ts'
@@ -15,6 +15,7 @@ export class Receiver {
   readonly #transmitter: Transmitter
   readonly #sender: Sender
   readonly #packet = new RtpReader()
+  readonly #key = new Int16Array(LARGEST_PAYLOAD)
 
   readonly #epoch: number
 
@@ -46,10 +47,10 @@ export class Receiver {
       stats.packetsRefused++
       return
     }
-    const law = endpoint.lawOf(packet.payloadType)
+    const codec = endpoint.codecOf(packet.payloadType)
     const isEvent = packet.payloadType === endpoint.receiveEvents
     if (
-      (!law && !isEvent && !endpoint.isComfortNoise(packet.payloadType)) ||
+      (!codec && !isEvent && !endpoint.isComfortNoise(packet.payloadType)) ||
       gate.judge(source, 0, packet.ssrc, packet.sequence) === 'refused'
     ) {
       stats.packetsRefused++
@@ -66,11 +67,11 @@ export class Receiver {
     if (!endpoint.canReceive) return
     if (isEvent) {
       endpoint.events.receive(bytes, packet.payloadStart, packet.payloadLength, packet.timestamp, now)
-      if (endpoint.peer) this.#relayEvent(endpoint.peer, now)
-    } else if (law && packet.payloadLength > 0) {
+      if (endpoint.peer) this.#relayEvent(endpoint, endpoint.peer, now)
+    } else if (codec && packet.payloadLength > 0) {
       endpoint.control.reception.time(packet.timestamp, now)
-      this.#sound(endpoint, law, now)
-    }
+      this.#sound(endpoint, codec, now)
+    } else if (endpoint.ear) endpoint.ear.push(packet, bytes, now)
   }
 
   /** Takes one datagram from an endpoint's RTCP socket. */
@@ -103,16 +104,49 @@ export class Receiver {
     if (report.ssrc === endpoint.ssrc && !report.goodbye) endpoint.control.port = portOf(source, 0)
   }
 
-  #sound(endpoint: Endpoint, law: Law, now: number): void {
+  /** What must be decoded goes to the ear; a recording and the detector of keys take G.711 as it comes, since each places it by itself. */
+  #sound(endpoint: Endpoint, codec: CodecName, now: number): void {
+    const { peer, seat } = endpoint
+    const passes = peer === null || peer.takes(codec)
+    if (seat || !passes || !isLaw(codec)) {
+      if (seat || !passes || endpoint.isOverheard) this.#hear(endpoint, passes ? null : peer, now)
+      if (passes && peer && !this.#yields(endpoint, peer)) this.#passOn(peer, codec, now)
+      return
+    }
     const { bytes } = this.#transmitter
     const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
-    const { recording, peer, seat, streaming } = endpoint
-    recording?.timeline.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
-    streaming?.heard?.push(ssrc, timestamp, law, bytes, payloadStart, payloadLength, now)
-    if (endpoint.receiveEvents < 0) endpoint.tones.push(law, bytes, payloadStart, payloadLength, now)
-    seat?.push(law, bytes, payloadStart, Math.min(payloadLength, LARGEST_PAYLOAD))
-    if (!peer?.canSend || peer.isSpeaking || (peer.sendEvents < 0 && endpoint.events.active)) return
-    const table = conversion(law, peer.sendLaw)
+    endpoint.recording?.timeline.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
+    endpoint.streaming?.heard?.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
+    if (endpoint.receiveEvents < 0) endpoint.tones.push(codec, bytes, payloadStart, payloadLength, now)
+    if (peer && !this.#yields(endpoint, peer)) this.#relay(peer, codec, now)
+  }
+
+  /** Whether the peer must not get what the endpoint says: it can't, or hears something of ours, or a key that is spoken. */
+  #yields(endpoint: Endpoint, peer: Endpoint): boolean {
+    return !peer.canSend || peer.isSpeaking || (peer.sendEvents < 0 && endpoint.events.active)
+  }
+
+  /** Gives the packet to the ear, which is pulled by the conference, by the peer that gets it in another codec, or by nobody but us. */
+  #hear(endpoint: Endpoint, peer: Endpoint | null, now: number): void {
+    const wide = peer?.sendCodec.soundRate === 16_000 && codecOf(endpoint.codecOf(this.#packet.payloadType)!).soundRate === 16_000
+    const ear = endpoint.listen(wide ? 16_000 : 8000)
+    ear.push(this.#packet, this.#transmitter.bytes, now)
+    if (peer) this.#sender.transcode(peer, ear, now)
+    else if (!endpoint.seat) this.#sender.listen(endpoint, now)
+  }
+
+  /** The same codec, but not G.711: frames of G.722 can be cut anew, those of others go on as they are. */
+  #passOn(peer: Endpoint, codec: CodecName, now: number): void {
+    const { payloadStart, payloadLength } = this.#packet
+    if (codec === 'G722' && (payloadLength !== peer.frameSamples || peer.reframing)) {
+      this.#reframe(peer, payloadStart, payloadLength, now)
+    } else this.#pass(peer, peer.sendPayloadType, now)
+  }
+
+  #relay(peer: Endpoint, law: Law, now: number): void {
+    const { bytes } = this.#transmitter
+    const { payloadStart, payloadLength } = this.#packet
+    const table = conversion(law, peer.sendCodec.name as Law)
     if (table) for (let i = payloadStart, end = payloadStart + payloadLength; i < end; i++) bytes[i] = table[bytes[i]!]!
     if (payloadLength !== peer.frameSamples || peer.reframing) {
       this.#reframe(peer, payloadStart, payloadLength, now)
@@ -121,22 +155,53 @@ export class Receiver {
     this.#pass(peer, peer.sendPayloadType, now)
   }
 
-  #relayEvent(peer: Endpoint, now: number): void {
+  #relayEvent(endpoint: Endpoint, peer: Endpoint, now: number): void {
     if (!peer.canSend || peer.isSpeaking) return
-    if (peer.sendEvents >= 0) this.#pass(peer, peer.sendEvents, now)
-    else this.#speakKey(peer, now)
+    if (peer.sendEvents < 0) this.#speakKey(endpoint, peer, now)
+    else if (peer.transcoding || endpoint.clockRate !== peer.sendCodec.clockRate) this.#passKey(endpoint, peer, now)
+    else this.#pass(peer, peer.sendEvents, now)
+  }
+
+  /** A key beside sound of another codec: the time of its beginning and its length, by the peer's clock (RFC 4733 §2.1). */
+  #passKey(endpoint: Endpoint, peer: Endpoint, now: number): void {
+    const { bytes } = this.#transmitter
+    const { payloadStart, payloadLength, timestamp } = this.#packet
+    if (payloadLength < 4) return
+    const { passedKey, out, sendCodec } = peer
+    const first = passedKey.timestamp !== timestamp
+    if (first) {
+      passedKey.timestamp = timestamp
+      passedKey.own = out.startingAt(peer.frameTicks, now)
+    }
+    const duration = ((bytes[payloadStart + 2]! << 8) | bytes[payloadStart + 3]!) * (sendCodec.clockRate / endpoint.clockRate)
+    const ticks = Math.min(0xffff, Math.round(duration))
+    bytes[RTP_HEADER_BYTES] = bytes[payloadStart]!
+    bytes[RTP_HEADER_BYTES + 1] = bytes[payloadStart + 1]!
+    bytes[RTP_HEADER_BYTES + 2] = ticks >> 8
+    bytes[RTP_HEADER_BYTES + 3] = ticks
+    out.at(passedKey.own, first, now)
+    this.#transmitter.send(peer, peer.sendEvents, 4)
   }
 
   /** The far end has not negotiated telephone-events: it gets the tones. */
-  #speakKey(peer: Endpoint, now: number): void {
+  #speakKey(endpoint: Endpoint, peer: Endpoint, now: number): void {
     const { bytes } = this.#transmitter
     const { payloadStart, payloadLength, timestamp } = this.#packet
     if (payloadLength < 4) return
     peer.spokenKey ??= new SpokenKey()
     const duration = (bytes[payloadStart + 2]! << 8) | bytes[payloadStart + 3]!
     const event = bytes[payloadStart]!
-    const samples = peer.spokenKey.write(bytes, event, duration, timestamp, RTP_HEADER_BYTES, peer.sendLaw)
+    const law = isLaw(peer.sendCodec.name) ? peer.sendCodec.name : 'PCMU'
+    const ticks = Math.round((duration * 8000) / endpoint.clockRate)
+    const samples = peer.spokenKey.write(bytes, event, ticks, timestamp, RTP_HEADER_BYTES, law)
     if (samples === 0) return
+    if (peer.transcoding || law !== peer.sendCodec.name) {
+      const ear = endpoint.listen(8000)
+      for (let i = 0; i < samples; i++) this.#key[i] = DECODE[law][bytes[RTP_HEADER_BYTES + i]!]!
+      ear.say(this.#key, samples)
+      this.#sender.transcode(peer, ear, now)
+      return
+    }
     if (samples !== peer.frameSamples || peer.reframing) {
       this.#reframe(peer, RTP_HEADER_BYTES, samples, now)
       return

@@ -50,12 +50,12 @@ export class Room {
   }
 
   /** Adds up what all say in the next 20 ms. */
-  mix(): void {
+  mix(now: number): void {
     const sum = this.#sum
     sum.fill(0)
     for (const endpoint of this.seats) {
       const seat = endpoint.seat!
-      if (seat.next()) this.#reports.speaking(endpoint)
+      if (seat.next(endpoint.ear, now)) this.#reports.speaking(endpoint)
       if (!seat.heard || seat.coached >= 0) continue
       const { frame } = seat
       for (let i = 0; i < ROUND; i++) sum[i]! += frame[i]!

@@ -1,4 +1,3 @@
-import { ENCODE } from '#protocol/audio/index.ts'
 import { RTP_HEADER_BYTES } from '#protocol/rtp/index.ts'
 import type { MediaReport, RoomCommand } from './command.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -68,7 +67,7 @@ export class Rooms {
   send(now: number): void {
     for (const room of this.#rooms.values()) {
       while (room.pacer.take(now)) {
-        room.mix()
+        room.mix(now)
         for (const endpoint of room.seats) this.#send(room, endpoint, now)
       }
       if (room.pacer.skippedMs > 0) for (const { hearing } of room.seats) hearing!.fresh = true
@@ -82,6 +81,7 @@ export class Rooms {
       this.#rooms.set(number, room)
     }
     endpoint.seat = new Seat()
+    endpoint.ear = null
     endpoint.hearing = { samples: new Int16Array(1024), count: 0, fresh: true }
     room.seats.push(endpoint)
     this.#roomOf.set(endpoint, room)
@@ -98,16 +98,15 @@ export class Rooms {
     room.hear(endpoint, this.#heard)
     hearing.samples.set(this.#heard, hearing.count)
     hearing.count += ROUND
-    const { frameSamples, sendLaw, out } = endpoint
+    const { frameSamples, frameTicks, out } = endpoint
     while (hearing.count >= frameSamples) {
       const { bytes } = this.#transmitter
-      const encode = ENCODE[sendLaw]
-      for (let i = 0; i < frameSamples; i++) bytes[RTP_HEADER_BYTES + i] = encode[hearing.samples[i]! & 0xffff]!
+      const length = endpoint.encode(hearing.samples, frameSamples, 8000, bytes, RTP_HEADER_BYTES)
       hearing.samples.copyWithin(0, frameSamples, hearing.count)
       hearing.count -= frameSamples
-      out.next(frameSamples, hearing.fresh, now)
+      out.next(frameTicks, hearing.fresh, now)
       hearing.fresh = false
-      this.#transmitter.send(endpoint, endpoint.sendPayloadType, frameSamples)
+      this.#transmitter.send(endpoint, endpoint.sendPayloadType, length)
     }
   }
 }

@@ -1,16 +1,21 @@
 import { EventSender, RTP_HEADER_BYTES } from '#protocol/rtp/index.ts'
 import type { MediaReport, PlayEnd } from './command.ts'
+import type { Ear } from './ear.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Pacer } from './pacer.ts'
 import { PcmSource, Reframer } from './source.ts'
 import type { Transmitter } from './transmitter.ts'
 
 /** What leaves at our own pace: prompts, pressed keys, and relayed sound that is cut anew. */
+/** Samples of the longest frame, at 16 kHz. */
+const LONGEST_FRAME = 1600
+
 export class Sender {
   readonly #transmitter: Transmitter
   readonly #report: (report: MediaReport) => void
   /** Endpoints that have something to send. */
   readonly #active: Endpoint[] = []
+  readonly #frame = new Int16Array(LONGEST_FRAME)
 
   constructor(transmitter: Transmitter, report: (report: MediaReport) => void) {
     this.#transmitter = transmitter
@@ -20,10 +25,12 @@ export class Sender {
   /** When the next packet is due, ms; infinity when none is. */
   nextDue(): number {
     let due = Number.POSITIVE_INFINITY
-    for (const { playing, pressing, reframing } of this.#active) {
+    for (const { playing, pressing, reframing, transcoding, listening } of this.#active) {
       if (playing && playing.pacer.due < due) due = playing.pacer.due
       if (pressing && pressing.pacer.due < due) due = pressing.pacer.due
       if (reframing && reframing.pacer.due < due) due = reframing.pacer.due
+      if (transcoding && transcoding.pacer.due < due) due = transcoding.pacer.due
+      if (listening && listening.due < due) due = listening.due
     }
     return due
   }
@@ -35,13 +42,15 @@ export class Sender {
       if (endpoint.pressing) this.#sendKeys(endpoint, now)
       if (endpoint.playing) this.#sendPlaying(endpoint, now)
       if (endpoint.reframing) this.#sendReframed(endpoint, now)
-      if (!endpoint.pressing && !endpoint.playing && !endpoint.reframing) this.#active.splice(i, 1)
+      if (endpoint.transcoding) this.#sendTranscoded(endpoint, now)
+      if (endpoint.listening) this.#listen(endpoint, now)
+      if (isIdle(endpoint)) this.#active.splice(i, 1)
     }
   }
 
   play(endpoint: Endpoint, play: number, pcm: Int16Array, samples: number, now: number): void {
     if (endpoint.playing) this.unplay(endpoint, endpoint.playing.play, 'interrupted')
-    const pacer = new Pacer(endpoint.frameSamples / 8, now)
+    const pacer = new Pacer(endpoint.frameMs, now)
     endpoint.playing = { play, source: new PcmSource(pcm, samples), pacer, paused: false, lagMs: 0, fresh: true }
     this.#activate(endpoint)
   }
@@ -60,11 +69,11 @@ export class Sender {
 
   press(endpoint: Endpoint, keys: { play: number; digits: string; onMs: number; offMs: number }, now: number): void {
     if (endpoint.pressing) this.unplay(endpoint, endpoint.pressing.play, 'interrupted')
-    const frame = endpoint.frameSamples
+    const frame = endpoint.frameTicks
     endpoint.pressing = {
       play: keys.play,
-      sender: new EventSender(keys.digits, keys.onMs, keys.offMs, frame),
-      pacer: new Pacer(frame / 8, now),
+      sender: new EventSender(keys.digits, keys.onMs, keys.offMs, frame, endpoint.sendCodec.clockRate / 1000),
+      pacer: new Pacer(endpoint.frameMs, now),
       timestamp: 0,
     }
     this.#activate(endpoint)
@@ -74,13 +83,29 @@ export class Sender {
   reframe(endpoint: Endpoint, packetSamples: number, now: number): void {
     const frame = endpoint.frameSamples
     const reframer = new Reframer(Math.max(packetSamples, frame) + frame / 2)
-    endpoint.reframing = { reframer, pacer: new Pacer(frame / 8, now), fresh: true }
+    endpoint.reframing = { reframer, pacer: new Pacer(endpoint.frameMs, now), fresh: true }
+    this.#activate(endpoint)
+  }
+
+  /** Begins to send what `ear` hears, in the endpoint's own codec; nothing when it does. */
+  transcode(endpoint: Endpoint, ear: Ear, now: number): void {
+    if (endpoint.transcoding?.ear === ear) return
+    endpoint.transcoding = { ear, pacer: new Pacer(endpoint.frameMs, now), fresh: true }
+    this.#activate(endpoint)
+  }
+
+  /** Begins to pull the endpoint's ear, for those who overhear it; nothing when it does. */
+  listen(endpoint: Endpoint, now: number): void {
+    if (endpoint.listening) return
+    endpoint.listening = new Pacer(20, now)
     this.#activate(endpoint)
   }
 
   /** Ends whatever the endpoint was sending of its own. */
   silence(endpoint: Endpoint): void {
     endpoint.reframing = null
+    endpoint.transcoding = null
+    endpoint.listening = null
     if (endpoint.playing) this.unplay(endpoint, endpoint.playing.play, 'interrupted')
     if (endpoint.pressing) this.unplay(endpoint, endpoint.pressing.play, 'interrupted')
   }
@@ -102,13 +127,14 @@ export class Sender {
         return
       }
       const samples = Math.round(pacer.frameMs * 8)
-      source.pull(this.#transmitter.bytes, RTP_HEADER_BYTES, samples, endpoint.sendLaw)
+      source.pull(this.#frame, samples)
       if (!endpoint.canSend || endpoint.pressing) {
         playing.fresh = true
         continue
       }
-      endpoint.out.next(samples + playing.lagMs * 8, playing.fresh, now)
-      this.#transmitter.send(endpoint, endpoint.sendPayloadType, samples)
+      const length = endpoint.encode(this.#frame, samples, 8000, this.#transmitter.bytes, RTP_HEADER_BYTES)
+      endpoint.out.next(((pacer.frameMs + playing.lagMs) * endpoint.sendCodec.clockRate) / 1000, playing.fresh, now)
+      this.#transmitter.send(endpoint, endpoint.sendPayloadType, length)
       playing.fresh = false
       playing.lagMs = 0
     }
@@ -125,7 +151,7 @@ export class Sender {
       }
       if (step === 'pause' || !endpoint.canSend) continue
       const { out } = endpoint
-      if (sender.first) endpoint.pressing!.timestamp = out.startingAt(endpoint.frameSamples, now)
+      if (sender.first) endpoint.pressing!.timestamp = out.startingAt(endpoint.frameTicks, now)
       out.at(endpoint.pressing!.timestamp, sender.first, now)
       sender.write(this.#transmitter.bytes, RTP_HEADER_BYTES)
       this.#transmitter.send(endpoint, endpoint.sendEvents, 4)
@@ -148,4 +174,37 @@ export class Sender {
     }
     if (pacer.skippedMs > 0) reframing.fresh = true
   }
+
+  /** One whose ear hears nothing gets nothing, and a marker when there is something again. */
+  #sendTranscoded(endpoint: Endpoint, now: number): void {
+    const transcoding = endpoint.transcoding!
+    const { pacer, ear } = transcoding
+    while (pacer.take(now)) {
+      const samples = (pacer.frameMs * ear.rate) / 1000
+      const heard = ear.pull(this.#frame, samples, now)
+      if (!heard || !endpoint.canSend || endpoint.isSpeaking) {
+        transcoding.fresh = true
+        continue
+      }
+      const length = endpoint.encode(this.#frame, samples, ear.rate, this.#transmitter.bytes, RTP_HEADER_BYTES)
+      endpoint.out.next(endpoint.frameTicks, transcoding.fresh, now)
+      this.#transmitter.send(endpoint, endpoint.sendPayloadType, length)
+      transcoding.fresh = false
+    }
+    if (pacer.skippedMs > 0) transcoding.fresh = true
+  }
+
+  #listen(endpoint: Endpoint, now: number): void {
+    const { ear, listening, peer, seat } = endpoint
+    const pulled = seat !== null || (ear !== null && peer?.transcoding?.ear === ear)
+    if (!ear || pulled) {
+      endpoint.listening = null
+      return
+    }
+    while (listening!.take(now)) ear.pull(this.#frame, (20 * ear.rate) / 1000, now)
+  }
+}
+
+function isIdle({ playing, pressing, reframing, transcoding, listening }: Endpoint): boolean {
+  return !playing && !pressing && !reframing && !transcoding && !listening
 }

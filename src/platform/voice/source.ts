@@ -1,14 +1,5 @@
-import { ENCODE, type Law, SILENCE } from '#protocol/audio/index.ts'
-
-/** Sound that an endpoint sends at its own pace. */
-export interface Source {
-  /** Writes `samples` bytes of sound in `law`. How many it had; fewer than asked for is filled up with silence, 0 means a pause. */
-  pull(into: Uint8Array, start: number, samples: number, law: Law): number
-  readonly ended: boolean
-}
-
 /** A prompt or tone: samples of which the first `total` are played, beginning again when there are fewer. */
-export class PcmSource implements Source {
+export class PcmSource {
   readonly #pcm: Int16Array
   readonly #total: number
   #played = 0
@@ -26,16 +17,16 @@ export class PcmSource implements Source {
     return this.#played / 8
   }
 
-  pull(into: Uint8Array, start: number, samples: number, law: Law): number {
-    const encode = ENCODE[law]
+  /** Writes the next `samples`. How many it had; fewer than asked for are filled up with silence. */
+  pull(into: Int16Array, samples: number): number {
     const pcm = this.#pcm
     const count = Math.min(samples, this.#total - this.#played)
     let at = this.#played % pcm.length
     for (let i = 0; i < count; i++) {
-      into[start + i] = encode[pcm[at]! & 0xffff]!
+      into[i] = pcm[at]!
       if (++at === pcm.length) at = 0
     }
-    into.fill(SILENCE[law], start + count, start + samples)
+    into.fill(0, count, samples)
     this.#played += count
     return count
   }
@@ -45,13 +36,12 @@ export class PcmSource implements Source {
 const HELD = 1600
 
 /** Relayed sound whose packets are longer or shorter than its receiver asked for: cut anew, and paced by our clock. */
-export class Reframer implements Source {
+export class Reframer {
   readonly #ring = new Uint8Array(2048)
   #written = 0
   #read = 0
   #filled = false
   readonly #prefill: number
-  readonly ended = false
 
   /** Waits for `prefill` bytes before it begins, and after it ran dry. */
   constructor(prefill: number) {
@@ -62,7 +52,7 @@ export class Reframer implements Source {
     return this.#written - this.#read
   }
 
-  /** Takes the payload of a packet, already in the receiver's law. */
+  /** Takes the payload of a packet, already in the receiver's codec. */
   push(bytes: Uint8Array, start: number, length: number): void {
     for (let i = 0; i < length; i++) this.#ring[(this.#written + i) & 2047] = bytes[start + i]!
     this.#written += length

@@ -1,4 +1,3 @@
-import { ENCODE, SILENCE } from '#protocol/audio/index.ts'
 import { RTP_HEADER_BYTES } from '#protocol/rtp/index.ts'
 import type { MediaReport, StreamCommand } from './command.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -17,6 +16,9 @@ const LEAD_MS = 20
 
 /** Samples that are queued at most: two seconds. More is never asked for, so who brings it has lost it. */
 export const STREAM_QUEUE = 16_000
+
+/** Samples of the longest frame: 100 ms. */
+const LONGEST_FRAME = 800
 
 const EMPTY = new Int16Array(0)
 
@@ -56,10 +58,11 @@ export class Streaming {
     this.#written += count
   }
 
-  /** Encodes the next samples at most; how many there were. */
-  pull(into: Uint8Array, start: number, samples: number, encode: Uint8Array): number {
+  /** Takes the next samples at most; how many there were. The rest is silence. */
+  pull(into: Int16Array, samples: number): number {
     const count = Math.min(samples, this.queued)
-    for (let i = 0; i < count; i++) into[start + i] = encode[this.#ring[(this.gone + i) % STREAM_QUEUE]! & 0xffff]!
+    for (let i = 0; i < count; i++) into[i] = this.#ring[(this.gone + i) % STREAM_QUEUE]!
+    into.fill(0, count, samples)
     this.gone += count
     return count
   }
@@ -75,6 +78,7 @@ export class Streams {
   readonly #transmitter: Transmitter
   readonly #report: (report: MediaReport) => void
   readonly #active: Endpoint[] = []
+  readonly #frame = new Int16Array(LONGEST_FRAME)
 
   constructor(transmitter: Transmitter, report: (report: MediaReport) => void) {
     this.#transmitter = transmitter
@@ -103,7 +107,7 @@ export class Streams {
       case 'stream-audio':
         streaming.push(command.pcm)
         if (streaming.mouth || streaming.queued === 0) return
-        streaming.mouth = new Pacer(endpoint.frameSamples / 8, now + LEAD_MS)
+        streaming.mouth = new Pacer(endpoint.frameMs, now + LEAD_MS)
         streaming.fresh = true
         return
       case 'stream-clear':
@@ -150,15 +154,15 @@ export class Streams {
         streaming.fresh = true
         continue
       }
-      const { frameSamples, sendLaw, out } = endpoint
-      const had = streaming.pull(bytes, RTP_HEADER_BYTES, frameSamples, ENCODE[sendLaw])
+      const { frameSamples, frameTicks, out } = endpoint
+      const had = streaming.pull(this.#frame, frameSamples)
       if (had === 0) {
         streaming.mouth = null
         return
       }
-      bytes.fill(SILENCE[sendLaw], RTP_HEADER_BYTES + had, RTP_HEADER_BYTES + frameSamples)
-      out.next(frameSamples, streaming.fresh, now)
-      this.#transmitter.send(endpoint, endpoint.sendPayloadType, frameSamples)
+      const length = endpoint.encode(this.#frame, frameSamples, 8000, bytes, RTP_HEADER_BYTES)
+      out.next(frameTicks, streaming.fresh, now)
+      this.#transmitter.send(endpoint, endpoint.sendPayloadType, length)
       streaming.fresh = false
     }
     if (mouth.skippedMs > 0) streaming.fresh = true

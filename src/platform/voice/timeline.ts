@@ -1,8 +1,8 @@
 import { DECODE, type Law } from '#protocol/audio/index.ts'
 import { timestampDelta } from '#protocol/rtp/index.ts'
 
-/** Samples that a recording keeps open for late packets: 120 ms. */
-const OPEN = 960
+/** Samples that a recording keeps open for late packets, and for those that wait to be decoded: 320 ms. */
+const OPEN = 2560
 
 /** A packet that would lie further ahead of the clock than this, in samples, has lost its own: it is put where the clock is. */
 const LARGEST_LEAD = 4000
@@ -49,6 +49,15 @@ export class Timeline {
     for (let i = Math.max(0, this.#emitted - place); i < length; i++) {
       if (place + i >= this.#emitted + RING) break
       this.#ring[(place + i) & (RING - 1)] = decode[bytes[start + i]!]!
+    }
+  }
+
+  /** Takes sound at 8 kHz that was decoded before; `now` is when its packet came, and `timestamp` is in samples of 8 kHz. */
+  put(ssrc: number, timestamp: number, pcm: Int16Array, samples: number, now: number): void {
+    const place = this.#placeOf(ssrc, timestamp, now)
+    for (let i = Math.max(0, this.#emitted - place); i < samples; i++) {
+      if (place + i >= this.#emitted + RING) break
+      this.#ring[(place + i) & (RING - 1)] = pcm[i]!
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import type { RecordingHeader } from './recording.ts'
 
 /** Where a socket lives: the node's own network namespace, or that of a subscriber. */
@@ -16,10 +17,10 @@ export interface MediaCrypto {
 
 /** How one stream is encoded towards its receiver. Payload type numbers are the receiver's (RFC 3264 §5.1). */
 export interface StreamFormat {
-  codec: 'PCMU' | 'PCMA'
+  codec: CodecName
   payloadType: number
   ptimeMs: number
-  /** RFC 4733, 8000 Hz; absent when it was not negotiated. */
+  /** RFC 4733, at the codec's clock rate; absent when it was not negotiated. */
   telephoneEvent?: number
 }
 

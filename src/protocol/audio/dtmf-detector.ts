@@ -56,21 +56,28 @@ export class DtmfDetector {
   push(law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
     this.#heardAt = now
     const decode = DECODE[law]
-    for (let i = start, end = start + length; i < end; i++) {
-      const sample = decode[bytes[i]!]!
-      this.#total += sample * sample
-      for (let t = 0; t < 8; t++) {
-        const s0 = sample + COEFFICIENTS[t]! * this.#s1[t]! - this.#s2[t]!
-        this.#s2[t] = this.#s1[t]!
-        this.#s1[t] = s0
-      }
-      if (++this.#samples === BLOCK) this.#judge()
-    }
+    for (let i = start, end = start + length; i < end; i++) this.#hear(decode[bytes[i]!]!)
+  }
+
+  /** Takes sound at 8 kHz. */
+  listen(pcm: Int16Array, samples: number, now: number): void {
+    this.#heardAt = now
+    for (let i = 0; i < samples; i++) this.#hear(pcm[i]!)
   }
 
   /** To be called now and then: where no sound comes any more, a key has ended. */
   tick(now: number): void {
     if (this.#key >= 0 && now - this.#heardAt > LOST_MS) this.#end()
+  }
+
+  #hear(sample: number): void {
+    this.#total += sample * sample
+    for (let t = 0; t < 8; t++) {
+      const s0 = sample + COEFFICIENTS[t]! * this.#s1[t]! - this.#s2[t]!
+      this.#s2[t] = this.#s1[t]!
+      this.#s1[t] = s0
+    }
+    if (++this.#samples === BLOCK) this.#judge()
   }
 
   #judge(): void {

@@ -9,9 +9,11 @@ function g711(name: Law): AudioCodec {
     name,
     rate: 8000,
     bytesPerSample: 1,
-    read: (bytes, at) => decode[bytes[at]!]!,
-    write: (bytes, at, sample) => {
-      bytes[at] = encode[sample & 0xffff]!
+    read: (bytes, start, samples, into) => {
+      for (let i = 0; i < samples; i++) into[i] = decode[bytes[start + i]!]!
+    },
+    write: (pcm, samples, bytes, start) => {
+      for (let i = 0; i < samples; i++) bytes[start + i] = encode[pcm[i]! & 0xffff]!
     },
   })
 }

@@ -7,10 +7,14 @@ function l16(rate: SoundRate): AudioCodec {
     name: `L16/${rate === 8000 ? 8000 : 16_000}`,
     rate,
     bytesPerSample: 2,
-    read: (bytes, at) => ((bytes[at]! << 24) >> 16) | bytes[at + 1]!,
-    write: (bytes, at, sample) => {
-      bytes[at] = sample >> 8
-      bytes[at + 1] = sample
+    read: (bytes, start, samples, into) => {
+      for (let i = 0, at = start; i < samples; i++, at += 2) into[i] = (bytes[at]! << 8) | bytes[at + 1]!
+    },
+    write: (pcm, samples, bytes, start) => {
+      for (let i = 0, at = start; i < samples; i++, at += 2) {
+        bytes[at] = pcm[i]! >> 8
+        bytes[at + 1] = pcm[i]!
+      }
     },
   })
 }

@@ -10,8 +10,8 @@ export interface Waveform {
   name: CodecName
   rate: SoundRate
   bytesPerSample: number
-  read(bytes: Uint8Array, at: number): number
-  write(bytes: Uint8Array, at: number, sample: number): void
+  read(bytes: Uint8Array, start: number, samples: number, into: Int16Array): void
+  write(pcm: Int16Array, samples: number, bytes: Uint8Array, start: number): void
 }
 
 /** Makes a codec of it, which converts between rates and conceals what was lost. */
@@ -46,7 +46,7 @@ class WaveformDecoder implements Decoder {
     let samples = Math.min(Math.floor(length / bytesPerSample), most)
     if (this.#halver) samples &= ~1
     const own = this.#halver || this.#doubler ? this.#own : into
-    for (let i = 0; i < samples; i++) own[i] = this.#wave.read(bytes, start + i * bytesPerSample)
+    this.#wave.read(bytes, start, samples, own)
     if (this.#halver) samples = this.#halver.run(own, samples, into)
     else if (this.#doubler) samples = this.#doubler.run(own, samples, into)
     this.#concealer.heard(into, samples)
@@ -71,12 +71,11 @@ class WaveformEncoder implements Encoder {
   }
 
   encode(pcm: Int16Array, samples: number, bytes: Uint8Array, start: number): number {
-    const { bytesPerSample } = this.#wave
     const own = this.#halver || this.#doubler ? this.#own : pcm
     let count = samples
     if (this.#halver) count = this.#halver.run(pcm, samples, own)
     else if (this.#doubler) count = this.#doubler.run(pcm, samples, own)
-    for (let i = 0; i < count; i++) this.#wave.write(bytes, start + i * bytesPerSample, own[i]!)
-    return count * bytesPerSample
+    this.#wave.write(own, count, bytes, start)
+    return count * this.#wave.bytesPerSample
   }
 }

@@ -6,11 +6,11 @@ export const EVENT_KEYS = '0123456789*#ABCD'
 /** An event of which nothing is heard for this long, in ms, is over: all its end packets were lost. */
 export const EVENT_SILENCE_MS = 250
 
-/** Samples within which a packet that carries on an event may move its timestamp, as some senders wrongly do. */
-const DRIFTING_TIMESTAMP = 320
+/** Ms within which a packet that carries on an event may move its timestamp, as some senders wrongly do. */
+const DRIFTING_MS = 40
 
-/** Late packets of an event that is over are recognised this many samples back. */
-const LATE_WINDOW = 80_000
+/** Late packets of an event that is over are recognised this far back, ms. */
+const LATE_MS = 10_000
 
 export interface EventSink {
   /** A key is down. */
@@ -32,12 +32,18 @@ export class EventReceiver {
   #earlier = 0
   #duration = 0
   #heardAt = 0
+  #samplesPerMs = 8
   #hasDone = false
   #doneTimestamp = 0
   #doneEvent = 0
 
   constructor(sink: EventSink) {
     this.#sink = sink
+  }
+
+  /** Of the timestamps and durations, Hz (RFC 4733 §2.1). */
+  set clockRate(hz: number) {
+    this.#samplesPerMs = hz / 1000
   }
 
   get active(): boolean {
@@ -71,7 +77,7 @@ export class EventReceiver {
     if (delta < 0) return // late, of an event before
     if (delta > 0) {
       const nextSegment = event === this.#event && this.#duration >= 0xff00 && delta >= 0xff00 && delta <= 0x10000
-      const drifting = event === this.#event && delta <= DRIFTING_TIMESTAMP && duration >= this.#duration
+      const drifting = event === this.#event && delta <= DRIFTING_MS * this.#samplesPerMs && duration >= this.#duration
       if (!nextSegment && !drifting) {
         this.#finish()
         this.#start(event, end, duration, timestamp, now)
@@ -91,8 +97,8 @@ export class EventReceiver {
   #isLate(event: number, end: boolean, timestamp: number): boolean {
     if (!this.#hasDone) return false
     const delta = timestampDelta(timestamp, this.#doneTimestamp)
-    if (delta <= 0) return delta > -LATE_WINDOW
-    return end && event === this.#doneEvent && delta <= DRIFTING_TIMESTAMP
+    if (delta <= 0) return delta > -LATE_MS * this.#samplesPerMs
+    return end && event === this.#doneEvent && delta <= DRIFTING_MS * this.#samplesPerMs
   }
 
   #start(event: number, end: boolean, duration: number, timestamp: number, now: number): void {
@@ -111,6 +117,6 @@ export class EventReceiver {
     this.#hasDone = true
     this.#doneTimestamp = this.#timestamp
     this.#doneEvent = this.#event
-    this.#sink.ended(EVENT_KEYS[this.#event]!, (this.#earlier + this.#duration) / 8)
+    this.#sink.ended(EVENT_KEYS[this.#event]!, (this.#earlier + this.#duration) / this.#samplesPerMs)
   }
 }

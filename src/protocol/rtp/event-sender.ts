@@ -27,10 +27,10 @@ export class EventSender {
   first = false
 
   /** `frameSamples` is the time between packets; `onMs` and `offMs` are the lengths of a press and of the pause after it. */
-  constructor(keys: string, onMs: number, offMs: number, frameSamples: number) {
+  constructor(keys: string, onMs: number, offMs: number, frameSamples: number, samplesPerMs = 8) {
     this.#keys = [...keys.toUpperCase()].filter((key) => EVENT_KEYS.includes(key)).join('')
-    this.#onSamples = Math.max(1, Math.min(onMs, LONGEST_MS)) * 8
-    this.#offSamples = Math.max(0, offMs) * 8
+    this.#onSamples = Math.max(1, Math.min(onMs, LONGEST_MS, Math.floor(0xffff / samplesPerMs))) * samplesPerMs
+    this.#offSamples = Math.max(0, offMs) * samplesPerMs
     this.#frameSamples = frameSamples
   }
 

@@ -1,5 +1,6 @@
 export { EVENT_KEYS, EVENT_SILENCE_MS, EventReceiver, type EventSink } from './event-receiver.ts'
 export { EventSender } from './event-sender.ts'
+export { JitterBuffer } from './jitter.ts'
 export { type OutgoingPacket, StreamMapper } from './mapper.ts'
 export { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader, writeRtpHeader } from './packet.ts'
 export { type CodecImpairment, estimateMos, G711_IMPAIRMENT } from './quality.ts'

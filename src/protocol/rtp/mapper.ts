@@ -3,10 +3,8 @@ import { sequenceDelta, timestampDelta } from './sequence.ts'
 /** A jump of more packets than this, either way, is a new stream under an old name (RFC 3550 §A.1, MAX_DROPOUT). */
 const LARGEST_GAP = 3000
 
-/** Timestamps that part from the clock by more samples than this between two packets are a new stream, too. */
-const LARGEST_DRIFT = 16_000
-
-const SAMPLES_PER_MS = 8
+/** Timestamps that part from the clock by more ms than this between two packets are a new stream, too. */
+const LARGEST_DRIFT_MS = 2000
 
 /** The header fields of a packet to be sent. */
 export interface OutgoingPacket {
@@ -40,12 +38,20 @@ export class StreamMapper implements OutgoingPacket {
   #inAt = 0
   #sequenceOffset = 0
   #timestampOffset = 0
+  #samplesPerMs = 8
 
   /** `ssrc`, `sequence` and `timestamp` are random numbers of 32, 16 and 32 bits. */
   constructor(ssrc: number, sequence: number, timestamp: number) {
     this.ssrc = ssrc >>> 0
     this.sequence = this.#sequence = sequence & 0xffff
     this.timestamp = this.#timestamp = timestamp >>> 0
+  }
+
+  /** Of the timestamps, Hz. Where it changes, the next packet is of a new source. */
+  set clockRate(hz: number) {
+    if (this.#samplesPerMs === hz / 1000) return
+    this.#samplesPerMs = hz / 1000
+    this.#mapped = false
   }
 
   /** Sets `marker`, `sequence` and `timestamp` for a packet of a relayed source. `now` in ms. */
@@ -97,7 +103,7 @@ export class StreamMapper implements OutgoingPacket {
 
   #byClock(atLeast: number, now: number): number {
     if (!this.#started) return this.#timestamp
-    const elapsed = Math.round((now - this.#sentAt) * SAMPLES_PER_MS)
+    const elapsed = Math.round((now - this.#sentAt) * this.#samplesPerMs)
     return (this.#timestamp + Math.max(atLeast, elapsed)) >>> 0
   }
 
@@ -105,8 +111,9 @@ export class StreamMapper implements OutgoingPacket {
     if (ssrc !== this.#inSsrc) return false
     const gap = sequenceDelta(sequence, this.#inSequence)
     if (gap > LARGEST_GAP || gap < -LARGEST_GAP) return false
-    const drift = timestampDelta(timestamp, this.#inTimestamp) - (now - this.#inAt) * SAMPLES_PER_MS
-    return drift < LARGEST_DRIFT && drift > -LARGEST_DRIFT
+    const drift = timestampDelta(timestamp, this.#inTimestamp) - (now - this.#inAt) * this.#samplesPerMs
+    const largest = LARGEST_DRIFT_MS * this.#samplesPerMs
+    return drift < largest && drift > -largest
   }
 
   #restart(ssrc: number, sequence: number, timestamp: number, now: number): void {
@@ -116,7 +123,7 @@ export class StreamMapper implements OutgoingPacket {
     this.#inTimestamp = timestamp
     this.#inAt = now
     this.#sequenceOffset = this.#sequence + 1 - sequence
-    this.#timestampOffset = this.#byClock(SAMPLES_PER_MS * 20, now) - timestamp
+    this.#timestampOffset = this.#byClock(this.#samplesPerMs * 20, now) - timestamp
   }
 
   #remember(now: number): void {
