@@ -14,6 +14,12 @@ const run = [
   { name: 'util-linux', program: 'setpriv', why: 'dropping privileges' },
   { name: 'iputils-ping', program: 'ping', why: 'the channel check' },
   { name: 'espeak-ng', program: 'espeak-ng', why: 'speech that is always there' },
+  { name: 'pocketsphinx', program: 'pocketsphinx_continuous', why: 'speech that is understood: its library' },
+  {
+    name: 'pocketsphinx-en-us',
+    program: '../share/pocketsphinx/model/en-us/cmudict-en-us.dict',
+    why: 'and its model of English',
+  },
   { name: 'libopus0', program: 'libopus.so.0', why: 'the Opus codec' },
 ]
 

@@ -9,6 +9,7 @@ import type {
   DialResult,
   Diversion,
   GatherOptions,
+  GatherResult,
   Heard,
   HoldOptions,
   ParkOptions,
@@ -40,6 +41,8 @@ export interface Commander {
 export interface CallEvents {
   /** The caller has pressed a key. */
   digit: (digit: string) => void
+  /** What `gather` has understood so far; it may still change. */
+  partial: (text: string) => void
   /** The call is over; told once, whatever the end. */
   ended: (cause: CallCause) => void
 }
@@ -64,7 +67,7 @@ export class Call {
   #controller = new AbortController()
   #cause: CallCause | null = null
   #pending = new Set<(error: unknown) => void>()
-  #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], ended: [] }
+  #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], partial: [], ended: [] }
 
   constructor(
     offered: {
@@ -128,11 +131,15 @@ export class Call {
     return this.#verb('call.say', { ...options, text }) as Promise<{ playedMs: number }>
   }
 
-  /** Collects digits; the first one ends the prompt. Answers the call. */
-  gather(options: GatherOptions = {}): Promise<{ digits: string; reason: string }> {
-    const { timeout, interDigitTimeout, ...rest } = options
-    const params = { ...rest, timeoutSeconds: timeout, interDigitTimeoutSeconds: interDigitTimeout }
-    return this.#verb('call.gather', params) as Promise<{ digits: string; reason: string }>
+  /**
+   * Collects digits, or hears what is said; the first key or word ends the prompt. Answers the call. Rejects with a VerbError
+   * `recognition-failed` when the recogniser does.
+   */
+  gather(options: GatherOptions = {}): Promise<GatherResult> {
+    const { timeout, interDigitTimeout, speechTimeout, maxSpeech, ...rest } = options
+    const speech = { speechTimeoutSeconds: speechTimeout, maxSpeechSeconds: maxSpeech }
+    const params = { ...rest, ...speech, timeoutSeconds: timeout, interDigitTimeoutSeconds: interDigitTimeout }
+    return this.#verb('call.gather', params) as Promise<GatherResult>
   }
 
   /** Records the caller. Answers the call. */
@@ -280,6 +287,11 @@ export class Call {
     } catch (error) {
       if (!(error instanceof CallGone)) throw error
     }
+  }
+
+  /** @internal The switch says what a gather has understood so far. */
+  _partial(text: string): void {
+    for (const listener of this.#listeners.partial) listener(text)
   }
 
   /** @internal The switch says that a key was pressed. */

@@ -50,6 +50,7 @@ export class AgentSession implements Disposable {
       },
       onNotification: {
         'call.ended': ({ call, cause }) => this.#ended(call, cause),
+        'call.partial': ({ call, text }) => this.#calls.get(call)?._partial(text),
         'call.digit': ({ call, digit }) => this.#calls.get(call)?._digit(digit),
       },
       onConnected: () => onState?.('connected', ''),

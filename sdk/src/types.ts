@@ -110,6 +110,16 @@ export interface GatherOptions {
   timeout?: number
   /** Seconds to wait between digits. */
   interDigitTimeout?: number
+  /** What counts; default digits alone. */
+  input?: ('digits' | 'speech')[]
+  /** Phrases of which one may be said, English words and digits; without it anything may be said, and less is understood. */
+  grammar?: string[]
+  /** Seconds of silence that end what is said; default 0.8. */
+  speechTimeout?: number
+  /** Seconds that it may take; default 30. */
+  maxSpeech?: number
+  /** Whether a voice ends the prompt; default true. A key always does. */
+  bargeIn?: boolean
 }
 
 export interface StreamOptions {
@@ -117,6 +127,14 @@ export interface StreamOptions {
   rate?: 8000 | 16000 | 24000 | 48000
   /** Whether the program hears the caller; default true. */
   hear?: boolean
+}
+
+export interface GatherResult {
+  digits: string
+  /** `max-digits`, `finish-key`, `timeout`, `too-few`, `speech`, or `no-match`: something was said that was not understood. */
+  reason: string
+  /** What was said: a phrase as the grammar has it, or words. `confidence` is 0–1. */
+  speech?: { text: string; confidence: number }
 }
 
 export interface RecordOptions {

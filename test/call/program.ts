@@ -19,6 +19,7 @@ export interface Commanded {
 export class Program implements Disposable {
   readonly ended: AgentNotifications['call.ended'][] = []
   readonly digits: string[] = []
+  readonly partials: string[] = []
   readonly #link: LinkClient<AgentLink>
 
   private constructor(
@@ -48,7 +49,7 @@ export class Program implements Disposable {
         return { outcome: 'threw', message: String(error) }
       }
     }
-    const notes: { ended: AgentNotifications['call.ended'][]; digits: string[] } = { ended: [], digits: [] }
+    const notes = { ended: [] as AgentNotifications['call.ended'][], digits: [] as string[], partials: [] as string[] }
     const link = connectLink<AgentLink>({
       connect: () =>
         new Promise((resolve, reject) => {
@@ -74,6 +75,7 @@ export class Program implements Disposable {
       onNotification: {
         'call.ended': (ended) => void notes.ended.push(ended),
         'call.digit': ({ digit }) => void notes.digits.push(digit),
+        'call.partial': ({ text }) => void notes.partials.push(text),
       },
     })
     const program = new Program(link, (run) => (handle = run), decide)

@@ -25,6 +25,7 @@ export interface Agents {
   offer(subscriber: Id<'sub'>, kind: 'offered' | 'resumed', call: OfferedCall): Promise<{ outcome: 'returned' | 'threw' }>
   ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
+  partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void
 }
 
 /** Learns which dialogs are a call's, so that its messages are found under its id (O03). */

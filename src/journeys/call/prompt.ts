@@ -18,6 +18,9 @@ type Result<V extends keyof VerbMethods> = VerbMethods[V]['result']
 /** Ms within which a verb that has been stopped must come back from voice (PITFALLS C10). */
 const STOPPED_MS = 1000
 
+/** Codes of errors that a program is told as voice has them. */
+const OWN = new Set(['recording-failed', 'recognition-failed', 'invalid-argument'])
+
 /** Answers the caller, with audio of ours. Does nothing when it is answered. @throws ResourceUnavailable, CallOver */
 export async function answer(call: Call): Promise<LegMedia> {
   const media = await audio(call)
@@ -37,26 +40,6 @@ export async function play(call: Call, params: Params<'call.play'>, signal: Abor
 
 export function say(call: Call, params: Params<'call.say'>, signal: AbortSignal): Promise<Result<'call.say'>> {
   return prompt(call, speech(params.text, params), params, signal)
-}
-
-export async function gather(call: Call, params: Params<'call.gather'>, signal: AbortSignal): Promise<Result<'call.gather'>> {
-  const prompt = params.say ? speech(params.say, params) : params.play ? { file: fileOf(call, params.play) } : undefined
-  const timeoutMs = (params.timeoutSeconds ?? 5) * 1000
-  using _held = lease(call, 'say' in (prompt ?? {}) ? ['voice.prompt', 'voice.speech'] : ['voice.prompt'])
-  const media = await answer(call)
-  _held.begin()
-  const verb = newId('verb')
-  const gathered = media.endpoint.gather({
-    verb,
-    ...(prompt ? { prompt } : {}),
-    ...(params.minDigits ? { minDigits: params.minDigits } : {}),
-    ...(params.maxDigits ? { maxDigits: params.maxDigits } : {}),
-    ...(params.finishKey ? { finishKey: params.finishKey } : {}),
-    timeoutMs,
-    interDigitTimeoutMs: params.interDigitTimeoutSeconds === undefined ? timeoutMs : params.interDigitTimeoutSeconds * 1000,
-  })
-  const { digits, reason } = await stoppable(call, media, verb, gathered, signal)
-  return { digits, reason }
 }
 
 export async function record(call: Call, params: Params<'call.record'>, signal: AbortSignal): Promise<Result<'call.record'>> {
@@ -128,14 +111,23 @@ async function audio(call: Call): Promise<LegMedia> {
   return media
 }
 
-export type VerbLease = Disposable & { begin(): void }
+export type VerbLease = Disposable & {
+  begin(): void
+  /** What was leased did not do what it was leased for: it is given back, and nobody pays for it (PITFALLS B14). */
+  failed(kinds: readonly string[]): void
+}
 
 /** Leases for the length of one verb; billable from `begin`. */
 export function lease(call: Call, kinds: readonly string[], leg = call.a): VerbLease {
   const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, leg: leg.id }))
-  const ids = call.admit(demands).map((l) => l.id)
+  const leases = call.admit(demands)
+  const ids = leases.map((l) => l.id)
   return {
     begin: () => call.x.registry.answered(ids),
+    failed: (kinds) => {
+      const useless = leases.filter((l) => kinds.includes(l.kind)).map((l) => l.id)
+      call.x.registry.release(useless, 'failed', { unbilled: true })
+    },
     [Symbol.dispose]: () => call.x.registry.release(ids, call.cause?.reason ?? 'done'),
   }
 }
@@ -151,7 +143,7 @@ export async function stoppable<T>(
   try {
     return await orAbort(work, signal)
   } catch (error) {
-    if (error instanceof TielineError && error.verdict.code === 'recording-failed') throw error
+    if (error instanceof TielineError && OWN.has(error.verdict.code)) throw error
     if (!signal.aborted && error instanceof LinkLost) throw verbError('interrupted', 'voice was lost meanwhile', error)
     if (!signal.aborted) throw verbError('verb-failed', 'voice could not do it', error)
     // A caller who has gone over to another call would hear it still.
@@ -164,12 +156,15 @@ export async function stoppable<T>(
   }
 }
 
-function speech(text: string, { language, voice, rate }: { language?: string; voice?: string; rate?: number }): PromptSource {
+export function speech(
+  text: string,
+  { language, voice, rate }: { language?: string; voice?: string; rate?: number },
+): PromptSource {
   return { say: text, ...(language ? { language } : {}), ...(voice ? { voice } : {}), ...(rate ? { rate } : {}) }
 }
 
 /** A file of the agent's own bundle. Nothing outside of it can be named, by no `..` and by no symbolic link. */
-function fileOf(call: Call, name: string): string {
+export function fileOf(call: Call, name: string): string {
   const root = call.subscriber.agent.version?.path
   if (!root) throw verbError('invalid-argument', 'no agent is deployed whose files could be played')
   try {

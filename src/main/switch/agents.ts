@@ -40,6 +40,10 @@ export class AgentDoor implements Agents {
     this.#gateway?.digit(subscriber, call, digit)
   }
 
+  partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void {
+    this.#gateway?.partial(subscriber, call, text)
+  }
+
   /** Takes what the newest snapshot says of certificates. */
   update(exchange: Exchange): void {
     const { configuration, log } = this.#options

@@ -59,6 +59,7 @@ export interface AgentGateway extends AsyncDisposable {
   /** The call is over: the last that its agent hears of it. Verbs for it get `call-gone` from here on. */
   ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
+  partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void
   /** New certificates from now on, and a look at `isCurrent` again: links that have been revoked are cut. */
   update(certificates?: { certificate: string; key: string; ca: string }): void
   close(): Promise<void>
@@ -103,6 +104,9 @@ export async function createAgentGateway(options: AgentGatewayOptions): Promise<
     },
     digit(subscriber, call, digit) {
       connections.holder(subscriber, call)?.link.notify('call.digit', { call, digit })
+    },
+    partial(subscriber, call, text) {
+      connections.holder(subscriber, call)?.link.notify('call.partial', { call, text })
     },
     update(certificates) {
       if (certificates) server.setSecureContext(secureContext(certificates))

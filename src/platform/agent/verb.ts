@@ -98,6 +98,16 @@ const list: Check = (v) =>
     ? null
     : 'is a list of 1 to 50 of { file }, { text }, { tone } and { signal }'
 
+const input: Check = (v) =>
+  Array.isArray(v) && v.length > 0 && v.length <= 2 && v.every((one) => one === 'digits' || one === 'speech')
+    ? null
+    : 'is a list of digits, speech or both'
+
+const grammar: Check = (v) =>
+  Array.isArray(v) && v.length > 0 && v.length <= 500 && v.every((one) => text(64)(one) === null)
+    ? null
+    : 'is a list of 1 to 500 phrases of 1 to 64 characters'
+
 /** The fields of each verb beside `call`; those in `required` may not be left out. */
 const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.answer': { required: [], fields: {} },
@@ -119,6 +129,11 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
       finishKey: key,
       timeoutSeconds: seconds(600),
       interDigitTimeoutSeconds: seconds(600),
+      input,
+      grammar,
+      speechTimeoutSeconds: seconds(10),
+      maxSpeechSeconds: seconds(60),
+      bargeIn: flag,
     },
   },
   'call.record': {

@@ -15,6 +15,7 @@ export const standardPlan: Plan = {
     perMinute('voice.record', '', 'Recording', '0.0030', 1),
     perMinute('voice.stream', '', 'Sound streamed to the agent', '0.0040', 1),
     perMinute('voice.speech', '', 'Synthesised speech', '0.0100', 1),
+    perMinute('voice.recognition', '', 'Recognised speech', '0.0150', 1),
   ],
   recurring: [{ title: 'Private channel and agent', amount: '25.00' }],
   taxes: [{ title: 'VAT', percent: '21' }],

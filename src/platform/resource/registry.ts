@@ -31,6 +31,8 @@ export interface Release {
   /** When it was given back; now by default. */
   at?: Instant
   review?: boolean
+  /** It did not do what it was leased for: it is as if it had never been answered. */
+  unbilled?: boolean
   /** Added to the lease's own. */
   detail?: LeaseDetail
 }
@@ -134,6 +136,7 @@ export class ResourceRegistry {
       this.#forget(held)
       const { lease } = held
       lease.released = at
+      if (options.unbilled) delete lease.answered
       lease.reason = reason
       if (options.detail) lease.detail = { ...lease.detail, ...options.detail }
       this.#options.record({ type: 'lease.released', at, lease, ...(options.review ? { review: true } : {}) })

@@ -47,6 +47,8 @@ export class VoiceEndpoint {
   #lost = false
   #watchMs = 0
   onDigit: ((digit: string) => void) | undefined
+  /** What a gather has understood so far. */
+  onPartial: ((text: string) => void) | undefined
   onMedia: ((state: 'silent' | 'flowing', silentMs: number) => void) | undefined
   onSpeaking: ((speaking: boolean) => void) | undefined
   /** Voice has lost it: its process died, so many ms ago. */
@@ -218,6 +220,7 @@ export class VoicePool {
           this.#miss(voice)
         },
         onNotification: {
+          partial: ({ endpoint, text }) => this.#endpoints.get(endpoint)?.onPartial?.(text),
           digit: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onDigit?.(digit),
           speaking: ({ endpoint, speaking }) => this.#endpoints.get(endpoint)?.onSpeaking?.(speaking),
           media: ({ endpoint, state, silentMs }) => this.#endpoints.get(endpoint)?.onMedia?.(state, silentMs),

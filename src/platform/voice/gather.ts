@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '#lib/index.ts'
 import type { PromptSource, VoiceMethods } from '#platform/words/index.ts'
+import { Listener } from './listener.ts'
 import type { Prompt } from './prompt.ts'
+import type { Recognised, Recogniser } from './recogniser.ts'
 import type { Session } from './session.ts'
 
 type GatherParams = VoiceMethods['gather']['params']
@@ -8,7 +10,8 @@ export type GatherResult = VoiceMethods['gather']['result']
 
 /**
  * Collects digits. The first digit is awaited `timeoutMs` from the end of the prompt, each further one
- * `interDigitTimeoutMs` from the end of the one before; a key that is held down stops the time.
+ * `interDigitTimeoutMs` from the end of the one before; a key that is held down, or a voice, stops the time. What is said
+ * counts only where no key was pressed.
  */
 export class Collector {
   readonly #params: GatherParams
@@ -17,6 +20,7 @@ export class Collector {
   #digits = ''
   #timer: Timer | undefined
   #down = false
+  #speaking = false
   #over = false
 
   constructor(params: GatherParams, clock: Clock, finish: (result: GatherResult) => void) {
@@ -27,7 +31,7 @@ export class Collector {
 
   /** The prompt is over, or there was none. */
   promptEnded(): void {
-    if (this.#digits === '' && !this.#down && !this.#timer) this.#wait(this.#params.timeoutMs)
+    if (this.#digits === '' && !this.#down && !this.#speaking && !this.#timer) this.#wait(this.#params.timeoutMs)
   }
 
   started(): void {
@@ -52,6 +56,20 @@ export class Collector {
     this.#wait(interDigitTimeoutMs)
   }
 
+  /** Somebody speaks. */
+  voice(): void {
+    this.#speaking = true
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  understood(speech: Recognised): void {
+    if (this.#over || this.#digits !== '' || this.#down) return
+    this.#over = true
+    this.#timer?.cancel()
+    this.#finish(speech.text === '' ? { digits: '', reason: 'no-match' } : { digits: '', reason: 'speech', speech })
+  }
+
   /** Ends it; what was collected counts. */
   end(reason: GatherResult['reason']): void {
     if (this.#over) return
@@ -67,22 +85,46 @@ export class Collector {
   }
 }
 
+export interface GatherSurroundings {
+  clock: Clock
+  recogniser: Recogniser
+  prepare(source: PromptSource, stop: AbortSignal): Promise<Prompt | null>
+  /** Told what was understood so far. */
+  partial(text: string): void
+}
+
+/** Hears what is said, where that is asked for. */
+function listen(
+  session: Session,
+  { speech }: GatherParams,
+  { recogniser, partial }: GatherSurroundings,
+  heard: { began(): void; understood(speech: Recognised): void; failed(error: unknown): void },
+): Listener | null {
+  if (!speech) return null
+  const { phrases, language, silenceMs, maxMs } = speech
+  const recognition = recogniser.listen({ language, ...(phrases ? { phrases } : {}) }, partial)
+  return new Listener({ session, recognition, silenceMs, maxMs, ...heard })
+}
+
 /**
- * Plays the prompt, if there is one, until the first key, and collects digits until something ends it. `prepare` makes the
- * prompt, or null when its signal aborts first.
+ * Plays the prompt, if there is one, until the first key or word, and collects digits, and speech where it is asked for, until
+ * something ends it. `prepare` makes the prompt, or null when its signal aborts first. Rejects where the recogniser fails.
  */
 export async function gather(
   session: Session,
   params: GatherParams,
   stop: AbortSignal,
-  { clock, prepare }: { clock: Clock; prepare(source: PromptSource, stop: AbortSignal): Promise<Prompt | null> },
+  surroundings: GatherSurroundings,
 ): Promise<GatherResult> {
-  const { promise, resolve } = Promise.withResolvers<GatherResult>()
+  const { clock, prepare } = surroundings
+  const { promise, resolve, reject } = Promise.withResolvers<GatherResult>()
+  promise.catch(() => {})
   const collector = new Collector(params, clock, resolve)
   const bargeIn = new AbortController()
   const digits = {
     started: () => {
       collector.started()
+      listener?.close()
       bargeIn.abort('stopped')
     },
     ended: (digit: string) => collector.ended(digit),
@@ -91,10 +133,18 @@ export async function gather(
     bargeIn.abort('stopped')
     collector.end(stop.reason === 'gone' ? 'gone' : 'stopped')
   }
-  session.digits.add(digits)
+  const listener = listen(session, params, surroundings, {
+    began: () => {
+      collector.voice()
+      if (params.speech?.bargeIn) bargeIn.abort('stopped')
+    },
+    understood: (speech) => collector.understood(speech),
+    failed: reject,
+  })
+  if (!params.deafToDigits) session.digits.add(digits)
   stop.addEventListener('abort', onStop, { once: true })
   try {
-    const prompt = params.prompt ? await prepare(params.prompt, bargeIn.signal) : null
+    const prompt = params.prompt ? await Promise.race([prepare(params.prompt, bargeIn.signal), promise.then(() => null)]) : null
     if (prompt) {
       const playback = session.play(prompt)
       bargeIn.signal.addEventListener('abort', playback.stop, { once: true })
@@ -102,6 +152,7 @@ export async function gather(
     } else collector.promptEnded()
     return await promise
   } finally {
+    listener?.close()
     bargeIn.abort('stopped')
     collector.end('stopped')
     stop.removeEventListener('abort', onStop)

@@ -13,6 +13,7 @@ import { preparePrompt } from './prompt.ts'
 import { type CreateSoundFile, record } from './recording.ts'
 import { type Notify, type Playback, Session } from './session.ts'
 import { Speech } from './speech.ts'
+import { SphinxRecogniser } from './sphinx-recogniser.ts'
 import { stream } from './stream.ts'
 
 export interface VoiceOptions {
@@ -63,6 +64,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   readonly #engine: Engine
   readonly #pool: PortPool
   readonly #speech: Speech
+  readonly #recogniser: SphinxRecogniser
   readonly #claims: Claims
   readonly #door: AudioDoor
   readonly #conferences = new Conferences()
@@ -89,6 +91,7 @@ export class VoiceService implements Methods, AsyncDisposable {
       ...(quarantineMs === undefined ? {} : { quarantineMs }),
     })
     this.#speech = new Speech({ clock, directory, ...options.speech })
+    this.#recogniser = new SphinxRecogniser({ clock })
     this.#door = new AudioDoor({ clock, log, peerUid: (fd) => libc.peerUid(fd) })
     this.#claims = new Claims(clock, (calls) => void this.#abandon(calls))
   }
@@ -182,6 +185,8 @@ export class VoiceService implements Methods, AsyncDisposable {
     return this.#run<GatherResult>({ ...params, signal, gone: { digits: '', reason: 'gone' } }, (session, stop) =>
       gather(session, params, stop, {
         clock: this.#options.clock,
+        recogniser: this.#recogniser,
+        partial: (text) => this.#options.notify('partial', { endpoint: params.endpoint, text }),
         prepare: (source, bargeIn) => preparePrompt(source, this.#speech, bargeIn),
       }),
     )

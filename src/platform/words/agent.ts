@@ -65,8 +65,15 @@ export interface VerbMethods {
       finishKey?: string
       timeoutSeconds?: number
       interDigitTimeoutSeconds?: number
+      /** Default digits alone. */
+      input?: ('digits' | 'speech')[]
+      /** What may be said, and nothing else; without it anything. */
+      grammar?: string[]
+      speechTimeoutSeconds?: number
+      maxSpeechSeconds?: number
+      bargeIn?: boolean
     }
-    result: { digits: string; reason: string }
+    result: { digits: string; reason: string; speech?: { text: string; confidence: number } }
   }
   'call.record': {
     params: { call: Id<'call'>; maxSeconds?: number; silenceSeconds?: number; finishKey?: string; beep?: boolean }
@@ -174,6 +181,8 @@ export interface AgentNotifications {
   /** The call is over: `call.signal` aborts. Always the last that is said of a call. */
   'call.ended': { call: Id<'call'>; cause: CallCause }
   'call.digit': { call: Id<'call'>; digit: string }
+  /** What `gather` has understood so far; it may still change. */
+  'call.partial': { call: Id<'call'>; text: string }
 }
 
 /** The codes of errors that a verb rejects with. */

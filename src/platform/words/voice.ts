@@ -80,6 +80,19 @@ export interface MediaStats {
 
 export type VerbEnd = 'done' | 'stopped' | 'interrupted' | 'gone'
 
+/** What may be said to a gather. */
+export interface SpeechExpected {
+  /** These phrases and nothing else; without them anything. */
+  phrases?: string[]
+  /** BCP 47. */
+  language: string
+  /** Ms of silence that end what is said; ms after which it ends in any case. */
+  silenceMs: number
+  maxMs: number
+  /** Whether a voice ends the prompt. */
+  bargeIn: boolean
+}
+
 /** Samples a second on the audio socket. */
 export type StreamRate = 8000 | 16_000 | 24_000 | 48_000
 
@@ -118,7 +131,7 @@ export interface VoiceMethods {
     params: { endpoint: Id<'med'>; verb: Id<'verb'>; source: PromptSource; loop?: number; offsetMs?: number; toAll?: boolean }
     result: { reason: VerbEnd; playedMs: number }
   }
-  /** Collects digits, playing a prompt meanwhile, which the first digit ends. */
+  /** Collects digits, or hears what is said, playing a prompt meanwhile, which the first digit or word ends. */
   gather: {
     params: {
       endpoint: Id<'med'>
@@ -131,8 +144,16 @@ export interface VoiceMethods {
       /** Ms to wait for the first digit after the prompt has ended, and between digits. */
       timeoutMs: number
       interDigitTimeoutMs: number
+      /** What is said counts, too. */
+      speech?: SpeechExpected
+      /** Whether keys are left alone; only with `speech`. */
+      deafToDigits?: boolean
     }
-    result: { digits: string; reason: 'max-digits' | 'finish-key' | 'timeout' | 'too-few' | 'stopped' | 'gone' }
+    result: {
+      digits: string
+      reason: 'max-digits' | 'finish-key' | 'timeout' | 'too-few' | 'speech' | 'no-match' | 'stopped' | 'gone'
+      speech?: { text: string; confidence: number }
+    }
   }
   record: {
     params: {
@@ -202,6 +223,8 @@ export interface VoiceMethods {
 export interface VoiceNotifications {
   /** A digit has ended (RFC 4733), once for each key press. */
   digit: { endpoint: Id<'med'>; digit: string; durationMs: number }
+  /** What a gather has understood so far. */
+  partial: { endpoint: Id<'med'>; text: string }
   /** Somebody in a conference begins to speak, or has stopped. */
   speaking: { endpoint: Id<'med'>; speaking: boolean }
   /** No packet came for the watched time, or packets come again. */

@@ -39,6 +39,7 @@ export class Stream {
   #sequence = randomBytes(2).readUInt16BE()
   #timestamp = randomBytes(4).readUInt32BE()
   #events: { key: number; frames: number; duration: number; timestamp: number }[] = []
+  #words: { pcm: Int16Array; at: number } | null = null
   #sent = 0
   #received = 0
   #firstAt: number | null = null
@@ -80,6 +81,11 @@ export class Stream {
     for (const digit of digits) this.#events.push({ key: KEYS.indexOf(digit), frames: 8, duration: 0, timestamp: 0 })
   }
 
+  /** Says it instead of the tone, once. 8 kHz. */
+  say(pcm: Int16Array): void {
+    this.#words = { pcm, at: 0 }
+  }
+
   close(): void {
     this.#leave?.()
     this.#leave = null
@@ -106,7 +112,7 @@ export class Stream {
 
   #send(): void {
     this.#timestamp = (this.#timestamp + FRAME) >>> 0
-    const samples = this.tone.next(FRAME)
+    const samples = this.#saying() ?? this.tone.next(FRAME)
     const event = this.#events[0]
     if (!event) {
       this.#packet(this.payload, this.#timestamp, this.#sent === 0, encode(samples, this.payload))
@@ -121,6 +127,16 @@ export class Stream {
       // The end is said three times, because it must not be lost (RFC 4733 §2.5.1.4).
       for (let i = 0; i < 3; i++) this.#event(event, true)
     } else if (event.frames < 0) this.#events.shift()
+  }
+
+  #saying(): Int16Array | null {
+    if (!this.#words) return null
+    const { pcm, at } = this.#words
+    const frame = new Int16Array(FRAME)
+    frame.set(pcm.subarray(at, at + FRAME))
+    this.#words.at += FRAME
+    if (this.#words.at >= pcm.length) this.#words = null
+    return frame
   }
 
   #event(event: { key: number; duration: number; timestamp: number }, end: boolean): void {

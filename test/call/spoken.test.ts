@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import type { TielineError } from '#lib/index.ts'
+import { readWav } from '#protocol/audio/index.ts'
+import { until } from '../peer/clock.ts'
+import { DID, World } from './harness.ts'
+import { Program } from './program.ts'
+
+const CALLER = '+32470123456'
+const MENU = ['Billing Department', 'Operator', 'Accounting']
+const PROMPT = { tone: [{ frequencies: [400], onMs: 1000, offMs: 0 }], totalMs: 60_000 }
+const SPEECH = { input: ['digits', 'speech'] as ('digits' | 'speech')[], grammar: MENU, timeoutSeconds: 10 }
+
+const spoken = (text: string) => readWav(execFileSync('espeak-ng', ['--stdout', '-v', 'en-us', '-s', '150', text]))
+const code = (error: unknown) => (error as TielineError).verdict.code
+
+/** The processes that recognise for this world's voice. */
+function recognisers(world: World): number[] {
+  const voice = world.child('voice').pid
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[1] === String(voice)
+      } catch {
+        return false
+      }
+    })
+}
+
+test('a caller is understood, ends the prompt by speaking, and its recogniser is billed', async () => {
+  await using world = await World.open({ voice: true })
+  const results: unknown[] = []
+  using program = await Program.connect(world, async (call) => {
+    results.push(await call.do('call.gather', { ...SPEECH, say: 'Who would you like to talk to? '.repeat(20) }))
+    results.push(await call.do('call.gather', SPEECH))
+    results.push(await call.do('call.gather', { ...SPEECH, timeoutSeconds: 0.5 }))
+    await assert.rejects(call.do('call.gather', { ...SPEECH, grammar: ['tlxqz'] }), (error) => code(error) === 'invalid-argument')
+    await assert.rejects(call.do('call.gather', { ...SPEECH, language: 'nl' }), (error) => code(error) === 'invalid-argument')
+    await assert.rejects(
+      call.do('call.gather', { ...SPEECH, grammar: ['a); <b'] }),
+      (error) => code(error) === 'invalid-argument',
+    )
+    await call.do('call.hangup', {})
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('the prompt', () => call.report().media!.received > 20, 6000)
+  await until('a recogniser', () => recognisers(world).length > 0, 4000)
+  call.stream.say(spoken('billing department'))
+  const spokenAt = performance.now()
+  let last = call.report().media!.received
+  let quietAt = 0
+  await until(
+    'the end of the prompt',
+    () => {
+      const { received } = call.report().media!
+      if (received !== last) quietAt = performance.now()
+      last = received
+      return performance.now() - quietAt > 100
+    },
+    3000,
+  )
+  assert.ok(quietAt - spokenAt < 900, `the prompt went on for ${Math.round(quietAt - spokenAt)} ms`)
+  await until('what was understood', () => results.length === 1, 6000)
+  assert.ok(program.partials.length > 0)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  call.stream.press('7')
+  await until('the end', () => call.phase === 'ended', 25_000)
+  await world.quiet()
+  const [first, second, third] = results as { digits: string; reason: string; speech?: { text: string; confidence: number } }[]
+  assert.equal(first?.speech?.text, 'Billing Department')
+  assert.equal(first?.reason, 'speech')
+  assert.ok(first!.speech!.confidence > 0.5)
+  assert.deepEqual([second?.digits, third?.reason], ['7', 'timeout'])
+  assert.deepEqual(recognisers(world), [])
+  const leases = (await world.leases()).filter(({ kind }) => kind === 'voice.recognition')
+  assert.ok(leases.length >= 3 && leases.every(({ answered, released }) => answered && released !== null))
+})
+
+test('C10 B14 a recogniser that dies or hangs in mid-word ends its verb in time, and is not billed', async () => {
+  await using world = await World.open({ voice: true })
+  const codes: string[] = []
+  using _program = await Program.connect(world, async (call) => {
+    for (let i = 0; i < 2; i++) await call.do('call.gather', SPEECH).catch((error) => void codes.push(code(error)))
+    await call.do('call.play', { ...PROMPT, totalMs: 100 })
+    await call.do('call.hangup', {})
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  for (const [i, signal] of (['SIGSEGV', 'SIGSTOP'] as const).entries()) {
+    await until('a recogniser', () => recognisers(world).length === 1, 6000)
+    call.stream.say(spoken('billing department'))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    process.kill(recognisers(world)[0]!, signal)
+    await until('the end of the verb', () => codes.length === i + 1, 15_000)
+  }
+  await until('the end', () => call.phase === 'ended', 5000)
+  await world.quiet()
+  assert.deepEqual(codes, ['recognition-failed', 'recognition-failed'])
+  assert.deepEqual(recognisers(world), [])
+  const released = (await world.records()).flatMap((record) => (record.type === 'lease.released' ? [record.lease] : []))
+  const useless = released.filter(({ kind }) => kind === 'voice.recognition')
+  assert.deepEqual(
+    useless.map(({ answered, reason }) => [answered, reason]),
+    [
+      [undefined, 'failed'],
+      [undefined, 'failed'],
+    ],
+  )
+})
+
+test('C11 a pool of two recognisers is never exhausted by callers who come and go', async () => {
+  const capacity = 2
+  await using world = await World.open({ voice: true })
+  const { snapshot } = world
+  const capacities = snapshot.capacities.map((c) => (c.kind === 'voice.recognition' ? { ...c, capacity } : c))
+  await world.publish({ ...snapshot, number: snapshot.number + 1, capacities })
+  const refusals: string[] = []
+  let gathers = 0
+  using _program = await Program.connect(world, async (call) => {
+    gathers++
+    await call.do('call.gather', SPEECH).catch((error) => {
+      if (code(error) === 'resource-unavailable') refusals.push(error.message)
+    })
+  })
+  const cycle = async (i: number) => {
+    const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+    await until('a gather', () => recognisers(world).length > 0 || call.phase === 'up', 5000)
+    await until('an answer', () => call.phase === 'up', 5000)
+    if (i % 5 === 0) for (const pid of recognisers(world)) process.kill(pid, 'SIGKILL')
+    call.hangup()
+    await until(
+      'its end',
+      async () => (await world.link.call('resource.list', {})).every((r) => r.kind !== 'voice.recognition' || r.inUse < capacity),
+      5000,
+    )
+  }
+  for (let i = 0; i < 15; i++) await cycle(i)
+  await world.quiet()
+  await until('no process', () => recognisers(world).length === 0, 3000)
+  assert.deepEqual([gathers, refusals], [15, []])
+  const calls = []
+  for (let i = 0; i < 3; i++) calls.push(await world.carrier.place({ to: world.node, from: CALLER, number: DID }))
+  await until('a refusal', () => refusals.length === 1, 5000)
+  for (const call of calls) call.hangup()
+  await world.quiet()
+})
