@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { CallGone, verbError } from './error.ts'
+import type { SpeechEngine } from './speech-server.ts'
 import { CallStream } from './stream.ts'
 import type {
   CallCause,
@@ -23,6 +24,9 @@ import type {
   StreamOptions,
   Target,
 } from './types.ts'
+
+/** Samples a second of an engine of the program's own. */
+const ENGINE_RATE = 24_000
 
 /** With what the switch answers `call.stream`. */
 interface OpenedStream {
@@ -128,7 +132,9 @@ export class Call {
 
   /** Speaks a text. Answers the call unless `early`. */
   say(text: string, options: SayOptions = {}): Promise<{ playedMs: number }> {
-    return this.#verb('call.say', { ...options, text }) as Promise<{ playedMs: number }>
+    const { engine, ...rest } = options
+    if (engine) return this.#sayBy(engine, { text, ...rest })
+    return this.#verb('call.say', { ...rest, text }) as Promise<{ playedMs: number }>
   }
 
   /**
@@ -287,6 +293,22 @@ export class Call {
     } catch (error) {
       if (!(error instanceof CallGone)) throw error
     }
+  }
+
+  /** What an engine of the program's own says goes to the caller as a stream, as soon as there is some of it. */
+  async #sayBy(engine: SpeechEngine, { text, voice, rate }: SayOptions & { text: string }): Promise<{ playedMs: number }> {
+    const utterance = { text, ...(voice === undefined ? {} : { voice }), ...(rate === undefined ? {} : { rate }) }
+    const sound = engine.speak(utterance, this.signal)[Symbol.asyncIterator]()
+    // Nothing is answered and nothing is leased for an engine that says nothing.
+    let piece = await sound.next()
+    await using stream = await this.stream({ rate: ENGINE_RATE, hear: false })
+    let count = 0
+    for (; !piece.done; piece = await sound.next()) {
+      count += piece.value.length
+      await stream.write(piece.value)
+    }
+    await stream.mark()
+    return { playedMs: Math.round((1000 * count) / ENGINE_RATE) }
   }
 
   /** @internal The switch says what a gather has understood so far. */

@@ -1,3 +1,5 @@
+import type { SpeechEngine } from './speech-server.ts'
+
 /** One end of a call. */
 export interface Party {
   /** E.164 with `+`, an extension, or `anonymous`. */
@@ -92,6 +94,8 @@ export interface SeatOptions {
 }
 
 export interface SayOptions extends SpeechOptions {
+  /** Speaks instead of the platform's own, by a stream of the call: the call can have no other meanwhile. It answers the call. */
+  engine?: SpeechEngine
   /** As early media: the call is not answered by it. */
   early?: boolean
 }

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import net, { type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Call } from '../../sdk/src/call.ts'
+import { VerbError } from '../../sdk/src/error.ts'
+import { SpeechServer } from '../../sdk/src/speech-server.ts'
+import { until } from '../peer/clock.ts'
+import { DID, World } from './harness.ts'
+import { Program } from './program.ts'
+
+const NEVER = new AbortController().signal
+const failed = (error: unknown) => error instanceof VerbError && error.code === 'speech-failed'
+
+/** 700 Hz at 24 kHz, as bytes. */
+const tone = (ms: number) =>
+  Buffer.from(
+    Int16Array.from({ length: 24 * ms }, (_, i) => Math.round(8000 * Math.sin((2 * Math.PI * 700 * i) / 24_000))).buffer,
+  )
+
+/** A speech server that does what the test says, and what it was asked. */
+async function speechServer(t: TestContext, answer: (response: ServerResponse) => void) {
+  const asked: { body: Record<string, unknown>; request: IncomingMessage }[] = []
+  const server = createServer(async (request, response) => {
+    const body = JSON.parse(Buffer.concat(await request.toArray()).toString())
+    asked.push({ body, request })
+    answer(response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+  const engine = new SpeechServer({ url, model: 'tts-1', voice: 'nova', key: 'secret', timeout: 0.3, cacheBytes: 100_000 })
+  return { engine, asked }
+}
+
+async function say(engine: SpeechServer, text: string): Promise<number> {
+  let count = 0
+  for await (const piece of engine.speak({ text }, NEVER)) count += piece.length
+  return count
+}
+
+test('a speech server is asked as OpenAI’s is, and what it has said is kept within bounds', async (t) => {
+  const sound = tone(1000)
+  const { engine, asked } = await speechServer(t, (response) => {
+    response.setHeader('content-type', 'audio/pcm')
+    response.write(sound.subarray(0, 1001))
+    response.end(sound.subarray(1001))
+  })
+  for (const text of ['one', 'one', 'two', 'three', 'one']) assert.equal(await say(engine, text), 24_000)
+  assert.deepEqual([engine.hits, engine.misses, asked.length], [1, 4, 4])
+  assert.deepEqual(asked[0]!.body, { model: 'tts-1', voice: 'nova', speed: 1, input: 'one', response_format: 'pcm' })
+  assert.deepEqual([asked[0]!.request.url, asked[0]!.request.headers.authorization], ['/v1/audio/speech', 'Bearer secret'])
+})
+
+test('C10 a speech server that is away, hangs, dies, refuses or lies ends in an error, in time', async (t) => {
+  const ways: ((response: ServerResponse) => void)[] = [
+    () => {},
+    (response) => response.write(tone(100)),
+    (response) => response.write(tone(100), () => response.destroy()),
+    (response) => response.destroy(),
+    (response) => response.end(),
+    (response) => response.writeHead(500).end(tone(100)),
+    (response) => response.setHeader('content-type', 'application/json').end('{"error":"no"}'),
+    (response) => response.writeHead(302, { location: '/elsewhere' }).end(),
+  ]
+  for (const way of ways) {
+    const { engine } = await speechServer(t, way)
+    await assert.rejects(say(engine, 'hello'), failed)
+    await assert.rejects(say(engine, 'hello'), failed)
+    assert.equal(engine.hits, 0)
+  }
+  const away = new SpeechServer({ url: 'http://127.0.0.1:1/v1', model: 'm', voice: 'v' })
+  await assert.rejects(say(away, 'hello'), failed)
+})
+
+test('a caller hears what a speech server says, and a server that says nothing takes nothing', async (t) => {
+  let silent = false
+  const { engine } = await speechServer(t, (response) => (silent ? response.destroy() : response.end(tone(800))))
+  await using world = await World.open({ voice: true })
+  const played: number[] = []
+  let refused: unknown
+  using _program = await Program.connect(world, async ({ offered, do: command }) => {
+    const call = new Call(offered, {
+      command: (method: string, { call: _, ...params }: { call?: string }) => command(method as 'call.answer', params as never),
+      audio: (socket: string) => net.connect(join(world.run, 'agents', socket)),
+    } as never)
+    played.push((await call.say('Welcome.', { engine })).playedMs, (await call.say('Welcome.', { engine })).playedMs)
+    silent = true
+    refused = await call.say('Anything else.', { engine }).catch((error) => error)
+    await call.hangup()
+  })
+  const caller = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
+  await until('the end', () => caller.phase === 'ended', 10_000)
+  await world.quiet()
+  assert.deepEqual(played, [800, 800])
+  assert.ok(failed(refused))
+  assert.equal(engine.hits, 1)
+  assert.ok((caller.report().media?.heard ?? []).filter(({ what }) => what === 700).length >= 4)
+  const leases = (await world.leases()).filter(({ kind }) => kind.startsWith('voice.s'))
+  assert.deepEqual(
+    leases.map(({ kind, answered }) => [kind, answered]),
+    [
+      ['voice.stream', true],
+      ['voice.stream', true],
+    ],
+  )
+})
