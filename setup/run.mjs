@@ -59,6 +59,8 @@ const ALONE = new Set([
   'test/world/world.test.ts',
 ])
 const AT_ONCE = 3
+/** More files than this that fail are no matter of the machine. */
+const MOST_AGAIN = 5
 
 /**
  * Runs files of tests that start processes. They live by real clocks on machines that others use too, so a file that fails
@@ -68,7 +70,7 @@ async function wholeCalls(files) {
   const [together, alone] = [files.filter((file) => !ALONE.has(file)), files.filter((file) => ALONE.has(file))]
   const failed = [...(await failing(together, AT_ONCE)), ...(await failing(alone, 1))]
   if (failed.length === 0) return 0
-  if (failed.length > 3) return 1
+  if (failed.length > MOST_AGAIN) return 1
   process.stdout.write(`\nfailed, and run once more by themselves:\n${failed.map((file) => `  ${file}\n`).join('')}\n`)
   return run(['--test', '--test-concurrency=1', TIMEOUT, ...failed])
 }
