@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { until } from '../peer/clock.ts'
+import { headerOf, type Message, userOf } from '../peer/sip/message.ts'
+import { RawEnd } from '../peer/sip/raw.ts'
+import { DID, World } from './harness.ts'
+import { Program } from './program.ts'
+
+/** All that may stand in an INVITE of ours to a carrier. */
+const ALLOWED = new Set([
+  ...['via', 'max-forwards', 'from', 'to', 'call-id', 'cseq', 'contact', 'allow', 'supported', 'session-expires', 'min-se'],
+  ...['p-asserted-identity', 'privacy', 'diversion', 'content-type', 'content-length'],
+])
+
+/** What stands before the address: as it comes over the wire, quoted or not. */
+const NAMES = [
+  ...['', 'Alice', 'Alice Smith', '"Alice"', '""', '" "', '"a\\\\"', '"\\""', '"\\"\\\\\\""', '"<sip:x@y>"', '"a;tag=1"'],
+  ...['"Zoë Müller"', '"王小明"', '"😀"', '"a, b"', '"%0d%0aX-Evil: 1"', '"\\r\\nX-Evil: 1"', '"a\r\n X-Evil: 1"', '"a\tb"'],
+  ...['"\\\r"', '"\\\n"', '"<"', '">"', '"@"', '"sip:evil@example.com"', `"${'n'.repeat(300)}"`, '"\u0001\u007f"', '"a\u0000b"'],
+]
+
+/** Users, and what they mean. */
+const USERS: [wire: string, means: string][] = [
+  ['+32470123456', '+32470123456'],
+  ['0032470123456', '+32470123456'],
+  ['*67', '*67'],
+  ['%2367', '#67'],
+  ['101', '101'],
+  ['a.b_c-d~e', 'a.b_c-d~e'],
+  ['anonymous1', 'anonymous1'],
+  ['%2B32470123456', '+32470123456'],
+  ['+32-470.123(456)', '+32470123456'],
+]
+
+/** What breaks the grammar is refused or dropped, whoever calls: those names are tried once. */
+const CONTROLS = /[\r\n\0\u0001\u007f]/
+
+/** Headers that steer others' switches, in every spelling (F08). */
+const SMUGGLED = [
+  ...[
+    'X-Internal: 1',
+    'x-internal : 1',
+    'X-INTERNAL:\r\n 1',
+    'X-Tieline-Subscriber\t: sub',
+    'Remote-Party-ID: <sip:1@evil.invalid>',
+  ],
+  ...['Alert-Info: <http://evil.invalid>', 'Call-Info : <http://evil.invalid>', 'Subject: x', 's: x'],
+  ...[
+    'History-Info: <sip:1@evil.invalid>;index=1',
+    'P-Charging-Vector: icid-value=1',
+    'User-Agent: evil',
+    'Reason: SIP;cause=200',
+  ],
+]
+
+function inviteText(
+  from: string,
+  to: { address: string; port: number },
+  at: { address: string; port: number },
+  n: number,
+): string {
+  const body = ['v=0', `o=- 1 1 IN IP4 ${at.address}`, 's=-', `c=IN IP4 ${at.address}`, 't=0 0', 'm=audio 40000 RTP/AVP 8', '']
+  const sdp = body.join('\r\n')
+  return [
+    `INVITE sip:${DID}@${to.address} SIP/2.0`,
+    `Via: SIP/2.0/UDP ${at.address}:${at.port};branch=z9hG4bKnasty${n}`,
+    `Max-Forwards: 70`,
+    `From: ${from};tag=t${n}`,
+    `To: <sip:${DID}@${to.address}>`,
+    `Call-ID: nasty-${n}@${at.address}`,
+    'CSeq: 1 INVITE',
+    `Contact: <sip:x@${at.address}:${at.port}>`,
+    ...SMUGGLED,
+    'Content-Type: application/sdp',
+    `Content-Length: ${Buffer.byteLength(sdp)}`,
+    '',
+    sdp,
+  ].join('\r\n')
+}
+
+/** The final answer to the INVITE of this number, which is not acknowledged: others' answers are repeated in between. */
+async function answerTo(
+  raw: RawEnd,
+  name: string,
+  text: string,
+  to: { address: string; port: number },
+  n: number,
+): Promise<number | null> {
+  raw.heard.length = 0
+  raw.send(text, to)
+  const mine = () => raw.heard.find((m) => m.includes(`nasty-${n}@`) && !/^SIP\/2\.0 1/.test(m))
+  await until('an answer', mine, CONTROLS.test(name) ? 1500 : 5000).catch(() => null)
+  const status = /^SIP\/2\.0 (\d{3})/.exec(mine() ?? '')?.[1]
+  return status === undefined ? null : Number(status)
+}
+
+test('S56 F08 F09 names and users of every kind: the INVITE that goes on can be read, its user is the same, no line is new', async () => {
+  await using world = await World.open({ subscriber: { defaultRoute: { trunk: 'other', number: '+3225559000' } } })
+  world.second.rules = [{ user: '*', does: 486 }]
+  const seen: Message[] = []
+  const receive = world.second.socket.onRequest
+  world.second.socket.onRequest = (message, from) => {
+    if (message.method === 'INVITE') seen.push(message)
+    receive(message, from)
+  }
+  await using raw = await RawEnd.open(`${world.net}.2`)
+  let n = 0
+  let passed = 0
+  for (const name of NAMES) {
+    for (const [wire, means] of CONTROLS.test(name) ? USERS.slice(0, 1) : USERS) {
+      n += 1
+      const before = seen.length
+      const status = await answerTo(
+        raw,
+        name,
+        inviteText(`${name} <sip:${wire}@carrier.example>`, world.node, raw.at, n),
+        world.node,
+        n,
+      )
+      const where = JSON.stringify([name, wire])
+      // What breaks the grammar may be refused, or dropped; nothing else may be.
+      if (status !== 486) {
+        assert.match(name, CONTROLS, `${where} was answered ${status}`)
+        assert.equal(seen.length, before, where)
+        continue
+      }
+      passed += 1
+      const invite = seen[before]
+      assert.ok(invite, where)
+      const names = invite.headers.map(([header]) => header.toLowerCase())
+      assert.deepEqual(
+        names.filter((header) => !ALLOWED.has(header)),
+        [],
+        where,
+      )
+      assert.equal(names.filter((header) => header === 'from').length, 1, where)
+      const from = headerOf(invite, 'from')
+      assert.match(from, /^(?:"(?:[^"\\]|\\.)*"|[\w.!%*+`'~-]+(?: [\w.!%*+`'~-]+)*)? ?<sip:[^<>\s]+>;tag=[\w.-]+$/u, where)
+      assert.doesNotMatch(from, /\p{Cc}/u, where)
+      assert.equal(decodeURIComponent(userOf(from.slice(from.lastIndexOf('<') + 1))), means, where)
+    }
+  }
+  assert.ok(n >= 190 && passed >= 150, `${passed} of ${n} went on`)
+  await until('all to be over', async () => (await world.link.call('status', {})).calls === 0, 5000)
+  await world.quiet()
+})
+
+test('F09 whatever a program says with CR, LF or NUL in it is refused, or is no line of a message', async () => {
+  await using world = await World.open({ voice: true })
+  world.pbx.rules = [{ user: '*', does: 486 }]
+  world.carrier.rules = [{ user: '*', does: 486 }]
+  const evil = [
+    '1\r\nX-Evil: 1',
+    '1\nX-Evil: 1',
+    '1\rX-Evil: 1',
+    '1\0',
+    '1%0d%0aX-Evil:1',
+    '1>\r\nX-Evil: 1',
+    '1\u2028X-Evil: 1',
+    '1\u0085X: 1',
+  ]
+  const codes: string[] = []
+  const seen: Message[] = []
+  for (const end of [world.pbx, world.carrier]) {
+    const receive = end.socket.onRequest
+    end.socket.onRequest = (message, from) => {
+      seen.push(message)
+      receive(message, from)
+    }
+  }
+  using _program = await Program.connect(world, async (call) => {
+    for (const text of evil) {
+      const targets = [
+        { pbx: text },
+        { number: text },
+        { user: text },
+        { sip: `sip:${text}@pbx` },
+        { trunk: text, number: '+3225559000' },
+      ]
+      for (const target of targets) {
+        const result = await call.do('call.dial', { target, timeoutSeconds: 1 }).catch((error: unknown) => error)
+        codes.push(result instanceof Error ? 'refused' : (result as { status: string }).status)
+      }
+      const id = await call.do('call.dial', { target: { pbx: '1' }, callerId: text }).catch((error: unknown) => error)
+      codes.push(id instanceof Error ? 'refused' : (id as { status: string }).status)
+    }
+    await call.do('call.reject', { status: 480, reason: 'late\r\nX-Evil: 1' })
+  })
+  const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
+  await until('the end', () => call.phase === 'ended', 10_000)
+  assert.equal(codes.length, evil.length * 6)
+  // A telephone that nobody knows is said not to answer.
+  assert.ok(
+    codes.every((code) => code === 'refused' || code === 'failed' || code === 'no-answer'),
+    codes.join(' '),
+  )
+  const heard = [...seen.flatMap((message) => message.headers), ...Object.entries(call.report().final?.headers ?? {})]
+  assert.deepEqual(
+    heard.filter(([name, value]) => /evil/i.test(name) || /[\r\n\0]/.test(value)),
+    [],
+  )
+  assert.ok(seen.every(({ method }) => method !== 'INVITE'))
+  await world.quiet()
+})
