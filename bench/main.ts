@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   prompt: () => import('./prompt.ts'),
   recording: () => import('./recording.ts'),
   conference: () => import('./conference.ts'),
+  speech: () => import('./speech.ts'),
   stream: () => import('./stream.ts'),
   agent: () => import('./agent-start.ts'),
   switch: () => import('./switch.ts'),

@@ -16,7 +16,7 @@ const SPEECH = { input: ['digits', 'speech'] as ('digits' | 'speech')[], grammar
 const spoken = (text: string) => readWav(execFileSync('espeak-ng', ['--stdout', '-v', 'en-us', '-s', '150', text]))
 const code = (error: unknown) => (error as TielineError).verdict.code
 
-/** The processes that recognise for this world's voice. */
+/** The processes that recognise or speak for this world's voice. */
 function recognisers(world: World): number[] {
   const voice = world.child('voice').pid
   return readdirSync('/proc')
@@ -107,6 +107,29 @@ test('C10 B14 a recogniser that dies or hangs in mid-word ends its verb in time,
       [undefined, 'failed'],
       [undefined, 'failed'],
     ],
+  )
+})
+
+test('C10 B14 a voice that dies while it speaks ends its verb in time, and is not billed', async () => {
+  await using world = await World.open({ voice: true })
+  let outcome = ''
+  using _program = await Program.connect(world, async (call) => {
+    outcome = await call.do('call.say', { text: 'Welcome to Acme, the best of all. '.repeat(110) }).then(() => 'said', code)
+    await call.do('call.hangup', {})
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  while (outcome === '' && call.phase !== 'ended') {
+    for (const pid of recognisers(world)) process.kill(pid, 'SIGKILL')
+    await new Promise(setImmediate)
+  }
+  await until('the end', () => call.phase === 'ended', 5000)
+  await world.quiet()
+  assert.equal(outcome, 'speech-failed')
+  const released = (await world.records()).flatMap((record) => (record.type === 'lease.released' ? [record.lease] : []))
+  const useless = released.filter(({ kind }) => kind === 'voice.speech')
+  assert.deepEqual(
+    useless.map(({ answered, reason }) => [answered, reason]),
+    [[undefined, 'failed']],
   )
 })
 

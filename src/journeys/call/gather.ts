@@ -1,7 +1,7 @@
-import { newId, TielineError } from '#lib/index.ts'
+import { newId } from '#lib/index.ts'
 import type { SpeechExpected, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
-import { answer, fileOf, lease, speech, stoppable } from './prompt.ts'
+import { answer, fileOf, lease, speech, stoppable, unbill } from './prompt.ts'
 
 type Params = VerbMethods['call.gather']['params']
 
@@ -21,7 +21,7 @@ export async function gather(call: Call, params: Params, signal: AbortSignal): P
     const gathered = media.endpoint.gather({ verb, ...(prompt ? { prompt } : {}), ...keysOf(params), ...expected })
     return await stoppable(call, media, verb, gathered, signal)
   } catch (error) {
-    if (error instanceof TielineError && error.verdict.code === 'recognition-failed') held.failed(['voice.recognition'])
+    unbill(held, error)
     throw error
   } finally {
     media.endpoint.onPartial = undefined

@@ -19,7 +19,7 @@ type Result<V extends keyof VerbMethods> = VerbMethods[V]['result']
 const STOPPED_MS = 1000
 
 /** Codes of errors that a program is told as voice has them. */
-const OWN = new Set(['recording-failed', 'recognition-failed', 'invalid-argument'])
+const OWN = new Set(['recording-failed', 'recognition-failed', 'speech-failed', 'invalid-argument'])
 
 /** Answers the caller, with audio of ours. Does nothing when it is answered. @throws ResourceUnavailable, CallOver */
 export async function answer(call: Call): Promise<LegMedia> {
@@ -87,6 +87,9 @@ async function prompt(
   try {
     const { playedMs } = await stoppable(call, media, verb, media.endpoint.play({ verb, source, ...more }), signal)
     return { playedMs }
+  } catch (error) {
+    unbill(_held, error)
+    throw error
   } finally {
     call.playing = null
   }
@@ -115,6 +118,18 @@ export type VerbLease = Disposable & {
   begin(): void
   /** What was leased did not do what it was leased for: it is given back, and nobody pays for it (PITFALLS B14). */
   failed(kinds: readonly string[]): void
+}
+
+/** The kind that is in vain where its engine fails, by the error's code. */
+const IN_VAIN = new Map([
+  ['speech-failed', 'voice.speech'],
+  ['recognition-failed', 'voice.recognition'],
+])
+
+/** What an engine did not do is paid by nobody. */
+export function unbill(held: VerbLease, error: unknown): void {
+  const kind = error instanceof TielineError ? IN_VAIN.get(error.verdict.code) : undefined
+  if (kind) held.failed([kind])
 }
 
 /** Leases for the length of one verb; billable from `begin`. */

@@ -84,7 +84,7 @@ test('C10 speech that hangs fails in time, and closing does not wait for it', as
   const { endpoint } = await open()
   await assert.rejects(
     service.play({ endpoint, verb: newId('verb'), source }),
-    (error) => error instanceof TielineError && error.verdict.code === 'verb-failed',
+    (error) => error instanceof TielineError && error.verdict.code === 'speech-failed',
   )
   const closed = service.play({ endpoint, verb: newId('verb'), source })
   const digits = service.gather({ endpoint, verb: newId('verb'), prompt: source, timeoutMs: 60_000, interDigitTimeoutMs: 1 })

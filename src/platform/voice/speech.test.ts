@@ -48,14 +48,14 @@ test('C10 a program that never answers, dies, or is not there ends in an error, 
   const directory = folder(t)
   const say = (script: string, timeoutMs = 10_000) =>
     new Speech({ clock: systemClock, directory, command: program(directory, script), timeoutMs }).say({ say: 'x' }, NEVER)
-  await assert.rejects(say('exec sleep 60', 50), is('verb-failed'))
-  await assert.rejects(say('exit 1'), is('verb-failed'))
-  await assert.rejects(say('exit 0'), is('verb-failed'))
-  await assert.rejects(say('kill -9 $$'), is('verb-failed'))
+  await assert.rejects(say('exec sleep 60', 50), is('speech-failed'))
+  await assert.rejects(say('exit 1'), is('speech-failed'))
+  await assert.rejects(say('exit 0'), is('speech-failed'))
+  await assert.rejects(say('kill -9 $$'), is('speech-failed'))
   await assert.rejects(say('echo nonsense'), is('invalid-sound'))
   await assert.rejects(
     new Speech({ clock: systemClock, directory, command: '/nonexistent' }).say({ say: 'x' }, NEVER),
-    is('verb-failed'),
+    is('speech-failed'),
   )
   assert.deepEqual(readdirSync(directory), ['speak'])
 })
@@ -77,5 +77,5 @@ test('C10 hanging programs hold up only as many as speak at once, and everyone g
   const directory = folder(t)
   const speech = new Speech({ clock: systemClock, directory, command: program(directory, 'exec sleep 60'), timeoutMs: 50 })
   const ends = await Promise.allSettled(Array.from({ length: 10 }, (_, i) => speech.say({ say: `x${i}` }, NEVER)))
-  assert.ok(ends.every((end) => end.status === 'rejected' && is('verb-failed')(end.reason)))
+  assert.ok(ends.every((end) => end.status === 'rejected' && is('speech-failed')(end.reason)))
 })

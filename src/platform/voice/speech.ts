@@ -38,7 +38,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_+-]{0,39}$/
 function failed(why: string, cause?: unknown): TielineError {
   return new TielineError(
     `Nothing was said: ${why}.`,
-    { code: 'verb-failed', fault: 'system', retry: true, http: 503 },
+    { code: 'speech-failed', fault: 'system', retry: true, http: 503 },
     {},
     { cause },
   )
@@ -58,7 +58,7 @@ export class Speech {
     this.#options = options
   }
 
-  /** Speaks, 8 kHz. Rejects with `verb-failed`, `invalid-argument`, or the signal's reason. */
+  /** Speaks, 8 kHz. Rejects with `speech-failed`, `invalid-argument`, or the signal's reason. */
   async say(request: SayRequest, signal: AbortSignal): Promise<Int16Array> {
     const { say, language = 'en', voice = language, rate = 160 } = request
     if (say.length > LONGEST_TEXT) throw invalid('the text is too long')
