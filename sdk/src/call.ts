@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { CallGone, verbError } from './error.ts'
+import { hear } from './hear.ts'
 import type { SpeechEngine } from './speech-server.ts'
 import { CallStream } from './stream.ts'
 import type {
@@ -13,6 +14,7 @@ import type {
   GatherResult,
   Heard,
   HoldOptions,
+  ListenOptions,
   ParkOptions,
   ParkResult,
   Party,
@@ -146,6 +148,20 @@ export class Call {
     const speech = { speechTimeoutSeconds: speechTimeout, maxSpeechSeconds: maxSpeech }
     const params = { ...rest, ...speech, timeoutSeconds: timeout, interDigitTimeoutSeconds: interDigitTimeout }
     return this.#verb('call.gather', params) as Promise<GatherResult>
+  }
+
+  /**
+   * Hears what the caller says next and has an engine of the program's own understand it; null when nobody speaks in time. A
+   * stream of the call hears it, so that the call can have no other meanwhile. Answers the call. Rejects as the engine does.
+   */
+  async listen(options: ListenOptions): Promise<{ text: string } | null> {
+    const { engine, timeout = 5, speechTimeout = 0.8, maxSpeech = 30, language, prompt } = options
+    await using stream = await this.stream({ rate: 8000 })
+    const sound = await hear(stream, { timeout, silence: speechTimeout, longest: maxSpeech })
+    stream.close()
+    if (!sound) return null
+    const more = { ...(language === undefined ? {} : { language }), ...(prompt === undefined ? {} : { prompt }) }
+    return { text: await engine.transcribe(sound, more, this.signal) }
   }
 
   /** Records the caller. Answers the call. */

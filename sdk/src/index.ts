@@ -4,4 +4,5 @@ export { CallGone, Interrupted, InvalidArgument, ResourceUnavailable, VerbError 
 export type { AgentSession, AgentSurroundings } from './session.ts'
 export { type SpeechEngine, SpeechServer, type SpeechServerOptions, type Utterance } from './speech-server.ts'
 export type { CallStream } from './stream.ts'
+export { type Transcriber, TranscriptionServer, type TranscriptionServerOptions } from './transcriber.ts'
 export type * from './types.ts'

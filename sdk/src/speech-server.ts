@@ -1,4 +1,5 @@
 import { VerbError } from './error.ts'
+import { joined } from './hear.ts'
 
 /** What is to be said. */
 export interface Utterance {
@@ -137,14 +138,4 @@ async function* samples(body: AsyncIterable<Uint8Array>, onPiece: () => void): A
     if (count > 0) yield Int16Array.from({ length: count }, (_, i) => bytes.readInt16LE(2 * i))
     rest = bytes.subarray(2 * count)
   }
-}
-
-function joined(pieces: Int16Array[]): Int16Array {
-  const whole = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
 }

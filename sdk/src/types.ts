@@ -1,4 +1,5 @@
 import type { SpeechEngine } from './speech-server.ts'
+import type { Transcriber } from './transcriber.ts'
 
 /** One end of a call. */
 export interface Party {
@@ -139,6 +140,20 @@ export interface GatherResult {
   reason: string
   /** What was said: a phrase as the grammar has it, or words. `confidence` is 0–1. */
   speech?: { text: string; confidence: number }
+}
+
+export interface ListenOptions {
+  engine: Transcriber
+  /** Seconds within which somebody has to begin; default 5. */
+  timeout?: number
+  /** Seconds of silence that end what is said; default 0.8. */
+  speechTimeout?: number
+  /** Seconds that it may take; default 30. */
+  maxSpeech?: number
+  /** As the engine wants it: `en`, `nl`. */
+  language?: string
+  /** Words that are likely, for engines that take them. */
+  prompt?: string
 }
 
 export interface RecordOptions {

@@ -7,9 +7,10 @@ import { type TestContext, test } from 'node:test'
 import { Call } from '../../sdk/src/call.ts'
 import { VerbError } from '../../sdk/src/error.ts'
 import { SpeechServer } from '../../sdk/src/speech-server.ts'
+import { TranscriptionServer } from '../../sdk/src/transcriber.ts'
 import { until } from '../peer/clock.ts'
 import { DID, World } from './harness.ts'
-import { Program } from './program.ts'
+import { type Commanded, Program } from './program.ts'
 
 const NEVER = new AbortController().signal
 const failed = (error: unknown) => error instanceof VerbError && error.code === 'speech-failed'
@@ -21,7 +22,7 @@ const tone = (ms: number) =>
   )
 
 /** A speech server that does what the test says, and what it was asked. */
-async function speechServer(t: TestContext, answer: (response: ServerResponse) => void) {
+async function speechServer(t: TestContext, answer: (response: ServerResponse) => void, timeout = 5) {
   const asked: { body: Record<string, unknown>; request: IncomingMessage }[] = []
   const server = createServer(async (request, response) => {
     const body = JSON.parse(Buffer.concat(await request.toArray()).toString())
@@ -35,8 +36,16 @@ async function speechServer(t: TestContext, answer: (response: ServerResponse) =
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
-  const engine = new SpeechServer({ url, model: 'tts-1', voice: 'nova', key: 'secret', timeout: 0.3, cacheBytes: 100_000 })
+  const engine = new SpeechServer({ url, model: 'tts-1', voice: 'nova', key: 'secret', timeout, cacheBytes: 100_000 })
   return { engine, asked }
+}
+
+/** A call as the SDK has it. */
+function callOf(world: World, { offered, do: command }: Commanded): Call {
+  return new Call(offered, {
+    command: (method: string, { call: _, ...params }: { call?: string }) => command(method as 'call.answer', params as never),
+    audio: (socket: string) => net.connect(join(world.run, 'agents', socket)),
+  } as never)
 }
 
 async function say(engine: SpeechServer, text: string): Promise<number> {
@@ -70,7 +79,7 @@ test('C10 a speech server that is away, hangs, dies, refuses or lies ends in an 
     (response) => response.writeHead(302, { location: '/elsewhere' }).end(),
   ]
   for (const way of ways) {
-    const { engine } = await speechServer(t, way)
+    const { engine } = await speechServer(t, way, 0.3)
     await assert.rejects(say(engine, 'hello'), failed)
     await assert.rejects(say(engine, 'hello'), failed)
     assert.equal(engine.hits, 0)
@@ -79,17 +88,60 @@ test('C10 a speech server that is away, hangs, dies, refuses or lies ends in an 
   await assert.rejects(say(away, 'hello'), failed)
 })
 
+test('a caller is understood by a transcription server of the office, and one that fails is told in time', async (t) => {
+  const files: Buffer[] = []
+  const server = createServer(async (request, response) => {
+    files.push(Buffer.concat(await request.toArray()))
+    if (files.length === 1) response.end('{"text":" to the moon "}')
+    else if (files.length === 2) response.end('{"text":7}')
+    else response.flushHeaders()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+  const engine = new TranscriptionServer({ url, model: 'whisper-1', timeout: 0.5 })
+  await using world = await World.open({ voice: true })
+  const results: unknown[] = []
+  using _program = await Program.connect(world, async (commanded) => {
+    const call = callOf(world, commanded)
+    for (let i = 0; i < 3; i++)
+      results.push(await call.listen({ engine, language: 'en' }).catch((error) => (error as VerbError).code))
+    results.push(await call.listen({ engine, timeout: 0.3 }))
+    await call.hangup()
+  })
+  const caller = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
+  for (let i = 0; i < 3; i++) {
+    await until(
+      'a stream',
+      async () => (await world.events()).filter(({ type }) => type === 'stream.started').length === i + 1,
+      6000,
+    )
+    caller.stream.say(Int16Array.from({ length: 4800 }, (_, n) => Math.round(8000 * Math.sin(n / 2))))
+    await until('its end', () => results.length === i + 1, 8000)
+  }
+  await until('the end', () => caller.phase === 'ended', 10_000)
+  await world.quiet()
+  assert.deepEqual(results, [{ text: 'to the moon' }, 'recognition-failed', 'recognition-failed', null])
+  const wav = files[0]!.subarray(files[0]!.indexOf('RIFF'))
+  assert.equal(wav.readUInt32LE(24), 8000)
+  const samples = wav.readUInt32LE(40) / 2
+  assert.ok(samples > 4800 && samples < 24_000, `${samples} samples`)
+  assert.match(files[0]!.toString('latin1'), /name="model"\r\n\r\nwhisper-1/)
+})
+
 test('a caller hears what a speech server says, and a server that says nothing takes nothing', async (t) => {
   let silent = false
   const { engine } = await speechServer(t, (response) => (silent ? response.destroy() : response.end(tone(800))))
   await using world = await World.open({ voice: true })
   const played: number[] = []
   let refused: unknown
-  using _program = await Program.connect(world, async ({ offered, do: command }) => {
-    const call = new Call(offered, {
-      command: (method: string, { call: _, ...params }: { call?: string }) => command(method as 'call.answer', params as never),
-      audio: (socket: string) => net.connect(join(world.run, 'agents', socket)),
-    } as never)
+  using _program = await Program.connect(world, async (commanded) => {
+    const call = callOf(world, commanded)
+    await call.answer()
     played.push((await call.say('Welcome.', { engine })).playedMs, (await call.say('Welcome.', { engine })).playedMs)
     silent = true
     refused = await call.say('Anything else.', { engine }).catch((error) => error)
