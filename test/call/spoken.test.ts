@@ -143,9 +143,13 @@ test('C11 a pool of two recognisers is never exhausted by callers who come and g
   let gathers = 0
   using _program = await Program.connect(world, async (call) => {
     gathers++
-    await call.do('call.gather', SPEECH).catch((error) => {
-      if (code(error) === 'resource-unavailable') refusals.push(error.message)
-    })
+    try {
+      await call.do('call.gather', SPEECH)
+    } catch (error) {
+      if (code(error) !== 'resource-unavailable') return
+      refusals.push((error as Error).message)
+      await call.do('call.hangup', {})
+    }
   })
   const cycle = async (i: number) => {
     const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
@@ -163,9 +167,10 @@ test('C11 a pool of two recognisers is never exhausted by callers who come and g
   await world.quiet()
   await until('no process', () => recognisers(world).length === 0, 3000)
   assert.deepEqual([gathers, refusals], [15, []])
-  const calls = []
+  const calls: Awaited<ReturnType<typeof world.carrier.place>>[] = []
   for (let i = 0; i < 3; i++) calls.push(await world.carrier.place({ to: world.node, from: CALLER, number: DID }))
   await until('a refusal', () => refusals.length === 1, 5000)
+  await until('two that are answered', () => calls.filter(({ phase }) => phase === 'up').length === 2, 5000)
   for (const call of calls) call.hangup()
   await world.quiet()
 })
