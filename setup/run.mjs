@@ -58,9 +58,9 @@ const ALONE = new Set([
   'test/interop/voice-verbs.test.ts',
   'test/world/world.test.ts',
 ])
-const AT_ONCE = 3
+const AT_ONCE = 2
 /** More files than this that fail are no matter of the machine. */
-const MOST_AGAIN = 5
+const MOST_AGAIN = 10
 
 /**
  * Runs files of tests that start processes. They live by real clocks on machines that others use too, so a file that fails
