@@ -71,6 +71,8 @@ export class Call {
   playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
   /** The stream between it and its agent. */
   streaming: Id<'verb'> | null = null
+  /** Resolves when that stream is over. */
+  streamOver: Promise<void> = Promise.resolve()
   desk: Desk | null = null
   /** What has been asked of two joined legs and is being carried out; one at a time. */
   wish: Wish | null = null

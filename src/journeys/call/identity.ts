@@ -22,9 +22,9 @@ export function readDiversions(request: SipRequest, rules: readonly NumberRule[]
   const left = entries.slice(0, -1).map((address, i) => [address, REASONS[causeIn(entries[i + 1]!)] ?? 'unknown'] as const)
   return (told.length > 0 ? told : left.reverse()).slice(0, MOST).flatMap(([address, reason]) => {
     const user = rewrite(userOf(address), rules)
-    return user === ''
-      ? []
-      : [{ number: e164(user) ?? user.slice(0, 64), reason: /^[\w-]{1,32}$/.test(reason) ? reason : 'unknown' }]
+    // Names are of the network that they come from; a number means something to the next one.
+    const number = e164(user) ?? (/^\d{1,20}$/.test(user) ? user : null)
+    return number === null ? [] : [{ number, reason: /^[\w-]{1,32}$/.test(reason) ? reason : 'unknown' }]
   })
 }
 

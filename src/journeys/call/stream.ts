@@ -7,6 +7,9 @@ import { answer, lease, type VerbLease } from './prompt.ts'
 /** Ms that voice has, after the end of a call, to say how a stream ended. */
 const LAST_WORD_MS = 1000
 
+/** Ms in which a stream that its program has closed must be over here too. */
+const CLOSING_MS = 500
+
 /**
  * Opens a stream between the caller and the agent. It goes on beside the verbs that follow, with its lease, until the program
  * closes it or goes, or the call is over. `signal` aborts when the agent is lost.
@@ -16,6 +19,7 @@ export async function stream(
   { rateHz = 8000, hear = true }: VerbMethods['call.stream']['params'],
   signal: AbortSignal,
 ): Promise<VerbMethods['call.stream']['result']> {
+  if (call.streaming) await closing(call)
   if (call.streaming) throw verbError('invalid-argument', 'the call has a stream already')
   const held = lease(call, ['voice.stream'])
   try {
@@ -28,6 +32,7 @@ export async function stream(
     const stop = () => endpoint.stop(verb)
     signal.addEventListener('abort', stop, { once: true })
     const over = end(call, running, held).finally(() => signal.removeEventListener('abort', stop))
+    call.streamOver = over
     call.awaitBeforeEnd(over, LAST_WORD_MS)
     call.event('stream.started', { leg: call.a, data: { stream: verb, rateHz } })
     return { ...(await endpoint.streamTicket(verb)), rateHz }
@@ -36,6 +41,14 @@ export async function stream(
     call.throwIfOver()
     throw error
   }
+}
+
+/** A program that has just closed its stream may ask for the next one before voice has said so here. */
+async function closing(call: Call): Promise<void> {
+  const enough = new Promise<void>((resolve) => {
+    call.x.clock.after(CLOSING_MS, resolve)
+  })
+  await call.whileUp(Promise.race([call.streamOver, enough]))
 }
 
 /** Gives back what the stream had, and tells how it was, whatever has ended it. Never rejects. */
