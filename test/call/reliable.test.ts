@@ -57,24 +57,6 @@ test('S12 S10 the callee answers reliably and the caller knows nothing of it; a 
   await world.quiet()
 })
 
-for (const policy of ['pass', 'ignore'] as const) {
-  test(`S15 early media of a trunk whose policy is ${policy}`, async () => {
-    await using world = await World.open({ voice: true })
-    const trunks = world.snapshot.trunks.map((trunk) => ({ ...trunk, earlyMedia: policy }))
-    await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-    const b = ScriptedLeg.await(world.second)
-    const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
-    const invite = await b.next('INVITE')
-    b.reply(invite, 183, { body: b.sdp() })
-    const told = await a.next(policy === 'pass' ? '183' : '180')
-    assert.equal(readSdp(told.body) !== null, policy === 'pass')
-    b.reply(invite, 486)
-    await b.next('ACK')
-    a.ack(await a.next('486'))
-    await world.quiet()
-  })
-}
-
 test('S14 S40 early media without sound, then 180: the caller is told that it rings; what we send fits a datagram', async () => {
   const { world, a, b, invite } = await ringing({ voice: true }, [])
   await using _ = world

@@ -6,6 +6,7 @@ import type { MediaStats } from '#platform/words/index.ts'
 import { Baresip } from '../peer/baresip.ts'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
@@ -74,4 +75,35 @@ test('M14 a trunk that must protect its sound gets 488 for an offer that does no
   await until('an end', () => call.phase === 'ended', 3000)
   assert.equal(call.report().final?.status, 488)
   assert.equal((await world.leases()).length, 0)
+})
+
+test('S48 M14 a leg whose sound is protected is held and retrieved by its far end, with an event each', async () => {
+  await using world = await World.open({ voice: true })
+  const { snapshot } = world
+  const trunks = snapshot.trunks.map((trunk) => (trunk.name === 'main' ? { ...trunk, srtp: 'required' as const } : trunk))
+  await world.publish({ ...snapshot, number: snapshot.number + 1, trunks })
+  const b = ScriptedLeg.await(world.second)
+  const plain = ScriptedLeg.await(world.carrier)
+  const crypto = `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${Buffer.alloc(30, 5).toString('base64')}`
+  const body = (direction: 'sendrecv' | 'sendonly', version: number) =>
+    `${plain.sdp({ direction, version }).replace('RTP/AVP', 'RTP/SAVP')}${crypto}\r\n`
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: body('sendrecv', 1) })
+  const invite = await b.next('INVITE')
+  b.reply(invite, 200, { body: b.sdp() })
+  await b.next('ACK')
+  a.ack(await a.next('200 INVITE'))
+  for (const [direction, version, answered] of [
+    ['sendonly', 2, 'recvonly'],
+    ['sendrecv', 3, 'sendrecv'],
+  ] as const) {
+    a.ask('INVITE', { body: body(direction, version) })
+    const answer = await a.next('200 INVITE')
+    a.ack(answer)
+    assert.match(answer.body, new RegExp(`a=${answered}`))
+  }
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await world.quiet()
+  const types = (await world.events()).map(({ type }) => type).filter((type) => /held|retrieved/.test(type))
+  assert.deepEqual(types, ['leg.held', 'leg.retrieved'])
 })

@@ -37,7 +37,7 @@ export async function updated(call: Call, leg: Leg, incoming: IncomingRequest): 
   }
   try {
     const media = call.media.get(leg.id)
-    const content = media ? media.answer(body) : await passOn(call, leg, body)
+    const content = media ? media.answer(body, { again: true }) : await passOn(call, leg, body)
     if (!media) leg.description = content
     incoming.respond(200, { body: { type: SDP, content } })
     noteHold(call, leg, body)
@@ -55,7 +55,7 @@ function statusOf(error: unknown): number {
 async function answerOurselves(call: Call, leg: Leg, media: LegMedia, invite: IncomingReinvite): Promise<void> {
   const offer = invite.request.body
   if (offer.length > 0) {
-    void invite.accept({ body: { type: SDP, content: media.answer(offer) } })
+    void invite.accept({ body: { type: SDP, content: media.answer(offer, { again: true }) } })
     noteHold(call, leg, offer)
     return
   }
@@ -101,13 +101,17 @@ function otherOf(call: Call, leg: Leg): { other: Leg; session: Session } {
   return { other, session: other.session }
 }
 
+/** What a description says where its sound passes by us, which it does in the clear only; null when it is none. */
+function asksToBeHeld(description: Uint8Array): boolean | null {
+  const said = negotiate(description, { transport: 'rtp' }, G711)
+  if (!said.agreed) return null
+  return said.agreement.direction === 'recvonly' || said.agreement.direction === 'inactive'
+}
+
 /** Held or retrieved by its far end, in any spelling (PITFALLS S48): what it says that it does not want to hear. */
 function noteHold(call: Call, leg: Leg, description: Uint8Array): void {
-  const said = negotiate(description, { transport: 'rtp' }, G711)
-  if (!said.agreed) return
-  const { direction } = said.agreement
-  const held = direction === 'recvonly' || direction === 'inactive'
-  if (held === (leg.state === 'hold')) return
+  const held = call.media.get(leg.id)?.isHeldByFarEnd ?? asksToBeHeld(description)
+  if (held === null || held === (leg.state === 'hold')) return
   leg.hold(held)
   // Its silence until now counts for nothing any more (PITFALLS M01).
   if (!held)

@@ -127,6 +127,12 @@ export class LegMedia {
     return this.#agreement?.send.telephoneEvent !== undefined
   }
 
+  /** Whether its far end does not want to hear: held by it, in any spelling (PITFALLS S48). Null before anything is agreed on. */
+  get isHeldByFarEnd(): boolean | null {
+    const direction = this.#agreement?.direction
+    return direction === undefined ? null : direction === 'recvonly' || direction === 'inactive'
+  }
+
   /** Whether an offer of ours went out that nothing has been agreed on yet. */
   get awaitsAnswer(): boolean {
     return this.#offer !== null && this.#agreement === null
@@ -176,12 +182,19 @@ export class LegMedia {
     this.#agree(negotiation.agreement)
   }
 
-  /** Our answer to an offer; the same text where nothing has changed (an early answer and the final one). @throws NotAcceptable */
-  answer(offer: Uint8Array | string): string {
+  /**
+   * Our answer to an offer; the same text where nothing has changed (an early answer and the final one). An offer that comes
+   * `again`, in the middle of a call, is told to voice all the same: a far end behind a NAT may have moved (PITFALLS F03).
+   * @throws NotAcceptable
+   */
+  answer(offer: Uint8Array | string, { again = false } = {}): string {
     const negotiation = negotiateUnder(this.#srtp, this.#material, offer, this.#facing)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#offer = null
-    if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) return this.#sent
+    if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) {
+      if (again) this.#tell(negotiation.agreement)
+      return this.#sent
+    }
     this.#agree(negotiation.agreement)
     this.#sent = createAnswer(offer, negotiation, this.#next(), G711)
     return this.#sent
@@ -228,6 +241,10 @@ export class LegMedia {
     if (this.#settled && sameAgreement(this.#agreement, agreement)) return
     this.#agreement = agreement
     this.#settled = true
+    this.#tell(agreement)
+  }
+
+  #tell(agreement: G711Agreement): void {
     this.endpoint.describe(describe(agreement)).catch((error: unknown) => this.onFault?.(error))
   }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { EndpointDescription, MediaStats, StreamFormat } from '#platform/words/index.ts'
 import {
   A_TO_MU,
@@ -26,6 +27,9 @@ import type { Streaming } from './streams.ts'
 import type { Timeline } from './timeline.ts'
 
 const NO_EVENTS = -1
+
+/** Ms without a packet of sound after which a source that is described again may be found to have moved. */
+const FALLEN_SILENT_MS = 500
 
 /** A source that an endpoint is sending, with its pace. */
 export interface Playing {
@@ -105,6 +109,9 @@ export class Endpoint {
   ssrc = -1
   watchMs = 0
   heardAt = 0
+  /** Of its last RTP packet; what RTCP tells is no sign of where its sound comes from. */
+  soundAt = 0
+  #described: EndpointDescription | null = null
   silent = false
 
   constructor(slot: number, rtp: number, rtcp: number, report: (report: MediaReport) => void, random: () => number) {
@@ -123,13 +130,20 @@ export class Endpoint {
 
   /** Takes what signalling says. A new address starts the source policy anew; the same one keeps what was learnt. */
   describe(description: EndpointDescription, anyHost: boolean, now: number): void {
+    if (this.gate && isDeepStrictEqual(description, this.#described)) {
+      this.#followAgain(now)
+      return
+    }
+    this.#described = description
     const { remote, send, receive, direction, crypto } = description
     if (!crypto) this.protection = null
     else if (!this.protection?.has(crypto)) this.protection = new Protection(crypto)
     const named = new Uint8Array(new ArrayBuffer(SOCKADDR_BYTES))
     this.targetLength = writeSockaddr(named, 0, remote.address, remote.port)
     const nowhere = isNowhere(remote.address) || remote.port === 0
-    this.gate = nowhere ? null : new Gate(named, anyHost)
+    if (nowhere) this.gate = null
+    else if (this.gate?.isOf(named, anyHost)) this.#followAgain(now)
+    else this.gate = new Gate(named, anyHost)
     if (nowhere) this.control.stop()
     else this.control.start(remote.controlPort ?? remote.port + 1, codecOf(receive.codec).clockRate, now)
     this.canSend = !nowhere && (direction === 'sendrecv' || direction === 'sendonly')
@@ -145,6 +159,11 @@ export class Endpoint {
     this.reframing = null
     this.transcoding = null
     if (!couldReceive) this.heardAt = now
+  }
+
+  /** While its sound comes, nobody else can take its place, however often it is described. */
+  #followAgain(now: number): void {
+    if (now - this.soundAt > FALLEN_SILENT_MS) this.gate?.again()
   }
 
   /** How it speaks from now on. */

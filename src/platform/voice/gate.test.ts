@@ -54,6 +54,19 @@ test('M10 where the named address can not be reached, another host is proven in 
   assert.deepEqual([...gate.target], [...REBOUND])
 })
 
+test('F03 M10 described again, the source may move once more; what it was may still enter, and then nobody else', () => {
+  const gate = new Gate(NAMED, false)
+  row(gate, REBOUND, 3)
+  assert.ok(gate.isOf(NAMED, false) && !gate.isOf(NAMED, true) && !gate.isOf(REBOUND, false))
+  gate.again()
+  assert.equal(gate.port, 6000, 'it is sent to where it was until something comes')
+  assert.deepEqual(row(gate, STRANGER, 5), new Array(5).fill('refused'))
+  assert.deepEqual(row(gate, at('198.51.100.7', 7000), 3), ['refused', 'refused', 'latched'])
+  gate.again()
+  assert.deepEqual(row(gate, at('198.51.100.7', 7000), 1), ['enter'])
+  assert.deepEqual(row(gate, REBOUND, 5), new Array(5).fill('refused'))
+})
+
 test('control comes from the host that we send to', () => {
   const gate = new Gate(NAMED, false)
   assert.ok(gate.admitsControl(REBOUND, 0))

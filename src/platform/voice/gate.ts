@@ -14,13 +14,15 @@ export type Entry = 'enter' | 'latched' | 'refused'
  * 2. As long as no packet has come from there, another port of the same host may become the source, once: a NAT or a
  *    telephone that sends from another port than it listens on. Three valid packets in a row prove it.
  * 3. Where signalling named an address that can't be reached (`anyHost`), another host may, once, in the same way.
- * 4. Everybody else is refused until signalling describes the far end again.
+ * 4. Everybody else is refused until signalling describes the far end again: at another address all begins anew; at the
+ *    same one a source that has fallen silent may be followed once more ({@link again}).
  */
 export class Gate {
   /** `struct sockaddr` of where we send to: the named one, or the one that was latched. */
   readonly target: Uint8Array
   /** Where the kernel reads it. */
   readonly targetAddress: number
+  readonly #named: Uint8Array
   readonly #anyHost: boolean
   #fixed = false
   /** The source that is on probation. */
@@ -34,7 +36,22 @@ export class Gate {
     this.target = bytes.subarray(0, SOCKADDR_BYTES)
     this.targetAddress = address
     this.target.set(named.subarray(0, SOCKADDR_BYTES))
+    this.#named = named.slice(0, SOCKADDR_BYTES)
     this.#anyHost = anyHost
+  }
+
+  /** Whether it is of this description: what it has learnt is then good for it, too. */
+  isOf(named: Uint8Array, anyHost: boolean): boolean {
+    return anyHost === this.#anyHost && Buffer.compare(named.subarray(0, SOCKADDR_BYTES), this.#named) === 0
+  }
+
+  /**
+   * The far end has been described again as it was. We go on to send where it was last; if nothing comes from there, it may
+   * prove another place, since a NAT may have given it one.
+   */
+  again(): void {
+    this.#fixed = false
+    this.#candidateCount = 0
   }
 
   /** The RTP port that we send to. */

@@ -59,6 +59,7 @@ export class Receiver {
     stats.packetsReceived++
     stats.octetsReceived += packet.payloadLength
     endpoint.heardAt = now
+    endpoint.soundAt = now
     endpoint.control.reception.take(packet.ssrc, packet.sequence)
     if (packet.ssrc !== endpoint.ssrc) {
       if (endpoint.ssrc >= 0) endpoint.events.reset()

@@ -7,6 +7,8 @@ import { type Hop, newBranch, newTag, type SipSocket } from './socket.ts'
 export interface Said {
   headers?: [string, string][]
   body?: string
+  /** The answer is another fork's, which speaks for this end from now on. */
+  tag?: string
 }
 
 const SDP: [string, string] = ['Content-Type', 'application/sdp']
@@ -84,6 +86,7 @@ export class ScriptedLeg {
   }
 
   reply(request: Message, status: number, said: Said = {}): void {
+    if (said.tag) this.#local = this.#local.replace(/tag=[^;]+/, `tag=${said.tag}`)
     const tag = /tag=([^;]+)/.exec(this.#local)?.[1] ?? ''
     const headers = [...(status > 100 ? [this.contact] : []), ...(said.headers ?? [])]
     const message = this.socket.response(request, status, 'X', tag, headers, said.body ?? '')
@@ -124,10 +127,16 @@ export class ScriptedLeg {
 
   /** A description of ours. */
   sdp(
-    options: { direction?: 'sendrecv' | 'sendonly' | 'inactive'; port?: number; address?: string; version?: number } = {},
+    options: {
+      direction?: 'sendrecv' | 'sendonly' | 'inactive'
+      port?: number
+      address?: string
+      version?: number
+      payloads?: number[]
+    } = {},
   ): string {
-    const { direction = 'sendrecv', port = 30_000, address = this.socket.address, version = 1 } = options
-    return writeSdp({ address, port, payloads: [0], telephoneEvent: 101, direction }, version)
+    const { direction = 'sendrecv', port = 30_000, address = this.socket.address, version = 1, payloads = [0] } = options
+    return writeSdp({ address, port, payloads, telephoneEvent: 101, direction }, version)
   }
 
   get contact(): [string, string] {
