@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { newId } from '#lib/index.ts'
 import { LINKS } from '#platform/words/index.ts'
 import { CallStream } from '../sdk/src/stream.ts'
-import { VoiceProcess } from '../test/interop/voice-process.ts'
+import { addressOf, VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
 import { cpuMs, description } from './relay.ts'
 
@@ -14,11 +14,10 @@ const CALLS = 20
 const TURN_MS = 15_000
 const PORTS = { first: 25_100, last: 25_999 }
 const FRAME_MS = 20
+/** The far ends send in so many turns within a frame. */
+const TURNS = 4
 /** One frame in so many is loud, so that it is known again when it comes back. */
 const LOUD_EVERY = 50
-
-/** An agent that is further behind leaves a frame out. */
-const BEHIND_MS = 200
 
 const LOUD = 0x80
 const QUIET = 0xff
@@ -58,7 +57,7 @@ class FarEnd implements Disposable {
     this.#packet.writeUInt32BE(this.#sequence * 160, 4)
     this.#packet.fill(loud ? LOUD : QUIET, 12)
     if (loud) this.#loudAt = performance.now()
-    this.socket.send(this.#packet, port, '127.0.0.1')
+    this.socket.send(this.#packet, port, addressOf('node'))
   }
 
   [Symbol.dispose](): void {
@@ -67,7 +66,7 @@ class FarEnd implements Disposable {
 }
 
 async function echo(stream: CallStream): Promise<void> {
-  for await (const frame of stream) if (stream.queuedMs < BEHIND_MS) void stream.write(frame).catch(() => {})
+  for await (const frame of stream) void stream.write(frame).catch(() => {})
 }
 
 /** How long a caller waits to hear itself through an agent that answers at once, and what a stream costs. */
@@ -83,7 +82,7 @@ export async function measure(): Promise<Figure[]> {
     await voice.call('endpoint.describe', { endpoint, description: description(end.socket.address().port) })
     const verb = newId('verb')
     const uid = process.getuid!()
-    void voice.call('stream', { endpoint, verb, rateHz: 8000, hear: true, uid }).catch(() => {})
+    void voice.call('stream', { endpoint, verb, rateHz: 8000, hear: true, live: true, uid }).catch(() => {})
     const { token } = await voice.call('stream.ticket', { verb })
     const stream = new CallStream(net.connect(join(voice.directory, LINKS.audio(0))), { token, rateHz: 8000 }, gone.signal)
     await stream.ready
@@ -93,9 +92,10 @@ export async function measure(): Promise<Figure[]> {
   }
   const before = cpuMs(voice.pid)
   const began = performance.now()
-  for (let due = began; due < began + TURN_MS; due += FRAME_MS) {
+  for (let turn = 0; turn < (TURN_MS / FRAME_MS) * TURNS; turn++) {
+    const due = began + (turn * FRAME_MS) / TURNS
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
-    for (const { end, port } of ends) end.send(port)
+    for (let i = turn % TURNS; i < ends.length; i += TURNS) ends[i]!.end.send(ends[i]!.port)
   }
   const cpu = (cpuMs(voice.pid) - before) / (CALLS * (TURN_MS / 1000))
   const trips = ends.flatMap(({ end }) => end.roundTrips).sort((a, b) => a - b)

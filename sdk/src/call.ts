@@ -174,8 +174,8 @@ export class Call {
    * whatever else is done with the call, until it is closed or the call is over; a call has one at a time. Answers the call.
    */
   async stream(options: StreamOptions = {}): Promise<CallStream> {
-    const { rate, hear } = options
-    const opened = (await this.#verb('call.stream', { rateHz: rate, hear })) as OpenedStream
+    const { rate, hear, live } = options
+    const opened = (await this.#verb('call.stream', { rateHz: rate, hear, live })) as OpenedStream
     if (this.#cause) throw new CallGone()
     const stream = new CallStream(this.#commander.audio(opened.socket), opened, this.#controller.signal)
     await stream.ready

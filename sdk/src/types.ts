@@ -132,6 +132,11 @@ export interface StreamOptions {
   rate?: 8000 | 16000 | 24000 | 48000
   /** Whether the program hears the caller; default true. */
   hear?: boolean
+  /**
+   * The program talks live: what a stall has left in the queue is cut out again, instead of making all that follows late.
+   * Default false: all that is written is heard.
+   */
+  live?: boolean
 }
 
 export interface GatherResult {

@@ -50,7 +50,7 @@ async function inCall(world: World) {
   const call = await got.promise
   const gone = new AbortController()
   const path = (socket: string) => join(world.run, 'agents', socket)
-  const open = async (params: { rateHz?: 8000 | 16_000 | 24_000 | 48_000; hear?: boolean } = {}) => {
+  const open = async (params: { rateHz?: 8000 | 16_000 | 24_000 | 48_000; hear?: boolean; live?: boolean } = {}) => {
     const opened = await call.do('call.stream', params)
     const stream = new CallStream(net.connect(path(opened.socket)), opened, gone.signal)
     await stream.ready
@@ -59,8 +59,13 @@ async function inCall(world: World) {
   return { caller, call, program, open, path, over: over.resolve }
 }
 
-async function echo(stream: CallStream): Promise<void> {
-  for await (const frame of stream) await stream.write(frame)
+/** Says again what it hears; once, after half a second, it is held up for `stallMs`. */
+async function echo(stream: CallStream, stallMs = 0): Promise<void> {
+  let count = 0
+  for await (const frame of stream) {
+    if (++count === 25 && stallMs > 0) await new Promise((resolve) => setTimeout(resolve, stallMs))
+    await stream.write(frame)
+  }
 }
 
 const ended = async (world: World) => (await world.events()).filter(({ type }) => type === 'stream.ended')
@@ -94,17 +99,29 @@ test('an agent hears its caller and is heard, at each rate, beside other verbs, 
     await echoing
     await quietFor(caller, 2000)
   }
+  // One that talks live and was held up for 300 ms: what that has left is cut out, and the caller hears itself as soon as ever.
+  const { stream } = await open({ live: true })
+  const echoing = echo(stream, 300)
+  await until('the stall', () => stream.queuedMs > 200, 4000)
+  await until('its end', () => stream.queuedMs < 100, 4000)
+  stream.close()
+  await echoing
   over()
   caller.hangup()
   await world.quiet()
   const all = await ended(world)
+  const live = all.pop()!
+  assert.ok(
+    (live.data.skippedSeconds as number) > 0.1 && (live.data.skippedSeconds as number) < 1,
+    `${live.data.skippedSeconds} s`,
+  )
   assert.deepEqual(
-    all.map(({ data }) => [data.reason, data.droppedFrames]),
-    Array(3).fill(['closed', 0]),
+    all.map(({ data }) => [data.reason, data.droppedFrames, data.skippedSeconds]),
+    Array(3).fill(['closed', 0, 0]),
   )
   assert.ok(all.every(({ data }) => (data.heardSeconds as number) > 0.2 && (data.playedSeconds as number) > 0.2))
   const leases = (await world.leases()).filter(({ kind }) => kind === 'voice.stream')
-  assert.ok(leases.length === 3 && leases.every(({ answered, released }) => answered && released !== null))
+  assert.ok(leases.length === 4 && leases.every(({ answered, released }) => answered && released !== null))
 })
 
 test('what is written waits for its turn, tells when it was heard, and is dropped at once when the caller speaks', async () => {

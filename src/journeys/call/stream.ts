@@ -16,7 +16,7 @@ const CLOSING_MS = 500
  */
 export async function stream(
   call: Call,
-  { rateHz = 8000, hear = true }: VerbMethods['call.stream']['params'],
+  { rateHz = 8000, hear = true, live = false }: VerbMethods['call.stream']['params'],
   signal: AbortSignal,
 ): Promise<VerbMethods['call.stream']['result']> {
   if (call.streaming) await closing(call)
@@ -28,7 +28,7 @@ export async function stream(
     const verb = newId('verb')
     call.streaming = verb
     const uid = call.x.config.agents.firstUid + call.subscriber.slot
-    const running = endpoint.stream({ verb, rateHz, hear, uid })
+    const running = endpoint.stream({ verb, rateHz, hear, live, uid })
     const stop = () => endpoint.stop(verb)
     signal.addEventListener('abort', stop, { once: true })
     const over = end(call, running, held).finally(() => signal.removeEventListener('abort', stop))
@@ -54,10 +54,11 @@ async function closing(call: Call): Promise<void> {
 /** Gives back what the stream had, and tells how it was, whatever has ended it. Never rejects. */
 async function end(call: Call, running: Promise<StreamResult>, held: VerbLease): Promise<void> {
   const stream = call.streaming
-  const lost = { reason: 'voice-lost', heardMs: 0, playedMs: 0, droppedFrames: 0 }
-  const { reason, heardMs, playedMs, droppedFrames } = await running.catch(() => lost)
+  const lost = { reason: 'voice-lost', heardMs: 0, playedMs: 0, skippedMs: 0, droppedFrames: 0 }
+  const { reason, heardMs, playedMs, skippedMs, droppedFrames } = await running.catch(() => lost)
   call.streaming = null
   held[Symbol.dispose]()
-  const data = { stream, reason, heardSeconds: heardMs / 1000, playedSeconds: playedMs / 1000, droppedFrames }
+  const seconds = { heardSeconds: heardMs / 1000, playedSeconds: playedMs / 1000, skippedSeconds: skippedMs / 1000 }
+  const data = { stream, reason, ...seconds, droppedFrames }
   call.event('stream.ended', { leg: call.a, data })
 }

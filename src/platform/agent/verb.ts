@@ -144,7 +144,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
     required: ['target'],
     fields: { target: targets, strategy, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides, ring: item },
   },
-  'call.stream': { required: [], fields: { rateHz: streamRate, hear: flag } },
+  'call.stream': { required: [], fields: { rateHz: streamRate, hear: flag, live: flag } },
   'call.pauseRecording': { required: ['paused'], fields: { paused: flag } },
   'call.conference': { required: ['room'], fields: { room: text(64), muted: flag, coach: callId, moderator: flag } },
   'call.seat': { required: [], fields: { muted: flag, coach: coachId } },

@@ -11,7 +11,7 @@ export type RoomCommand =
 
 /** What the main thread says of streams between a call and its program. An endpoint has one at most. */
 export type StreamCommand =
-  | { type: 'stream'; slot: number; stream: number; hear: boolean }
+  | { type: 'stream'; slot: number; stream: number; hear: boolean; live: boolean }
   /** To be played behind what is queued; 8 kHz. */
   | { type: 'stream-audio'; slot: number; stream: number; pcm: Int16Array }
   | { type: 'stream-clear'; slot: number; stream: number }
@@ -49,8 +49,11 @@ export type MediaReport =
   | { type: 'digit'; slot: number; digit: string; durationMs: number }
   | { type: 'media'; slot: number; state: 'silent' | 'flowing'; silentMs: number }
   | { type: 'recorded'; slot: number; record: number; pcm: Int16Array; last: boolean }
-  /** Every 20 ms: what was heard, 8 kHz, and how many samples since the beginning have left the queue, played or cleared. */
-  | { type: 'streamed'; slot: number; stream: number; pcm: Int16Array; gone: number; cleared: boolean }
+  /**
+   * Every 20 ms: what was heard, 8 kHz, and how many samples since the beginning have left the queue, and of them were cut out.
+   * `cleared`: how many have left it just now by a clear.
+   */
+  | { type: 'streamed'; slot: number; stream: number; pcm: Int16Array; gone: number; skipped: number; cleared: number | null }
   | { type: 'closed'; slot: number; stats: MediaStats }
   /** A bug that a packet or a command has met: it was dropped, the loop goes on. */
   | { type: 'fault'; message: string; stack: string }

@@ -22,7 +22,10 @@ export class Engine {
   readonly #one = reserve(8)
   readonly #listeners = new Map<number, Listener>()
   readonly #free: number[] = []
+  /** Commands of this turn of the event loop, which go together. */
+  #unsent: MediaCommand[] = []
   #slots = 0
+  #over = false
   #stopped: Promise<void> | undefined
   readonly #ended: Promise<void>
 
@@ -37,9 +40,11 @@ export class Engine {
       workerData: { port: port2, wake: this.#wake },
       transferList: [port2],
     })
-    port1.on('message', (report: MediaReport) => {
-      if (report.type === 'fault') log.error({ fault: report.message, stack: report.stack }, 'the media loop met a bug')
-      else this.#listeners.get(report.slot)?.(report)
+    port1.on('message', (reports: MediaReport[]) => {
+      for (const report of reports) {
+        if (report.type === 'fault') log.error({ fault: report.message, stack: report.stack }, 'the media loop met a bug')
+        else this.#listeners.get(report.slot)?.(report)
+      }
     })
     this.#worker.on('error', (error) => onDeath(error instanceof Error ? error : new Error(String(error))))
     this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
@@ -61,9 +66,9 @@ export class Engine {
     this.#free.push(slot)
   }
 
+  /** A message and a wake-up cost more than what they tell: those of one turn share them. */
   send(command: MediaCommand): void {
-    this.#port.postMessage(command)
-    this.#libc.write(this.#wake, this.#one.address, 8)
+    if (this.#unsent.push(command) === 1) setImmediate(() => this.#flush())
   }
 
   /** Stops the thread; whatever is open is closed and reported first. */
@@ -72,9 +77,18 @@ export class Engine {
     return this.#stopped
   }
 
+  #flush(): void {
+    if (this.#unsent.length === 0 || this.#over) return
+    this.#port.postMessage(this.#unsent)
+    this.#unsent = []
+    this.#libc.write(this.#wake, this.#one.address, 8)
+  }
+
   async #stop(): Promise<void> {
     this.send({ type: 'stop' })
+    this.#flush()
     await this.#ended
+    this.#over = true
     this.#port.close()
     this.#libc.close(this.#wake)
   }

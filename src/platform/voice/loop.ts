@@ -36,8 +36,10 @@ export interface MediaLoopOptions {
   /** 32 random bits. */
   random(): number
   report(report: MediaReport): void
-  /** The next command, if there is one. */
-  command(): MediaCommand | undefined
+  /** What was reported in a round may go. */
+  flush(): void
+  /** The next commands, if there are any. */
+  commands(): MediaCommand[] | undefined
 }
 
 /**
@@ -83,6 +85,7 @@ export class MediaLoop {
       packets = this.#round()
     }
     for (const endpoint of this.#endpoints) if (endpoint) this.#close(endpoint)
+    this.#options.flush()
     this.#libc.close(this.#epoll)
   }
 
@@ -100,6 +103,7 @@ export class MediaLoop {
     this.#send(now)
     if (now >= this.#sweepAt) this.#sweep(now)
     if (commands) this.#commands()
+    this.#options.flush()
     return ready
   }
 
@@ -159,11 +163,13 @@ export class MediaLoop {
 
   #commands(): void {
     this.#libc.read(this.#options.wake, this.#events.address, 8)
-    for (let command = this.#options.command(); command; command = this.#options.command()) {
-      try {
-        this.#obey(command)
-      } catch (error) {
-        this.#fault(error)
+    for (let commands = this.#options.commands(); commands; commands = this.#options.commands()) {
+      for (const command of commands) {
+        try {
+          this.#obey(command)
+        } catch (error) {
+          this.#fault(error)
+        }
       }
     }
   }

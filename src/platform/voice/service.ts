@@ -219,7 +219,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   }
 
   stream(params: VoiceMethods['stream']['params'], signal?: AbortSignal) {
-    const nothing = { heardMs: 0, playedMs: 0, droppedFrames: 0 }
+    const nothing = { heardMs: 0, playedMs: 0, skippedMs: 0, droppedFrames: 0 }
     return this.#run<VoiceMethods['stream']['result']>(
       { ...params, signal, gone: { reason: 'gone', ...nothing } },
       (session, stop) => {

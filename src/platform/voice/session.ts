@@ -139,11 +139,11 @@ export class Session {
   }
 
   /** Begins a stream between the far end and a program. */
-  stream(hear: boolean, take: (report: StreamReport) => void): Streamed {
+  stream(how: { hear: boolean; live: boolean }, take: (report: StreamReport) => void): Streamed {
     const stream = ++this.#numbers
     const { slot } = this
     this.#streaming = { stream, hear: take }
-    this.#tell({ type: 'stream', slot, stream, hear })
+    this.#tell({ type: 'stream', slot, stream, ...how })
     return {
       say: (pcm) => this.#tell({ type: 'stream-audio', slot, stream, pcm }),
       clear: () => this.#tell({ type: 'stream-clear', slot, stream }),

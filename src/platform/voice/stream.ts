@@ -3,7 +3,7 @@ import { Downsampler, RATE, Upsampler } from '#protocol/audio/index.ts'
 import { FRAME, samplesOf, writeFrame, writeNumber, writeSamples } from '#protocol/stream/index.ts'
 import type { AudioConnection, Ticket } from './audio-door.ts'
 import type { Session, Streamed, StreamReport } from './session.ts'
-import { STREAM_QUEUE } from './streams.ts'
+import { STREAM_QUEUE } from './spoken-queue.ts'
 
 type StreamParams = VoiceMethods['stream']['params']
 
@@ -23,7 +23,7 @@ const LAST_WORD_MS = 1000
 
 /** Waits for the program, and carries sound between it and the endpoint until something ends it. */
 export async function stream(session: Session, params: StreamParams, stop: AbortSignal, ticket: Ticket): Promise<StreamResult> {
-  const nothing = { heardMs: 0, playedMs: 0, droppedFrames: 0 }
+  const nothing = { heardMs: 0, playedMs: 0, skippedMs: 0, droppedFrames: 0 }
   const withdraw = () => ticket.withdraw()
   stop.addEventListener('abort', withdraw, { once: true })
   const connection = await ticket.come
@@ -55,18 +55,19 @@ class Conversation {
   #brought = 0
   #gone = 0
   #cleared = 0
+  #skipped = 0
   #told = 0
   #heardFrames = 0
   #dropped = 0
   #droppedTold = 0
 
-  constructor(session: Session, { rateHz, hear }: StreamParams, connection: AudioConnection) {
+  constructor(session: Session, { rateHz, hear, live }: StreamParams, connection: AudioConnection) {
     this.#connection = connection
     this.#factor = rateHz / RATE
     this.#frameSamples = (rateHz * FRAME_MS) / 1000
     this.#up = new Upsampler(this.#factor)
     this.#down = new Downsampler(this.#factor)
-    this.#voice = session.stream(hear, (report) => this.#hear(report))
+    this.#voice = session.stream({ hear, live }, (report) => this.#hear(report))
   }
 
   async run(stop: AbortSignal): Promise<StreamResult> {
@@ -88,7 +89,8 @@ class Conversation {
     return {
       reason,
       heardMs: this.#heardFrames * FRAME_MS,
-      playedMs: Math.round((this.#gone - this.#cleared) / (RATE / 1000)),
+      playedMs: Math.round((this.#gone - this.#cleared - this.#skipped) / (RATE / 1000)),
+      skippedMs: Math.round(this.#skipped / (RATE / 1000)),
       droppedFrames: this.#dropped,
     }
   }
@@ -112,12 +114,16 @@ class Conversation {
     else if (pcm.length > 0) this.#voice.say(pcm)
   }
 
-  #hear({ pcm, gone, cleared }: StreamReport): void {
-    if (cleared) this.#cleared += gone - this.#gone
+  #hear({ pcm, gone, skipped, cleared }: StreamReport): void {
+    this.#cleared += cleared ?? 0
+    this.#skipped = skipped
     this.#gone = gone
-    this.#reach(cleared)
-    if (cleared || gone - this.#told >= TOLD_EVERY || (gone === this.#brought && gone !== this.#told)) this.#tell()
+    const { socket } = this.#connection
+    socket.cork()
+    this.#reach(cleared !== null)
+    if (cleared !== null || gone - this.#told >= TOLD_EVERY || (gone === this.#brought && gone !== this.#told)) this.#tell()
     if (pcm.length > 0) this.#pass(this.#up.push(pcm))
+    socket.uncork()
   }
 
   #tell(): void {

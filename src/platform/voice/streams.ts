@@ -2,20 +2,18 @@ import { RTP_HEADER_BYTES } from '#protocol/rtp/index.ts'
 import type { MediaReport, StreamCommand } from './command.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Pacer } from './pacer.ts'
+import { SpokenQueue } from './spoken-queue.ts'
 import { Timeline } from './timeline.ts'
 import type { Transmitter } from './transmitter.ts'
 
 /** The frames in which a program hears and is told, ms. */
 const FRAME_MS = 20
 
+/** Frames begin at multiples of this: those of many streams then share a wake-up of threads and programs, which costs more than they do. */
+const TURN_MS = 10
+
 /** Samples that a program's ear waits for late packets: 40 ms. */
 const OPEN = 320
-
-/** What a program says begins so much after its first sample has come, ms: the next one may then be late by as much. */
-const LEAD_MS = 20
-
-/** Samples that are queued at most: two seconds. More is never asked for, so who brings it has lost it. */
-export const STREAM_QUEUE = 16_000
 
 /** Samples of the longest frame: 100 ms. */
 const LONGEST_FRAME = 800
@@ -31,45 +29,20 @@ export class Streaming {
   /** While there is something to be said. */
   mouth: Pacer | null = null
   fresh = true
-  /** Samples since the beginning that have left the queue. */
-  gone = 0
+  /** What has left the queue, as it was told last. */
   told = 0
-  readonly #ring = new Int16Array(STREAM_QUEUE)
-  #written = 0
+  readonly queue: SpokenQueue
 
-  constructor(stream: number, hear: boolean, now: number) {
+  constructor(stream: number, { hear, live }: { hear: boolean; live: boolean }, now: number) {
     this.stream = stream
-    this.ear = new Pacer(FRAME_MS, now)
-    this.heard = hear ? new Timeline(now, OPEN) : null
+    this.ear = new Pacer(FRAME_MS, Math.ceil(now / TURN_MS) * TURN_MS)
+    this.heard = hear ? new Timeline(now, { open: OPEN, live: true }) : null
+    this.queue = new SpokenQueue(live)
   }
 
   /** Whether what is relayed gives way to it. */
   get speaking(): boolean {
     return this.mouth !== null
-  }
-
-  get queued(): number {
-    return this.#written - this.gone
-  }
-
-  push(pcm: Int16Array): void {
-    const count = Math.min(pcm.length, STREAM_QUEUE - this.queued)
-    for (let i = 0; i < count; i++) this.#ring[(this.#written + i) % STREAM_QUEUE] = pcm[i]!
-    this.#written += count
-  }
-
-  /** Takes the next samples at most; how many there were. The rest is silence. */
-  pull(into: Int16Array, samples: number): number {
-    const count = Math.min(samples, this.queued)
-    for (let i = 0; i < count; i++) into[i] = this.#ring[(this.gone + i) % STREAM_QUEUE]!
-    into.fill(0, count, samples)
-    this.gone += count
-    return count
-  }
-
-  clear(): void {
-    this.gone = this.#written
-    this.mouth = null
   }
 }
 
@@ -97,7 +70,7 @@ export class Streams {
   obey(command: StreamCommand, endpoint: Endpoint, now: number): void {
     if (command.type === 'stream') {
       this.leave(endpoint)
-      endpoint.streaming = new Streaming(command.stream, command.hear, now)
+      endpoint.streaming = new Streaming(command.stream, command, now)
       this.#active.push(endpoint)
       return
     }
@@ -105,14 +78,14 @@ export class Streams {
     if (streaming?.stream !== command.stream) return
     switch (command.type) {
       case 'stream-audio':
-        streaming.push(command.pcm)
-        if (streaming.mouth || streaming.queued === 0) return
-        streaming.mouth = new Pacer(endpoint.frameMs, now + LEAD_MS)
+        streaming.queue.push(command.pcm, now)
+        if (streaming.mouth || streaming.queue.queued === 0) return
+        streaming.mouth = new Pacer(endpoint.frameMs, now + streaming.queue.leadMs)
         streaming.fresh = true
         return
       case 'stream-clear':
-        streaming.clear()
-        this.#tell(endpoint, streaming, EMPTY, true)
+        streaming.mouth = null
+        this.#tell(endpoint, streaming, EMPTY, streaming.queue.clear())
         return
       case 'unstream':
         this.leave(endpoint)
@@ -142,7 +115,7 @@ export class Streams {
       const taken = ear.take(now)
       if (!taken && ear.skippedMs === 0) return
       const pcm = heard?.pull(taken ? due : ear.due - FRAME_MS, false) ?? EMPTY
-      if (pcm.length > 0 || streaming.gone !== streaming.told) this.#tell(endpoint, streaming, pcm, false)
+      if (pcm.length > 0 || streaming.queue.gone !== streaming.told) this.#tell(endpoint, streaming, pcm, null)
     }
   }
 
@@ -155,7 +128,7 @@ export class Streams {
         continue
       }
       const { frameSamples, frameTicks, out } = endpoint
-      const had = streaming.pull(this.#frame, frameSamples)
+      const had = streaming.queue.pull(this.#frame, frameSamples, now)
       if (had === 0) {
         streaming.mouth = null
         return
@@ -168,9 +141,9 @@ export class Streams {
     if (mouth.skippedMs > 0) streaming.fresh = true
   }
 
-  #tell(endpoint: Endpoint, streaming: Streaming, pcm: Int16Array, cleared: boolean): void {
-    const { stream, gone } = streaming
+  #tell(endpoint: Endpoint, streaming: Streaming, pcm: Int16Array, cleared: number | null): void {
+    const { gone, skipped } = streaming.queue
     streaming.told = gone
-    this.#report({ type: 'streamed', slot: endpoint.slot, stream, pcm, gone, cleared })
+    this.#report({ type: 'streamed', slot: endpoint.slot, stream: streaming.stream, pcm, gone, skipped, cleared })
   }
 }

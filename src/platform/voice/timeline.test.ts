@@ -86,6 +86,19 @@ test('M11 a first packet that is late costs a few ms once, not every packet its 
   assert.ok(lay(plan, 12_000).at(-1)! < 10_160)
 })
 
+test('whoever listens live soon waits no longer for every packet because the first one was late', () => {
+  const timeline = new Timeline(0, { open: 320, live: true })
+  let at = -1
+  for (let i = 0; i < 100; i++) {
+    const now = i * 20 + (i === 0 ? 15 : 0)
+    timeline.push(1, i * 160, 'PCMU', i === 50 ? loud : new Uint8Array(160).fill(ENCODE.PCMU[0]!), 0, 160, now)
+    for (let tick = now; tick < (i + 1) * 20; tick++) {
+      if (at < 0 && timeline.pull(tick, false).some((sample) => sample !== 0)) at = tick
+    }
+  }
+  assert.equal(at, 50 * 20 + 41)
+})
+
 test('a stall of the loop longer than the buffer is silence', () => {
   const timeline = new Timeline(0)
   timeline.push(1, 0, 'PCMU', loud, 0, 160, 0)

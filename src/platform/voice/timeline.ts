@@ -13,6 +13,13 @@ const WINDOW_MS = 5000
 /** From this many samples on (20 ms) the far end's clock is followed. */
 const LARGEST_DRIFT = 160
 
+/**
+ * A far end's first packet may have been late, which would make every later one wait as long. Who listens live finds that out
+ * within so many ms, and to a millisecond; a recording is not in a hurry, and a tone in it stays whole.
+ */
+const LIVE_WINDOW_MS = 400
+const LIVE_DRIFT = 8
+
 const RING = 8192
 
 /**
@@ -36,11 +43,14 @@ export class Timeline {
   /** The largest lead on the clock in this window, in samples. */
   #lead = 0
   #windowEnd = 0
+  #drift = LARGEST_DRIFT
+  readonly #live: boolean
 
-  /** `now` in ms by the same clock as later calls; `open` samples are waited for late packets. */
-  constructor(now: number, open = OPEN) {
+  /** `now` in ms by the same clock as later calls; `open` samples are waited for late packets. `live`: early is better than whole. */
+  constructor(now: number, { open = OPEN, live = false } = {}) {
     this.#startedAt = now
     this.#open = open
+    this.#live = live
   }
 
   push(ssrc: number, timestamp: number, law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
@@ -68,12 +78,14 @@ export class Timeline {
     if (!this.#mapped || ssrc !== this.#ssrc || lead < -this.#open || lead > LARGEST_LEAD) {
       place = clock
       this.#lead = 0
-      this.#windowEnd = now + WINDOW_MS
+      this.#windowEnd = now + (this.#live ? LIVE_WINDOW_MS : WINDOW_MS)
+      this.#drift = this.#live ? LIVE_DRIFT : LARGEST_DRIFT
     } else if (lead > this.#lead) this.#lead = lead
     if (now >= this.#windowEnd) {
-      if (Math.abs(this.#lead) > LARGEST_DRIFT) place -= this.#lead
+      if (Math.abs(this.#lead) > this.#drift) place -= this.#lead
       this.#lead = -this.#open
       this.#windowEnd = now + WINDOW_MS
+      this.#drift = LARGEST_DRIFT
     }
     this.#mapped = true
     this.#ssrc = ssrc

@@ -84,7 +84,7 @@ export interface VerbMethods {
    * opens the audio socket, once and within seconds.
    */
   'call.stream': {
-    params: { call: Id<'call'>; rateHz?: StreamRate; hear?: boolean }
+    params: { call: Id<'call'>; rateHz?: StreamRate; hear?: boolean; live?: boolean }
     result: { socket: string; token: string; rateHz: StreamRate }
   }
   /** At once: what `play` or `say` plays stays where it is, or goes on. */

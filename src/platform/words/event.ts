@@ -56,7 +56,7 @@ export type EventType =
   | 'recording.ended' // it is there to be heard; data: recording, durationSeconds, reason
   | 'recording.failed' // it could not be written, or was cut off; data: recording, why
   | 'stream.started' // data: stream, rateHz
-  | 'stream.ended' // data: stream, reason, heardSeconds, playedSeconds, droppedFrames
+  | 'stream.ended' // data: stream, reason, heardSeconds, playedSeconds, skippedSeconds, droppedFrames
   | 'resource.refused' // a verb's lease was refused; data.refusal explains
   | 'channel.state' // data: state, reason
   | 'agent.state' // data: state, reason, version

@@ -105,6 +105,8 @@ export interface StreamResult {
   /** What the program heard, and what was heard of it. */
   heardMs: number
   playedMs: number
+  /** What a live stream has left out of what the program said, so as not to be late. */
+  skippedMs: number
   /** Frames that it was too slow to take. */
   droppedFrames: number
 }
@@ -192,6 +194,8 @@ export interface VoiceMethods {
       rateHz: StreamRate
       /** Whether the program hears the far end. */
       hear: boolean
+      /** Whether the program talks live: what a stall has left in the queue is then cut out again. */
+      live: boolean
       /** The only account whose process may open it. */
       uid: number
     }

@@ -34,15 +34,21 @@ export function writeNumber(type: number, number: number, ...octets: number[]): 
 
 /** A frame of sound. */
 export function writeSamples(samples: Int16Array): Buffer {
-  const payload = Buffer.allocUnsafe(2 * samples.length)
-  for (let i = 0; i < samples.length; i++) payload.writeInt16LE(samples[i]!, 2 * i)
-  return writeFrame(FRAME.audio, payload)
+  return writeFrame(FRAME.audio, littleEndian(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength)))
 }
 
 /** The samples of a payload; a half one at its end is left out. */
 export function samplesOf(payload: Uint8Array): Int16Array {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
-  return Int16Array.from({ length: payload.length >> 1 }, (_, i) => view.getInt16(2 * i, true))
+  const samples = new Int16Array(payload.length >> 1)
+  new Uint8Array(samples.buffer).set(littleEndian(payload.subarray(0, samples.byteLength)))
+  return samples
+}
+
+const NATIVE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+/** Bytes of samples from this machine's order to the wire's, or back: the same, where the machine is little-endian itself. */
+function littleEndian(bytes: Uint8Array): Uint8Array {
+  return NATIVE ? bytes : Buffer.from(bytes).swap16()
 }
 
 /** Cuts a byte stream into frames. */
