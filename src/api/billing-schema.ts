@@ -79,18 +79,18 @@ export const Posting = Type.Object({
   amount: Money,
 })
 
-const Amount = Type.String({ description: 'A decimal number with at most six places.' })
+const Amount = Type.String({ maxLength: 32, description: 'A decimal number with at most six places.' })
 
 export const Plan = Type.Object(
   {
-    name: Type.String(),
+    name: Type.String({ maxLength: 64 }),
     title: Type.String({ maxLength: 200 }),
-    currency: Type.String(),
+    currency: Type.String({ maxLength: 8 }),
     rates: Type.Array(
       Type.Object(
         {
           kind: Type.String({ pattern: '^[a-z][a-z0-9.-]{0,62}$' }),
-          prefix: Type.String({ description: 'The beginning of the E.164 number; empty for all.' }),
+          prefix: Type.String({ maxLength: 32, description: 'The beginning of the E.164 number; empty for all.' }),
           title: Type.String({ maxLength: 200 }),
           unit: Type.Union([Type.Literal('second'), Type.Literal('piece')]),
           increments: Type.Object({ first: Type.Integer(), next: Type.Integer() }, closed),

@@ -40,9 +40,14 @@ export function sendProblem(reply: FastifyReply, error: unknown, log: Log): Fast
       type: `urn:tieline:problem:${code}`,
       title: title(code),
       status: http,
-      detail: known.message,
-      details: known.details,
+      detail: short(known.message, 1000),
+      details: Object.fromEntries(Object.entries(known.details).map(([name, fact]) => [name, short(fact, 500)])),
     })
+}
+
+/** What was asked is not said back at length. */
+function short<T>(fact: T, longest: number): T | string {
+  return typeof fact === 'string' && fact.length > longest ? `${fact.slice(0, longest).toWellFormed()}…` : fact
 }
 
 function domainError(error: unknown): TielineError {

@@ -19,6 +19,7 @@ import { secretRoutes } from './secrets.ts'
 import { statusRoutes } from './status.ts'
 import { subscriberRoutes } from './subscribers.ts'
 import { telephoneRoutes } from './telephones.ts'
+import { findUnwritable } from './text.ts'
 import { trunkRoutes } from './trunks.ts'
 
 /** The largest tarball of an agent. */
@@ -31,6 +32,8 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
+    // A path that is none, before any route is found.
+    frameworkErrors: (error, _request, reply) => sendProblem(reply, error, deps.log),
   })
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as TSchema, httpPart))
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
@@ -79,18 +82,15 @@ function validator(schema: TSchema, httpPart: string | undefined) {
   const compiled = Compile(schema)
   return (data: unknown) => {
     const value = httpPart === 'body' ? data : Default(schema, Value.Convert(schema, data ?? {}))
-    if (compiled.Check(value)) return { value }
-    const [first] = compiled.Errors(value)
-    return {
-      error: [
-        {
-          instancePath: first?.instancePath ?? '',
-          message: first?.message ?? 'is wrong',
-          keyword: '',
-          schemaPath: '',
-          params: {},
-        },
-      ] as never,
+    if (!compiled.Check(value)) {
+      const [first] = compiled.Errors(value)
+      return refusal(first?.instancePath ?? '', first?.message ?? 'is wrong')
     }
+    const unwritable = findUnwritable(value)
+    return unwritable === null ? { value } : refusal(unwritable, 'has text that is none: a NUL, or half of a character')
   }
+}
+
+function refusal(instancePath: string, message: string): { error: never } {
+  return { error: [{ instancePath, message, keyword: '', schemaPath: '', params: {} }] as never }
 }

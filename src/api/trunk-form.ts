@@ -34,14 +34,16 @@ const Gateways = Type.Array(
   ),
   { minItems: 1, maxItems: 64 },
 )
-const whole = (minimum: number, maximum?: number) =>
-  Type.Optional(Type.Union([Type.Integer({ minimum, ...(maximum ? { maximum } : {}) }), Type.Null()]))
+/** More calls at once, or in a second, than any trunk has. */
+const MOST_CALLS = 1_000_000
+const whole = (minimum: number, maximum = MOST_CALLS) =>
+  Type.Optional(Type.Union([Type.Integer({ minimum, maximum }), Type.Null()]))
 const Auth = Type.Object({ user: Type.String(), password: Type.String() }, { additionalProperties: false })
 
 const fields = {
   maxIn: whole(0),
   maxOut: whole(0),
-  emergencyReserve: Type.Optional(Type.Integer({ minimum: 0 })),
+  emergencyReserve: Type.Optional(Type.Integer({ minimum: 0, maximum: MOST_CALLS })),
   srtp: Type.Optional(Srtp),
   media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
   earlyMedia: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('ignore')])),

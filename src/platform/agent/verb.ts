@@ -21,6 +21,8 @@ const seconds =
     typeof v === 'number' && v >= 0 && v <= max ? null : `is a number of seconds from 0 to ${max}`
 const flag: Check = (v) => (typeof v === 'boolean' ? null : 'is true or false')
 const key: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]$/.test(v) ? null : 'is one of 0-9, A-D, * and #')
+const shownNumber: Check = (v) =>
+  typeof v === 'string' && /^[+\d*# ().-]{1,32}$/.test(v) ? null : 'is a telephone number of up to 32 characters'
 const recordSides: Check = (v) => (v === 'mono' || v === 'stereo' ? null : 'is mono or stereo')
 const callId: Check = (v) => (isId('call', v) ? null : 'is the id of a call')
 const coachId: Check = (v) => (v === 'none' ? null : callId(v))
@@ -142,7 +144,15 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   },
   'call.dial': {
     required: ['target'],
-    fields: { target: targets, strategy, via, timeoutSeconds: seconds(600), callerId: text(32), record: recordSides, ring: item },
+    fields: {
+      target: targets,
+      strategy,
+      via,
+      timeoutSeconds: seconds(600),
+      callerId: shownNumber,
+      record: recordSides,
+      ring: item,
+    },
   },
   'call.stream': { required: [], fields: { rateHz: streamRate, hear: flag, live: flag } },
   'call.pauseRecording': { required: ['paused'], fields: { paused: flag } },
@@ -154,7 +164,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.transfer': { required: ['target'], fields: { target } },
   'call.hold': { required: [], fields: { party: held, music: item } },
   'call.retrieve': { required: [], fields: { party: held } },
-  'call.consult': { required: ['target'], fields: { target, timeoutSeconds: seconds(600), callerId: text(32), music: item } },
+  'call.consult': { required: ['target'], fields: { target, timeoutSeconds: seconds(600), callerId: shownNumber, music: item } },
   'call.complete': { required: [], fields: {} },
   'call.join': { required: ['other'], fields: { other: callId } },
   'call.split': { required: [], fields: {} },
@@ -163,7 +173,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.dtmf': { required: ['digits'], fields: { digits: keys } },
   'call.make': {
     required: ['from', 'to'],
-    fields: { from: target, to: targetOrAgent, callerId: text(32), timeoutSeconds: seconds(300) },
+    fields: { from: target, to: targetOrAgent, callerId: shownNumber, timeoutSeconds: seconds(300) },
   },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }

@@ -1,6 +1,6 @@
 import type { SiteConfig } from '#platform/words/index.ts'
 import type { DefaultRoute } from './record.ts'
-import { checkNumber, checkUser, invalid } from './rule.ts'
+import { checkName, checkNumber, checkUser, invalid } from './rule.ts'
 
 /** A SIP URI without anything that could end a header line (RFC 3261 §25.1; PITFALLS F09). */
 const SIP_URI = /^sips?:[A-Za-z0-9_.!~*'()&=+$,;?/:@%[\]-]{1,250}$/
@@ -19,6 +19,7 @@ export function checkRoute(field: string, route: DefaultRoute, pbx: SiteConfig['
     if (!SIP_URI.test(route.sip)) throw invalid(`${field}.sip`, 'This is not a SIP URI.')
     if (route.via === 'trunk') throw invalid(field, 'A SIP URI of the site is reached over the channel only.')
   } else {
+    if ('trunk' in route) checkName(`${field}.trunk`, route.trunk)
     checkNumber(`${field}.number`, route.number)
     if (route.via === 'channel') throw invalid(field, 'A number is reached over the trunk only.')
   }
