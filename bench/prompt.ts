@@ -1,6 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId } from '#lib/index.ts'
+import { bytesOf, openSound } from '#protocol/soundfile/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
 import { cpuMs, description, Load } from './relay.ts'
@@ -14,6 +17,7 @@ const PORTS = { first: 21_000, last: 21_999 }
 
 /** What a call costs that hears a file, and whether each gets all of its frames. */
 export async function measure(): Promise<Figure[]> {
+  const decoding = await decoded()
   await using voice = await VoiceProcess.start(PORTS)
   using load = new Load()
   const file = join(voice.directory, 'prompt.ulaw')
@@ -39,5 +43,41 @@ export async function measure(): Promise<Figure[]> {
     { ...figure, name: `${CALLS} prompts, CPU a call-second`, value: perCallSecond, unit: 'ms', better: 'lower' },
     { ...figure, name: 'prompts, calls a core', value: 1000 / perCallSecond, unit: 'calls', better: 'higher' },
     { ...figure, name: 'prompts, frames missing', value: Math.max(0, 1 - received / due) * 100, unit: '%', better: 'lower' },
+    ...decoding,
   ]
+}
+
+/** What it costs to look a file through and to decode it, and how much of it is before the first second is there. */
+async function decoded(): Promise<Figure[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'tl-bench-'))
+  try {
+    const wav = join(directory, 'a.wav')
+    const minutes = 4
+    execFileSync('sox', ['-n', '-r', '44100', '-c', '2', '-b', '16', wav, 'synth', `${60 * minutes}`, 'pinknoise', 'vol', '0.3'])
+    execFileSync('lame', ['--quiet', '-b', '128', wav, join(directory, 'a.mp3')])
+    execFileSync('opusenc', ['--quiet', '--bitrate', '64', wav, join(directory, 'a.opus')])
+    const figures: Figure[] = []
+    for (const name of ['a.mp3', 'a.opus', 'a.mp3', 'a.opus']) {
+      const bytes = readFileSync(join(directory, name))
+      const before = process.cpuUsage()
+      const file = await openSound(bytesOf(bytes), name)
+      for (const _piece of await file.sound(0));
+      const { user, system } = process.cpuUsage(before)
+      const value = (user + system) / 1000 / minutes
+      const what = name.endsWith('mp3') ? 'MP3, 128 kbit/s' : 'Ogg Opus, 64 kbit/s'
+      figures.push({
+        name: `${what}, stereo: CPU a minute of sound`,
+        value,
+        unit: 'ms',
+        better: 'lower',
+        must: null,
+        aim: null,
+        peer: null,
+      })
+    }
+    // The first round has warmed it up.
+    return figures.slice(2)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 }

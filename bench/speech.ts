@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#lib/index.ts'
 import { Speech, SphinxRecogniser } from '#platform/voice/index.ts'
-import { readWav } from '#protocol/audio/index.ts'
+import { readWav } from '#protocol/soundfile/index.ts'
 import type { Figure } from './figure.ts'
 
 const ROUNDS = 40

@@ -38,6 +38,8 @@ const test = [
   { name: 'kamailio', program: 'kamailio', why: 'a foreign proxy' },
   { name: 'tshark', program: 'tshark', why: 'a foreign decoder of what we send' },
   { name: 'sox', program: 'sox', why: 'a foreign ear' },
+  { name: 'lame', program: 'lame', why: 'a foreign writer of MP3' },
+  { name: 'opus-tools', program: 'opusenc', why: 'a foreign writer of Ogg Opus' },
   { name: 'libspandsp2', program: 'libspandsp.so.2', why: 'a foreign G.722' },
 ]
 

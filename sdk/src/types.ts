@@ -60,7 +60,7 @@ export interface Signal {
   totalMs?: number
 }
 
-/** Something to be heard. Files are of the bundle: WAV, or raw at 8 kHz (.ulaw, .alaw, .sln). */
+/** Something to be heard. Files are of the bundle: WAV, MP3, Ogg Opus, or raw at 8 kHz (.ulaw, .alaw, .sln). */
 export type Heard = { file: string } | ({ text: string } & SpeechOptions) | Tone | Signal
 
 export interface PlayOptions {

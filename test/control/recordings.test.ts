@@ -8,7 +8,7 @@ import { type Id, newId } from '#lib/index.ts'
 import { type RecordingFacts, RecordingShelf, RecordingWriter } from '#platform/recording/index.ts'
 import { subscriberSealer } from '#platform/subscriber/index.ts'
 import { SHARED } from '#platform/words/index.ts'
-import { readWav } from '#protocol/audio/index.ts'
+import { readWav } from '#protocol/soundfile/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, startBench } from './bench.ts'
 

@@ -19,7 +19,14 @@ type Result<V extends keyof VerbMethods> = VerbMethods[V]['result']
 const STOPPED_MS = 1000
 
 /** Codes of errors that a program is told as voice has them. */
-const OWN = new Set(['recording-failed', 'recognition-failed', 'speech-failed', 'invalid-argument'])
+const OWN = new Set([
+  'recording-failed',
+  'recognition-failed',
+  'speech-failed',
+  'sound-failed',
+  'invalid-sound',
+  'invalid-argument',
+])
 
 /** Answers the caller, with audio of ours. Does nothing when it is answered. @throws ResourceUnavailable, CallOver */
 export async function answer(call: Call): Promise<LegMedia> {

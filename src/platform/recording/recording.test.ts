@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Id, newId, silentLog, TurnedClock } from '#lib/index.ts'
 import type { Sealed } from '#platform/words/index.ts'
-import { readWav } from '#protocol/audio/index.ts'
+import { readWav } from '#protocol/soundfile/index.ts'
 import { RecordingShelf } from './index.ts'
 import { RecordingWriter } from './writer.ts'
 

@@ -1,4 +1,5 @@
 import type { EndpointDescription, MediaStats } from '#platform/words/index.ts'
+import type { Sounding } from './sounding.ts'
 
 /** What the main thread says of conferences. `coached` is the slot of the only one who hears it, or −1. */
 export type RoomCommand =
@@ -6,7 +7,7 @@ export type RoomCommand =
   | { type: 'seat'; slot: number; muted: boolean; coached: number }
   | { type: 'stand'; slot: number }
   /** Everyone in the endpoint's room hears it. */
-  | { type: 'announce'; slot: number; play: number; pcm: Int16Array; samples: number }
+  | { type: 'announce'; slot: number; play: number; sound: Sounding }
   | { type: 'unannounce'; slot: number; play: number }
 
 /** What the main thread says of streams between a call and its program. An endpoint has one at most. */
@@ -25,8 +26,7 @@ export type MediaCommand =
   | { type: 'join'; a: number; b: number }
   | { type: 'part'; slot: number }
   | { type: 'watch'; slot: number; timeoutMs: number }
-  /** Plays `samples` from the beginning of `pcm`, again and again when it is shorter. */
-  | { type: 'play'; slot: number; play: number; pcm: Int16Array; samples: number }
+  | { type: 'play'; slot: number; play: number; sound: Sounding }
   | { type: 'unplay'; slot: number; play: number }
   | { type: 'pause'; slot: number; play: number; paused: boolean }
   | { type: 'dtmf'; slot: number; play: number; digits: string; onMs: number; offMs: number }

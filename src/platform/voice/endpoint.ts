@@ -21,7 +21,7 @@ import type { Pacer } from './pacer.ts'
 import { Protection } from './protection.ts'
 import type { Seat } from './seat.ts'
 import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
-import type { PcmSource, Reframer } from './source.ts'
+import type { Reframer, Source } from './source.ts'
 import type { SpokenKey } from './spoken-key.ts'
 import type { Streaming } from './streams.ts'
 import type { Timeline } from './timeline.ts'
@@ -34,7 +34,7 @@ const FALLEN_SILENT_MS = 500
 /** A source that an endpoint is sending, with its pace. */
 export interface Playing {
   play: number
-  source: PcmSource
+  source: Source
   pacer: Pacer
   paused: boolean
   /** Ms that the pacer has skipped since the last packet. */

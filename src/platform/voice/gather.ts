@@ -146,9 +146,13 @@ export async function gather(
   try {
     const prompt = params.prompt ? await Promise.race([prepare(params.prompt, bargeIn.signal), promise.then(() => null)]) : null
     if (prompt) {
-      const playback = session.play(prompt)
+      const playback = session.play(prompt.sounding)
       bargeIn.signal.addEventListener('abort', playback.stop, { once: true })
-      void playback.done.then(() => collector.promptEnded())
+      void playback.done.then(() => {
+        if (prompt.failure) reject(prompt.failure)
+        else collector.promptEnded()
+        prompt[Symbol.dispose]()
+      })
     } else collector.promptEnded()
     return await promise
   } finally {

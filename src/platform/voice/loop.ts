@@ -203,7 +203,7 @@ export class MediaLoop {
         endpoint.silent = false
         return
       case 'play':
-        this.#sender.play(endpoint, command.play, command.pcm, command.samples, now)
+        this.#sender.play(endpoint, command.play, command.sound, now)
         return
       case 'unplay':
         this.#sender.unplay(endpoint, command.play, 'stopped')

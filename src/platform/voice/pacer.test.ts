@@ -35,10 +35,7 @@ test('M07 held up for 100 ms every second: no burst over 3, and the stream keeps
 })
 
 test('a prompt is played to its last sample, and begins again when it loops', () => {
-  const source = new PcmSource(
-    Int16Array.from({ length: 100 }, (_, i) => i * 100),
-    250,
-  )
+  const source = new PcmSource({ pcm: Int16Array.from({ length: 100 }, (_, i) => i * 100), samples: 250 })
   const pcm = new Int16Array(400)
   assert.equal(source.pull(pcm, 160), 160)
   assert.equal(pcm[0], pcm[100])
@@ -47,7 +44,7 @@ test('a prompt is played to its last sample, and begins again when it loops', ()
   assert.ok(source.ended)
   assert.ok(pcm.subarray(90, 160).every((sample) => sample === 0))
   assert.equal(source.playedMs, 250 / 8)
-  assert.ok(new PcmSource(new Int16Array(0), Number.POSITIVE_INFINITY).ended, 'nothing without end is nothing')
+  assert.ok(new PcmSource({ pcm: new Int16Array(0), samples: Number.POSITIVE_INFINITY }).ended, 'nothing without end is nothing')
 })
 
 test('S52 packets of 30 ms become packets of 20 ms without a lost or doubled sample', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { systemClock, TielineError } from '#lib/index.ts'
-import { readWav } from '#protocol/audio/index.ts'
+import { readWav } from '#protocol/soundfile/index.ts'
 import type { Recogniser } from './recogniser.ts'
 import { SphinxRecogniser } from './sphinx-recogniser.ts'
 

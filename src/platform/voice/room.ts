@@ -2,14 +2,14 @@ import type { PlayEnd } from './command.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Pacer } from './pacer.ts'
 import { ROUND } from './seat.ts'
+import type { Sounding } from './sounding.ts'
+import { type Source, sourceOf } from './source.ts'
 
 /** Something that everyone hears: an announcement of one of the seats. */
 interface Announcement {
   play: number
   by: Endpoint
-  pcm: Int16Array
-  samples: number
-  played: number
+  source: Source
 }
 
 /** What a room tells of its seats. */
@@ -28,6 +28,7 @@ export class Room {
   readonly pacer: Pacer
   readonly #reports: RoomReports
   readonly #sum = new Int32Array(ROUND)
+  readonly #announced = new Int16Array(ROUND)
   #announcement: Announcement | null = null
 
   constructor(number: number, now: number, reports: RoomReports) {
@@ -36,9 +37,9 @@ export class Room {
     this.#reports = reports
   }
 
-  announce(by: Endpoint, play: number, pcm: Int16Array, samples: number): void {
+  announce(by: Endpoint, play: number, sound: Sounding): void {
     this.unannounce('interrupted')
-    this.#announcement = { play, by, pcm, samples: pcm.length === 0 ? 0 : samples, played: 0 }
+    this.#announcement = { play, by, source: sourceOf(sound) }
   }
 
   /** Ends what is announced, where it is this. */
@@ -46,7 +47,7 @@ export class Room {
     const now = this.#announcement
     if (!now || (by && now.by !== by) || (play !== undefined && now.play !== play)) return
     this.#announcement = null
-    this.#reports.played({ by: now.by, play: now.play, end, playedMs: now.played / 8 })
+    this.#reports.played({ by: now.by, play: now.play, end, playedMs: now.source.playedMs })
   }
 
   /** Adds up what all say in the next 20 ms. */
@@ -77,11 +78,9 @@ export class Room {
   #addAnnouncement(): void {
     const announcement = this.#announcement
     if (!announcement) return
-    const { pcm, samples } = announcement
-    const count = Math.min(ROUND, samples - announcement.played)
-    for (let i = 0; i < count; i++) this.#sum[i]! += pcm[(announcement.played + i) % pcm.length]!
-    announcement.played += Math.max(0, count)
-    if (announcement.played >= samples) this.unannounce('done')
+    announcement.source.pull(this.#announced, ROUND)
+    for (let i = 0; i < ROUND; i++) this.#sum[i]! += this.#announced[i]!
+    if (announcement.source.ended) this.unannounce('done')
   }
 }
 

@@ -44,7 +44,7 @@ export class Rooms {
         this.leave(endpoint)
         return
       case 'announce':
-        if (room) room.announce(endpoint, command.play, command.pcm, command.samples)
+        if (room) room.announce(endpoint, command.play, command.sound)
         else this.#reports.played({ by: endpoint, play: command.play, end: 'stopped', playedMs: 0 })
         return
       case 'unannounce':

@@ -3,7 +3,8 @@ import type { MediaReport, PlayEnd } from './command.ts'
 import type { Ear } from './ear.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Pacer } from './pacer.ts'
-import { PcmSource, Reframer } from './source.ts'
+import type { Sounding } from './sounding.ts'
+import { Reframer, sourceOf } from './source.ts'
 import type { Transmitter } from './transmitter.ts'
 
 /** What leaves at our own pace: prompts, pressed keys, and relayed sound that is cut anew. */
@@ -48,10 +49,10 @@ export class Sender {
     }
   }
 
-  play(endpoint: Endpoint, play: number, pcm: Int16Array, samples: number, now: number): void {
+  play(endpoint: Endpoint, play: number, sound: Sounding, now: number): void {
     if (endpoint.playing) this.unplay(endpoint, endpoint.playing.play, 'interrupted')
     const pacer = new Pacer(endpoint.frameMs, now)
-    endpoint.playing = { play, source: new PcmSource(pcm, samples), pacer, paused: false, lagMs: 0, fresh: true }
+    endpoint.playing = { play, source: sourceOf(sound), pacer, paused: false, lagMs: 0, fresh: true }
     this.#activate(endpoint)
   }
 
@@ -127,8 +128,8 @@ export class Sender {
         return
       }
       const samples = Math.round(pacer.frameMs * 8)
-      source.pull(this.#frame, samples)
-      if (!endpoint.canSend || endpoint.pressing) {
+      const late = source.pull(this.#frame, samples) === 0
+      if (late || !endpoint.canSend || endpoint.pressing) {
         playing.fresh = true
         continue
       }

@@ -9,9 +9,10 @@ import { Engine } from './engine.ts'
 import { type GatherResult, gather } from './gather.ts'
 import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
 import { PortPool, type SocketSource } from './pool.ts'
-import { preparePrompt } from './prompt.ts'
+import { type PromptMakers, preparePrompt } from './prompt.ts'
 import { type CreateSoundFile, record } from './recording.ts'
 import { type Notify, type Playback, Session } from './session.ts'
+import { Sounds } from './sounds.ts'
 import { Speech } from './speech.ts'
 import { SphinxRecogniser } from './sphinx-recogniser.ts'
 import { stream } from './stream.ts'
@@ -63,7 +64,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   readonly #options: VoiceOptions
   readonly #engine: Engine
   readonly #pool: PortPool
-  readonly #speech: Speech
+  readonly #makers: PromptMakers
   readonly #recogniser: SphinxRecogniser
   readonly #claims: Claims
   readonly #door: AudioDoor
@@ -90,7 +91,7 @@ export class VoiceService implements Methods, AsyncDisposable {
       random: Math.random,
       ...(quarantineMs === undefined ? {} : { quarantineMs }),
     })
-    this.#speech = new Speech({ clock, directory, ...options.speech })
+    this.#makers = { speech: new Speech({ clock, directory, ...options.speech }), sounds: new Sounds({ clock }) }
     this.#recogniser = new SphinxRecogniser({ clock })
     this.#door = new AudioDoor({ clock, log, peerUid: (fd) => libc.peerUid(fd) })
     this.#claims = new Claims(clock, (calls) => void this.#abandon(calls))
@@ -170,12 +171,13 @@ export class VoiceService implements Methods, AsyncDisposable {
       { endpoint, verb, signal, plays: !toAll, gone: { reason: 'gone', playedMs: 0 } },
       async (session, stop) => {
         if (!toAll) this.#interrupt(session, verb)
-        const prompt = await preparePrompt(source, this.#speech, stop, { loop, offsetMs })
+        using prompt = await preparePrompt(source, this.#makers, stop, { loop, offsetMs })
         if (!prompt) return { reason: stop.reason as VerbEnd, playedMs: 0 }
-        const playback = toAll ? session.announce(prompt) : session.play(prompt)
+        const playback = toAll ? session.announce(prompt.sounding) : session.play(prompt.sounding)
         this.#pausable(verb, playback)
         stop.addEventListener('abort', playback.stop, { once: true })
         const { end, playedMs } = await playback.done
+        if (prompt.failure && !stop.aborted) throw prompt.failure
         return { reason: stop.aborted ? (stop.reason as VerbEnd) : end, playedMs }
       },
     )
@@ -187,7 +189,7 @@ export class VoiceService implements Methods, AsyncDisposable {
         clock: this.#options.clock,
         recogniser: this.#recogniser,
         partial: (text) => this.#options.notify('partial', { endpoint: params.endpoint, text }),
-        prepare: (source, bargeIn) => preparePrompt(source, this.#speech, bargeIn),
+        prepare: (source, bargeIn) => preparePrompt(source, this.#makers, bargeIn),
       }),
     )
   }
@@ -299,7 +301,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     this.#door.close()
     await Promise.all([...this.#sessions.values()].map((session) => this.#close(session)))
     this.#pool.close()
-    await this.#engine.stop()
+    await Promise.all([this.#engine.stop(), this.#makers.sounds.close()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,8 +3,8 @@ import type { EndpointDescription, MediaStats, Realm, VoiceNotifications } from 
 import type { MediaCommand, MediaReport, PlayEnd } from './command.ts'
 import type { Engine } from './engine.ts'
 import type { PortPair } from './pool.ts'
-import type { Prompt } from './prompt.ts'
 import { isPrivate } from './sockaddr.ts'
+import type { Sounding } from './sounding.ts'
 
 /** Something that is being played; `done` resolves once, however it ends. */
 export interface Playback {
@@ -87,15 +87,15 @@ export class Session {
     this.#engine.send({ type: 'describe', slot: this.slot, description, anyHost })
   }
 
-  play({ pcm, samples }: Prompt): Playback {
+  play(sound: Sounding): Playback {
     const play = ++this.#numbers
-    return this.#start(play, () => this.#engine.send({ type: 'play', slot: this.slot, play, pcm, samples }))
+    return this.#start(play, () => this.#engine.send({ type: 'play', slot: this.slot, play, sound }))
   }
 
   /** Everyone in its conference hears it. */
-  announce({ pcm, samples }: Prompt): Playback {
+  announce(sound: Sounding): Playback {
     const play = ++this.#numbers
-    const { done } = this.#start(play, () => this.#tell({ type: 'announce', slot: this.slot, play, pcm, samples }))
+    const { done } = this.#start(play, () => this.#tell({ type: 'announce', slot: this.slot, play, sound }))
     return { done, stop: () => this.#tell({ type: 'unannounce', slot: this.slot, play }), pause: () => {} }
   }
 

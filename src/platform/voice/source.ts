@@ -1,33 +1,93 @@
-/** A prompt or tone: samples of which the first `total` are played, beginning again when there are fewer. */
-export class PcmSource {
+import { PROGRESS, type Sounding, STATE } from './sounding.ts'
+
+/** Sound that is played, sample by sample. */
+export interface Source {
+  readonly ended: boolean
+  readonly playedMs: number
+  /** Writes the next `samples`. How many it had; fewer than asked for are filled up with silence. None: its decoder is late, or it has ended. */
+  pull(into: Int16Array, samples: number): number
+}
+
+export function sourceOf(sound: Sounding): Source {
+  return 'ring' in sound ? new RingSource(sound.ring, sound.progress) : new PcmSource(sound)
+}
+
+/** A prompt or tone: samples of which the first `samples` are played from `start` on, beginning again when there are fewer. */
+export class PcmSource implements Source {
   readonly #pcm: Int16Array
   readonly #total: number
+  readonly #progress: Int32Array | undefined
+  #at: number
   #played = 0
 
-  constructor(pcm: Int16Array, total: number) {
+  constructor({ pcm, samples, start = 0, progress }: Extract<Sounding, { pcm: unknown }>) {
     this.#pcm = pcm
-    this.#total = pcm.length === 0 ? 0 : total
+    this.#total = pcm.length === 0 ? 0 : samples
+    this.#at = pcm.length === 0 ? 0 : start % pcm.length
+    this.#progress = progress
   }
 
   get ended(): boolean {
-    return this.#played >= this.#total
+    return this.#played >= this.#total || this.#state === STATE.failed
   }
 
   get playedMs(): number {
     return this.#played / 8
   }
 
-  /** Writes the next `samples`. How many it had; fewer than asked for are filled up with silence. */
+  get #state(): number {
+    return this.#progress ? Atomics.load(this.#progress, PROGRESS.state) : STATE.complete
+  }
+
   pull(into: Int16Array, samples: number): number {
     const pcm = this.#pcm
-    const count = Math.min(samples, this.#total - this.#played)
-    let at = this.#played % pcm.length
+    let count = Math.min(samples, this.#total - this.#played)
+    if (this.#state === STATE.going) {
+      count = Math.max(0, Math.min(count, Atomics.load(this.#progress!, PROGRESS.written) - this.#at))
+    }
+    let at = this.#at
     for (let i = 0; i < count; i++) {
       into[i] = pcm[at]!
       if (++at === pcm.length) at = 0
     }
     into.fill(0, count, samples)
+    this.#at = at
     this.#played += count
+    return count
+  }
+}
+
+/** Sound that is decoded while it is played. */
+export class RingSource implements Source {
+  readonly #ring: Int16Array
+  readonly #progress: Int32Array
+  #played = 0
+
+  constructor(ring: Int16Array, progress: Int32Array) {
+    this.#ring = ring
+    this.#progress = progress
+  }
+
+  get ended(): boolean {
+    const state = Atomics.load(this.#progress, PROGRESS.state)
+    return state === STATE.failed || (state === STATE.complete && this.#held === 0)
+  }
+
+  get playedMs(): number {
+    return this.#played / 8
+  }
+
+  get #held(): number {
+    return (Atomics.load(this.#progress, PROGRESS.written) - this.#played) | 0
+  }
+
+  pull(into: Int16Array, samples: number): number {
+    const count = Math.min(samples, this.#held)
+    const mask = this.#ring.length - 1
+    for (let i = 0; i < count; i++) into[i] = this.#ring[(this.#played + i) & mask]!
+    into.fill(0, count, samples)
+    this.#played += count
+    Atomics.store(this.#progress, PROGRESS.taken, this.#played | 0)
     return count
   }
 }

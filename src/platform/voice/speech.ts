@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, SYSTEM_PATH, TielineError, token } from '#lib/index.ts'
-import { readWav, writeWav } from '#protocol/audio/index.ts'
+import { writeWav } from '#protocol/audio/index.ts'
+import { readWav } from '#protocol/soundfile/index.ts'
 
 export interface SayRequest {
   say: string

@@ -43,7 +43,7 @@ export interface EndpointDescription {
 
 /** What a prompt is made of. Paths are absolute and already checked by the switch. */
 export type PromptSource =
-  | { file: string } // WAV, or raw sound at 8 kHz by its name: .ulaw, .alaw, .sln (16-bit PCM)
+  | { file: string } // WAV, MP3, Ogg Opus; raw sound at 8 kHz by its name: .ulaw, .alaw, .sln (16-bit PCM)
   | { tone: { frequencies: number[]; onMs: number; offMs: number }[]; totalMs: number }
   | { say: string; language?: string; voice?: string; rate?: number }
   | { list: PromptSource[] } // one after the other

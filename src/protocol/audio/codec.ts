@@ -1,3 +1,6 @@
+/** The rate of all sound that is played, recorded and understood, Hz. */
+export const RATE = 8000
+
 /** Rates at which codecs give and take sound, Hz: that of telephones, and that of wideband. */
 export type SoundRate = 8000 | 16_000
 

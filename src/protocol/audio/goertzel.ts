@@ -1,4 +1,4 @@
-import { RATE } from './wav-reader.ts'
+import { RATE } from './codec.ts'
 
 /** The amplitude of one frequency in 8 kHz samples, in the samples' scale: a pure tone of peak 8000 gives about 8000. */
 export function amplitudeAt(samples: Int16Array, hz: number): number {

@@ -1,13 +1,22 @@
-export { type AudioCodec, type CodecName, type Decoder, type Encoder, frameOf, LONGEST_DECODED, type SoundRate } from './codec.ts'
+export {
+  type AudioCodec,
+  type CodecName,
+  type Decoder,
+  type Encoder,
+  frameOf,
+  LONGEST_DECODED,
+  RATE,
+  type SoundRate,
+} from './codec.ts'
 export { CODEC_NAMES, codecOf } from './codecs.ts'
 export { countryTone, TONE_COUNTRIES, TONE_NAMES, type ToneName } from './country-tones.ts'
 export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts'
 export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SILENCE } from './g711.ts'
 export { amplitudeAt, heardTone, level } from './goertzel.ts'
 export { Doubler, Halver } from './halfband.ts'
+export { createOpusDecoder } from './opus.ts'
 export { Downsampler, Upsampler } from './rate-step.ts'
-export { resample } from './resample.ts'
+export { Resampler } from './resampler.ts'
 export { dtmfFrequencies, type ToneStep, toneCycle } from './tone.ts'
 export { VoiceActivity } from './voice-activity.ts'
-export { RATE, readWav } from './wav-reader.ts'
 export { WAV_HEADER_BYTES, wavHeader, writeWav } from './wav-writer.ts'

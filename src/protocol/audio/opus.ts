@@ -58,9 +58,9 @@ class Place {
   readonly sound: number
   readonly #payloadAt: number
 
-  constructor(stateBytes: number) {
+  constructor(stateBytes: number, longestPayload = LONGEST_PAYLOAD) {
     const payloadAt = (stateBytes + 15) & ~15
-    const soundAt = payloadAt + LONGEST_PAYLOAD + 4
+    const soundAt = payloadAt + longestPayload + 4
     const buffer = new ArrayBuffer(soundAt + 2 * LONGEST_DECODED)
     this.bytes = new Uint8Array(buffer)
     this.pcm = new Int16Array(buffer, soundAt, LONGEST_DECODED)
@@ -108,14 +108,17 @@ class OpusEncoder implements Encoder {
 
 class OpusDecoder implements Decoder {
   readonly #lib = libopus()
-  readonly #place = new Place(this.#lib.decoderSize(1))
+  readonly #place: Place
+  readonly #longest: number
 
-  constructor(rate: SoundRate) {
+  constructor(rate: SoundRate, longest: number) {
+    this.#longest = longest
+    this.#place = new Place(this.#lib.decoderSize(1), longest)
     if (this.#lib.decoderInit(this.#place.state, rate, 1) < 0) throw new Error('libopus has refused a rate')
   }
 
   decode(bytes: Uint8Array, start: number, length: number, into: Int16Array): number {
-    if (length === 0 || length > LONGEST_PAYLOAD) return 0
+    if (length === 0 || length > this.#longest) return 0
     this.#place.take(bytes, start, length)
     const { state, payload, sound } = this.#place
     return this.#give(this.#lib.decode(state, payload, length, sound, LONGEST_DECODED, 0), into)
@@ -123,7 +126,7 @@ class OpusDecoder implements Decoder {
 
   conceal(into: Int16Array, samples: number, next?: { bytes: Uint8Array; start: number; length: number }): void {
     const { state, payload, sound } = this.#place
-    const repeated = next !== undefined && next.length > 0 && next.length <= LONGEST_PAYLOAD
+    const repeated = next !== undefined && next.length > 0 && next.length <= this.#longest
     if (repeated) this.#place.take(next.bytes, next.start, next.length)
     const made = this.#lib.decode(state, repeated ? payload : 0, repeated ? next.length : 0, sound, samples, repeated ? 1 : 0)
     into.fill(0, Math.max(0, this.#give(made, into)), samples)
@@ -137,11 +140,16 @@ class OpusDecoder implements Decoder {
   }
 }
 
+/** Decodes to mono at `rate`; payloads of up to `longest` bytes, a multiple of four, where they come from files. */
+export function createOpusDecoder(rate: SoundRate, longest = LONGEST_PAYLOAD): Decoder {
+  return new OpusDecoder(rate, longest)
+}
+
 export const opusCodec: AudioCodec = {
   name: 'opus',
   clockRate: 48_000,
   soundRate: 16_000,
   frames: [10, 20, 40, 60],
-  decoder: (rate) => new OpusDecoder(rate),
+  decoder: (rate) => createOpusDecoder(rate),
   encoder: (rate) => new OpusEncoder(rate),
 }

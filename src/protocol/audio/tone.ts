@@ -1,4 +1,4 @@
-import { RATE } from './wav-reader.ts'
+import { RATE } from './codec.ts'
 
 /** Part of a cadence: these frequencies in Hz together for `onMs`, then silence for `offMs`. */
 export interface ToneStep {

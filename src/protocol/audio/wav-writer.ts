@@ -1,4 +1,4 @@
-import { RATE } from './wav-reader.ts'
+import { RATE } from './codec.ts'
 
 export const WAV_HEADER_BYTES = 44
 
