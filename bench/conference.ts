@@ -1,7 +1,8 @@
 import { newId } from '#lib/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
-import { cpuMs, description, Load } from './relay.ts'
+import { cpuMs } from './process.ts'
+import { description, Load } from './relay.ts'
 
 /** Seats of one conference, all of which send sound all the time. */
 const SEATS = 100
@@ -23,9 +24,9 @@ export async function measure(): Promise<Figure[]> {
   }
   await load.ask({ aim })
   await load.ask({ runMs: WARM_UP_MS, endless: true })
-  const before = cpuMs(voice.pid)
+  const before = cpuMs([voice.pid])
   const { received } = await load.ask<{ sent: number; received: number }>({ runMs: TURN_MS, endless: true })
-  const cpu = cpuMs(voice.pid) - before
+  const cpu = cpuMs([voice.pid]) - before
   const perSeatSecond = cpu / (SEATS * (TURN_MS / 1000))
   const due = SEATS * (TURN_MS / 20)
   const figure = { must: null, aim: null, peer: null } as const

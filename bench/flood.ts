@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DID, World } from '../test/call/harness.ts'
 import { sleep, until } from '../test/peer/clock.ts'
 import type { Figure } from './figure.ts'
 import type { FloodOrders, FloodResult } from './flood-sender.ts'
+import { resident } from './process.ts'
 
 /** Messages a second, half of a trunk gone mad and half of strangers (PITFALLS F06), and for how long. */
 const PER_SECOND = 20_000
@@ -27,7 +27,7 @@ export async function measure(): Promise<Figure[]> {
   }
   const held = await Promise.all(Array.from({ length: UP }, place))
   await until('the calls that are held', () => held.every((call) => call.phase === 'up'), 10_000)
-  const before = resident(world)
+  const before = resident(world.child('switch').pid!)
   const flood = Promise.all([sender(world, `${world.net}.3`), sender(world, `${world.net}.9`)])
   const during = await watch(world, flood, place)
   const [mad, strangers] = await flood
@@ -83,7 +83,7 @@ async function watch(world: World, flood: Promise<unknown>, place: () => ReturnT
     call.hangup()
     const link = await world.link.ready(30_000)
     const status = await link.call('status', {}, { timeoutMs: 10_000 })
-    seen.peak = Math.max(seen.peak, resident(world))
+    seen.peak = Math.max(seen.peak, resident(world.child('switch').pid!))
     seen.transactions = Math.max(seen.transactions, status.transactions)
     await sleep(1000)
   }
@@ -102,12 +102,6 @@ async function answeredWithin(place: () => ReturnType<World['carrier']['place']>
     if (up) return performance.now() - begin
     if (performance.now() - begin > 60_000) throw new Error('no call was set up within 60 s of the flood')
   }
-}
-
-/** Of the switch, in MiB. */
-function resident(world: World): number {
-  const status = readFileSync(`/proc/${world.child('switch').pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) / 1024
 }
 
 if (import.meta.main) for (const figure of await measure()) process.stdout.write(`${JSON.stringify(figure)}\n`)

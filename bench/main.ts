@@ -16,6 +16,8 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   stream: () => import('./stream.ts'),
   agent: () => import('./agent-start.ts'),
   switch: () => import('./switch.ts'),
+  steady: () => import('./steady.ts'),
+  hold: () => import('./hold.ts'),
   flood: () => import('./flood.ts'),
 }
 

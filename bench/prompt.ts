@@ -6,7 +6,8 @@ import { newId } from '#lib/index.ts'
 import { bytesOf, openSound } from '#protocol/soundfile/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
-import { cpuMs, description, Load } from './relay.ts'
+import { cpuMs } from './process.ts'
+import { description, Load } from './relay.ts'
 
 /** Calls that hear one and the same file, over and over. */
 const CALLS = 100
@@ -34,9 +35,9 @@ export async function measure(): Promise<Figure[]> {
   }
   const heard = { endless: true, mute: true }
   await load.ask({ runMs: WARM_UP_MS, ...heard })
-  const before = cpuMs(voice.pid)
+  const before = cpuMs([voice.pid])
   const { received } = await load.ask<{ sent: number; received: number }>({ runMs: TURN_MS, ...heard })
-  const perCallSecond = (cpuMs(voice.pid) - before) / (CALLS * (TURN_MS / 1000))
+  const perCallSecond = (cpuMs([voice.pid]) - before) / (CALLS * (TURN_MS / 1000))
   const due = CALLS * (TURN_MS / 20)
   const figure = { must: null, aim: null, peer: null } as const
   return [

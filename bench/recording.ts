@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { newId } from '#lib/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
-import { cpuMs, Load, relayOurs } from './relay.ts'
+import { cpuMs } from './process.ts'
+import { Load, relayOurs } from './relay.ts'
 
 /** Calls that are relayed, each with both of its sides recorded beside each other, sealed. */
 const CALLS = 50
@@ -23,9 +24,9 @@ export async function measure(): Promise<Figure[]> {
   await load.ask({ aim: await relayOurs(voice, ports, (a, b) => pairs.push({ a, b })) })
   const turn = async () => {
     await load.ask({ runMs: WARM_UP_MS })
-    const before = cpuMs(voice.pid)
+    const before = cpuMs([voice.pid])
     await load.ask({ runMs: TURN_MS })
-    return (cpuMs(voice.pid) - before) / (CALLS * (TURN_MS / 1000))
+    return (cpuMs([voice.pid]) - before) / (CALLS * (TURN_MS / 1000))
   }
   const without = await turn()
   const files = pairs.map(({ a, b }, i) => {

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Id, newId } from '#lib/index.ts'
 import type { EndpointDescription } from '#platform/words/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
+import { cpuMs } from './process.ts'
 import type { LoadCommand, LoadReport } from './relay-load.ts'
 import { Rtpengine } from './relay-rtpengine.ts'
 
@@ -17,16 +17,6 @@ const TURNS = 2
 const OURS = { first: 22_000, last: 22_999 }
 const THEIRS = { first: 23_000, last: 23_999 }
 const NG_PORT = 24_000
-
-/** `USER_HZ`, which Linux has fixed at 100 for programs. */
-const MS_PER_TICK = 10
-
-/** User and system time of a process and all its threads, ms. */
-export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
-}
 
 export class Load implements Disposable {
   readonly #child: ChildProcess = fork(join(import.meta.dirname, 'relay-load.ts'))
@@ -91,9 +81,9 @@ interface Measured {
 
 export async function turn(load: Load, targets: number[], pid: number, ms: number): Promise<Measured> {
   await load.ask({ aim: targets })
-  const before = cpuMs(pid)
+  const before = cpuMs([pid])
   const { sent, received } = await load.ask<{ sent: number; received: number }>({ runMs: ms })
-  return { cpu: (cpuMs(pid) - before) / ((CALLS * ms) / 1000), lost: 1 - received / sent }
+  return { cpu: (cpuMs([pid]) - before) / ((CALLS * ms) / 1000), lost: 1 - received / sent }
 }
 
 const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length

@@ -7,7 +7,8 @@ import { LINKS } from '#platform/words/index.ts'
 import { CallStream } from '../sdk/src/stream.ts'
 import { addressOf, VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
-import { cpuMs, description } from './relay.ts'
+import { cpuMs } from './process.ts'
+import { description } from './relay.ts'
 
 /** Calls at once, each with an agent that says again what it hears. */
 const CALLS = 20
@@ -90,14 +91,14 @@ export async function measure(): Promise<Figure[]> {
     stack.defer(() => stream.close())
     ends.push({ end, port })
   }
-  const before = cpuMs(voice.pid)
+  const before = cpuMs([voice.pid])
   const began = performance.now()
   for (let turn = 0; turn < (TURN_MS / FRAME_MS) * TURNS; turn++) {
     const due = began + (turn * FRAME_MS) / TURNS
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
     for (let i = turn % TURNS; i < ends.length; i += TURNS) ends[i]!.end.send(ends[i]!.port)
   }
-  const cpu = (cpuMs(voice.pid) - before) / (CALLS * (TURN_MS / 1000))
+  const cpu = (cpuMs([voice.pid]) - before) / (CALLS * (TURN_MS / 1000))
   const trips = ends.flatMap(({ end }) => end.roundTrips).sort((a, b) => a - b)
   const received = ends.reduce((sum, { end }) => sum + end.received, 0)
   const figure = { must: null, aim: null, peer: null, better: 'lower' } as const

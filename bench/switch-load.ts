@@ -7,6 +7,13 @@ export interface LoadResult {
   failed: number
 }
 
+/** Where calls are placed to. */
+export interface Switchboard {
+  address: string
+  port: number
+  number: string
+}
+
 /**
  * SIPp's own `uac` and `uas` scenarios on loopback addresses: the far ends on both sides of what is measured. Each caller
  * has a number of its own, by which its INVITE is known again on the other side.
@@ -26,22 +33,12 @@ export class SippLoad implements Disposable {
     this.#uas = spawn('sipp', args, { cwd: this.#directory, stdio: 'ignore' })
   }
 
-  /** Places `calls` at `rate` a second to `to`, each hung up at once. */
-  async run(to: { address: string; port: number; number: string }, rate: number, calls: number): Promise<LoadResult> {
-    const args = ['-sf', join(this.#directory, 'uac.xml'), '-i', this.#caller, '-p', '5060', '-s', to.number, '-d', '200']
-    args.push(
-      '-r',
-      String(rate),
-      '-m',
-      String(calls),
-      '-nostdin',
-      '-trace_stat',
-      '-fd',
-      '1',
-      '-stf',
-      join(this.#directory, 'stat.csv'),
-    )
-    args.push('-timeout', `${Math.ceil(calls / rate) + 30}s`, `${to.address}:${to.port}`)
+  /** Places `calls` at `rate` a second to `to`, each hung up `upMs` after it was answered. */
+  async run(to: Switchboard, rate: number, calls: number, upMs = 200): Promise<LoadResult> {
+    const seconds = Math.ceil(calls / rate + upMs / 1000) + 30
+    const args = ['-sf', join(this.#directory, 'uac.xml'), '-i', this.#caller, '-p', '5060', '-s', to.number, '-d', `${upMs}`]
+    args.push('-r', `${rate}`, '-m', `${calls}`, '-l', `${calls}`, '-nostdin', '-timeout', `${seconds}s`)
+    args.push('-trace_stat', '-fd', '1', '-stf', join(this.#directory, 'stat.csv'), `${to.address}:${to.port}`)
     const child = spawn('sipp', args, { cwd: this.#directory, stdio: 'ignore' })
     const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
     // SIPp exits with 1 when a call has failed; its last line of statistics says how many.

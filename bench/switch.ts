@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DID, World } from '../test/call/harness.ts'
 import { until } from '../test/peer/clock.ts'
 import type { Figure } from './figure.ts'
+import { cpuMs } from './process.ts'
 import type { AgentOrders } from './switch-agent.ts'
 import { Capture } from './switch-capture.ts'
 import { Kamailio } from './switch-kamailio.ts'
@@ -11,28 +11,12 @@ import { SippLoad } from './switch-load.ts'
 
 /** Calls a second, and calls in each turn, of ours and of the peer, turn by turn. */
 const RATE = 400
-/** With an agent there are four busy processes on two cores: twice as many calls would measure how they wait for each other. */
-const AGENT_RATE = 200
 /** Until the compiler of the JavaScript engine has done its work: a switch runs for months. */
 const WARM_UP = 6000
 const TURN = 4000
 const TURNS = 2
 const DELAY_RATE = 50
 const DELAY_CALLS = 1000
-
-/** `USER_HZ`, which Linux has fixed at 100 for programs. */
-const MS_PER_TICK = 10
-
-/** User and system time of processes with all their threads, ms. */
-function cpuMs(pids: readonly number[]): number {
-  let ticks = 0
-  for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    ticks += Number(fields[11]) + Number(fields[12])
-  }
-  return ticks * MS_PER_TICK
-}
 
 /** CPU per call: the switch alone and with an agent that decides, beside Kamailio; and how long an INVITE takes to pass. */
 export async function measure(): Promise<Figure[]> {
@@ -63,10 +47,10 @@ export async function measure(): Promise<Figure[]> {
   const agent = await startAgent(world)
   try {
     const both = () => [...switchPid(), agent.pid!]
-    await load.run(ours, AGENT_RATE, WARM_UP)
+    await load.run(ours, RATE, WARM_UP)
     const decided: number[] = []
-    for (let turn = 0; turn < TURNS; turn++) decided.push(await perCall('agent deciding', ours, AGENT_RATE, both))
-    // What 200 calls a second leave behind is not what 50 a second meet: transactions linger for 32 s (RFC 6026).
+    for (let turn = 0; turn < TURNS; turn++) decided.push(await perCall('agent deciding', ours, RATE, both))
+    // What 400 calls a second leave behind is not what 50 a second meet: transactions linger for 32 s (RFC 6026).
     await world.quiet(40_000)
     await load.run(ours, DELAY_RATE, DELAY_CALLS)
     const capture = await Capture.start(directory, node.address)

@@ -22,25 +22,37 @@ export type IdPrefix =
 
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
-const POOL = new Uint8Array(4096)
-let used = POOL.length
+/** Random hex digits, made many at a time. */
+const POOL = Buffer.alloc(1024)
+let digits = ''
+let used = 0
 
-function randomBytes(n: number): Uint8Array {
-  if (used + n > POOL.length) {
-    randomFillSync(POOL)
+function randomHex(n: number): string {
+  if (used + n > digits.length) {
+    digits = randomFillSync(POOL).toString('hex')
     used = 0
   }
   used += n
-  return POOL.subarray(used - n, used)
+  return digits.slice(used - n, used)
+}
+
+/** The first 12 digits of the ids of one millisecond. */
+let lastWall = Number.NaN
+let lastTime = ''
+
+function timeHex(wall: number): string {
+  if (wall !== lastWall) {
+    lastTime = Math.floor(wall).toString(16).padStart(12, '0')
+    lastWall = wall
+  }
+  return lastTime
 }
 
 /** Makes a new id: time-ordered by `wall` (ms since the epoch), the rest random. */
 export function newId<P extends IdPrefix>(prefix: P, wall: number = Date.now()): Id<P> {
-  const time = Math.floor(wall).toString(16).padStart(12, '0')
-  const random = randomBytes(10)
-  random[0] = ((random[0] ?? 0) & 0x0f) | 0x70
-  random[2] = ((random[2] ?? 0) & 0x3f) | 0x80
-  return `${prefix}_${time}${Buffer.from(random).toString('hex')}`
+  const random = randomHex(19)
+  const variant = '89ab'[Number.parseInt(random[3]!, 16) & 3]
+  return `${prefix}_${timeHex(wall)}7${random.slice(0, 3)}${variant}${random.slice(4)}`
 }
 
 /** The UUID inside an id, in the dashed form that PostgreSQL stores. */
@@ -61,5 +73,5 @@ export function isId<P extends IdPrefix>(prefix: P, value: unknown): value is Id
 
 /** A token of `bytes` random bytes in hex: tags, branches, one-time tokens. */
 export function token(bytes = 8): string {
-  return Buffer.from(randomBytes(bytes)).toString('hex')
+  return randomHex(bytes * 2)
 }

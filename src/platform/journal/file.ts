@@ -26,6 +26,8 @@ export class FileJournal implements Journal {
   readonly #replay: Replay
   readonly #live: LiveState
   readonly #segments: Segment[]
+  /** The last of them: the one that is written. */
+  #active: Segment
   readonly #disk: Disk
   readonly #buffer = new LineBuffer()
   #position: number
@@ -51,6 +53,7 @@ export class FileJournal implements Journal {
     this.#replay = opened.replay
     this.#live = opened.live
     this.#segments = opened.segments
+    this.#active = opened.segments.at(-1)!
     this.#position = opened.position
     this.#written = opened.position
     this.#synced = opened.position
@@ -165,10 +168,6 @@ export class FileJournal implements Journal {
     await this.close()
   }
 
-  get #active(): Segment {
-    return this.#segments.at(-1)!
-  }
-
   #now() {
     return instantOf(this.#options.clock, this.boot)
   }
@@ -228,7 +227,8 @@ export class FileJournal implements Journal {
       this.#refused(error as Error)
       return
     }
-    this.#segments.push({ first, path, bytes: 0 })
+    this.#active = { first, path, bytes: 0 }
+    this.#segments.push(this.#active)
     this.#head()
     this.flush()
   }

@@ -27,6 +27,7 @@ export class ClientTransaction implements TimerOwner {
   #message: OutgoingMessage | null
   readonly #all: Transactions
   readonly #user: ClientUser
+  readonly #reliable: boolean
   readonly #repeat = new WheelTimer(this)
   readonly #life = new WheelTimer(this)
   #state: InviteClientState | RequestClientState
@@ -40,6 +41,7 @@ export class ClientTransaction implements TimerOwner {
     this.#message = message
     this.hop = hop
     this.#user = user
+    this.#reliable = hop.transport !== 'udp'
     this.key = `${branch} ${sent.method}`
     this.#state = sent.method === 'INVITE' ? 'Calling' : 'Trying'
     this.#interval = all.times.t1
@@ -90,10 +92,6 @@ export class ClientTransaction implements TimerOwner {
     } else {
       this.#requestEvent(status < 200 ? '1xx' : '200-699', response)
     }
-  }
-
-  get #reliable(): boolean {
-    return this.hop.transport !== 'udp'
   }
 
   /** The connection that it was sent by is gone: nobody knows whether it arrived, unless there was an answer. */

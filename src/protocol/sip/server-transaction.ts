@@ -27,6 +27,7 @@ export class ServerTransaction implements TimerOwner {
   user: Cancellable | null = null
   readonly #all: Transactions
   readonly #invite: boolean
+  readonly #reliable: boolean
   readonly #repeat = new WheelTimer(this)
   readonly #life = new WheelTimer(this)
   /** Dropped with the final answer: what lingers is only the bytes. */
@@ -44,6 +45,7 @@ export class ServerTransaction implements TimerOwner {
     this.toTag = toTag
     this.#request = request
     this.#invite = request.method === 'INVITE'
+    this.#reliable = source.transport !== 'udp'
     this.#state = this.#invite ? 'Proceeding' : 'Trying'
     this.#interval = all.times.t1
     const route = responseRoute(request, source)
@@ -54,10 +56,6 @@ export class ServerTransaction implements TimerOwner {
 
   get state(): InviteServerState | RequestServerState {
     return this.#state
-  }
-
-  get #reliable(): boolean {
-    return this.source.transport !== 'udp'
   }
 
   /** Whether a final answer has been given. */
