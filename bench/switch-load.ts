@@ -29,7 +29,7 @@ export class SippLoad implements Disposable {
     // It prints the scenario and exits with 99.
     const scenario = spawnSync('sipp', ['-sd', 'uac'], { encoding: 'utf8' }).stdout
     writeFileSync(join(this.#directory, 'uac.xml'), scenario.replaceAll('<sip:sipp@', '<sip:+32470[call_number]@'))
-    const args = ['-sn', 'uas', '-i', options.callee, '-p', '5060', '-nostdin', '-rtp_echo']
+    const args = ['-sn', 'uas', '-i', options.callee, '-p', '5060', '-nostdin', '-rtp_echo', '-aa']
     this.#uas = spawn('sipp', args, { cwd: this.#directory, stdio: 'ignore' })
   }
 
@@ -37,7 +37,7 @@ export class SippLoad implements Disposable {
   async run(to: Switchboard, rate: number, calls: number, upMs = 200): Promise<LoadResult> {
     const seconds = Math.ceil(calls / rate + upMs / 1000) + 30
     const args = ['-sf', join(this.#directory, 'uac.xml'), '-i', this.#caller, '-p', '5060', '-s', to.number, '-d', `${upMs}`]
-    args.push('-r', `${rate}`, '-m', `${calls}`, '-l', `${calls}`, '-nostdin', '-timeout', `${seconds}s`)
+    args.push('-r', `${rate}`, '-m', `${calls}`, '-l', `${calls}`, '-nostdin', '-aa', '-timeout', `${seconds}s`)
     args.push('-trace_stat', '-fd', '1', '-stf', join(this.#directory, 'stat.csv'), `${to.address}:${to.port}`)
     const child = spawn('sipp', args, { cwd: this.#directory, stdio: 'ignore' })
     const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
