@@ -135,12 +135,16 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       if (realm !== 'node' && request.request.method === 'REGISTER') telephones.onRegister(realm, request)
       else reception.onRequest(request)
     },
+    onUnbound: (realm, flow) => {
+      if (realm !== 'node') telephones.unbound(realm, flow)
+    },
   })
   const passwords = telephonePasswords({ sealer: createSealer(start.sealingKey ?? ''), configuration })
   const telephones = new Registrar({
     clock,
     password: passwords,
     record: (subscriber, user, bindings) => record({ type: 'registration', at: now(), subscriber, user, bindings }),
+    bind: (subscriber, flow) => realms.bind(subscriber, flow),
   })
   const carriers = new Carriers({ clock, log, random: Math.random, node: () => realms.get('node') })
   const exchange: Exchange = {

@@ -21,6 +21,7 @@ async function pair() {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const clock = new TurnedClock()
+  const unbound: string[] = []
   const lost: { hop: Hop; again: boolean }[] = []
   const connections = new Connections({
     clock,
@@ -32,10 +33,11 @@ async function pair() {
     accepts: () => true,
     receive: () => {},
     lost: (hop, { again }) => lost.push({ hop, again }),
+    unbound: (flow) => unbound.push(flow),
   })
   const hop = (profile?: string): Hop => ({ transport: 'tcp', address: '127.0.0.1', port, ...(profile ? { profile } : {}) })
   return {
-    ...{ came, clock, lost, connections, hop },
+    ...{ came, clock, lost, unbound, connections, hop },
     async [Symbol.asyncDispose]() {
       connections.close()
       for (const { socket } of came) socket.destroy()
@@ -73,6 +75,20 @@ test('S41 a loss is told with whether it had stood, and the next message opens a
   at.connections.send(MESSAGE, nowhere)
   await comes(() => at.lost.length === 2)
   assert.deepEqual([at.lost[1]!.hop.port, at.lost[1]!.again], [1, false])
+})
+
+test('S41 what is bound to a connection is lost with it, at once, and no other one is opened', async () => {
+  await using at = await pair()
+  at.connections.send(MESSAGE, at.hop())
+  await comes(() => at.came[0]?.text.length === MESSAGE.length)
+  at.came[0]!.socket.resetAndDestroy()
+  await comes(() => at.lost.length === 1)
+  assert.deepEqual(at.unbound, [], 'this one was not bound')
+  const { flow } = at.lost[0]!.hop
+  at.connections.send(MESSAGE, { ...at.hop(), flow: flow!, bound: true })
+  await comes(() => at.lost.length === 2)
+  assert.equal(at.lost[1]!.again, false)
+  assert.equal(at.connections.size, 0)
 })
 
 test('F06 what a far end does not read is bounded, and R07 what is idle is let go', async () => {

@@ -45,6 +45,8 @@ export interface ConnectionsOptions {
   accepts(from: Hop): boolean
   receive(bytes: Uint8Array, from: Hop): void
   lost(hop: Hop, how: { again: boolean }): void
+  /** A connection that telephones had registered by is no more. */
+  unbound(flow: string): void
 }
 
 /**
@@ -75,9 +77,18 @@ export class Connections {
     listener.on('error', (error) => this.#options.log.warn({ err: error }, 'a listener reported an error'))
   }
 
-  /** Sends by the connection that the hop names, else by one to its address, else by a new one. */
+  /** Sends by the connection that the hop names, else by one to its address, else by a new one; for a bound hop there is no else. */
   send(bytes: Uint8Array, to: Hop): void {
-    this.#find(to, true)?.write(bytes)
+    const connection = this.#find(to, true)
+    if (connection) connection.write(bytes)
+    // Not within the call that wanted to send.
+    else setImmediate(() => this.#options.lost(to, { again: false }))
+  }
+
+  /** From now on whoever opened this connection is called by it, and by no other (RFC 5626 §5.3). */
+  bind(flow: string): void {
+    const connection = this.#flows.get(flow)
+    if (connection) connection.hop.bound = true
   }
 
   /** RFC 3261 §18.4, PITFALLS S41: a connection that was used before and is silent now is dead, whatever TCP still hopes. */
@@ -99,7 +110,8 @@ export class Connections {
 
   #find(to: Hop, open: boolean): Connection | undefined {
     const byFlow = to.flow === undefined ? undefined : this.#flows.get(to.flow)
-    return byFlow ?? this.#outgoing.get(keyOf(to)) ?? (open ? this.#open(to) : undefined)
+    if (byFlow || to.bound) return byFlow
+    return this.#outgoing.get(keyOf(to)) ?? (open ? this.#open(to) : undefined)
   }
 
   #open(to: Hop): Connection {
@@ -169,7 +181,10 @@ export class Connections {
     const known = this.#flows.delete(connection.hop.flow!)
     const key = keyOf(connection.hop)
     if (this.#outgoing.get(key) === connection) this.#outgoing.delete(key)
-    if (known) this.#options.lost(connection.hop, { again: stood })
+    if (!known) return
+    const { bound, flow } = connection.hop
+    this.#options.lost(connection.hop, { again: stood && !bound })
+    if (bound) this.#options.unbound(flow!)
   }
 
   /** Closes what is idle, stuck or never spoke, and keeps the rest open. */

@@ -54,6 +54,8 @@ export interface RealmsOptions {
   onMessage(seen: SeenMessage): void
   onInvite(realm: Realm, invite: IncomingInvite): void
   onRequest(realm: Realm, request: IncomingRequest): void
+  /** A connection that was bound is lost. */
+  onUnbound(realm: Realm, flow: string): void
   streams: Streams
   timers?: { t1?: number; t2?: number; t4?: number }
 }
@@ -185,7 +187,13 @@ export class Realms {
       accepts: (from) => accepts(realm, from),
       receive: (bytes, from) => agent().receive(bytes, from),
       lost: (hop, how) => agent().lost(hop, how),
+      unbound: (flow) => this.#options.onUnbound(realm, flow),
     })
+  }
+
+  /** Who opened this connection is called by it from now on, and by nothing else. */
+  bind(realm: Realm, flow: string): void {
+    this.#realms.get(realm)?.connections.bind(flow)
   }
 
   #connectInside(realm: Realm, to: { host: string; port: number }): Promise<NetSocket> {

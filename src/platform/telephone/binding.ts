@@ -16,7 +16,8 @@ export type Registration = { bindings: Binding[] } | { refused: number; headers:
  * `wall` in ms since the epoch; `hop` is where it came from, which is where calls go to (its own contact may be an
  * address that only it knows).
  */
-export function register(bindings: readonly Binding[], request: SipRequest, hop: Binding['hop'], wall: number): Registration {
+export function register(bindings: readonly Binding[], request: SipRequest, source: Binding['hop'], wall: number): Registration {
+  const hop: Binding['hop'] = source.flow === undefined ? source : { ...source, bound: true }
   const live = bindings.filter(({ expiresAt }) => expiresAt > wall)
   const expires = seconds(request.header('expires'))
   const { callId, cseq } = request
@@ -32,23 +33,36 @@ export function register(bindings: readonly Binding[], request: SipRequest, hop:
     const asked = seconds(contact.params.get('expires')) ?? expires ?? USUAL_SECONDS
     if (asked > 0 && asked < LEAST_SECONDS) return { refused: 423, headers: [['Min-Expires', String(LEAST_SECONDS)]] }
     const uri = contact.address
-    const known = next.find((binding) => binding.uri === uri)
+    const instance = instanceOf(contact)
+    // RFC 5626 §6: a telephone that comes back by another connection is the same one, whatever its contact is now.
+    const known =
+      (instance ? next.find((binding) => binding.instance === instance) : undefined) ??
+      next.find((binding) => binding.uri === uri)
     // §10.3 step 7: one that is older than what is there changes nothing, and neither does anything beside it.
     if (known && known.callId === callId && cseq.sequence <= known.sequence)
       return { refused: 500, headers: [['Retry-After', '1']] }
     next = next.filter((binding) => binding !== known)
     const expiresAt = wall + Math.min(asked, MOST_SECONDS) * 1000
-    if (asked > 0) next.push({ uri, hop, expiresAt, callId, sequence: cseq.sequence })
+    const entry = { uri, hop, expiresAt, callId, sequence: cseq.sequence }
+    if (asked > 0) next.push(instance ? { ...entry, instance } : entry)
   }
   return next.length > MAX_CONTACTS ? { refused: 403, headers: [] } : { bindings: next }
 }
 
 /** The Contact headers of the 200 (§10.3 step 8). */
 export function boundContacts(bindings: readonly Binding[], wall: number): [string, string][] {
-  return bindings.map(({ uri, expiresAt }) => [
+  return bindings.map(({ uri, expiresAt, instance = '' }) => [
     'Contact',
-    `<${uri}>;expires=${Math.max(0, Math.round((expiresAt - wall) / 1000))}`,
+    `<${uri}>${instance};expires=${Math.max(0, Math.round((expiresAt - wall) / 1000))}`,
   ])
+}
+
+/** RFC 5626 §4.2: which of its flows a telephone registers; undefined where it names none. */
+function instanceOf({ params }: NameAddr): string | undefined {
+  const instance = params.get('+sip.instance')
+  const flow = params.get('reg-id')
+  const named = instance !== undefined && /^<[^<>"\\\s]{1,128}>$/.test(instance) && /^\d{1,9}$/.test(flow ?? '')
+  return named ? `;+sip.instance="${instance}";reg-id=${flow}` : undefined
 }
 
 function contactOf(value: string): NameAddr | null {

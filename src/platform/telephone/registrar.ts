@@ -24,6 +24,8 @@ export interface RegistrarOptions {
   password(subscriber: Id<'sub'>, user: string): string | undefined
   /** The bindings of a telephone have changed, none left when empty: for the journal, before the answer leaves. */
   record(subscriber: Id<'sub'>, user: string, bindings: Binding[]): void
+  /** A telephone has registered by this connection: it is called by it, and by no other. */
+  bind(subscriber: Id<'sub'>, flow: string): void
 }
 
 /**
@@ -40,9 +42,24 @@ export class Registrar {
     this.#guard = new DigestGuard({ realm: REALM, clock: options.clock, algorithms: ALGORITHMS })
   }
 
-  /** What a former process has left. */
+  /** What a former process has left. Its connections ended with it, and whoever was there by one has to come again. */
   restore(left: readonly { subscriber: Id<'sub'>; user: string; bindings: Binding[] }[]): void {
-    for (const { subscriber, user, bindings } of left) this.#set(subscriber, user, bindings)
+    for (const { subscriber, user, bindings } of left)
+      this.#set(
+        subscriber,
+        user,
+        bindings.filter(({ hop }) => !hop.bound),
+      )
+  }
+
+  /** A connection is no more: whoever has registered by it is not there any longer. */
+  unbound(subscriber: Id<'sub'>, flow: string): void {
+    for (const [user, bindings] of this.#bindings.get(subscriber) ?? []) {
+      const left = bindings.filter(({ hop }) => hop.flow !== flow)
+      if (left.length === bindings.length) continue
+      this.#set(subscriber, user, left)
+      this.#options.record(subscriber, user, left)
+    }
   }
 
   /** Answers a REGISTER that came from this subscriber's site. */
@@ -62,6 +79,8 @@ export class Registrar {
     if (request.list('contact').length > 0) {
       this.#set(subscriber, verdict.user, result.bindings)
       this.#options.record(subscriber, verdict.user, result.bindings)
+      const { flow } = source
+      if (flow !== undefined && result.bindings.some(({ hop }) => hop.flow === flow)) this.#options.bind(subscriber, flow)
     }
     return { status: 200, headers: boundContacts(result.bindings, wall) }
   }

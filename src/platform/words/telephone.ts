@@ -2,8 +2,10 @@
 export interface Binding {
   /** The address of its Contact. */
   uri: string
-  /** Where its REGISTER came from. */
-  hop: { transport: 'udp' | 'tcp' | 'tls'; address: string; port: number; flow?: string }
+  /** Where its REGISTER came from. `bound`: by a connection, which is the only way to it. */
+  hop: { transport: 'udp' | 'tcp' | 'tls'; address: string; port: number; flow?: string; bound?: true }
+  /** The parameters by which a telephone is known again behind another connection (RFC 5626 §6): `;+sip.instance="…";reg-id=1`. */
+  instance?: string
   /** Ms since the epoch. */
   expiresAt: number
   callId: string

@@ -110,7 +110,13 @@ function isLoose(route: string): boolean {
  */
 export function nextHop(dialog: Dialog): Hop {
   const route = dialog.routeSet[0]
-  return hopOf(route === undefined ? dialog.remoteTarget : addressOf(route), dialog.hop) ?? dialog.hop
+  const found = hopOf(route === undefined ? dialog.remoteTarget : addressOf(route), dialog.hop)
+  return found && !(dialog.hop.bound && !listens(found, dialog.hop)) ? found : dialog.hop
+}
+
+/** Whether whoever opened this flow says that it can be reached elsewhere too: at its own address, by another port. */
+function listens(found: Hop, { address, port }: Hop): boolean {
+  return found.address === address && found.port !== port
 }
 
 function hopOf(uri: string, like: Hop): Hop | null {
@@ -122,6 +128,7 @@ function hopOf(uri: string, like: Hop): Hop | null {
     const hop: Hop = { ...like, transport, address: host, port: port ?? (transport === 'tls' ? 5061 : 5060) }
     // Back on the connection that the dialog came by, which may be the only way to whoever opened it.
     if (host !== like.address || transport !== like.transport) delete hop.flow
+    delete hop.bound
     return hop
   } catch {
     return null

@@ -161,6 +161,8 @@ export class ConfirmedSession implements Session, DialogUser {
       return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
     dialog.remoteSequence = sequence
+    // RFC 5626 §5.3: whoever is reached by its own connection alone has come by another one.
+    if (dialog.hop.bound && transaction.source.flow) dialog.hop = { ...transaction.source, bound: true }
     if (request.method === 'BYE') {
       this.#onBye(request, transaction)
       return

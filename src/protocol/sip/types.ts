@@ -15,6 +15,11 @@ export interface Hop {
   port: number
   /** The connection that a message came by: responses go back on it while it lives (RFC 3261 §18.2.2, PITFALLS S42). */
   flow?: string
+  /**
+   * Only whoever opened the flow can be reached by it, and by nothing else (RFC 5626 §5.3): requests are lost with it, and no
+   * connection is opened to the port that it came from.
+   */
+  bound?: true
   /** Whose credentials a connection to there is made with: connections of different profiles are never shared (S43). */
   profile?: string
   /** For a hop of UDP: requests that a datagram should not carry (RFC 3261 §18.1.1) may go there by this transport. */

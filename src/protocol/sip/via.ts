@@ -22,7 +22,8 @@ export function responseRoute(request: SipRequest, source: Hop): { hop: Hop; via
   // §18.2.2: by the connection that the request came by; where that is gone, a new one to the port of sent-by (PITFALLS S41).
   const byPort = via.port ?? (transport === 'tls' ? 5061 : 5060)
   const port = transport === 'udp' && symmetric ? source.port : byPort
-  return { hop: { ...source, port }, via: text }
+  const { bound: _, ...hop } = source
+  return { hop: { ...hop, port }, via: text }
 }
 
 /** Where a response that has been kept goes: what {@link responseRoute} wrote into its topmost Via. */

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto'
 import { headersOf, type Message } from './message.ts'
-import { type Hop, newBranch, newTag, type SipSocket } from './socket.ts'
+import { type Hop, newBranch, newTag } from './socket.ts'
+
+/** By what a telephone asks: a socket, or a connection of its own. */
+export interface Asking {
+  address: string
+  port: number
+  via(branch: string): [string, string]
+  /** Resolves with the final response. */
+  ask(request: Message, to: Hop, branch: string): Promise<Message>
+}
 
 export interface RegisterOptions {
   to: Hop
@@ -12,10 +21,12 @@ export interface RegisterOptions {
   contact?: string
   /** Registers for this user instead: a telephone that lies. */
   for?: string
+  /** Behind the contact, such as `;+sip.instance="<urn:uuid:…>";reg-id=1`. */
+  params?: string
 }
 
 /** REGISTER by hand, with digest (MD5, written apart from ours): answers with the final response, challenged or not. */
-export async function register(socket: SipSocket, options: RegisterOptions): Promise<Message> {
+export async function register(socket: Asking, options: RegisterOptions): Promise<Message> {
   const callId = newTag()
   const first = await ask(socket, options, callId, 1)
   if (first.status !== 401) return first
@@ -36,7 +47,7 @@ function answer({ user, password, to }: RegisterOptions, realm: string, nonce: s
 }
 
 function ask(
-  socket: SipSocket,
+  socket: Asking,
   options: RegisterOptions,
   callId: string,
   sequence: number,
@@ -55,18 +66,11 @@ function ask(
       ['To', aor],
       ['Call-ID', callId],
       ['CSeq', `${sequence} REGISTER`],
-      ['Contact', options.contact ?? `<sip:${user}@${socket.address}:${socket.port}>`],
+      ['Contact', (options.contact ?? `<sip:${user}@${socket.address}:${socket.port}>`) + (options.params ?? '')],
       ['Expires', String(expires)],
       ...(authorization ? ([['Authorization', authorization]] as [string, string][]) : []),
     ],
     body: '',
   }
-  return new Promise((resolve) => {
-    const retry = socket.repeat(message, to, () => {})
-    socket.expect(branch, 'REGISTER', (response) => {
-      if ((response.status ?? 0) < 200) return
-      retry.stop()
-      resolve(response)
-    })
-  })
+  return socket.ask(message, to, branch)
 }

@@ -75,6 +75,18 @@ export class SipSocket {
     this.#asked.set(`${branch} ${method}`, handler)
   }
 
+  /** Sends a request until its final response comes, which it resolves with. */
+  ask(request: Message, to: Hop, branch: string): Promise<Message> {
+    return new Promise((resolve) => {
+      const retry = this.repeat(request, to, () => {})
+      this.expect(branch, request.method ?? '', (response) => {
+        if ((response.status ?? 0) < 200) return
+        retry.stop()
+        resolve(response)
+      })
+    })
+  }
+
   via(branch: string): [string, string] {
     return ['Via', `SIP/2.0/UDP ${this.address}:${this.port};branch=${branch};rport`]
   }

@@ -8,6 +8,8 @@ export class PeerConnection {
   /** All that came, in order. */
   readonly messages: Message[] = []
   closed = false
+  /** Lines with nothing on them between messages: answers to pings (RFC 5626 §4.4.1). */
+  pongs = 0
   onMessage: (message: Message) => void = () => {}
   #text = ''
 
@@ -35,6 +37,10 @@ export class PeerConnection {
   #receive(text: string): void {
     this.#text += text
     for (;;) {
+      while (this.#text.startsWith('\r\n')) {
+        this.#text = this.#text.slice(2)
+        this.pongs += 1
+      }
       const end = this.#text.indexOf('\r\n\r\n')
       if (end < 0) return
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(this.#text)?.[1] ?? 0)
@@ -91,32 +97,32 @@ export class StreamPeer {
     connection.onMessage = (message) => {
       if (message.method === undefined || message.method === 'ACK') return
       if (this.deaf && deafFrom === 1) return
-      connection.send(this.#answer(message))
+      connection.send(accepted(message, { address: this.address, port: this.port, transport: this.#secure ? 'tls' : 'tcp' }))
     }
   }
+}
 
-  #answer(request: Message): Message {
-    const invite = request.method === 'INVITE'
-    const to = headerOf(request, 'to')
-    const transport = this.#secure ? 'tls' : 'tcp'
-    return {
-      status: 200,
-      reason: 'OK',
-      headers: [
-        ...headersOf(request, 'via').map((via): [string, string] => ['Via', via]),
-        ['From', headerOf(request, 'from')],
-        ['To', /;\s*tag=/i.test(to) ? to : `${to};tag=stream`],
-        ['Call-ID', headerOf(request, 'call-id')],
-        ['CSeq', headerOf(request, 'cseq')],
-        ...(invite
-          ? ([
-              ['Contact', `<sip:${this.address}:${this.port};transport=${transport}>`],
-              ['Content-Type', 'application/sdp'],
-            ] as [string, string][])
-          : []),
-      ],
-      body: invite ? describe(this.address) : '',
-    }
+/** 200 to whatever comes, with a description to an INVITE. */
+export function accepted(request: Message, at: { address: string; port: number; transport: 'tcp' | 'tls' }): Message {
+  const invite = request.method === 'INVITE'
+  const to = headerOf(request, 'to')
+  return {
+    status: 200,
+    reason: 'OK',
+    headers: [
+      ...headersOf(request, 'via').map((via): [string, string] => ['Via', via]),
+      ['From', headerOf(request, 'from')],
+      ['To', /;\s*tag=/i.test(to) ? to : `${to};tag=stream`],
+      ['Call-ID', headerOf(request, 'call-id')],
+      ['CSeq', headerOf(request, 'cseq')],
+      ...(invite
+        ? ([
+            ['Contact', `<sip:${at.address}:${at.port};transport=${at.transport}>`],
+            ['Content-Type', 'application/sdp'],
+          ] as [string, string][])
+        : []),
+    ],
+    body: invite ? describe(at.address) : '',
   }
 }
 
