@@ -68,7 +68,7 @@ describe('publications', () => {
       for (const route of [{ pbx: text }, { user: text }, { number: text }, { sip: `sip:${text}@pbx` }]) {
         if ('sip' in route && /^sip:100(%0d%0a|;x=y)@pbx$/.test(route.sip)) continue // escaped or a parameter: no line break
         const { status } = await bench.api('PATCH', '/v1/subscribers/acme', { body: { defaultRoute: route } })
-        assert.equal(status, 422, JSON.stringify(route))
+        assert.equal(status, text.includes('\0') ? 400 : 422, JSON.stringify(route))
       }
   })
 })

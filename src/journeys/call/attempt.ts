@@ -71,7 +71,9 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   const forget = patience.tell((cause) => leg.end(cause))
   try {
     const hops = await hopsOf(options, leg)
-    const offer = direct ? Buffer.from(call.a.incoming?.request.body ?? '').toString('utf8') : await prepareMedia(call, leg)
+    const offer = direct
+      ? Buffer.from(call.a.incoming?.request.description ?? '').toString('utf8')
+      : await prepareMedia(call, leg)
     if (direct) leg.description = offer
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     return await tryHops(options, leg, hops, offer)

@@ -13,7 +13,7 @@ export function answerBody(call: Call, leg: Leg): string {
   const media = call.media.get(leg.id)
   const invite = leg.incoming
   if (!media || !invite) throw new Error('a leg is answered once, and with audio')
-  return invite.request.body.length > 0 ? media.answer(invite.request.body) : media.offer()
+  return invite.request.description.length > 0 ? media.answer(invite.request.description) : media.offer()
 }
 
 /** Listens to what comes inside a leg's dialog. Every change of it is in the journal before it is answered. */

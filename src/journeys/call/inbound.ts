@@ -32,7 +32,7 @@ function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Cal
   const owner = x.directory().owner(to.number)
   if (!owner) return refuse(invite, 'unallocated')
   if (maxForwards < 1) return refuse(invite, 'too-many-hops')
-  if (trunk.media === 'relay' && !acceptsOffer(invite.request.body, trunk.srtp)) return refuse(invite, 'not-acceptable')
+  if (trunk.media === 'relay' && !acceptsOffer(invite.request.description, trunk.srtp)) return refuse(invite, 'not-acceptable')
   const call = new Call(x, owner.subscriber, {
     id: newId('call', x.clock.wall()),
     direction: 'in',

@@ -77,7 +77,8 @@ export async function pickUpFromSite(
 async function comeIn(x: Exchange, { subscriber, trunk, find }: Newcomer, invite: IncomingInvite): Promise<void> {
   const first = find()
   if (typeof first === 'string') return void refuse(invite, first)
-  if (!acceptsOffer(invite.request.body, trunk ? trunk.srtp : subscriber.site.srtp)) return void refuse(invite, 'not-acceptable')
+  if (!acceptsOffer(invite.request.description, trunk ? trunk.srtp : subscriber.site.srtp))
+    return void refuse(invite, 'not-acceptable')
   const { from, to, anonymous, maxForwards } = readArrival(invite.request, {
     trusted: trunk !== undefined,
     ...(trunk ? { trunk } : {}),

@@ -44,7 +44,7 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     if (!number.startsWith('+') && !x.telephones.knows(subscriber.id, number)) return refuse(invite, 'incomplete-number')
   }
   // An emergency is taken in whatever form it comes.
-  if (!emergency && !acceptsOffer(invite.request.body, subscriber.site.srtp)) return refuse(invite, 'not-acceptable')
+  if (!emergency && !acceptsOffer(invite.request.description, subscriber.site.srtp)) return refuse(invite, 'not-acceptable')
   const call = new Call(x, subscriber, {
     id: newId('call', x.clock.wall()),
     direction: 'out',

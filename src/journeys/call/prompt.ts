@@ -106,8 +106,8 @@ async function prompt(
 export async function earlyAudio(call: Call): Promise<LegMedia> {
   const media = await audio(call)
   const invite = call.a.incoming
-  if (invite && invite.request.body.length > 0) {
-    invite.provisional(183, { body: { type: 'application/sdp', content: media.answer(invite.request.body) } })
+  if (invite && invite.request.description.length > 0) {
+    invite.provisional(183, { body: { type: 'application/sdp', content: media.answer(invite.request.description) } })
   }
   return media
 }

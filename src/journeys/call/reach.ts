@@ -140,6 +140,6 @@ function show(call: Call, road: Road, emergency: boolean, wished: string | undef
 function takesDirect(call: Call, road: Road): boolean {
   const { a } = call
   const arrival = a.facts.trunk && call.x.directory().byName(a.facts.trunk)
-  const unheard = !call.media.has(a.id) && a.incoming !== null && a.incoming.request.body.length > 0
+  const unheard = !call.media.has(a.id) && a.incoming !== null && a.incoming.request.description.length > 0
   return road.via === 'trunk' && road.trunk.media === 'direct' && arrival?.media === 'direct' && unheard
 }

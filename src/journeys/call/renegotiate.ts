@@ -11,7 +11,7 @@ const SDP = 'application/sdp'
  */
 export async function reinvited(call: Call, leg: Leg, invite: IncomingReinvite): Promise<void> {
   try {
-    const offer = invite.request.body
+    const offer = invite.request.description
     const media = call.media.get(leg.id)
     if (media) await answerOurselves(call, leg, media, invite)
     else if (offer.length > 0) {
@@ -30,7 +30,7 @@ export async function reinvited(call: Call, leg: Leg, invite: IncomingReinvite):
 
 /** UPDATE (RFC 3311): a refresh without a body; with one, an offer like that of a re-INVITE. */
 export async function updated(call: Call, leg: Leg, incoming: IncomingRequest): Promise<void> {
-  const { body } = incoming.request
+  const { description: body } = incoming.request
   if (body.length === 0) {
     incoming.respond(200)
     return
@@ -53,7 +53,7 @@ function statusOf(error: unknown): number {
 }
 
 async function answerOurselves(call: Call, leg: Leg, media: LegMedia, invite: IncomingReinvite): Promise<void> {
-  const offer = invite.request.body
+  const offer = invite.request.description
   if (offer.length > 0) {
     void invite.accept({ body: { type: SDP, content: media.answer(offer, { again: true }) } })
     noteHold(call, leg, offer)
@@ -79,7 +79,7 @@ async function passOn(call: Call, leg: Leg, offer: Uint8Array): Promise<string> 
   const answer = await session.reinvite({ type: SDP, content })
   if (answer.status >= 300) throw new SipFailure('refused', answer.status, answer)
   other.description = content
-  return Buffer.from(answer.body).toString('utf8')
+  return Buffer.from(answer.description).toString('utf8')
 }
 
 /** The same where the other leg has to make the offer: 200, ACK and 200, ACK interleave (RFC 3725 §4.4). */
@@ -87,7 +87,7 @@ async function passOnLate(call: Call, leg: Leg, invite: IncomingReinvite): Promi
   const { other, session } = otherOf(call, leg)
   const offered = await session.reinvite(null)
   if (offered.status >= 300) throw new SipFailure('refused', offered.status, offered)
-  const content = Buffer.from(offered.body).toString('utf8')
+  const content = Buffer.from(offered.description).toString('utf8')
   const answer = await invite.accept({ body: { type: SDP, content } })
   leg.description = content
   other.description = Buffer.from(answer).toString('utf8')

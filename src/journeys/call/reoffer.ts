@@ -14,7 +14,7 @@ export async function reoffer(call: Call, session: Session, media: LegMedia): Pr
     try {
       const answer = await call.whileUp(session.reinvite({ type: 'application/sdp', content: media.offer() }))
       if (answer.status < 300) {
-        media.readAnswer(answer.body)
+        media.readAnswer(answer.description)
         return true
       }
       if (answer.status !== 491) return false

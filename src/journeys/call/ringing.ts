@@ -40,7 +40,7 @@ export class Ringing implements Disposable {
       this.#delivered.add(leg)
       this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
     }
-    const said = response.contentType === 'application/sdp' ? response.body : null
+    const said = response.description.length > 0 ? response.description : null
     if (said && alone) this.#answer = { leg, sdp: said }
     if (!alone || (said && this.#ignores(leg))) {
       this.#passRing(180)
@@ -95,8 +95,8 @@ export class Ringing implements Disposable {
     try {
       from.readAnswer(sdp)
       const invite = a.incoming
-      if (invite && invite.request.body.length > 0) {
-        invite.provisional(told(status), { body: { type: 'application/sdp', content: to.answer(invite.request.body) } })
+      if (invite && invite.request.description.length > 0) {
+        invite.provisional(told(status), { body: { type: 'application/sdp', content: to.answer(invite.request.description) } })
       }
     } catch (error) {
       this.#call.log.warn({ err: error, leg: leg.id }, 'early audio cannot be passed on')

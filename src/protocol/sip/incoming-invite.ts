@@ -53,7 +53,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     }
     if (status === 100 || !this.#reliability) {
       this.#transaction.respond(parts)
-    } else if (this.request.body.length > 0) {
+    } else if (this.request.description.length > 0) {
       this.#reliable ??= new ReliableProvisionals(this.#core, this.request, this.#transaction, () => this.#onUnacknowledged())
       this.#reliable.send(parts)
     } else if (this.#reliability === 'supported') {
@@ -95,7 +95,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#reliable?.stop()
     const dialog = dialogOfServer(request, source, toTag, contact)
     if (timed.kind === 'granted') dialog.interval = timed.interval
-    const session = new ConfirmedSession(this.#core, dialog, request.body)
+    const session = new ConfirmedSession(this.#core, dialog, request.description)
     session.awaitAck(request.cseq.sequence, bytes, hop)
     return session
   }

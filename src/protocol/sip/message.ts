@@ -1,4 +1,5 @@
 import { type NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
+import { bodyOfType } from './multipart.ts'
 import { canonicalName } from './names.ts'
 import { SipParseError } from './parse-error.ts'
 import { parseDigits, skipBlanks, splitList } from './text.ts'
@@ -20,6 +21,10 @@ export interface HeadIndex {
 }
 
 const BLANK = 32
+
+const SDP = 'application/sdp'
+
+const NO_DESCRIPTION = new Uint8Array(0)
 
 const FOLD = /[ \t]*\r?\n[ \t]+/g
 
@@ -144,6 +149,12 @@ abstract class SipMessage {
     const value = this.header('content-type') ?? ''
     const semicolon = value.indexOf(';')
     return (semicolon < 0 ? value : value.slice(0, semicolon)).trim().toLowerCase()
+  }
+
+  /** The session description: the body, or the part of it that is one (RFC 5621 §3.1); empty where there is none (PITFALLS S39). */
+  get description(): Uint8Array {
+    if (this.body.length === 0 || this.contentType === '') return this.body
+    return bodyOfType(this, SDP) ?? NO_DESCRIPTION
   }
 }
 

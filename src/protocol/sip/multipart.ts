@@ -1,10 +1,15 @@
-import type { SipRequest, SipResponse } from './message.ts'
+/** What of a message is read here. */
+export interface MessageWithBody {
+  readonly body: Uint8Array
+  readonly contentType: string
+  header(name: string): string | undefined
+}
 
 /**
  * The body of this media type (lower case, without parameters): the body itself, or the first such part of a
  * multipart/mixed one (RFC 5621). Null when there is none.
  */
-export function bodyOfType(message: SipRequest | SipResponse, type: string): Uint8Array | null {
+export function bodyOfType(message: MessageWithBody, type: string): Uint8Array | null {
   const { body, contentType } = message
   if (body.length === 0) return null
   if (contentType === type) return body

@@ -143,7 +143,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       return
     }
     this.#settle()
-    const session = new ConfirmedSession(this.#core, dialog, response.body)
+    const session = new ConfirmedSession(this.#core, dialog, response.description)
     this.#acks.set(tag, session.sendAck(localSequence))
     this.#outcome.resolve(session)
   }

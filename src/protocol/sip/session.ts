@@ -144,8 +144,8 @@ export class ConfirmedSession implements Session, DialogUser {
     if (!answer || ack.cseq.sequence !== answer.sequence || !isPeer(this.#dialog, source, this.#core.options.belongs)) return
     answer.stop()
     this.#answer = null
-    answer.onAck?.(ack.body)
-    this.#acknowledge.resolve({ body: ack.body })
+    answer.onAck?.(ack.description)
+    this.#acknowledge.resolve({ body: ack.description })
     this.#flushBye()
   }
 
@@ -184,7 +184,7 @@ export class ConfirmedSession implements Session, DialogUser {
 
   /** RFC 3311 §5.2: an offer beside an open one of ours gets 491, beside one of theirs 500. */
   #onUpdate(request: SipRequest, transaction: ServerTransaction): ReceivedRequest | null {
-    const offers = request.body.length > 0
+    const offers = request.description.length > 0
     if (offers && (this.#own.inviting || this.#reinvite)) {
       transaction.respond(this.#own.inviting ? { status: 491 } : { status: 500, headers: [retryAfter()] })
       return null

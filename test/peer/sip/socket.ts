@@ -17,6 +17,8 @@ export class SipSocket {
   readonly address: string
   readonly port: number
   readonly name: string
+  /** Told of all that comes, before anybody else. */
+  onHeard: (message: Message) => void = () => {}
   onRequest: (request: Message, from: Hop) => void = () => {}
   #socket: Socket
   #asked = new Map<string, (response: Message) => void>()
@@ -119,6 +121,7 @@ export class SipSocket {
   #receive(datagram: Buffer, from: Hop): void {
     const message = parseMessage(datagram)
     if (!message) return
+    this.onHeard(message)
     if (message.status === undefined) {
       this.onRequest(message, { address: from.address, port: from.port })
       return
