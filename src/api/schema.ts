@@ -58,6 +58,10 @@ export const Srtp = Type.Union([Type.Literal('off'), Type.Literal('offered'), Ty
   description: 'Whether sound is protected by SRTP (keys by SDP, RFC 4568): never, when the far end can, or always.',
 })
 
+const TelephoneTls = Type.Union([Type.Literal('allowed'), Type.Literal('required')], {
+  description: 'Whether telephones may register and call without TLS.',
+})
+
 export const InstallOrder = Type.Object(
   {
     name: Type.String(),
@@ -73,6 +77,7 @@ export const InstallOrder = Type.Object(
         publicKey: Type.Optional(Type.String({ description: "The site's own WireGuard public key." })),
         emergencyCallerId: Type.Optional(Type.String()),
         srtp: Type.Optional(Srtp),
+        telephoneTls: Type.Optional(TelephoneTls),
         lan: Type.Optional(Type.Union([Type.Literal('route'), Type.Literal('masquerade')])),
       },
       closed,
@@ -94,6 +99,7 @@ export const SubscriberPatch = Type.Object(
     plan: Type.Optional(Type.String()),
     emergencyCallerId: Type.Optional(Nullable(Type.String())),
     srtp: Type.Optional(Srtp),
+    telephoneTls: Type.Optional(TelephoneTls),
     survival: Type.Optional(Survival),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
     dns: Type.Optional(Nullable(Dns)),
@@ -117,6 +123,7 @@ export const Subscriber = Type.Object({
     pbx: Nullable(Pbx),
     emergencyCallerId: Nullable(Type.String()),
     srtp: Srtp,
+    telephoneTls: TelephoneTls,
   }),
   survival: Type.Object({ voice: VoiceLoss, channel: ChannelLoss }),
   channel: Type.Object({

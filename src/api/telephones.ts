@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto'
 import { Type } from 'typebox'
 import { addTelephone, removeTelephone } from '#journeys/install/index.ts'
 import { type App, operatorOnly, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
+import { problem } from './problem.ts'
 import { OfSubscriber } from './schema.ts'
 
 const Telephone = Type.Object({
@@ -10,6 +12,15 @@ const Telephone = Type.Object({
     Type.Object({ uri: Type.String(), source: Type.String(), expiresAt: Type.String({ format: 'date-time' }) }),
     { description: 'Where it has registered; empty when it is nowhere.' },
   ),
+})
+
+const TelephoneCa = Type.Object({
+  certificate: Type.String({ description: "The subscriber's own CA, PEM: what a telephone has to trust." }),
+  sha256: Type.String({ description: 'Its fingerprint.' }),
+  notAfter: Type.String({ format: 'date-time' }),
+  telephoneTls: Type.String({ description: 'allowed or required' }),
+  address: Type.String({ description: 'Where telephones connect to.' }),
+  port: Type.Integer(),
 })
 
 /** The telephones and computers of a site that register, and their passwords, each told once. */
@@ -27,6 +38,26 @@ export function telephoneRoutes(app: App, { install: deps, switch: calls }: ApiD
       const registered = await calls.call('telephone.list', { subscriber: subscriber.id }, { timeoutMs: 2000 })
       const contactsOf = new Map(registered.map(({ name, contacts }) => [name, contacts]))
       return { items: subscriber.telephones.map(({ name }) => ({ name, contacts: contactsOf.get(name) ?? [] })) }
+    },
+  )
+  app.get(
+    '/v1/subscribers/:subscriber/telephone-ca',
+    {
+      schema: {
+        summary: 'By what telephones know the switch when they connect by TLS',
+        params: OfSubscriber,
+        response: { 200: TelephoneCa },
+      },
+    },
+    ({ subscriber: { site, channel } }) => {
+      if (!site.tls)
+        throw problem('not-found', 404, 'The subscriber has no certificate for TLS yet: it is made when control starts.')
+      const { ca, telephones } = site.tls
+      const { fingerprint256, validToDate } = new X509Certificate(ca)
+      return {
+        ...{ certificate: ca, sha256: fingerprint256, notAfter: validToDate.toISOString(), telephoneTls: telephones },
+        ...{ address: channel.address, port: deps.config.siteSipPort + 1 },
+      }
     },
   )
   app.post(

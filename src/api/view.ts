@@ -18,6 +18,7 @@ export function subscriberView(record: SubscriberRecord) {
       pbx: site.pbx,
       emergencyCallerId: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
+      telephoneTls: site.tls?.telephones ?? 'allowed',
     },
     survival: record.survival,
     channel: {

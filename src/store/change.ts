@@ -25,6 +25,7 @@ export async function updateTerms(tx: Tx, { id, agent, site, survival, timeZone 
       time_zone: timeZone,
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
+      telephone_tls: site.tls?.telephones ?? 'allowed',
       voice_loss: survival.voice,
       channel_loss: survival.channel,
       memory_mebibytes: agent.memoryMebibytes,

@@ -21,6 +21,7 @@ export interface Database {
     pbx: Json<object | null>
     emergency_caller_id: string | null
     srtp: Srtp
+    telephone_tls: Generated<'allowed' | 'required'>
     voice_loss: Generated<'move' | 'end'>
     channel_loss: Generated<'end' | 'trunk'>
     agent_version: string | null
@@ -78,6 +79,14 @@ export interface Database {
     revoked_at: Date | null
   }
   telephone: { subscriber_id: string; name: string; password: Sealed }
+  site_tls: {
+    subscriber_id: string
+    ca: string
+    ca_key: Sealed
+    certificate: string
+    private_key: Sealed
+    not_after: Date
+  }
   rotation: { subscriber_id: string; secret: 'preshared-key'; next: Sealed; activates_at: Date }
   event: {
     subscriber_id: string

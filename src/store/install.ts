@@ -3,6 +3,7 @@ import { type Id, TielineError, uuidOf } from '#lib/index.ts'
 import type { NewSubscriber, Sealer, SubscriberRecord, SubscriberState } from '#platform/subscriber/index.ts'
 import { setAllocations } from './allocation.ts'
 import { notFound } from './error.ts'
+import { writeSiteTls } from './site-tls.ts'
 import { json, type Tx } from './store.ts'
 import { findSubscriber } from './subscriber.ts'
 
@@ -32,6 +33,7 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       pbx: json(site.pbx),
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
+      telephone_tls: site.tls?.telephones ?? 'allowed',
       voice_loss: subscriber.survival.voice,
       channel_loss: subscriber.survival.channel,
       agent_version: null,
@@ -53,6 +55,12 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
   await setAllocations(tx, placement.node, subscriber.id, subscriber.allocations)
   await insertChannel(tx, subscriber, placement.ports.first + slot)
   await insertSecrets(tx, subscriber, placement)
+  const { siteAuthority } = subscriber
+  if (site.tls)
+    await writeSiteTls(tx, subscriber.id, {
+      ...{ ca: site.tls.ca, caKey: siteAuthority.key, notAfter: siteAuthority.certificateNotAfter },
+      ...{ certificate: site.tls.certificate, key: site.tls.key },
+    })
   return findSubscriber(tx, subscriber.id)
 }
 

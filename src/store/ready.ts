@@ -3,6 +3,7 @@ import type { Sealer } from '#platform/subscriber/index.ts'
 import type { Capacity } from '#platform/words/index.ts'
 import { seedCapacities } from './allocation.ts'
 import { ensureAuthorities } from './authority.ts'
+import { ensureSiteTls } from './site-tls.ts'
 import type { Store } from './store.ts'
 import { listEmergencyNumbers, setEmergencyNumbers } from './trunk.ts'
 
@@ -17,6 +18,7 @@ export async function makeReady(
   await store.migrate()
   await store.transaction('platform', async (tx) => {
     await ensureAuthorities(tx, sealer, clock)
+    await ensureSiteTls(tx, sealer, clock)
     await seedCapacities(tx, node, capacities)
     if ((await listEmergencyNumbers(tx)).length === 0) await setEmergencyNumbers(tx, EMERGENCY_NUMBERS)
   })

@@ -43,6 +43,12 @@ function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
     jsonObjectFrom(certificate).as('credential'),
     jsonObjectFrom(
       eb
+        .selectFrom('site_tls')
+        .select(['ca', 'certificate', 'private_key as key'])
+        .whereRef('site_tls.subscriber_id', '=', 'subscriber.id'),
+    ).as('siteTls'),
+    jsonObjectFrom(
+      eb
         .selectFrom('agent_version')
         .select(['agent_version.id', 'digest', 'path', 'entry', 'agent_version.listen'])
         .whereRef('agent_version.subscriber_id', '=', 'subscriber.id')
@@ -78,6 +84,7 @@ function recordOf(row: Row): SubscriberRecord {
       pbx: row.pbx as SubscriberRecord['site']['pbx'],
       ...(row.emergency_caller_id === null ? {} : { emergencyCallerId: row.emergency_caller_id }),
       ...(row.srtp === 'off' ? {} : { srtp: row.srtp }),
+      ...(row.siteTls ? { tls: { ...row.siteTls, telephones: row.telephone_tls } } : {}),
     },
     survival: { voice: row.voice_loss, channel: row.channel_loss },
     defaultRoute: row.default_route as DefaultRoute,

@@ -95,7 +95,7 @@ test('a namespace has lo and its tunnel, no way out, and its port ranges to itse
   assert.deepEqual(routes.map(({ dst }) => dst).sort(), ['10.210.0.2', '192.168.1.0/24'])
   const read = async (name: string) => (await inside(namespace, 'cat', `/proc/sys/net/${name}`)).trim()
   assert.equal(await read('ipv4/ip_forward'), '0')
-  assert.equal(await read('ipv4/ip_local_reserved_ports'), '5060,16384-32767')
+  assert.equal(await read('ipv4/ip_local_reserved_ports'), '5060-5061,16384-32767')
   await assert.rejects(inside(namespace, 'ping', '-c', '1', '-W', '1', '192.0.2.1'), /unreachable|ended with/)
 })
 

@@ -166,14 +166,8 @@ export class World implements AsyncDisposable {
     ] as const) {
       this.sockets.hold({ realm, namespace: null, purpose: 'sip', ...at })
       this.sockets.hold({ realm, namespace: null, purpose: 'sip-tcp', ...at })
+      this.sockets.hold({ realm, namespace: null, purpose: 'sip-tls', address: at.address, port: at.port + 1 })
     }
-    this.sockets.hold({
-      realm: 'node',
-      namespace: null,
-      purpose: 'sip-tls',
-      address: this.node.address,
-      port: this.node.port + 1,
-    })
     this.#stack.defer(() => this.#killAll())
     this.link = connectLink<{ calls: SwitchMethods }>({
       path: join(this.run, LINKS.switch),

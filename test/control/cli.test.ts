@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -160,6 +161,25 @@ describe('tieline', () => {
     assert.equal((await json<{ site: { srtp: string } }>('subscriber', 'show', 'acme')).site.srtp, 'offered')
     const change = bench.fakes.published.switch.at(-1) as SnapshotChange
     assert.equal(change.subscribers?.upsert[0]?.site.srtp, 'offered')
+  })
+
+  it('gives telephones the CA of their subscriber, asks them for TLS, and tells the switch; keys stay sealed', async () => {
+    const pem = (await tieline('telephone', 'ca', 'acme')).out
+    const ca = new X509Certificate(pem)
+    const told = await json<{ sha256: string; address: string; port: number; telephoneTls: string }>('telephone', 'ca', 'acme')
+    assert.deepEqual([told.sha256, told.port, told.telephoneTls], [ca.fingerprint256, 5061, 'allowed'])
+    assert.equal((await tieline('telephone', 'tls', 'acme', 'required')).code, 0)
+    assert.notEqual((await tieline('telephone', 'tls', 'acme', 'perhaps')).code, 0)
+    const shown = await json<{ site: { telephoneTls: string } }>('subscriber', 'show', 'acme')
+    assert.equal(shown.site.telephoneTls, 'required')
+    assert.doesNotMatch(JSON.stringify(shown), /PRIVATE KEY|v1\./)
+    const { tls } = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers!.upsert[0]!.site
+    assert.equal(tls?.telephones, 'required')
+    assert.match(tls!.key, /^v1\./)
+    const shows = new X509Certificate(tls!.certificate)
+    assert.ok(shows.verify(ca.publicKey))
+    assert.equal(shows.checkIP(told.address), told.address)
+    assert.equal((await tieline('telephone', 'tls', 'acme', 'allowed')).code, 0)
   })
 
   it('stores what becomes of calls when something dies under them, and tells the switch', async () => {

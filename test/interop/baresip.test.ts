@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
-import { createSealer } from '#platform/subscriber/index.ts'
+import { systemClock } from '#lib/index.ts'
+import { createSealer, issueSiteTls, sealSiteTls } from '#platform/subscriber/index.ts'
 import { createTestCa } from '../call/agent-ca.ts'
 import { DID, World } from '../call/harness.ts'
 import { Baresip } from '../peer/baresip.ts'
@@ -89,4 +90,47 @@ test('S26 S28 baresip as a telephone of the site calls out, is called, and trans
   await until('its end', () => target.phase === 'ended', 4000)
   await world.quiet()
   assert.ok((await types(world)).includes('leg.transferred'))
+})
+
+test('S42 baresip as a telephone of the site by TLS, where that is required: registers, is called by its connection, calls out', async () => {
+  await using world = await World.open({ voice: true })
+  const sealer = createSealer(world.sealingKey)
+  const { address } = world.siteSwitch
+  const issued = await issueSiteTls(systemClock, { name: 'acme', address })
+  const { ca, certificate, key } = sealSiteTls(sealer, issued)
+  const [acme] = world.snapshot.subscribers
+  const { channel, site } = acme!
+  await world.change({
+    telephones: [{ name: '101', password: sealer.seal('circle-of-life') }],
+    defaultRoute: { user: '101' },
+    channel: { ...channel, siteNetworks: [...channel.siteNetworks, '127.0.0.1/32'] },
+    site: { ...site, tls: { ca, certificate, key, telephones: 'required' } },
+  })
+  const contacts = async () => (await world.link.call('telephone.list', { subscriber: world.acme }))[0]?.contacts ?? []
+  const own = await (await createTestCa()).agent('telephone')
+  const options = {
+    address: '127.0.0.1',
+    user: '101',
+    tone: 700,
+    register: { at: `${address}:5061`, password: 'circle-of-life' },
+  }
+  await using baresip = await Baresip.start({ ...options, ...ports(), tls: { ...own, ca } })
+  await until('its registration', async () => (await contacts()).length === 1, 8000)
+  const call = await world.second.place({ to: world.node, from: '+32470123456', number: DID, tone: 400 })
+  await until('an answer', () => call.phase === 'up', 5000)
+  await until('its tone', () => heard(call, 700) >= 2, 5000)
+  call.hangup()
+  await world.quiet()
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 20, tone: 425 }]
+  baresip.command('dial', `sip:+32470888888@${address}:5061;transport=tls`)
+  await until('an answer', () => world.carrier.calls[0]?.phase === 'up', 5000)
+  world.carrier.calls[0]!.hangup()
+  await until('the telephone to be let go', () => baresip.events.filter((type) => type === 'CALL_CLOSED').length === 2, 5000)
+  await world.quiet()
+  const trace = await world.link.call('call.trace', { call: (await world.events())[0]!.call! })
+  const sent = trace!.entries.flatMap((entry) => (entry.kind === 'sip' ? [entry.message] : []))
+  assert.ok(sent.some((message) => /^INVITE[\s\S]*Via: SIP\/2\.0\/TLS/.test(message)))
+  const [{ source } = { source: '' }] = await contacts()
+  await baresip[Symbol.asyncDispose]()
+  await until('it to be nowhere', async () => !(await contacts()).some((contact) => contact.source === source), 5000)
 })

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import { type Leg, LegMedia } from '#platform/switch/index.ts'
+import { type Leg, LegMedia, type LocalAddress, siteAddress } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
 import { attend } from './attend.ts'
@@ -172,7 +172,9 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
 }
 
 /** Where the switch stands in a realm by configuration; the socket itself may still be on its way. */
-function localOf(call: Call, leg: Leg): { address: string; port: number } {
-  const { config } = call.x
-  return leg.facts.realm === 'node' ? config.sip : { address: call.subscriber.channel.address, port: config.siteSipPort }
+function localOf(call: Call, leg: Leg): LocalAddress {
+  const { sip, siteSipPort } = call.x.config
+  if (leg.facts.realm !== 'node') return siteAddress(call.subscriber.channel.address, siteSipPort)
+  const { address, port, tls } = sip
+  return { address, port, ...(tls ? { tlsPort: tls.port } : {}) }
 }

@@ -13,7 +13,7 @@ import {
   type Scope,
   type SubscriberRecord,
 } from '#platform/subscriber/index.ts'
-import type { Allocation, Capacity, SiteConfig, Survival, TrunkConfig } from '#platform/words/index.ts'
+import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TrunkConfig } from '#platform/words/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
 import { checkAgent, checkSite, type InstallOrder } from './order.ts'
 
@@ -27,6 +27,7 @@ export interface SubscriberPatch {
   plan?: string
   emergencyCallerId?: string | null
   srtp?: SiteConfig['srtp']
+  telephoneTls?: SiteTls['telephones']
   survival?: Survival
   siteNetworks?: string[]
   dns?: { servers: string[]; search?: string } | null
@@ -65,6 +66,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       pbx: patch.pbx === undefined ? site.pbx : patch.pbx,
       ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
+      ...(patch.telephoneTls && site.tls ? { tls: { ...site.tls, telephones: patch.telephoneTls } } : {}),
     },
     survival: { ...record.survival, ...patch.survival },
     channel: {

@@ -18,7 +18,7 @@ export interface InstallDeps {
   sealer: Sealer
   clock: Clock
   log: Log
-  config: Pick<PlatformConfig, 'channel' | 'node'>
+  config: Pick<PlatformConfig, 'channel' | 'node' | 'siteSipPort'>
 }
 
 /** How long the kernel may take to be as it should. */

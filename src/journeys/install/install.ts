@@ -1,10 +1,12 @@
 import { newId, TielineError } from '#lib/index.ts'
 import {
   issueCertificate,
+  issueSiteTls,
   type NewSubscriber,
   newApiKey,
   newPassword,
   type SubscriberRecord,
+  sealSiteTls,
 } from '#platform/subscriber/index.ts'
 import { newKeyPair, newPresharedKey, toSiteFile } from '#protocol/wireguard/index.ts'
 import { type InstallDeps, publishChange, SETTLE_MS } from './deps.ts'
@@ -84,7 +86,9 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
   const presharedKey = newPresharedKey()
   const apiKey = newApiKey('subscriber')
   const memoryMebibytes = order.agent?.memoryMebibytes ?? 256
-  const { emergencyCallerId, srtp, networks, dns } = order.site
+  const { emergencyCallerId, srtp, telephoneTls, networks, dns } = order.site
+  const { address } = config.channel
+  const siteTls = sealSiteTls(sealer, await issueSiteTls(clock, { name: order.name, address }))
   const subscriber: NewSubscriber = {
     id,
     name: order.name,
@@ -94,7 +98,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
     numbers: order.numbers,
     allocations: allocationsOf(order, memoryMebibytes),
     channel: {
-      address: config.channel.address,
+      address,
       peerAddress: config.channel.peerAddress,
       privateKey: sealer.seal(ours.privateKey),
       publicKey: ours.publicKey,
@@ -106,7 +110,12 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       keepaliveSeconds: 25,
       dns: dns ?? null,
     },
-    site: { pbx: pbxOf(order), ...(emergencyCallerId ? { emergencyCallerId } : {}), ...(srtp ? { srtp } : {}) },
+    site: {
+      pbx: pbxOf(order),
+      ...(emergencyCallerId ? { emergencyCallerId } : {}),
+      ...(srtp ? { srtp } : {}),
+      tls: { ca: siteTls.ca, certificate: siteTls.certificate, key: siteTls.key, telephones: telephoneTls ?? 'allowed' },
+    },
     survival: { voice: 'move', channel: 'end', ...order.survival },
     defaultRoute: order.defaultRoute,
     agent: {
@@ -127,6 +136,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       notAfter: issued.notAfter,
     },
     apiKey: { id: newId('key', clock.wall()), hash: apiKey.hash },
+    siteAuthority: { key: siteTls.caKey, certificateNotAfter: siteTls.notAfter },
     telephones: (order.telephones ?? []).map((name) => ({ name, password: newPassword() })),
   }
   return { subscriber, secrets: { privateKey: site.privateKey, presharedKey, apiKey: apiKey.key } }

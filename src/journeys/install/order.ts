@@ -14,7 +14,7 @@ import {
   type DefaultRoute,
   invalid,
 } from '#platform/subscriber/index.ts'
-import { type Allocation, KINDS, type SiteConfig, type Survival } from '#platform/words/index.ts'
+import { type Allocation, KINDS, type SiteConfig, type SiteTls, type Survival } from '#platform/words/index.ts'
 
 /** What an operator says of a new subscriber. */
 export interface InstallOrder {
@@ -33,6 +33,8 @@ export interface InstallOrder {
     emergencyCallerId?: string
     /** Whether the sound of legs over the channel is protected, too. */
     srtp?: SiteConfig['srtp']
+    /** Whether telephones may do without TLS; `allowed` unless said. */
+    telephoneTls?: SiteTls['telephones']
     /** Whether the site's gateway masquerades the platform's address, or the LAN has a route to it. */
     lan?: 'route' | 'masquerade'
   }

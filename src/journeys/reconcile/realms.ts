@@ -50,6 +50,7 @@ export class Realms {
     const wanted: SocketRequest[] = [
       { ...request, purpose: 'sip', port: siteSipPort },
       { ...request, purpose: 'sip-tcp', port: siteSipPort },
+      { ...request, purpose: 'sip-tls', port: siteSipPort + 1 },
       { ...request, purpose: 'dns', port: 0 },
     ]
     for (const each of wanted) {

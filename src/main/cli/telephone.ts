@@ -30,6 +30,23 @@ export function telephoneCommands(program: Command, context: (command: Command) 
       )
     })
   noun
+    .command('ca <subscriber>')
+    .description('print the CA that telephones have to trust when they connect by TLS')
+    .action(async (subscriber: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const told = await client.get<{ certificate: string }>(`/v1/subscribers/${part(subscriber)}/telephone-ca`)
+      if (out.json) out.value(told)
+      else out.line(told.certificate)
+    })
+  noun
+    .command('tls <subscriber> <policy>')
+    .description('whether telephones may do without TLS: allowed or required')
+    .action(async (subscriber: string, telephoneTls: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const changed = await client.patch(`/v1/subscribers/${part(subscriber)}`, { telephoneTls })
+      out.done(changed, `TLS for the telephones of ${subscriber}: ${telephoneTls}.`)
+    })
+  noun
     .command('add <subscriber> <name>')
     .description('give a telephone a user name and a password, which is told this once')
     .action(async (subscriber: string, name: string, _options, command: Command) => {

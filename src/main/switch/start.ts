@@ -6,7 +6,17 @@ import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
 import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
-import { Configuration, Load, MessageCount, Outbox, Realms, TrunkSecurity, VoicePool } from '#platform/switch/index.ts'
+import {
+  Configuration,
+  Load,
+  MessageCount,
+  Outbox,
+  Realms,
+  SiteSecurity,
+  siteAddress,
+  TrunkSecurity,
+  VoicePool,
+} from '#platform/switch/index.ts'
 import { Registrar } from '#platform/telephone/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
 import { CallPace, createDirectory, Strangers } from '#platform/trunk/index.ts'
@@ -111,6 +121,10 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     unseal: (sealed) => createSealer(start.sealingKey ?? '').openText(sealed),
     trunk: (profile) => trunks.byName(profile),
   })
+  const siteSecurity = new SiteSecurity({
+    log,
+    unseal: (sealed) => createSealer(start.sealingKey ?? '').openText(sealed),
+  })
   const realms: Realms = new Realms({
     clock,
     log,
@@ -124,7 +138,11 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     streams: {
       open: (realm, id) => host.openStream(realm, id),
       secure: (socket, to) => security.secure(socket, to),
-      tlsServer: (from) => security.server(from),
+      tlsServer(realm, from) {
+        if (realm === 'node') return security.server(from)
+        const subscriber = configuration.subscriber(realm)
+        return subscriber ? siteSecurity.server(subscriber) : null
+      },
       profileOf: (realm, address) => (realm === 'node' ? trunks.bySource(address)?.id : undefined),
     },
     onInvite: (realm, invite) => {
@@ -144,6 +162,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     clock,
     password: passwords,
     record: (subscriber, user, bindings) => record({ type: 'registration', at: now(), subscriber, user, bindings }),
+    tlsOnly: (subscriber) => configuration.subscriber(subscriber)?.site.tls?.telephones === 'required',
     bind: (subscriber, flow) => realms.bind(subscriber, flow),
   })
   const carriers = new Carriers({ clock, log, random: Math.random, node: () => realms.get('node') })
@@ -182,8 +201,9 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     trunks = createDirectory(configuration.snapshot)
     registry.configure(configuration.snapshot)
     carriers.configure(configuration.snapshot.trunks)
-    for (const { id, channel } of configuration.snapshot.subscribers) {
-      realms.ensure(id, { address: channel.address, port: config.siteSipPort }).resolver.configure(channel.dns)
+    for (const subscriber of configuration.snapshot.subscribers) {
+      const { resolver } = realms.ensure(subscriber.id, siteAddress(subscriber.channel.address, config.siteSipPort))
+      resolver.configure(subscriber.channel.dns)
     }
     agents.update(exchange)
   }

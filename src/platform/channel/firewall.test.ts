@@ -25,7 +25,7 @@ test('on lo nobody reaches a port of the platform, and no agent sends from one (
 })
 
 test('an agent that asks for a port of the platform does not get it, and one without ports has no rule', () => {
-  assert.match(firewallRules({ ...plan, agentPorts: [5060, 20000, 9000] }), /tcp dport \{ 9000 \} accept/)
+  assert.match(firewallRules({ ...plan, agentPorts: [5060, 5061, 20000, 9000] }), /tcp dport \{ 9000 \} accept/)
   assert.doesNotMatch(firewallRules({ ...plan, agentPorts: [] }), /tcp dport \{[^}]*\} accept/)
 })
 

@@ -3,6 +3,7 @@ export interface FirewallPlan {
   interface: string
   /** CIDR: from whom packets come in by the tunnel, and to whom they go out. */
   siteNetworks: string[]
+  /** Of UDP and TCP; TLS is one above. */
   sipPort: number
   mediaPorts: { first: number; last: number }
   /** TCP ports on which the site may call its agent. */
@@ -15,10 +16,14 @@ export interface FirewallPlan {
  * of an agent's is; an accepted connection counts as whoever accepted it, so that of TCP only what begins inside is looked at), and the agent from all but its site. RTP and SIP are not tracked, which would cost each packet.
  */
 export function firewallRules(plan: FirewallPlan): string {
-  const platform = `{ ${plan.sipPort}, ${plan.mediaPorts.first}-${plan.mediaPorts.last} }`
+  const media = `${plan.mediaPorts.first}-${plan.mediaPorts.last}`
+  const platform = `{ ${plan.sipPort}, ${media} }`
+  const streams = `${plan.sipPort}-${plan.sipPort + 1}`
   const v4 = plan.siteNetworks.filter((cidr) => !cidr.includes(':'))
   const v6 = plan.siteNetworks.filter((cidr) => cidr.includes(':'))
-  const agentPorts = plan.agentPorts.filter((port) => port !== plan.sipPort && !within(port, plan.mediaPorts))
+  const agentPorts = plan.agentPorts.filter(
+    (port) => port !== plan.sipPort && port !== plan.sipPort + 1 && !within(port, plan.mediaPorts),
+  )
   const tunnel = `"${plan.interface}"`
   return `table inet tieline
 delete table inet tieline
@@ -37,13 +42,13 @@ table inet tieline {
   chain input {
     type filter hook input priority filter; policy drop;
     iifname lo udp dport ${platform} drop
-    iifname lo tcp dport ${platform} drop
+    iifname lo tcp dport { ${streams}, ${media} } drop
     iifname lo accept
     iifname != ${tunnel} drop
     ip saddr != @site4 drop
     ip6 saddr != @site6 drop
     udp dport ${platform} accept
-    tcp dport ${plan.sipPort} accept
+    tcp dport ${streams} accept
     ct state established,related accept
 ${agentPorts.length ? `    tcp dport { ${agentPorts.join(', ')} } accept\n` : ''}    icmp type { echo-request, destination-unreachable, time-exceeded } limit rate 100/second accept
     icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, nd-neighbor-solicit, nd-neighbor-advert } limit rate 100/second accept
@@ -51,7 +56,7 @@ ${agentPorts.length ? `    tcp dport { ${agentPorts.join(', ')} } accept\n` : ''
   chain output {
     type filter hook output priority filter; policy drop;
     meta skuid != 0 udp sport ${platform} drop
-    meta skuid != 0 ct direction original tcp sport ${platform} drop
+    meta skuid != 0 ct direction original tcp sport { ${streams}, ${media} } drop
     oifname lo accept
     oifname != ${tunnel} drop
     ip daddr @site4 accept

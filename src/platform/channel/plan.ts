@@ -7,7 +7,7 @@ import { interfaceName, namespaceName } from './names.ts'
 /** What every channel of a node has in common. */
 export interface ChannelRules {
   instance: string
-  /** The platform's SIP port in every namespace. */
+  /** The platform's SIP port in every namespace; TLS is one above. */
   siteSipPort: number
   /** RTP and RTCP ports, in every namespace. */
   mediaPorts: { first: number; last: number }
@@ -33,7 +33,7 @@ export interface ChannelPlan {
   }
   /** The text for `nft -f` inside the namespace. */
   rules: string
-  /** Ports that the kernel never gives to an outgoing socket: `5060,16384-32767`. */
+  /** Ports that the kernel never gives to an outgoing socket: `5060-5061,16384-32767`. */
   reservedPorts: string
   /** Changes when the channel must be made anew: a change of anything else is applied in place. */
   identity: string
@@ -66,7 +66,7 @@ export function planChannel(subscriber: SubscriberConfig, rules: ChannelRules): 
       mediaPorts: rules.mediaPorts,
       agentPorts: subscriber.agent.listen,
     }),
-    reservedPorts: `${rules.siteSipPort},${rules.mediaPorts.first}-${rules.mediaPorts.last}`,
+    reservedPorts: `${rules.siteSipPort}-${rules.siteSipPort + 1},${rules.mediaPorts.first}-${rules.mediaPorts.last}`,
   }
   const identity = hash([plan.namespace, plan.interface, plan.address])
   return { ...plan, identity, digest: hash(plan) }

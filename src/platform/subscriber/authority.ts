@@ -21,14 +21,14 @@ const BACKDATED_MS = 300_000
 /** The name that the switch's own certificate carries and that agents check. */
 export const SWITCH_NAME = 'switch.tieline'
 
-/** Makes the platform's own certificate authority: ECDSA P-256, ten years, path length 0 (RFC 5280 §4.2.1.9). */
-export async function createAuthority(clock: Clock): Promise<Credential> {
+/** Makes a certificate authority, the platform's own unless named: ECDSA P-256, ten years, path length 0 (RFC 5280 §4.2.1.9). */
+export async function createAuthority(clock: Clock, name = 'Tieline platform'): Promise<Credential> {
   const keys = await generate()
   const validity = lasting(clock, 3650)
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: serial(),
-      name: 'CN=Tieline platform',
+      name: [{ CN: [name] }],
       ...validity,
       keys,
       signingAlgorithm: ALGORITHM,
@@ -43,8 +43,8 @@ export async function createAuthority(clock: Clock): Promise<Credential> {
   return credential(certificate, keys, validity)
 }
 
-/** What a certificate is issued for: a subscriber's agent (client), or the switch's link for agents (server). */
-export type CertificatePurpose = { agentOf: string } | { server: string }
+/** What a certificate is issued for: a subscriber's agent (client), or the switch (server), reached by a name or an address. */
+export type CertificatePurpose = { agentOf: string } | { server: string; address?: string }
 
 /** Issues a certificate for a new key. The agent's subject common name is its subscriber's id: it *is* the identity. */
 export async function issueCertificate(
@@ -72,12 +72,18 @@ export async function issueCertificate(
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
         new x509.ExtendedKeyUsageExtension([usage]),
         await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-        ...('server' in purpose ? [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])] : []),
+        ...('server' in purpose ? [namesOf(purpose)] : []),
       ],
     },
     webcrypto,
   )
   return credential(certificate, keys, validity)
+}
+
+function namesOf({ server, address }: { server: string; address?: string }) {
+  const names: x509.JsonGeneralNames = [{ type: 'dns', value: server }]
+  if (address !== undefined) names.push({ type: 'ip', value: address })
+  return new x509.SubjectAlternativeNameExtension(names)
 }
 
 function generate() {

@@ -29,3 +29,4 @@ export {
 } from './rule.ts'
 export { createSealer, type Sealer, subscriberSealer } from './sealing.ts'
 export { hashApiKey, type KeyRole, newApiKey, newPassword } from './secret.ts'
+export { issueSiteTls, type SealedSiteTls, type SiteCredentials, sealSiteTls } from './site-tls.ts'

@@ -49,6 +49,8 @@ export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telepho
   channel: Omit<SubscriberRecord['channel'], 'listenPort'>
   agentCertificate: { id: Id<'crt'>; serial: string; notBefore: Date; notAfter: Date }
   apiKey: { id: Id<'key'>; hash: string }
+  /** Of its own CA, by which certificates of the switch for its channel are made. */
+  siteAuthority: { key: Sealed; certificateNotAfter: Date }
   telephones: { name: string; password: string }[]
 }
 

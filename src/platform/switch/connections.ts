@@ -25,7 +25,7 @@ export interface Streams {
   /** Asks host for a TCP socket inside a realm; it comes as `sip-out` with this id. Rejects when none can be had. */
   open(realm: Realm, id: string): Promise<void>
   secure(socket: Socket, to: Hop): Socket
-  tlsServer(from: Hop): TlsServer | null
+  tlsServer(realm: Realm, from: Hop): TlsServer | null
   /** Whose credentials a peer at this address is held to. */
   profileOf(realm: Realm, address: string): string | undefined
 }

@@ -29,6 +29,11 @@ export interface LocalAddress {
   tlsPort?: number
 }
 
+/** Where the switch stands in a site's namespace. */
+export function siteAddress(address: string, siteSipPort: number): LocalAddress {
+  return { address, port: siteSipPort, tlsPort: siteSipPort + 1 }
+}
+
 /** Where the switch stands in one realm: a SIP socket with its user agent, and in a site's namespace its resolver. */
 export interface SwitchRealm {
   readonly realm: Realm
@@ -182,7 +187,7 @@ export class Realms {
       connect: ({ address: host, port }) =>
         realm === 'node' ? connect({ host, port, localAddress: local.address }) : this.#connectInside(realm, { host, port }),
       secure: (socket, to) => streams.secure(socket, to),
-      tlsServer: (from) => (realm === 'node' ? streams.tlsServer(from) : null),
+      tlsServer: (from) => streams.tlsServer(realm, from),
       profileOf: (address) => streams.profileOf(realm, address),
       accepts: (from) => accepts(realm, from),
       receive: (bytes, from) => agent().receive(bytes, from),
@@ -211,14 +216,16 @@ export class Realms {
   adopt({ id, realm, purpose, address, port }: SocketHandover['socket'], handle: unknown): void {
     switch (purpose) {
       case 'sip':
-        ;(this.ensure(realm, { address, port }) as RealmParts).sip.take(handle as Socket)
+        this.#adoptSip(realm, address, port, handle as Socket)
         return
       case 'dns':
         this.#adoptDns(realm, handle as Socket)
         return
       case 'sip-tcp':
+        this.#adoptListener(realm, 'tcp', handle)
+        return
       case 'sip-tls':
-        this.#adoptListener(realm, purpose === 'sip-tcp' ? { address, port } : null, handle)
+        this.#adoptListener(realm, 'tls', handle)
         return
       case 'sip-out':
         this.#adoptStream(id, handle as object)
@@ -228,11 +235,17 @@ export class Realms {
     }
   }
 
-  #adoptListener(realm: Realm, local: LocalAddress | null, handle: unknown): void {
-    const parts = local ? (this.ensure(realm, local) as RealmParts) : this.#realms.get(realm)
+  #adoptSip(realm: Realm, address: string, port: number, socket: Socket): void {
+    const local = realm === 'node' ? { address, port } : siteAddress(address, port)
+    ;(this.ensure(realm, local) as RealmParts).sip.take(socket)
+  }
+
+  /** Host hands a realm's sockets over in their order: that of datagrams, which makes the realm, is the first. */
+  #adoptListener(realm: Realm, transport: 'tcp' | 'tls', handle: unknown): void {
+    const parts = this.#realms.get(realm)
     const server = new Server()
     if (!parts) return
-    parts.connections.listen(server, local ? 'tcp' : 'tls')
+    parts.connections.listen(server, transport)
     server.listen(handle as object)
   }
 

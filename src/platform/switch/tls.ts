@@ -1,7 +1,7 @@
 import { isIP, type Socket } from 'node:net'
 import { connect, createServer, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls'
 import type { Log } from '#lib/index.ts'
-import type { Sealed, TrunkConfig } from '#platform/words/index.ts'
+import type { Sealed, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 
 /** RFC 8996: nothing older is spoken. */
@@ -57,12 +57,55 @@ export class TrunkSecurity {
     const { certificate, key } = this.#own
     const options: TlsOptions = { cert: certificate, key, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_MS }
     if (trunk.tls?.ca) Object.assign(options, { ca: trunk.tls.ca, requestCert: true, rejectUnauthorized: true })
-    const server = createServer(options)
-    server.on('tlsClientError', (error, socket) => {
-      this.#log.warn({ trunk: trunk.id, fault: error.message }, 'a TLS handshake with a trunk failed')
-      socket.destroy()
-    })
+    const server = secureServer(options, (fault) =>
+      this.#log.warn({ trunk: trunk.id, fault }, 'a TLS handshake with a trunk failed'),
+    )
     this.#servers.set(trunk, server)
     return server
   }
+}
+
+/**
+ * The TLS of sites: to its telephones the switch shows a certificate of the subscriber's own CA, and who they are is for
+ * digest to say. Subscribers share nothing of it (PITFALLS S43).
+ */
+export class SiteSecurity {
+  readonly #log: Log
+  readonly #unseal: (sealed: Sealed) => string
+  readonly #servers = new WeakMap<SubscriberConfig, Server>()
+
+  constructor(options: { log: Log; unseal(sealed: Sealed): string }) {
+    this.#log = options.log
+    this.#unseal = options.unseal
+  }
+
+  /** What answers a telephone of this site; null where it is not offered TLS. */
+  server(subscriber: SubscriberConfig): Server | null {
+    const { tls } = subscriber.site
+    if (!tls) return null
+    const known = this.#servers.get(subscriber)
+    if (known) return known
+    const { certificate, key } = tls
+    const options: TlsOptions = {
+      cert: certificate,
+      key: this.#unseal(key),
+      minVersion: MIN_VERSION,
+      handshakeTimeout: HANDSHAKE_MS,
+    }
+    const server = secureServer(options, (fault) =>
+      this.#log.info({ subscriber: subscriber.id, fault }, 'a TLS handshake with a telephone failed'),
+    )
+    this.#servers.set(subscriber, server)
+    return server
+  }
+}
+
+/** It never listens: it is given sockets, one by one. */
+function secureServer(options: TlsOptions, failed: (fault: string) => void): Server {
+  const server = createServer(options)
+  server.on('tlsClientError', (error, socket) => {
+    failed(error.message)
+    socket.destroy()
+  })
+  return server
 }

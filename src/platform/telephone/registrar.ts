@@ -18,12 +18,17 @@ const REALM = 'tieline'
  */
 const ALGORITHMS = ['MD5'] as const
 
+/** What a telephone that comes in the clear is told where that is not allowed (RFC 3261 §20.43: for people). */
+const TLS_ONLY: HeaderList = [['Warning', '399 tieline "Telephones of this site connect by TLS"']]
+
 export interface RegistrarOptions {
   clock: Clock
   /** The password of a subscriber's telephone; undefined where there is none of this name. */
   password(subscriber: Id<'sub'>, user: string): string | undefined
   /** The bindings of a telephone have changed, none left when empty: for the journal, before the answer leaves. */
   record(subscriber: Id<'sub'>, user: string, bindings: Binding[]): void
+  /** Whether telephones of this subscriber speak by TLS alone. */
+  tlsOnly(subscriber: Id<'sub'>): boolean
   /** A telephone has registered by this connection: it is called by it, and by no other. */
   bind(subscriber: Id<'sub'>, flow: string): void
 }
@@ -69,6 +74,7 @@ export class Registrar {
   }
 
   #judge(subscriber: Id<'sub'>, { request, source }: IncomingRequest): { status: number; headers: HeaderList } {
+    if (this.#inTheClear(subscriber, source)) return { status: 403, headers: TLS_ONLY }
     const verdict = this.#check(subscriber, request)
     if ('challenge' in verdict) return { status: 401, headers: verdict.challenge }
     // §10.3 step 4: a telephone says where it is, and not where another one is.
@@ -92,6 +98,10 @@ export class Registrar {
   admits(subscriber: Id<'sub'>, invite: IncomingInvite): boolean {
     const { user } = invite.request.from.uri
     if (!user || this.#options.password(subscriber, user) === undefined) return true
+    if (this.#inTheClear(subscriber, invite.source)) {
+      invite.refuse(403, { headers: TLS_ONLY })
+      return false
+    }
     const verdict = this.#check(subscriber, invite.request)
     if ('challenge' in verdict) invite.refuse(401, { headers: verdict.challenge })
     else if (verdict.user !== user) invite.refuse(403)
@@ -105,16 +115,21 @@ export class Registrar {
   }
 
   /** Where a telephone is just now, in the order in which it said so. A name that was taken away is nowhere. */
-  contacts(subscriber: Id<'sub'>, user: string): { uri: string; hop: Hop }[] {
-    return this.knows(subscriber, user) ? this.#live(subscriber, user) : []
+  contacts(subscriber: Id<'sub'>, user: string): { uri: string; hop: Hop; expiresAt: number }[] {
+    if (!this.knows(subscriber, user)) return []
+    return this.#live(subscriber, user).filter(({ hop }) => !this.#inTheClear(subscriber, hop))
+  }
+
+  /** Nothing is asked of it then, not even who it is: an answer to a challenge is what should not be heard. */
+  #inTheClear(subscriber: Id<'sub'>, { transport }: Pick<Hop, 'transport'>): boolean {
+    return transport !== 'tls' && this.#options.tlsOnly(subscriber)
   }
 
   /** Those that are registered. */
   list(subscriber: Id<'sub'>): TelephoneState[] {
     const users = [...(this.#bindings.get(subscriber)?.keys() ?? [])]
     return users.flatMap((name) => {
-      const contacts = this.contacts(subscriber, name).length === 0 ? [] : this.#live(subscriber, name)
-      const told = contacts.map(({ uri, hop, expiresAt }) => ({
+      const told = this.contacts(subscriber, name).map(({ uri, hop, expiresAt }) => ({
         uri,
         source: `${hop.address}:${hop.port}`,
         expiresAt: new Date(expiresAt).toISOString(),

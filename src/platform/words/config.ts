@@ -31,7 +31,7 @@ export interface PlatformConfig {
     /** `auto` takes the kernel's WireGuard where there is one. */
     implementation: 'auto' | 'kernel' | 'wireguard-go'
   }
-  /** SIP port inside the namespaces. */
+  /** SIP port inside the namespaces, of UDP and TCP; TLS is one above. */
   siteSipPort: number
   voice: { processes: number; mediaTimeoutMs: number }
   /** No call lasts longer, whatever happens. */

@@ -163,6 +163,19 @@ export interface SiteConfig {
   emergencyCallerId?: string
   /** Of legs over the channel. */
   srtp?: SrtpPolicy
+  /** Of telephones that connect by TLS; absent: they are not offered it. */
+  tls?: SiteTls
+}
+
+/** How the switch proves itself to a site's telephones, PEM. */
+export interface SiteTls {
+  /** The subscriber's own CA, which its telephones are given. */
+  ca: string
+  /** For our address in the channel. */
+  certificate: string
+  key: Sealed
+  /** `required`: telephones register and call by TLS alone. The PBX is not meant: it is where its configuration says. */
+  telephones: 'allowed' | 'required'
 }
 
 export interface AgentConfig {
