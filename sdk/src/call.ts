@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
+import type { SpeechEngine } from './engine.ts'
 import { CallGone, verbError } from './error.ts'
 import { hear } from './hear.ts'
-import type { SpeechEngine } from './speech-server.ts'
 import { CallStream } from './stream.ts'
 import type {
   CallCause,
@@ -155,13 +155,23 @@ export class Call {
    * stream of the call hears it, so that the call can have no other meanwhile. Answers the call. Rejects as the engine does.
    */
   async listen(options: ListenOptions): Promise<{ text: string } | null> {
-    const { engine, timeout = 5, speechTimeout = 0.8, maxSpeech = 30, language, prompt } = options
+    const { engine, timeout = 5, speechTimeout = 0.8, maxSpeech = 30, language = 'en', grammar } = options
     await using stream = await this.stream({ rate: 8000 })
     const sound = await hear(stream, { timeout, silence: speechTimeout, longest: maxSpeech })
     stream.close()
     if (!sound) return null
-    const more = { ...(language === undefined ? {} : { language }), ...(prompt === undefined ? {} : { prompt }) }
-    return { text: await engine.transcribe(sound, more, this.signal) }
+    const expected = { language, ...(grammar ? { phrases: grammar } : {}) }
+    const recognition = engine.listen(expected, (text) => this._partial(text))
+    const give = () => recognition.close()
+    this.signal.addEventListener('abort', give, { once: true })
+    try {
+      recognition.push(sound)
+      recognition.finish()
+      return { text: (await recognition.done).text }
+    } finally {
+      this.signal.removeEventListener('abort', give)
+      give()
+    }
   }
 
   /** Records the caller. Answers the call. */
@@ -312,19 +322,26 @@ export class Call {
   }
 
   /** What an engine of the program's own says goes to the caller as a stream, as soon as there is some of it. */
-  async #sayBy(engine: SpeechEngine, { text, voice, rate }: SayOptions & { text: string }): Promise<{ playedMs: number }> {
-    const utterance = { text, ...(voice === undefined ? {} : { voice }), ...(rate === undefined ? {} : { rate }) }
+  async #sayBy(
+    engine: SpeechEngine,
+    { text, language, voice, rate: words }: SayOptions & { text: string },
+  ): Promise<{ playedMs: number }> {
+    const utterance = {
+      ...{ text, ...(language === undefined ? {} : { language }) },
+      ...{ ...(voice === undefined ? {} : { voice }), ...(words === undefined ? {} : { rate: words }) },
+    }
     const sound = engine.speak(utterance, this.signal)[Symbol.asyncIterator]()
     // Nothing is answered and nothing is leased for an engine that says nothing.
     let piece = await sound.next()
-    await using stream = await this.stream({ rate: ENGINE_RATE, hear: false })
+    const rate = engine.rateHz ?? ENGINE_RATE
+    await using stream = await this.stream({ rate, hear: false })
     let count = 0
     for (; !piece.done; piece = await sound.next()) {
       count += piece.value.length
       await stream.write(piece.value)
     }
     await stream.mark()
-    return { playedMs: Math.round((1000 * count) / ENGINE_RATE) }
+    return { playedMs: Math.round((1000 * count) / rate) }
   }
 
   /** @internal The switch says what a gather has understood so far. */

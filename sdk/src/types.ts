@@ -1,5 +1,4 @@
-import type { SpeechEngine } from './speech-server.ts'
-import type { Transcriber } from './transcriber.ts'
+import type { RecognitionEngine, SpeechEngine } from './engine.ts'
 
 /** One end of a call. */
 export interface Party {
@@ -148,17 +147,17 @@ export interface GatherResult {
 }
 
 export interface ListenOptions {
-  engine: Transcriber
+  engine: RecognitionEngine
   /** Seconds within which somebody has to begin; default 5. */
   timeout?: number
   /** Seconds of silence that end what is said; default 0.8. */
   speechTimeout?: number
   /** Seconds that it may take; default 30. */
   maxSpeech?: number
-  /** As the engine wants it: `en`, `nl`. */
+  /** BCP 47; default `en`. */
   language?: string
-  /** Words that are likely, for engines that take them. */
-  prompt?: string
+  /** What may be said, and nothing else; without it anything. */
+  grammar?: string[]
 }
 
 export interface RecordOptions {

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { Call } from '../../sdk/src/call.ts'
 import { VerbError } from '../../sdk/src/error.ts'
 import { SpeechServer } from '../../sdk/src/speech-server.ts'
-import { TranscriptionServer } from '../../sdk/src/transcriber.ts'
+import { TranscriptionServer } from '../../sdk/src/transcription-server.ts'
 import { until } from '../peer/clock.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
@@ -65,27 +65,6 @@ test('a speech server is asked as OpenAI’s is, and what it has said is kept wi
   assert.deepEqual([engine.hits, engine.misses, asked.length], [1, 4, 4])
   assert.deepEqual(asked[0]!.body, { model: 'tts-1', voice: 'nova', speed: 1, input: 'one', response_format: 'pcm' })
   assert.deepEqual([asked[0]!.request.url, asked[0]!.request.headers.authorization], ['/v1/audio/speech', 'Bearer secret'])
-})
-
-test('C10 a speech server that is away, hangs, dies, refuses or lies ends in an error, in time', async (t) => {
-  const ways: ((response: ServerResponse) => void)[] = [
-    () => {},
-    (response) => response.write(tone(100)),
-    (response) => response.write(tone(100), () => response.destroy()),
-    (response) => response.destroy(),
-    (response) => response.end(),
-    (response) => response.writeHead(500).end(tone(100)),
-    (response) => response.setHeader('content-type', 'application/json').end('{"error":"no"}'),
-    (response) => response.writeHead(302, { location: '/elsewhere' }).end(),
-  ]
-  for (const way of ways) {
-    const { engine } = await speechServer(t, way, 0.3)
-    await assert.rejects(say(engine, 'hello'), failed)
-    await assert.rejects(say(engine, 'hello'), failed)
-    assert.equal(engine.hits, 0)
-  }
-  const away = new SpeechServer({ url: 'http://127.0.0.1:1/v1', model: 'm', voice: 'v' })
-  await assert.rejects(say(away, 'hello'), failed)
 })
 
 test('a caller is understood by a transcription server of the office, and one that fails is told in time', async (t) => {

@@ -20,7 +20,7 @@ describe('sealing', () => {
   it('opens nothing that was changed, nor what another key sealed', () => {
     const sealer = createSealer(KEY)
     const sealed = sealer.seal('secret')
-    const last = sealed.endsWith('A') ? 'B' : 'A'
+    const last = sealed.at(-2) === 'A' ? 'B' : 'A'
     assert.throws(() => sealer.open(`${sealed.slice(0, -2)}${last}${sealed.slice(-1)}` as `v1.${string}`), {
       verdict: { code: 'sealing-key', fault: 'system', retry: false, http: 500 },
     })

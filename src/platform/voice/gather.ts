@@ -2,8 +2,8 @@ import type { Clock, Timer } from '#lib/index.ts'
 import type { PromptSource, VoiceMethods } from '#platform/words/index.ts'
 import { Listener } from './listener.ts'
 import type { Prompt } from './prompt.ts'
-import type { Recognised, Recogniser } from './recogniser.ts'
 import type { Session } from './session.ts'
+import type { Recognised, Recogniser } from './speech-engine.ts'
 
 type GatherParams = VoiceMethods['gather']['params']
 export type GatherResult = VoiceMethods['gather']['result']

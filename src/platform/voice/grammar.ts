@@ -1,4 +1,4 @@
-import { notExpectable } from './recogniser.ts'
+import { notExpectable } from './speech-engine.ts'
 
 const DIGITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 

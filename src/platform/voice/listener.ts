@@ -1,6 +1,6 @@
 import { VoiceActivity } from '#protocol/audio/index.ts'
-import type { Recognised, Recognition } from './recogniser.ts'
 import type { Session } from './session.ts'
+import type { Recognised, Recognition } from './speech-engine.ts'
 
 /** Samples before a voice was noticed that the recogniser gets, too: 400 ms. */
 const BEFORE = 3200

@@ -4,7 +4,7 @@ import { toneCycle } from '#protocol/audio/index.ts'
 import { unreadable } from '#protocol/soundfile/index.ts'
 import { type Sounding, sharedSound } from './sounding.ts'
 import type { Sounds } from './sounds.ts'
-import type { Speech } from './speech.ts'
+import type { SpeechEngine } from './speech-engine.ts'
 
 /** Sound ready to be played. To be disposed of once it was. */
 export interface Prompt extends Disposable {
@@ -15,7 +15,7 @@ export interface Prompt extends Disposable {
 
 /** What prompts are made with. */
 export interface PromptMakers {
-  speech: Speech
+  speech: SpeechEngine
   sounds: Sounds
 }
 
@@ -53,7 +53,7 @@ async function make(
     const pcm = toneCycle(source.tone)
     return ready(pcm, Math.round(Math.max(0, source.totalMs) * 8) * times - from, from)
   }
-  const pcm = 'say' in source ? await makers.speech.say(source, signal) : await listed(source.list, makers, signal)
+  const pcm = 'say' in source ? await said(source, makers, signal) : await listed(source.list, makers, signal)
   return ready(pcm, pcm.length === 0 ? 0 : pcm.length * times - from, from)
 }
 
@@ -61,6 +61,14 @@ async function make(
 function ready(pcm: Int16Array, samples: number, from: number): Prompt {
   const start = pcm.length === 0 ? 0 : from % pcm.length
   return { sounding: { pcm, samples: Math.max(0, samples), start }, failure: null, [Symbol.dispose]: () => {} }
+}
+
+async function said(
+  { say, ...how }: Extract<PromptSource, { say: string }>,
+  { speech }: PromptMakers,
+  signal: AbortSignal,
+): Promise<Int16Array> {
+  return joined(await Array.fromAsync(speech.speak({ ...how, text: say }, signal)))
 }
 
 /** One after the other, as one piece. */
@@ -73,7 +81,12 @@ async function listed(list: PromptSource[], makers: PromptMakers, signal: AbortS
     if (left < 0) throw unreadable('the list is too long')
     parts.push(part)
   }
-  const { pcm } = sharedSound(LONGEST_LIST - left)
+  return joined(parts)
+}
+
+function joined(parts: Int16Array[]): Int16Array {
+  if (parts.length === 1) return parts[0]!
+  const { pcm } = sharedSound(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {
     pcm.set(part, at)
@@ -84,7 +97,7 @@ async function listed(list: PromptSource[], makers: PromptMakers, signal: AbortS
 
 async function itemOf(item: PromptSource, makers: PromptMakers, signal: AbortSignal, most: number): Promise<Int16Array> {
   if ('file' in item) return makers.sounds.whole(item.file, most)
-  if ('say' in item) return makers.speech.say(item, signal)
+  if ('say' in item) return said(item, makers, signal)
   if ('list' in item) return listed(item.list, makers, signal)
   const cycle = toneCycle(item.tone)
   const samples = Math.round(Math.max(0, item.totalMs) * 8)

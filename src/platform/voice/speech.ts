@@ -3,17 +3,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, SYSTEM_PATH, TielineError, token } from '#lib/index.ts'
-import { writeWav } from '#protocol/audio/index.ts'
+import { RATE, writeWav } from '#protocol/audio/index.ts'
 import { readWav } from '#protocol/soundfile/index.ts'
-
-export interface SayRequest {
-  say: string
-  /** BCP 47, as espeak-ng knows it: `en`, `fr-be`. */
-  language?: string
-  voice?: string
-  /** Words a minute. */
-  rate?: number
-}
+import type { SpeechEngine, Utterance } from './speech-engine.ts'
 
 export interface SpeechOptions {
   clock: Clock
@@ -31,8 +23,8 @@ const LONGEST_TEXT = 4000
 const AT_ONCE = 4
 /** Prompts that are kept; beyond, the ones that were made first go. */
 const KEPT = 500
-/** The largest output that is taken: about six minutes. */
-const LARGEST_BYTES = 16 << 20
+/** The largest output that is taken: about twelve minutes, more than the longest text at its slowest. */
+const LARGEST_BYTES = 32 << 20
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_+-]{0,39}$/
 
@@ -49,8 +41,18 @@ function invalid(why: string): TielineError {
   return new TielineError(`Nothing was said: ${why}.`, { code: 'invalid-argument', fault: 'subscriber', retry: false, http: 422 })
 }
 
+/** A program that gives nonsense has failed; its text was right. */
+function soundOf(bytes: Buffer): Int16Array {
+  try {
+    return readWav(bytes)
+  } catch (error) {
+    throw failed('the speech program gave no sound', error)
+  }
+}
+
 /** Text to sound through espeak-ng, bounded in time and kept by what was asked for (C10). */
-export class Speech {
+export class Speech implements SpeechEngine {
+  readonly rateHz = RATE
   readonly #options: SpeechOptions
   #running = 0
   readonly #waiting: (() => void)[] = []
@@ -59,21 +61,25 @@ export class Speech {
     this.#options = options
   }
 
-  /** Speaks, 8 kHz. Rejects with `speech-failed`, `invalid-argument`, or the signal's reason. */
-  async say(request: SayRequest, signal: AbortSignal): Promise<Int16Array> {
-    const { say, language = 'en', voice = language, rate = 160 } = request
-    if (say.length > LONGEST_TEXT) throw invalid('the text is too long')
+  /** The program is so quick that there is one piece. */
+  async *speak(utterance: Utterance, signal: AbortSignal): AsyncGenerator<Int16Array, void, undefined> {
+    yield await this.#say(utterance, signal)
+  }
+
+  async #say(utterance: Utterance, signal: AbortSignal): Promise<Int16Array> {
+    const { text, language = 'en', voice = language, rate = 160 } = utterance
+    if (text.length > LONGEST_TEXT) throw invalid('the text is too long')
     if (!NAME.test(voice)) throw invalid('the voice has no proper name')
     const words = Math.round(Math.max(80, Math.min(450, rate)))
     const key = createHash('sha256')
-      .update(JSON.stringify([say, voice, words]))
+      .update(JSON.stringify([text, voice, words]))
       .digest('hex')
     const file = join(this.#options.directory, `${key}.wav`)
     const kept = await readFile(file).catch(() => null)
     if (kept) return readWav(kept)
     await this.#turn(signal)
     try {
-      const pcm = readWav(await this.#speak(say, ['--stdin', '--stdout', '-v', voice, '-s', String(words)], signal))
+      const pcm = soundOf(await this.#run(text, ['--stdin', '--stdout', '-v', voice, '-s', String(words)], signal))
       await this.#keep(file, pcm)
       return pcm
     } finally {
@@ -91,7 +97,7 @@ export class Speech {
     throw signal.reason
   }
 
-  #speak(text: string, args: string[], signal: AbortSignal): Promise<Buffer> {
+  #run(text: string, args: string[], signal: AbortSignal): Promise<Buffer> {
     const { clock, command = 'espeak-ng', timeoutMs = TIMEOUT_MS, directory } = this.#options
     // Its sound library makes a directory at each start, used or not, and in /tmp unless it is told where.
     const env = { PATH: SYSTEM_PATH, PULSE_RUNTIME_PATH: join(directory, 'pulse') }
@@ -111,7 +117,7 @@ export class Speech {
       child.stdin.end(text)
       child.stdout.on('data', (chunk: Buffer) => {
         bytes += chunk.length
-        if (bytes > LARGEST_BYTES) kill(invalid('the text is too long'))
+        if (bytes > LARGEST_BYTES) kill(failed('the speech program does not stop talking'))
         else chunks.push(chunk)
       })
       child.once('error', (error) => {

@@ -8,8 +8,8 @@ import { Wideband } from './wideband.ts'
  */
 const AGAIN = [60, 200]
 
-/** Samples between two looks at what was understood so far: 300 ms. */
-const LOOK = 2400
+/** Samples between two looks at what was understood so far: 100 ms. */
+const LOOK = 800
 
 const report = (what: SphinxReport) => void process.send?.(what)
 

@@ -8,7 +8,7 @@ import {
   type Recogniser,
   type Recognition,
   recognitionFailed,
-} from './recogniser.ts'
+} from './speech-engine.ts'
 
 /** What its process is told; sound at 8 kHz. */
 export type SphinxOrder = { start: { grammar: string | null; words: string[] } } | { pcm: Int16Array } | { finish: true }

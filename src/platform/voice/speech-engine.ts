@@ -1,5 +1,28 @@
 import { TielineError } from '#lib/index.ts'
 
+// An engine has the same shape here and in the SDK, where subscribers bring their own; test/call/engines.test.ts has what
+// each of them must keep.
+
+/** What is to be said. */
+export interface Utterance {
+  text: string
+  /** BCP 47. */
+  language?: string
+  voice?: string
+  /** Words a minute. */
+  rate?: number
+}
+
+/** An engine that speaks. */
+export interface SpeechEngine {
+  readonly rateHz: 8000
+  /**
+   * Samples piece by piece, as soon as there are some. Rejects, in time, with `speech-failed`, `invalid-argument` or the
+   * signal's reason, and leaves nothing behind.
+   */
+  speak(utterance: Utterance, signal: AbortSignal): AsyncIterable<Int16Array>
+}
+
 /** What is listened for. */
 export interface Expected {
   /** What may be said, and nothing else; without them anything. */

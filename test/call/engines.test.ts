@@ -1,0 +1,203 @@
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { systemClock } from '#lib/index.ts'
+import { Speech, SphinxRecogniser } from '#platform/voice/index.ts'
+import { SpeechServer } from '../../sdk/src/speech-server.ts'
+import { TranscriptionServer } from '../../sdk/src/transcription-server.ts'
+import { type Fault, type Make, PATIENCE_MS, recognitionContract, speechContract } from './engine-contract.ts'
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'tl-engine-'))
+  t.after(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+/** Processes of ours whose command line has the word. */
+function children(word: string): number {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const parent = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[1]
+      return parent === String(process.pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(word)
+    } catch {
+      return false
+    }
+  }).length
+}
+
+/** A speech program to which it happens. */
+const PROGRAMS: Record<Exclude<Fault, 'away'>, string> = {
+  hangs: 'while :; do sleep 1; done',
+  'hangs within': 'head -c 4000 /dev/zero; while :; do sleep 1; done',
+  dies: 'kill -9 $$',
+  'dies within': 'head -c 4000 /dev/zero; kill -9 $$',
+  refuses: 'exit 1',
+  'wrong type': 'echo \'{"error":"no"}\'',
+  garbage: 'head -c 5000 /dev/urandom',
+  endless: 'while :; do head -c 1000000 /dev/zero; done',
+  trickles: 'while :; do printf R; sleep 0.05; done',
+  empty: 'exit 0',
+}
+
+const espeak: Make<Speech> = async (t, fault) => {
+  const directory = folder(t)
+  const command = join(directory, 'speak')
+  if (fault && fault !== 'away') {
+    writeFileSync(command, `#!/bin/sh\n${PROGRAMS[fault]}\n`)
+    chmodSync(command, 0o755)
+  }
+  const limits = fault ? { command, timeoutMs: PATIENCE_MS } : {}
+  const engine = new Speech({ clock: systemClock, directory: join(directory, 'kept'), ...limits })
+  return { engine, left: () => children(fault ? directory : 'espeak-ng') }
+}
+
+const READY = 'process.on("message", (order) => { if (order.start) process.send({ ready: true }); else answer(order) });\n'
+const STAYS = 'setInterval(() => {}, 1000);\n'
+
+/** A recogniser's process to which it happens. */
+const PROCESSES: Record<Exclude<Fault, 'away'>, string> = {
+  hangs: STAYS,
+  'hangs within': `${READY}function answer() {}`,
+  dies: 'process.kill(process.pid, "SIGSEGV")',
+  'dies within': `${READY}function answer() { process.kill(process.pid, "SIGSEGV") }`,
+  refuses: 'process.exit(1)',
+  'wrong type': `${READY}function answer() { process.send({ text: 5, confidence: "high" }) }`,
+  garbage: `${READY}function answer() { process.send({ text: "x".repeat(1e6), confidence: 1 }) }`,
+  endless: `${READY}let busy = 0; function answer() { busy ||= setInterval(() => process.send({ partial: "and" }), 1) }`,
+  trickles: `${READY}let busy = 0; function answer() { busy ||= setInterval(() => process.send({ partial: "a" }), 100) }`,
+  empty: `${READY}function answer() { process.send(null); process.send({}) }`,
+}
+
+const sphinx: Make<SphinxRecogniser> = async (t, fault) => {
+  const file = join(folder(t), 'process.mjs')
+  if (fault && fault !== 'away') writeFileSync(file, PROCESSES[fault])
+  const limits = fault ? { module: pathToFileURL(file), timeoutMs: PATIENCE_MS } : { timeoutMs: 30_000 }
+  const engine = new SphinxRecogniser({ clock: systemClock, ...limits })
+  return { engine, left: () => children(fault ? file : 'sphinx-process') }
+}
+
+/** What a server sends: the type, and an answer whole or in its first piece. */
+interface Answer {
+  type: string
+  whole: Buffer
+  wrong: [type: string, body: string]
+  garbage: Buffer
+  endless: Buffer
+  trickle: string
+}
+
+function behave(response: ServerResponse, fault: Fault | null, answer: Answer): void {
+  const { type, whole, wrong, garbage, endless, trickle } = answer
+  const first = whole.subarray(0, whole.length >> 1)
+  response.setHeader('content-type', type)
+  switch (fault) {
+    case null:
+      response.write(first)
+      response.end(whole.subarray(first.length))
+      return
+    case 'hangs within':
+      response.write(first)
+      return
+    case 'dies':
+      response.destroy()
+      return
+    case 'dies within':
+      response.write(first, () => response.destroy())
+      return
+    case 'refuses':
+      response.writeHead(500).end(whole)
+      return
+    case 'wrong type':
+      response.setHeader('content-type', wrong[0])
+      response.end(wrong[1])
+      return
+    case 'garbage':
+      response.end(garbage)
+      return
+    case 'endless': {
+      const more = () => {
+        while (!response.destroyed && response.write(endless));
+      }
+      response.on('drain', more)
+      more()
+      return
+    }
+    case 'trickles': {
+      const timer = setInterval(() => response.write(trickle), 50)
+      response.once('close', () => clearInterval(timer))
+      return
+    }
+    case 'empty':
+      response.end()
+  }
+}
+
+/** A server of the office that gives this answer, or to which something happens; `left` are the requests that it still has. */
+async function office(t: TestContext, fault: Fault | null, answer: Answer) {
+  const open = new Set<ServerResponse>()
+  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+    open.add(response)
+    response.on('error', () => {})
+    response.once('close', () => open.delete(response))
+    request.resume()
+    await once(request, 'end').catch(() => {})
+    behave(response, fault, answer)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const port = fault === 'away' ? 1 : (server.address() as AddressInfo).port
+  return { url: `http://127.0.0.1:${port}/v1`, left: () => open.size }
+}
+
+/** A second of 700 Hz at 24 kHz. */
+const SOUND = Buffer.from(
+  Int16Array.from({ length: 24_000 }, (_, i) => Math.round(8000 * Math.sin((2 * Math.PI * 700 * i) / 24_000))).buffer,
+)
+
+const speechServer: Make<SpeechServer> = async (t, fault) => {
+  const { url, left } = await office(t, fault, {
+    type: 'audio/pcm',
+    whole: SOUND,
+    wrong: ['audio/mpeg', 'no raw sound'],
+    garbage: Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0x64]), SOUND]),
+    endless: SOUND,
+    trickle: 'a',
+  })
+  return { engine: new SpeechServer({ url, model: 'tts-1', voice: 'nova', timeout: PATIENCE_MS / 1000 }), left }
+}
+
+const transcripts = (partials: boolean): Make<TranscriptionServer> => {
+  const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`
+  const delta = (delta: string) => event({ type: 'transcript.text.delta', delta })
+  const text = 'Billing department, please.'
+  const told = delta('Billing') + delta(' department') + event({ type: 'transcript.text.done', text })
+  return async (t, fault) => {
+    const { url, left } = await office(t, fault, {
+      type: partials ? 'text/event-stream; charset=utf-8' : 'application/json',
+      whole: Buffer.from(partials ? told : JSON.stringify({ text })),
+      wrong: ['text/html', '<h1>It works!</h1>'],
+      garbage: Buffer.from(partials ? 'data: {"type"\n\n' : JSON.stringify({ text: 7 })),
+      endless: Buffer.from(partials ? delta('and '.repeat(100)) : ' '.repeat(10_000)),
+      trickle: partials ? ': still busy\n\n' : ' ',
+    })
+    const engine = new TranscriptionServer({ url, model: 'whisper-1', timeout: PATIENCE_MS / 1000, partials })
+    return { engine, left }
+  }
+}
+
+describe('C10 every engine gives what it must, or says in time that it can not, and leaves nothing', () => {
+  speechContract('espeak-ng', espeak)
+  speechContract('a speech server', speechServer)
+  recognitionContract('pocketsphinx', sphinx, { tells: true })
+  recognitionContract('a transcription server', transcripts(false), { tells: false })
+  recognitionContract('a transcription server that tells as it understands', transcripts(true), { tells: true })
+})
