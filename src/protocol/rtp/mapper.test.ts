@@ -74,12 +74,13 @@ test('timestamps never go back between sources, whatever comes (M06)', () => {
           assert.ok(sequenceDelta(out.sequence, last.sequence) === 1)
           assert.ok(timestampDelta(out.timestamp, last.timestamp) > 0)
         }
-        if (!last || timestampDelta(out.timestamp, last.timestamp) > 0) last = fields(out)
-        else
-          last = {
-            timestamp: last.timestamp,
-            sequence: sequenceDelta(out.sequence, last.sequence) > 0 ? out.sequence : last.sequence,
-          }
+        // The newest of each: a packet may be late by its number and later by its time.
+        last = last
+          ? {
+              timestamp: timestampDelta(out.timestamp, last.timestamp) > 0 ? out.timestamp : last.timestamp,
+              sequence: sequenceDelta(out.sequence, last.sequence) > 0 ? out.sequence : last.sequence,
+            }
+          : fields(out)
       }
     }),
   )
