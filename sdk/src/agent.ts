@@ -1,7 +1,7 @@
 import type { Call } from './call.ts'
 import { Interrupted } from './error.ts'
 import { AgentSession, type AgentSurroundings } from './session.ts'
-import type { MakeCallOptions, Target } from './types.ts'
+import type { MadeCall, MakeCallOptions, Target } from './types.ts'
 
 /** What a subscriber writes: one function for a call. */
 export interface AgentProgram {
@@ -12,6 +12,11 @@ export interface AgentProgram {
    * such a call goes its stored default route.
    */
   resumed?(call: Call): unknown
+  /**
+   * A call that `makeCall` has placed is over, and why; also one that was never given to `call`, since nobody answered. Told
+   * once, and not of calls that outlive the link to the switch.
+   */
+  ended?(made: MadeCall): unknown
 }
 
 /** An agent as the platform runs it. Export it as the default of the entry file. */

@@ -5,7 +5,7 @@ import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 import type { AgentProgram } from './agent.ts'
 import { Call } from './call.ts'
 import { CallGone, Interrupted, verbError } from './error.ts'
-import type { MakeCallOptions, Target } from './types.ts'
+import type { MadeCall, MakeCallOptions, Target } from './types.ts'
 
 /** What the platform brings along. */
 export interface AgentSurroundings {
@@ -32,6 +32,8 @@ export class AgentSession implements Disposable {
   readonly #client: LinkClient<Types>
   readonly #audio: AgentSurroundings['audio']
   readonly #calls = new Map<string, Call>()
+  /** Those that the program has placed and that have not ended. */
+  readonly #made = new Set<string>()
   #running = 0
   #onDrained: (() => void) | null = null
 
@@ -74,9 +76,12 @@ export class AgentSession implements Disposable {
       ...(callerId === undefined ? {} : { callerId }),
       ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
     }
+    const call = newId('call')
+    this.#made.add(call)
     try {
-      return (await link.call('call.make', { call: newId('call'), from, to, ...given })).call
+      return (await link.call('call.make', { call, from, to, ...given })).call
     } catch (error) {
+      this.#made.delete(call)
       throw verbError(error)
     }
   }
@@ -129,13 +134,23 @@ export class AgentSession implements Disposable {
     const call = this.#calls.get(id)
     this.#calls.delete(id)
     call?._end(cause)
+    if (this.#made.delete(id)) void this.#tellEnded({ call: id, cause })
     this.#checkDrained()
+  }
+
+  async #tellEnded(made: MadeCall): Promise<void> {
+    try {
+      await this.#program.ended?.(made)
+    } catch (error) {
+      console.error(`the function for the end of ${made.call} threw:`, error)
+    }
   }
 
   /** The calls go on without this agent; the switch may hand one back as resumed. */
   #linkLost(): void {
     const calls = [...this.#calls.values()]
     this.#calls.clear()
+    this.#made.clear()
     for (const call of calls) call._end({ by: 'switch', reason: 'link-lost' }, new Interrupted())
     this.#checkDrained()
   }

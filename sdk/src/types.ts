@@ -25,6 +25,13 @@ export interface MakeCallOptions {
   timeout?: number
 }
 
+/** What became of a call that the program has placed. */
+export interface MadeCall {
+  /** What `makeCall` gave. */
+  call: string
+  cause: CallCause
+}
+
 /** Where `dial` may send a call. */
 export type Target =
   | { pbx: string } // an extension of the office's PBX

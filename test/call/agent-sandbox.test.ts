@@ -46,6 +46,34 @@ test('an agent in its sandbox decides a call, and outside its process is neither
   for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'CapInh']) assert.match(status, new RegExp(`^${set}:\\s+0+$`, 'm'))
 })
 
+test('a program in its sandbox places calls, and is told of their ends (C13)', async (t) => {
+  const verbs: { method: string; params: { call: string; from?: object; text?: string } }[] = []
+  const w = await agentWorld(t, (_s, method, params) => {
+    verbs.push({ method, params })
+    return method === 'call.make' ? { call: params.call } : null
+  })
+  const { supervisor } = w.supervise()
+  const source = `
+import { agent } from '@tieline/agent'
+const own = agent({
+  async call(call) { await call.say(await own.makeCall({ pbx: '101' }, 'agent')) },
+  async ended({ call, cause }) { await own.makeCall({ pbx: cause.reason }, { sip: 'sip:' + call + '@office.lan' }) },
+})
+export default own`
+  supervisor.apply(w.desired(w.bundle(source)))
+  await until('the agent is ready', () => supervisor.status.state === 'ready')
+  assert.deepEqual(await w.gateway.offer(w.acme, 'offered', w.offer()), { outcome: 'returned' })
+  assert.deepEqual(
+    verbs.map(({ method }) => method),
+    ['call.make', 'call.say'],
+  )
+  const placed = verbs[0]!.params.call as ReturnType<typeof w.offer>['call']
+  assert.equal(verbs[1]!.params.text, placed)
+  w.gateway.ended(w.acme, placed, { by: 'callee', reason: 'busy', sip: 486 })
+  await until('the end to be told', () => verbs.length === 3)
+  assert.deepEqual(verbs[2]!.params.from, { pbx: 'busy' })
+})
+
 test('what runs in a sandbox imports nothing of the platform', () => {
   const source = readFileSync(join(import.meta.dirname, '../../src/main/agent.ts'), 'utf8')
   const imports = [...source.matchAll(/^import .* from '(.*)'/gm)].map((m) => m[1])

@@ -8,7 +8,7 @@ import tls from 'node:tls'
 import { pathToFileURL } from 'node:url'
 import { type Id, newId, silentLog, TielineError } from '#lib/index.ts'
 import { createAgentGateway } from '#platform/agent/index.ts'
-import type { OfferedCall, Refusal } from '#platform/words/index.ts'
+import type { CallCause, OfferedCall, Refusal } from '#platform/words/index.ts'
 import type * as Sdk from '../../sdk/src/index.ts'
 import { createTestCa } from './agent-ca.ts'
 import { installSdk, type Test, until, type Verb } from './agent-world.ts'
@@ -24,7 +24,7 @@ after(() => rmSync(folder, { recursive: true }))
 
 const HANGUP = { by: 'caller', reason: 'hangup' } as const
 
-async function running(t: Test, program: Sdk.AgentProgram, onVerb: Verb = () => null) {
+async function running(t: Test, program: Sdk.AgentProgram | Sdk.Agent, onVerb: Verb = () => null) {
   const directory = mkdtempSync(join(tmpdir(), 'tl-sdk-'))
   const stack = new AsyncDisposableStack()
   t.after(() => stack.disposeAsync())
@@ -47,7 +47,7 @@ async function running(t: Test, program: Sdk.AgentProgram, onVerb: Verb = () => 
     })
   let gateway = await open()
   stack.defer(() => gateway.close())
-  const session = sdk.agent(program).start({
+  const session = ('start' in program ? program : sdk.agent(program)).start({
     connect: () => tls.connect({ path, cert: own.certificate, key: own.key, ca: ca.certificate, servername: 'switch.tieline' }),
     facts: { version: 'agt_1', startedAt: 1 },
     reconnect: { firstMs: 5, maxMs: 20 },
@@ -75,6 +75,7 @@ async function running(t: Test, program: Sdk.AgentProgram, onVerb: Verb = () => 
     offer,
     reopen,
     states,
+    ended: (call: Id<'call'>, cause: CallCause) => gateway.ended(acme, call, cause),
     digit: (call: Id<'call'>, d: string) => gateway.digit(acme, call, d),
     connected: () => gateway.connected(acme),
   }
@@ -389,4 +390,37 @@ test('an agent is drained when its calls are over and their functions have retur
   finish()
   await done
   await until('it is drained', () => drained)
+})
+
+test('C05 C13 a call that the program has placed has its id before it exists, and its end is told once, also where it was never given to it', async (t) => {
+  const ended: Sdk.MadeCall[] = []
+  const program = { call() {}, ended: (made: Sdk.MadeCall) => void ended.push(made) }
+  const agent = sdk.agent(program)
+  const asked: Id<'call'>[] = []
+  const busy = { by: 'callee', reason: 'busy', sip: 486 } as const
+  const w = await running(t, agent, async (_subscriber, method, params) => {
+    assert.equal(method, 'call.make')
+    asked.push(params.call)
+    if (asked.length === 3) throw new TielineError('no way', { code: 'verb-failed', fault: 'caller', retry: false, http: 502 })
+    // The end of the second overtakes the answer that it is being called.
+    if (asked.length === 2) w.ended(params.call, busy)
+    return { call: params.call }
+  })
+  const offered = w.offer()
+  await offered.done
+  offered.end()
+  const first = await agent.makeCall({ pbx: '101' }, 'agent')
+  assert.deepEqual([first, ended.length], [asked[0], 0])
+  w.ended(asked[0]!, HANGUP)
+  w.ended(asked[0]!, HANGUP)
+  const second = await agent.makeCall({ pbx: '102' }, { number: '+3225550101' })
+  await until('both to be told', () => ended.length === 2)
+  assert.deepEqual(ended, [
+    { call: first, cause: HANGUP },
+    { call: second, cause: busy },
+  ])
+  await assert.rejects(agent.makeCall({ pbx: '103' }, 'agent'), sdk.VerbError)
+  w.ended(asked[2]!, HANGUP)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.equal(ended.length, 2, 'neither what could not be placed nor what came in')
 })

@@ -129,3 +129,28 @@ test('what cannot be is said at once: no way there, a number of somebody else’
   await world.change({ allocations })
   await world.quiet()
 })
+
+test('C05 C07 the switch is killed while it places calls: each ends once, with a cause, and no leg and no lease is left', async () => {
+  const made = await Promise.all([
+    make({ pbx: '103' }, { number: OUTSIDE }),
+    make({ pbx: '103' }, 'agent'),
+    make({ pbx: '101' }, { number: '+3227770000' }),
+  ])
+  const ring = () => world.pbx.calls.filter((c) => c.phase === 'setup' && c.report().to.includes('sip:103@')).length === 2
+  await until('two to ring', ring, 4000)
+  const second = () => world.carrier.calls.some((c) => c.phase === 'setup' && c.report().to.includes('7770000'))
+  await until('the third to ring at its other side', second, 4000)
+  await world.kill('switch')
+  await world.startSwitch()
+  for (const { call } of made) {
+    const events = await eventsOf(call)
+    assert.equal(events.filter(({ type }) => type === 'call.cleared').length, 1)
+    assert.equal(events.at(-1)?.cause?.reason, 'switch-restart')
+  }
+  const over = () => [...world.pbx.calls, ...world.carrier.calls].every(({ phase }) => phase === 'ended')
+  await until('every far end to be let go', over, 5000)
+  assert.ok((await world.leases()).every(({ released }) => released !== null))
+  // The same id once more is no second call of one that is over.
+  await Promise.all(made.map(({ call }) => world.link.call('call.kill', { call })))
+  await world.quiet()
+})

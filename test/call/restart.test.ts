@@ -33,7 +33,8 @@ test('the switch is killed: joined calls keep their audio and end as ever, those
   await until('the waiting BYE to be heard', () => world.pbx.calls.filter((c) => c.phase === 'ended').length >= 1, 3000)
   await until('those in set-up to end', () => ringing.every((call) => call.phase === 'ended'), 5000)
   for (const call of ringing) {
-    assert.equal(call.report().final?.status, 500)
+    assert.equal(call.report().final?.status, 503)
+    assert.equal(call.report().final?.headers['Retry-After'], '5', 'a carrier may try again')
     assert.match(call.report().ending?.reason ?? '', /Q\.850;cause=41/)
   }
   const rung = world.pbx.calls.filter((call) => call.report().to.includes('102'))

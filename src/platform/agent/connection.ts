@@ -13,6 +13,8 @@ export interface Connection {
   readonly link: Link<GatewayTypes>
   /** Calls that were offered on this link and have not ended. */
   readonly calls: Set<Id<'call'>>
+  /** Calls that it has asked to be placed and that have not ended, whoever has them. */
+  readonly made: Set<Id<'call'>>
 }
 
 /** Which processes of which subscriber are connected, and who has which call. */
@@ -21,6 +23,7 @@ export class AgentConnections {
   readonly #bySubscriber = new Map<Id<'sub'>, Connection[]>()
   readonly #byLink = new Map<Link<GatewayTypes>, Connection>()
   readonly #byCall = new Map<Id<'call'>, Connection>()
+  readonly #makers = new Map<Id<'call'>, Connection>()
   readonly #onState: (subscriber: Id<'sub'>, state: 'connected' | 'disconnected') => void
 
   constructor(onState: (subscriber: Id<'sub'>, state: 'connected' | 'disconnected') => void) {
@@ -84,9 +87,26 @@ export class AgentConnections {
     return connection
   }
 
+  /** It asks for this call. Whoever asked first stays the one who is told of its end. */
+  make(call: Id<'call'>, connection: Connection): void {
+    if (this.#makers.has(call)) return
+    this.#makers.set(call, connection)
+    connection.made.add(call)
+  }
+
+  /** The call has ended, or there is none: whoever had asked for it waits no longer. */
+  unmake(subscriber: Id<'sub'>, call: Id<'call'>): Connection | null {
+    const maker = this.#makers.get(call)
+    if (maker?.subscriber !== subscriber) return null
+    this.#makers.delete(call)
+    maker.made.delete(call)
+    return maker
+  }
+
   #remove(connection: Connection): boolean {
     if (!this.#byLink.delete(connection.link)) return false
     for (const call of connection.calls) this.#byCall.delete(call)
+    for (const call of connection.made) this.#makers.delete(call)
     const left = (this.#bySubscriber.get(connection.subscriber) ?? []).filter((c) => c !== connection)
     if (left.length > 0) this.#bySubscriber.set(connection.subscriber, left)
     else this.#bySubscriber.delete(connection.subscriber)

@@ -100,7 +100,8 @@ export async function createAgentGateway(options: AgentGatewayOptions): Promise<
       return checkOutcome(await connection.link.call(`call.${kind}`, offered))
     },
     ended(subscriber, call, cause) {
-      connections.take(subscriber, call)?.link.notify('call.ended', { call, cause })
+      const told = new Set([connections.take(subscriber, call), connections.unmake(subscriber, call)])
+      for (const connection of told) connection?.link.notify('call.ended', { call, cause })
     },
     digit(subscriber, call, digit) {
       connections.holder(subscriber, call)?.link.notify('call.digit', { call, digit })
@@ -150,9 +151,30 @@ function welcome(link: Link<GatewayTypes>, options: AgentGatewayOptions, connect
     version: String(facts.version ?? ''),
     link,
     calls: new Set(),
+    made: new Set(),
   }
   options.log.info({ subscriber, version: connection.version }, 'an agent has connected')
   connections.add(connection)
+}
+
+type Made = VerbMethods['call.make']['params']
+
+/** Its agent is told when it ends, also when it never came to be offered. */
+async function made(
+  options: AgentGatewayOptions,
+  connections: AgentConnections,
+  connection: Connection,
+  params: Made,
+  signal: AbortSignal,
+) {
+  const { subscriber } = connection
+  connections.make(params.call, connection)
+  try {
+    return await options.onVerb(subscriber, 'call.make', params, signal)
+  } catch (error) {
+    connections.unmake(subscriber, params.call)
+    throw error
+  }
 }
 
 function verbHandlers(options: AgentGatewayOptions, connections: AgentConnections): Handlers<VerbMethods, GatewayTypes> {
@@ -164,7 +186,9 @@ function verbHandlers(options: AgentGatewayOptions, connections: AgentConnection
       // One answer for a call that has ended, never was, or is another subscriber's (T02).
       const known = verb === 'call.make' ? connection !== undefined : connection?.calls.has(call as Id<'call'>)
       if (!connection || !known) throw callGone(call)
-      return options.onVerb(connection.subscriber, verb, checkVerb(verb, params), signal)
+      const checked = checkVerb(verb, params)
+      if (verb === 'call.make') return made(options, connections, connection, checked as Made, signal) as never
+      return options.onVerb(connection.subscriber, verb, checked, signal)
     }
   return Object.fromEntries(VERB_NAMES.map((verb) => [verb, handle(verb)])) as unknown as Handlers<VerbMethods, GatewayTypes>
 }

@@ -9,8 +9,8 @@ interface CauseRow {
 
 /**
  * Our reasons, one row each: what a caller is told where the reason ends its call. SIP and Q.850 go together as in
- * RFC 3398 §7.2.4.1 and §8.2.6.1, with two departures: nothing but an empty pool is told as 503, since carriers take a
- * gateway that says 503 out of service for everyone, and a challenge of the far end (401, 407) is never passed on.
+ * RFC 3398 §7.2.4.1 and §8.2.6.1, with two departures: nothing but an empty pool, and a switch that stops or has just
+ * died, is told as 503, since carriers take a gateway that says 503 out of service for everyone, and a challenge of the far end (401, 407) is never passed on.
  */
 export const CAUSES = {
   hangup: { sip: 480, q850: 16, text: 'Normal call clearing' },
@@ -59,7 +59,7 @@ export const CAUSES = {
   'left-alone': { sip: 480, q850: 16, text: 'No agent goes on with it' },
   'no-dialog': { sip: 481, q850: 101, text: 'No such dialog' },
   'dialog-gone': { sip: 481, q850: 41, text: 'The far end has lost the call' },
-  'switch-restart': { sip: 500, q850: 41, text: 'The switch has restarted' },
+  'switch-restart': { sip: 503, q850: 41, text: 'The switch has restarted' },
   'switch-stopped': { sip: 503, q850: 41, text: 'The switch stops' },
   'agent-returned': { sip: 480, q850: 16, text: 'The agent has finished' },
   'subscriber-removed': { sip: 404, q850: 1, text: 'The subscriber is gone' },
