@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { KINDS } from '#platform/words/index.ts'
 import { DID, World } from '../test/call/harness.ts'
+import { insidesOf, TELLS_INSIDES } from '../test/call/insides.ts'
 import { sleep } from '../test/peer/clock.ts'
 import type { Figure } from './figure.ts'
 import { cpuMs, resident } from './process.ts'
@@ -21,7 +20,7 @@ export async function measure(): Promise<Figure[]> {
   const allocations = KINDS.map(({ kind }) => ({ kind, guaranteed: 0, ceiling: 2 * CALLS }))
   await using world = await World.open({
     ...{ media: 'direct', farEnds: false, maxCallSeconds: 7200, capacities, subscriber: { allocations } },
-    execArgv: ['--expose-gc', '--import', join(import.meta.dirname, 'hold-memory.ts')],
+    execArgv: TELLS_INSIDES,
   })
   const trunks = world.snapshot.trunks.map((trunk) => ({ ...trunk, maxOut: 2 * CALLS }))
   await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
@@ -75,12 +74,9 @@ async function settled(world: World): Promise<void> {
   await sleep(40_000)
 }
 
-/** What is in use after a full collection, MiB. */
+/** Memory in use, MiB. */
 async function inUse(process: ChildProcess): Promise<number> {
-  const answer = once(process, 'message')
-  process.kill('SIGUSR2')
-  const [{ bytes }] = await answer
-  return bytes / (1 << 20)
+  return (await insidesOf(process)).bytes / (1 << 20)
 }
 
 async function leases(world: World): Promise<number> {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { SipFailure } from './failure.ts'
+import { glareDelayMs } from './glare.ts'
 import { CALL, connected, leavesNothing, SDP } from './simulated-call.ts'
-import { hop, SimulatedNetwork } from './simulated-network.ts'
+import { hop, SimulatedNetwork, seededRandom } from './simulated-network.ts'
 import type { IncomingReinvite, Session } from './types.ts'
 
 test('a call is answered, acknowledged and hung up, and nothing is left', async () => {
@@ -98,6 +100,48 @@ test('S01 re-INVITE glare: both get 491, and the session lives on', async () => 
   const again = theirs.reinvite(SDP)
   await net.clock.turnAsync(20)
   assert.equal((await again).status, 200)
+  void ours.bye()
+  await leavesNothing(net, a, b)
+})
+
+test('S01 a thousand times both ask at once: 491 at most once each, both get their way, and both know the same', async () => {
+  const { net, a, b, ours, theirs } = await connected()
+  const seen = new Map<Session, string>()
+  for (const session of [ours, theirs]) {
+    session.onReinvite = (invite) => {
+      seen.set(session, Buffer.from(invite.request.body).toString())
+      void invite.accept({ body: SDP })
+    }
+  }
+  const random = seededRandom(14)
+  const wait = (ms: number) => new Promise<void>((resolve) => void net.clock.after(ms, resolve))
+  let crossed = 0
+  /** Asks as a call does: after 491 it waits its side's time; tells how often that was. */
+  const ask = async (session: Session, content: string): Promise<number> => {
+    await wait(5 * random())
+    for (let refused = 0; ; refused++) {
+      const status = await session.reinvite({ type: SDP.type, content }).then(
+        (response) => response.status,
+        (error: SipFailure) => error.status,
+      )
+      if (status === 200) return refused
+      assert.equal(status, 491)
+      crossed++
+      await wait(glareDelayMs(session.ownsCallId, random))
+    }
+  }
+  for (let round = 0; round < 1000; round++) {
+    const both = Promise.all([ask(ours, `a ${round}`), ask(theirs, `b ${round}`)])
+    let over = false
+    void both.finally(() => {
+      over = true
+    })
+    while (!over) await net.clock.turnAsync(500, 50)
+    for (const refused of await both) assert.ok(refused <= 1, `round ${round}: refused ${refused} times`)
+    assert.deepEqual([seen.get(theirs), seen.get(ours)], [`a ${round}`, `b ${round}`])
+    net.sent.length = 0
+  }
+  assert.ok(crossed > 500, `only ${crossed} crossed`)
   void ours.bye()
   await leavesNothing(net, a, b)
 })
