@@ -14,6 +14,7 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   conference: () => import('./conference.ts'),
   speech: () => import('./speech.ts'),
   stream: () => import('./stream.ts'),
+  amd: () => import('./amd.ts'),
   agent: () => import('./agent-start.ts'),
   switch: () => import('./switch.ts'),
   steady: () => import('./steady.ts'),

@@ -4,6 +4,8 @@ import { CallGone, verbError } from './error.ts'
 import { hear } from './hear.ts'
 import { CallStream } from './stream.ts'
 import type {
+  Amd,
+  AmdOptions,
   CallCause,
   ConferenceOptions,
   ConsultOptions,
@@ -49,6 +51,8 @@ export interface CallEvents {
   digit: (digit: string) => void
   /** What `gather` has understood so far; it may still change. */
   partial: (text: string) => void
+  /** Who has answered, where `amd` was asked for; behind `machine` may come `machine-end`. */
+  amd: (amd: Amd) => void
   /** The call is over; told once, whatever the end. */
   ended: (cause: CallCause) => void
 }
@@ -73,7 +77,7 @@ export class Call {
   #controller = new AbortController()
   #cause: CallCause | null = null
   #pending = new Set<(error: unknown) => void>()
-  #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], partial: [], ended: [] }
+  #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], partial: [], amd: [], ended: [] }
 
   constructor(
     offered: {
@@ -194,9 +198,9 @@ export class Call {
 
   /** Calls the target, or several by `strategy`, and joins the first that answers to the caller. Resolves when the dialled leg is over, or could not be had. */
   dial(target: Target | Target[], options: DialOptions = {}): Promise<DialResult> {
-    const { timeout, ring, ...rest } = options
+    const { timeout, ring, amd, ...rest } = options
     const music = ring === undefined ? {} : { ring: heardOf(ring) }
-    return this.#verb('call.dial', { ...rest, ...music, target, timeoutSeconds: timeout }) as Promise<DialResult>
+    return this.#verb('call.dial', { ...rest, ...music, ...amdOf(amd), target, timeoutSeconds: timeout }) as Promise<DialResult>
   }
 
   /**
@@ -307,6 +311,14 @@ export class Call {
     await this.#verb('call.pickUp', { slot })
   }
 
+  /**
+   * Of a call that was made with `amd`: resolves once it is known who has answered, with `message-end` once a machine listens. That is
+   * something to do for a call: nothing else need be done with it meanwhile.
+   */
+  answeredBy(options: { until?: 'verdict' | 'message-end' } = {}): Promise<Amd> {
+    return this.#verb('call.answeredBy', options) as Promise<Amd>
+  }
+
   /** Presses keys: towards the dialled leg while one is joined, else towards the caller. At once. */
   async dtmf(digits: string): Promise<void> {
     await this.#verb('call.dtmf', { digits })
@@ -349,6 +361,11 @@ export class Call {
     for (const listener of this.#listeners.partial) listener(text)
   }
 
+  /** @internal The switch says who has answered. */
+  _amd(amd: Amd): void {
+    for (const listener of this.#listeners.amd) listener(amd)
+  }
+
   /** @internal The switch says that a key was pressed. */
   _digit(digit: string): void {
     for (const listener of this.#listeners.digit) listener(digit)
@@ -380,6 +397,13 @@ export class Call {
       )
     })
   }
+}
+
+/** @internal As the link has it. */
+export function amdOf(amd: true | AmdOptions | undefined): { amd?: object } {
+  if (amd === undefined) return {}
+  const { timeout, ...rest } = amd === true ? {} : amd
+  return { amd: { ...rest, ...(timeout === undefined ? {} : { timeoutSeconds: timeout }) } }
 }
 
 /** A call is named by its id on the link. */

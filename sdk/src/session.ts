@@ -3,7 +3,7 @@ import { newId } from '#lib/index.ts'
 import type { AgentMethods, AgentNotifications, OfferedCall, VerbMethods } from '#platform/words/index.ts'
 import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 import type { AgentProgram } from './agent.ts'
-import { Call } from './call.ts'
+import { amdOf, Call } from './call.ts'
 import { CallGone, Interrupted, verbError } from './error.ts'
 import type { MadeCall, MakeCallOptions, Target } from './types.ts'
 
@@ -52,6 +52,7 @@ export class AgentSession implements Disposable {
       },
       onNotification: {
         'call.ended': ({ call, cause }) => this.#ended(call, cause),
+        'call.amd': ({ call, ...amd }) => this.#calls.get(call)?._amd(amd),
         'call.partial': ({ call, text }) => this.#calls.get(call)?._partial(text),
         'call.digit': ({ call, digit }) => this.#calls.get(call)?._digit(digit),
       },
@@ -69,12 +70,13 @@ export class AgentSession implements Disposable {
   }
 
   /** The program's own call, over the newest link. */
-  async makeCall(from: Target, to: Target | 'agent', { callerId, timeout }: MakeCallOptions): Promise<string> {
+  async makeCall(from: Target, to: Target | 'agent', { callerId, timeout, amd }: MakeCallOptions): Promise<string> {
     const { link } = this.#client
     if (!link) throw new Interrupted()
     const given = {
       ...(callerId === undefined ? {} : { callerId }),
       ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
+      ...amdOf(amd),
     }
     const call = newId('call')
     this.#made.add(call)

@@ -17,8 +17,38 @@ export interface Diversion {
   reason: string
 }
 
+/** Who has answered, as it sounds; `machine-end`: a machine has said its greeting, and listens. */
+export type AnsweredBy = 'human' | 'machine' | 'machine-end' | 'fax' | 'unknown'
+
+/** How it is found out who has answered. Times in ms. */
+export interface AmdOptions {
+  /** `message-end` goes on behind `machine`, until the machine listens; default `verdict`. */
+  until?: 'verdict' | 'message-end'
+  /** Seconds after which it is `unknown`, or `machine-end`; default 30. */
+  timeout?: number
+  /** A greeting of a person is shorter; default 2400. */
+  greetingMs?: number
+  /** Silence that ends a greeting; default 800. */
+  greetingEndMs?: number
+  /** Nothing said for so long is `unknown`; default 5000. */
+  noSpeechMs?: number
+  /** Silence after which a machine that doesn't beep listens; default 3000. */
+  messageEndMs?: number
+}
+
+/** What has become known of who has answered. */
+export interface Amd {
+  answeredBy: AnsweredBy
+  /** `short-greeting`, `long-greeting`, `beep`, `silence`, `fax-tone`, `no-speech`, `timeout`, `hangup` or `failed`. */
+  reason: string
+  /** Since it was answered. */
+  ms: number
+}
+
 /** Of a call that the program places itself. */
 export interface MakeCallOptions {
+  /** Listens to whom the call is for: `to`, or `from` where the program talks to it. The call's `amd` tells. */
+  amd?: true | AmdOptions
   /** One of the office's own numbers, for whoever is called over a trunk. */
   callerId?: string
   /** Seconds that `from` may ring; 30 unless said. */
@@ -188,6 +218,8 @@ export interface DialOptions {
   record?: 'mono' | 'stereo'
   /** What the caller hears while it rings, over and over: a file of music, a country's ringback. */
   ring?: string | Heard
+  /** Listens to who has answered, while the two talk already; the call's `amd` tells, and `answeredBy` of the result. */
+  amd?: true | AmdOptions
 }
 
 export interface HoldOptions {
@@ -226,6 +258,8 @@ export interface DialResult {
   cause: CallCause
   /** The id of what was recorded. */
   recording?: string
+  /** With `amd`: as far as it was known at the end. */
+  answeredBy?: AnsweredBy
 }
 
 /** Why a resource was refused. */

@@ -113,6 +113,25 @@ const ORDERS = {
   },
 } as const
 
+const Ms = (minimum: number, maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum, maximum, description }))
+
+const Amd = Type.Object(
+  {
+    until: Type.Optional(Type.Union([Type.Literal('verdict'), Type.Literal('message-end')])),
+    timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 60, description: 'Default 30' })),
+    greetingMs: Ms(500, 10_000, 'A greeting of a person is shorter; default 2400'),
+    greetingEndMs: Ms(300, 5000, 'Silence that ends a greeting; default 800'),
+    noSpeechMs: Ms(1000, 30_000, 'Nothing said for so long is `unknown`; default 5000'),
+    messageEndMs: Ms(500, 10_000, 'Silence after which a machine that does not beep listens; default 3000'),
+  },
+  {
+    ...Closed,
+    description:
+      'Listens to whom the call is for: `to`, or `from` where the agent talks to it. Events `call.amd` tell who has answered: human, machine, machine-end, fax or unknown.',
+  },
+)
+
 const Made = Type.Object(
   {
     id: Type.Optional(Type.String({ description: 'The id that the call shall have; the same again is the same call.' })),
@@ -120,6 +139,7 @@ const Made = Type.Object(
     to: Type.Union([Target, Type.Literal('agent', { description: 'Offered to the agent, once it has been answered' })]),
     callerId: Type.Optional(Text(32)),
     timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 300, description: 'How long `from` may ring; default 30' })),
+    amd: Type.Optional(Amd),
   },
   Closed,
 )

@@ -101,6 +101,7 @@ function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
     gather: (params, { signal }) => service.gather(params, signal),
     record: (params, { signal }) => service.record(params, signal),
     stream: (params, { signal }) => service.stream(params, signal),
+    detect: (params, { signal }) => service.detect(params, signal),
     'stream.ticket': (params) => service['stream.ticket'](params),
     'conference.sit': (params, { signal }) => service['conference.sit'](params, signal),
     'conference.change': (params) => service['conference.change'](params),

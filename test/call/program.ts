@@ -20,6 +20,7 @@ export class Program implements Disposable {
   readonly ended: AgentNotifications['call.ended'][] = []
   readonly digits: string[] = []
   readonly partials: string[] = []
+  readonly amds: AgentNotifications['call.amd'][] = []
   readonly #link: LinkClient<AgentLink>
 
   private constructor(
@@ -49,7 +50,12 @@ export class Program implements Disposable {
         return { outcome: 'threw', message: String(error) }
       }
     }
-    const notes = { ended: [] as AgentNotifications['call.ended'][], digits: [] as string[], partials: [] as string[] }
+    const notes = {
+      ended: [] as AgentNotifications['call.ended'][],
+      digits: [] as string[],
+      partials: [] as string[],
+      amds: [] as AgentNotifications['call.amd'][],
+    }
     const link = connectLink<AgentLink>({
       connect: () =>
         new Promise((resolve, reject) => {
@@ -75,6 +81,7 @@ export class Program implements Disposable {
       onNotification: {
         'call.ended': (ended) => void notes.ended.push(ended),
         'call.digit': ({ digit }) => void notes.digits.push(digit),
+        'call.amd': (verdict) => void notes.amds.push(verdict),
         'call.partial': ({ text }) => void notes.partials.push(text),
       },
     })

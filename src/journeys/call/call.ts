@@ -17,6 +17,7 @@ import {
   type Party,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
+import type { Answering } from './answering.ts'
 import type { Seat } from './conference.ts'
 import type { Consulting } from './consult.ts'
 import type { Desk } from './desk.ts'
@@ -71,6 +72,8 @@ export class Call {
   playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
   /** The stream between it and its agent. */
   streaming: Id<'verb'> | null = null
+  /** Who has answered, where the call was placed with `amd`. */
+  answering: Answering | null = null
   /** Resolves when that stream is over. */
   streamOver: Promise<void> = Promise.resolve()
   desk: Desk | null = null

@@ -1,5 +1,6 @@
 import type { Leg } from '#platform/switch/index.ts'
 import type { DialResult } from '#platform/words/index.ts'
+import type { Answering } from './answering.ts'
 import type { Call } from './call.ts'
 import { converse } from './converse.ts'
 import { type ReachOptions, reach } from './reach.ts'
@@ -8,6 +9,8 @@ import type { CallRecording } from './recording.ts'
 export interface DialOptions extends Omit<ReachOptions, 'relay'> {
   /** Records both sides once the leg is answered; a recorder has been leased. */
   record?: ((b: Leg) => CallRecording | null) | undefined
+  /** Listens to who has answered; a detector has been leased. */
+  amd?: ((b: Leg) => Answering | null) | undefined
 }
 
 /**
@@ -16,9 +19,15 @@ export interface DialOptions extends Omit<ReachOptions, 'relay'> {
  * ResourceUnavailable when a lease is refused.
  */
 export async function dial(call: Call, options: DialOptions): Promise<DialResult> {
-  const reached = await reach(call, { ...options, relay: options.record !== undefined || options.music !== undefined })
+  const { record, music, amd } = options
+  const reached = await reach(call, { ...options, relay: record !== undefined || music !== undefined || amd !== undefined })
   if ('failed' in reached) return reached.failed
-  const recording = options.record?.(reached.leg)
+  const recording = record?.(reached.leg)
+  const answering = amd?.(reached.leg)
   const result = await converse(call, reached.leg)
-  return recording ? { ...result, recording: recording.id } : result
+  return {
+    ...result,
+    ...(recording ? { recording: recording.id } : {}),
+    ...(answering ? { answeredBy: answering.answeredBy } : {}),
+  }
 }

@@ -6,6 +6,7 @@ import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts
 import type { DialogOwner } from '#platform/trace/index.ts'
 import type { CallPace, TrunkDirectory } from '#platform/trunk/index.ts'
 import type {
+  AgentNotifications,
   CallCause,
   ChannelState,
   GatewayConfig,
@@ -26,6 +27,7 @@ export interface Agents {
   ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
   partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void
+  amd(subscriber: Id<'sub'>, verdict: AgentNotifications['call.amd']): void
 }
 
 /** Learns which dialogs are a call's, so that its messages are found under its id (O03). */

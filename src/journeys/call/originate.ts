@@ -3,6 +3,7 @@ import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, e164, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
 import { type CallCause, instantOf, type Party, type Target, type VerbMethods } from '#platform/words/index.ts'
 import type { Session, SipResponse } from '#protocol/sip/index.ts'
+import { Answering } from './answering.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { dial } from './dial.ts'
@@ -11,6 +12,7 @@ import type { Exchange } from './exchange.ts'
 import { attemptAll, takenTogether } from './fork.ts'
 import { CallOver, verbError } from './over.ts'
 import { Patience } from './patience.ts'
+import { lease, type VerbLease } from './prompt.ts'
 import { type Road, roadsTo } from './road.ts'
 import { run } from './run.ts'
 
@@ -44,6 +46,7 @@ export function originate(
   call.originating = true
   const { promise, resolve, reject } = Promise.withResolvers<{ call: Id<'call'> }>()
   void run(call, async () => {
+    using detector = wanted.amd ? detectorFor(call, reject) : null
     try {
       let begun = false
       const onLeg = () => {
@@ -57,20 +60,35 @@ export function originate(
       reject(error instanceof CallOver ? notReached(call) : error)
       throw error
     }
-    await goOn(call, wanted)
+    await goOn(call, wanted, detector)
   })
   return promise
 }
 
+/** Leased before anybody is called. @throws ResourceUnavailable, which whoever asked is told */
+function detectorFor(call: Call, refuse: (error: unknown) => void): VerbLease {
+  try {
+    return lease(call, ['voice.detection'], null)
+  } catch (error) {
+    refuse(error)
+    throw error
+  }
+}
+
 /** `from` is on the line. */
-async function goOn(call: Call, { to, callerId }: Wanted): Promise<void> {
+async function goOn(call: Call, { to, callerId, amd }: Wanted, detector: VerbLease | null): Promise<void> {
+  const listenTo = (leg: Leg) => {
+    const media = call.media.get(leg.id)
+    return amd && detector && media ? new Answering(call, leg, media, amd, detector) : null
+  }
   if (to === 'agent') {
+    call.answering = listenTo(call.a)
     call.decided = true
     const departure = await attend(call, 'offered')
     call.end(causeOf('agent', departure === 'returned' ? 'agent-returned' : 'left-alone'))
     return
   }
-  const result = await dial(call, { target: to, callerId, timeoutMs: call.x.limits.ringMs })
+  const result = await dial(call, { target: to, callerId, timeoutMs: call.x.limits.ringMs, ...(amd ? { amd: listenTo } : {}) })
   call.end(result.cause)
 }
 

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { newId, TielineError } from '#lib/index.ts'
-import type { LegMedia } from '#platform/switch/index.ts'
+import type { Leg, LegMedia } from '#platform/switch/index.ts'
 import type { Demand, Heard, PromptSource, VerbMethods } from '#platform/words/index.ts'
 import { countryTone } from '#protocol/audio/index.ts'
 import { LinkLost } from '#protocol/link/index.ts'
@@ -139,9 +139,9 @@ export function unbill(held: VerbLease, error: unknown): void {
   if (kind) held.failed([kind])
 }
 
-/** Leases for the length of one verb; billable from `begin`. */
-export function lease(call: Call, kinds: readonly string[], leg = call.a): VerbLease {
-  const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, leg: leg.id }))
+/** Leases for the length of one verb; billable from `begin`. `leg` is null where the call has none yet. */
+export function lease(call: Call, kinds: readonly string[], leg: Leg | null = call.a): VerbLease {
+  const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, ...(leg ? { leg: leg.id } : {}) }))
   const leases = call.admit(demands)
   const ids = leases.map((l) => l.id)
   return {

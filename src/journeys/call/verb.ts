@@ -1,6 +1,7 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { Heard, VerbMethods } from '#platform/words/index.ts'
+import type { AmdOptions, Heard, VerbMethods } from '#platform/words/index.ts'
+import { Answering, answeredBy } from './answering.ts'
 import type { Call } from './call.ts'
 import { conference } from './conference.ts'
 import type { Desk, Verb } from './desk.ts'
@@ -52,6 +53,8 @@ export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unkno
       return park(call, verb.params as Params<'call.park'>, signal())
     case 'call.pickUp':
       return pickUp(call, verb.params as Params<'call.pickUp'>)
+    case 'call.answeredBy':
+      return answeredBy(call, verb.params as Params<'call.answeredBy'>)
     case 'call.dial':
       return dialled(call, verb.params as Params<'call.dial'>)
   }
@@ -71,9 +74,10 @@ export function hangup(call: Call): null {
 }
 
 async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMethods['call.dial']['result']> {
-  const { target, strategy, via, timeoutSeconds, callerId, record } = params
+  const { target, strategy, via, timeoutSeconds, callerId, record, amd } = params
   using music = params.ring ? await ringMusic(call, params.ring) : undefined
   using held = record ? lease(call, ['voice.record']) : null
+  using detector = amd ? lease(call, ['voice.detection']) : null
   call.event('call.routed', { data: { by: 'agent', target } })
   const result = await dial(call, {
     target,
@@ -82,10 +86,17 @@ async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMet
     callerId,
     timeoutMs: timeoutSeconds === undefined ? DIAL_MS : timeoutSeconds * 1000,
     music,
+    ...(detector && amd ? { amd: (b: Leg) => listenTo(call, b, amd, detector) } : {}),
     ...(held && record ? { record: (b: Leg) => recordBoth(call, b, record, held) } : {}),
   })
   if (call.cause) throw new CallOver(call.cause)
   return result
+}
+
+/** Listens to who has answered a leg. */
+function listenTo(call: Call, leg: Leg, amd: AmdOptions, detector: VerbLease): Answering | null {
+  const media = call.media.get(leg.id)
+  return media ? new Answering(call, leg, media, amd, detector) : null
 }
 
 /** Records both sides of an answered leg, until either is over. A failure to do so is told by its event and hurts nobody. */

@@ -9,6 +9,7 @@ interface MakeOptions {
   to: string
   callerId?: string
   timeout?: number
+  amd?: true | string
 }
 
 /** `tieline call make`: click to dial. */
@@ -20,13 +21,15 @@ export function makeCommand(noun: Command, context: (command: Command) => Contex
     .requiredOption('--to <target>', 'who is called then, or agent')
     .option('--caller-id <number>', 'a number of the subscriber that a carrier is shown')
     .option('--timeout <seconds>', 'how long the first may ring', whole('--timeout'))
-    .action(async (subscriber: string, { from, to, callerId, timeout }: MakeOptions, command: Command) => {
+    .option('--amd [until]', 'listen for a machine or a person: verdict, or message-end to wait for the beep')
+    .action(async (subscriber: string, { from, to, callerId, timeout, amd }: MakeOptions, command: Command) => {
       const { client, out } = context(command)
       const call = await client.post<{ id: string }>(`/v1/subscribers/${part(subscriber)}/calls`, {
         from: targetOf(from),
         to: to === 'agent' ? to : targetOf(to),
         ...(callerId === undefined ? {} : { callerId }),
         ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
+        ...(amd === undefined ? {} : { amd: amd === true ? {} : { until: amd } }),
       })
       out.done(call, `${call.id} is being placed.`)
     })

@@ -4,7 +4,7 @@ import type { Clock, Id, Log } from '#lib/index.ts'
 import { type AgentGateway, createAgentGateway } from '#platform/agent/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
 import type { Configuration } from '#platform/switch/index.ts'
-import type { CallCause, OfferedCall, StartMessage, VerbMethods } from '#platform/words/index.ts'
+import type { AgentNotifications, CallCause, OfferedCall, StartMessage, VerbMethods } from '#platform/words/index.ts'
 import { LinkLost } from '#protocol/link/index.ts'
 
 /** Ms for which an agent's former certificate is still good after a new one has been published. */
@@ -42,6 +42,10 @@ export class AgentDoor implements Agents {
 
   partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void {
     this.#gateway?.partial(subscriber, call, text)
+  }
+
+  amd(subscriber: Id<'sub'>, verdict: AgentNotifications['call.amd']): void {
+    this.#gateway?.amd(subscriber, verdict)
   }
 
   /** Takes what the newest snapshot says of certificates. */

@@ -60,6 +60,7 @@ export interface AgentGateway extends AsyncDisposable {
   ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
   partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void
+  amd(subscriber: Id<'sub'>, verdict: AgentNotifications['call.amd']): void
   /** New certificates from now on, and a look at `isCurrent` again: links that have been revoked are cut. */
   update(certificates?: { certificate: string; key: string; ca: string }): void
   close(): Promise<void>
@@ -108,6 +109,9 @@ export async function createAgentGateway(options: AgentGatewayOptions): Promise<
     },
     partial(subscriber, call, text) {
       connections.holder(subscriber, call)?.link.notify('call.partial', { call, text })
+    },
+    amd(subscriber, verdict) {
+      connections.holder(subscriber, verdict.call)?.link.notify('call.amd', verdict)
     },
     update(certificates) {
       if (certificates) server.setSecureContext(secureContext(certificates))

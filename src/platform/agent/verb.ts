@@ -110,6 +110,26 @@ const grammar: Check = (v) =>
     ? null
     : 'is a list of 1 to 500 phrases of 1 to 64 characters'
 
+const untilWhen: Check = (v) => (v === 'verdict' || v === 'message-end' ? null : 'is verdict or message-end')
+
+const AMD: Fields = {
+  until: untilWhen,
+  timeoutSeconds: seconds(60),
+  greetingMs: count(500, 10_000),
+  greetingEndMs: count(300, 5000),
+  noSpeechMs: count(1000, 30_000),
+  messageEndMs: count(500, 10_000),
+}
+
+const amd: Check = (v) => {
+  if (typeof v !== 'object' || v === null || Array.isArray(v)) return `has some of ${Object.keys(AMD).join(', ')}`
+  for (const [name, value] of Object.entries(v)) {
+    const wrong = AMD[name] ? AMD[name](value) : 'is not known'
+    if (wrong) return `has a ${name} that ${wrong}`
+  }
+  return null
+}
+
 /** The fields of each verb beside `call`; those in `required` may not be left out. */
 const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.answer': { required: [], fields: {} },
@@ -151,6 +171,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
       timeoutSeconds: seconds(600),
       callerId: shownNumber,
       record: recordSides,
+      amd,
       ring: item,
     },
   },
@@ -170,10 +191,11 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.split': { required: [], fields: {} },
   'call.park': { required: ['slot'], fields: { slot, timeoutSeconds: seconds(3600), music: item } },
   'call.pickUp': { required: ['slot'], fields: { slot } },
+  'call.answeredBy': { required: [], fields: { until: untilWhen } },
   'call.dtmf': { required: ['digits'], fields: { digits: keys } },
   'call.make': {
     required: ['from', 'to'],
-    fields: { from: target, to: targetOrAgent, callerId: shownNumber, timeoutSeconds: seconds(300) },
+    fields: { from: target, to: targetOrAgent, callerId: shownNumber, timeoutSeconds: seconds(300), amd },
   },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }

@@ -14,6 +14,7 @@ export const standardPlan: Plan = {
     perMinute('voice.prompt', '', 'Prompts and collected digits', '0.0020', 1),
     perMinute('voice.record', '', 'Recording', '0.0030', 1),
     perMinute('voice.stream', '', 'Sound streamed to the agent', '0.0040', 1),
+    perMinute('voice.detection', '', 'Answering machine detection', '0.0080', 1),
     perMinute('voice.speech', '', 'Synthesised speech', '0.0100', 1),
     perMinute('voice.recognition', '', 'Recognised speech', '0.0150', 1),
   ],

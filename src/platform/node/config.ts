@@ -46,6 +46,7 @@ export function defaultConfig(): PlatformConfig {
       { kind: 'voice.seat', capacity: 200 },
       { kind: 'voice.speech', capacity: 100 },
       { kind: 'voice.recognition', capacity: 20 },
+      { kind: 'voice.detection', capacity: 200 },
       { kind: 'voice.stream', capacity: 200 },
       { kind: 'voice.port', capacity: 4000 },
       { kind: 'agent.memory', capacity: 16_384 },

@@ -50,6 +50,7 @@ export class VoiceEndpoint {
   /** What a gather has understood so far. */
   onPartial: ((text: string) => void) | undefined
   onMedia: ((state: 'silent' | 'flowing', silentMs: number) => void) | undefined
+  onAnswered: ((verdict: VoiceNotifications['answered']) => void) | undefined
   onSpeaking: ((speaking: boolean) => void) | undefined
   /** Voice has lost it: its process died, so many ms ago. */
   onLost: ((agoMs: number) => void) | undefined
@@ -133,6 +134,11 @@ export class VoiceEndpoint {
 
   record(params: Omit<Params<'record'>, 'endpoint'>): Promise<Result<'record'>> {
     return this.#pool.call(this.snapshot.voice, 'record', { ...params, endpoint: this.id })
+  }
+
+  /** Resolves when there is nothing more to be known of who has answered; `onAnswered` is told. */
+  detect(params: Omit<Params<'detect'>, 'endpoint'>): Promise<Result<'detect'>> {
+    return this.#pool.call(this.snapshot.voice, 'detect', { ...params, endpoint: this.id })
   }
 
   sit(params: Omit<Params<'conference.sit'>, 'endpoint'>): Promise<Result<'conference.sit'>> {
@@ -221,6 +227,7 @@ export class VoicePool {
         },
         onNotification: {
           partial: ({ endpoint, text }) => this.#endpoints.get(endpoint)?.onPartial?.(text),
+          answered: (verdict) => this.#endpoints.get(verdict.endpoint)?.onAnswered?.(verdict),
           digit: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onDigit?.(digit),
           speaking: ({ endpoint, speaking }) => this.#endpoints.get(endpoint)?.onSpeaking?.(speaking),
           media: ({ endpoint, state, silentMs }) => this.#endpoints.get(endpoint)?.onMedia?.(state, silentMs),

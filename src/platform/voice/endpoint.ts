@@ -15,6 +15,7 @@ import {
 import { EventReceiver, type EventSender, StreamMapper } from '#protocol/rtp/index.ts'
 import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
+import type { Detecting } from './detecting.ts'
 import { COMFORT_NOISE, Ear } from './ear.ts'
 import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
@@ -103,6 +104,8 @@ export class Endpoint {
   /** Keys of the peer that this far end hears as tones; made when there is the first. */
   spokenKey: SpokenKey | null = null
   recording: { record: number; timeline: Timeline } | null = null
+  /** Who listens to what is answered. */
+  detecting: Detecting | null = null
   /** Sound between this far end and its subscriber's program. */
   streaming: Streaming | null = null
   /** SSRC of what is received; −1 before the first packet. */
@@ -193,6 +196,7 @@ export class Endpoint {
       const overhear = (timestamp: number, pcm: Int16Array, samples: number, at: number, now: number) => {
         this.streaming?.heard?.put(this.ssrc, timestamp, pcm, samples, now)
         this.recording?.timeline.put(this.ssrc, timestamp, pcm, samples, at)
+        this.detecting?.timeline.put(this.ssrc, timestamp, pcm, samples, at)
         if (this.receiveEvents < 0) this.tones.listen(pcm, samples, at)
       }
       this.ear = new Ear(this.#receive?.codec ?? 'PCMU', rate, (type) => this.codecOf(type), overhear)
@@ -212,7 +216,8 @@ export class Endpoint {
 
   /** Whether somebody besides the peer hears what it says. */
   get isOverheard(): boolean {
-    return this.recording !== null || this.receiveEvents < 0 || (this.streaming !== null && this.streaming.heard !== null)
+    const listens = this.recording !== null || this.detecting !== null || this.receiveEvents < 0
+    return listens || (this.streaming !== null && this.streaming.heard !== null)
   }
 
   /** Of what comes in, Hz. */

@@ -1,4 +1,5 @@
 import type { MediaCommand, MediaReport } from './command.ts'
+import { Detecting } from './detecting.ts'
 import { Endpoint } from './endpoint.ts'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLL_FLAGS, EPOLLIN, type Libc, type Memory, reserve } from './libc.ts'
 import { Receiver } from './receiver.ts'
@@ -143,6 +144,7 @@ export class MediaLoop {
       if (now >= endpoint.control.due) this.#tell(endpoint, now, false)
       const { recording } = endpoint
       if (recording) this.#recorded(endpoint.slot, recording.record, recording.timeline.pull(now, false), false)
+      if (endpoint.detecting) this.#detected(endpoint, endpoint.detecting, now)
       if (!endpoint.expectsSound || endpoint.silent === now - endpoint.heardAt >= endpoint.watchMs) continue
       endpoint.silent = !endpoint.silent
       const state = endpoint.silent ? 'silent' : 'flowing'
@@ -155,6 +157,17 @@ export class MediaLoop {
     const { control, out, stats } = endpoint
     const { bytes } = this.#transmitter
     this.#transmitter.sendControl(endpoint, control.write(bytes, out, stats, this.#options.epoch + now, now, goodbye))
+  }
+
+  #detected(endpoint: Endpoint, detecting: Detecting, now: number): void {
+    const { slot } = endpoint
+    const { detect } = detecting
+    for (const verdict of detecting.pull(now)) {
+      this.#options.report({ type: 'detected', slot, detect, verdict, last: false })
+    }
+    if (!detecting.over) return
+    endpoint.detecting = null
+    this.#options.report({ type: 'detected', slot, detect, verdict: null, last: true })
   }
 
   #recorded(slot: number, record: number, pcm: Int16Array, last: boolean): void {
@@ -219,6 +232,12 @@ export class MediaLoop {
         return
       case 'hold-record':
         if (endpoint.recording?.record === command.record) endpoint.recording.timeline.pause(now, command.paused)
+        return
+      case 'detect':
+        endpoint.detecting = new Detecting(command.detect, command.amd, now)
+        return
+      case 'undetect':
+        if (endpoint.detecting?.detect === command.detect) endpoint.detecting = null
         return
       case 'unrecord':
         this.#unrecord(endpoint, command.record, now)

@@ -117,6 +117,7 @@ export class Receiver {
     const { bytes } = this.#transmitter
     const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
     endpoint.recording?.timeline.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
+    endpoint.detecting?.timeline.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
     endpoint.streaming?.heard?.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
     if (endpoint.receiveEvents < 0) endpoint.tones.push(codec, bytes, payloadStart, payloadLength, now)
     if (peer && !this.#yields(endpoint, peer)) this.#relay(peer, codec, now)

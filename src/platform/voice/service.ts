@@ -5,6 +5,7 @@ import { AudioDoor, type Ticket } from './audio-door.ts'
 import { Claims } from './claims.ts'
 import { Conferences } from './conferences.ts'
 import { noStats } from './control.ts'
+import { detect } from './detect.ts'
 import { Engine } from './engine.ts'
 import { type GatherResult, gather } from './gather.ts'
 import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
@@ -229,6 +230,13 @@ export class VoiceService implements Methods, AsyncDisposable {
         this.#verbs.get(params.verb)!.ticket = ticket
         return stream(session, params, stop, ticket)
       },
+    )
+  }
+
+  detect(params: VoiceMethods['detect']['params'], signal?: AbortSignal) {
+    const { endpoint, verb } = params
+    return this.#run<VoiceMethods['detect']['result']>({ ...params, signal, gone: { reason: 'gone' } }, (session, stop) =>
+      detect(session, params, stop, (verdict) => this.#options.notify('answered', { endpoint, verb, ...verdict })),
     )
   }
 

@@ -1,5 +1,6 @@
 import type { Id } from '#lib/index.ts'
 import type { EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
+import type { AnswerSettings, Verdict } from '#protocol/audio/index.ts'
 import type { MediaCommand, MediaReport, PlayEnd } from './command.ts'
 import type { Engine } from './engine.ts'
 import type { PortPair } from './pool.ts'
@@ -54,6 +55,7 @@ export class Session {
   readonly #playing = new Map<number, (result: { end: PlayEnd; playedMs: number }) => void>()
   readonly #recording = new Map<number, (pcm: Int16Array, last: boolean) => void>()
   #streaming: { stream: number; hear: (report: StreamReport) => void } | null = null
+  #detecting: { detect: number; take: (verdict: Verdict | null, last: boolean) => void } | null = null
   readonly #closed = Promise.withResolvers<MediaStats>()
   #numbers = 0
   /** The number of the switch that has opened or claimed it. */
@@ -133,6 +135,20 @@ export class Session {
     }
   }
 
+  /** Listens to who has answered; `take` is told what becomes known, and with `last` that there is nothing more. */
+  detect(amd: Partial<AnswerSettings>, take: (verdict: Verdict | null, last: boolean) => void): { stop(): void } {
+    const detect = ++this.#numbers
+    const { slot } = this
+    this.#detecting = { detect, take }
+    this.#tell({ type: 'detect', slot, detect, amd })
+    return {
+      stop: () => {
+        if (this.#detecting?.detect === detect) this.#detecting = null
+        this.#tell({ type: 'undetect', slot, detect })
+      },
+    }
+  }
+
   /** Whether a program has a stream of it. */
   get streams(): boolean {
     return this.#streaming !== null
@@ -205,6 +221,9 @@ export class Session {
       case 'recorded':
         this.#recording.get(report.record)?.(report.pcm, report.last)
         if (report.last) this.#recording.delete(report.record)
+        return
+      case 'detected':
+        if (this.#detecting?.detect === report.detect) this.#detecting.take(report.verdict, report.last)
         return
       case 'streamed':
         if (this.#streaming?.stream === report.stream) this.#streaming.hear(report)

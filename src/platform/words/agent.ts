@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import type { AnsweredBy } from '#protocol/audio/index.ts'
 import type { CallCause, DialStrategy, Diversion, Party, Target, Via } from './call.ts'
 import type { StreamRate } from './voice.ts'
 
@@ -24,6 +25,24 @@ export interface DialResult {
   cause: CallCause
   /** What was recorded of both sides. */
   recording?: Id<'rec'>
+  /** With `amd`: who has answered, as far as it was known at the end. */
+  answeredBy?: AnsweredBy
+}
+
+/** How it is found out who has answered: a person, a machine, a fax. Times in ms. */
+export interface AmdOptions {
+  /** `message-end` goes on behind `machine`, until the machine listens; default `verdict`. */
+  until?: 'verdict' | 'message-end'
+  /** After which it is `unknown`, or `machine-end`; default 30. */
+  timeoutSeconds?: number
+  /** A greeting of a person is shorter; default 2400. */
+  greetingMs?: number
+  /** Silence that ends a greeting; default 800. */
+  greetingEndMs?: number
+  /** Nothing said for so long is `unknown`; default 5000. */
+  noSpeechMs?: number
+  /** Silence after which a machine that doesn't beep listens; default 3000. */
+  messageEndMs?: number
 }
 
 /** Something to be heard: one of a file of the bundle, a text, a cadence, and a country's tone; cadence and tone for `totalMs`. */
@@ -102,6 +121,8 @@ export interface VerbMethods {
       timeoutSeconds?: number
       callerId?: string
       record?: 'mono' | 'stereo'
+      /** Listens to who has answered; `call.amd` tells. */
+      amd?: AmdOptions
       /** What the caller hears while it rings, over and over: music, a country's ringback. */
       ring?: Heard
     }
@@ -154,14 +175,30 @@ export interface VerbMethods {
   }
   /** The caller goes over to the call that is parked in the slot; this one is over then. */
   'call.pickUp': { params: { call: Id<'call'>; slot: string }; result: null }
+  /**
+   * Of a call that was placed with `amd`: waits until it is known who has answered; with `message-end`, until a machine listens, too.
+   * Answers with the newest of what is known, `unknown` included.
+   */
+  'call.answeredBy': {
+    params: { call: Id<'call'>; until?: 'verdict' | 'message-end' }
+    result: { answeredBy: AnsweredBy; reason: string; ms: number }
+  }
   /** At once: presses keys towards the dialled leg while one is joined, else towards the caller. */
   'call.dtmf': { params: { call: Id<'call'>; digits: string }; result: null }
   /**
    * Third-party make call (ECMA-269 §17.1.4): `from` is called first, and when it has answered, `to`; `agent` offers the call to the
-   * program as one that has been answered. `call` is the id that it will have. Answers when `from` is being called.
+   * program as one that has been answered. `call` is the id that it will have. Answers when `from` is being called. `amd`
+   * listens to whom it is for: `to`, or `from` where the agent talks to it.
    */
   'call.make': {
-    params: { call: Id<'call'>; from: Target; to: Target | 'agent'; callerId?: string; timeoutSeconds?: number }
+    params: {
+      call: Id<'call'>
+      from: Target
+      to: Target | 'agent'
+      callerId?: string
+      timeoutSeconds?: number
+      amd?: AmdOptions
+    }
     result: { call: Id<'call'> }
   }
   'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }
@@ -181,6 +218,8 @@ export interface AgentNotifications {
   /** The call is over: `call.signal` aborts. Always the last that is said of a call. */
   'call.ended': { call: Id<'call'>; cause: CallCause }
   'call.digit': { call: Id<'call'>; digit: string }
+  /** Who has answered a call that was placed with `amd`: behind `machine` may come `machine-end`. */
+  'call.amd': { call: Id<'call'>; answeredBy: AnsweredBy; reason: string; ms: number }
   /** What `gather` has understood so far; it may still change. */
   'call.partial': { call: Id<'call'>; text: string }
 }

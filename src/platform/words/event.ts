@@ -49,6 +49,7 @@ export type EventType =
   | 'media.moved' // its voice process died, and another one has taken over
   | 'verb.started'
   | 'verb.ended'
+  | 'call.amd' // who has answered; data: answeredBy (human | machine | machine-end | fax | unknown), reason, ms since it was answered
   | 'conference.joined' // data: room, seats
   | 'conference.left' // data: room, reason, seats
   | 'conference.speaker' // data: room, speaking

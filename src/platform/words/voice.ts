@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { CodecName } from '#protocol/audio/index.ts'
+import type { AnsweredBy, AnswerReason, AnswerSettings, CodecName } from '#protocol/audio/index.ts'
 import type { RecordingHeader } from './recording.ts'
 
 /** Where a socket lives: the node's own network namespace, or that of a subscriber. */
@@ -184,6 +184,14 @@ export interface VoiceMethods {
     result: { reason: VerbEnd }
   }
   /**
+   * Listens to the far end beside whatever else it does, and notifies of who has answered (`answered`). Answers at its end: when
+   * there is nothing more to be told.
+   */
+  detect: {
+    params: { endpoint: Id<'med'>; verb: Id<'verb'>; amd: Partial<AnswerSettings> }
+    result: { reason: VerbEnd }
+  }
+  /**
    * Sound between the call and its subscriber's program, on the audio socket (src/protocol/stream): 20 ms frames of what the
    * far end says, and what the program says to it. Answers at its end.
    */
@@ -229,6 +237,8 @@ export interface VoiceNotifications {
   digit: { endpoint: Id<'med'>; digit: string; durationMs: number }
   /** What a gather has understood so far. */
   partial: { endpoint: Id<'med'>; text: string }
+  /** Who has answered, `ms` after that was asked; behind `machine` may come `machine-end`. */
+  answered: { endpoint: Id<'med'>; verb: Id<'verb'>; answeredBy: AnsweredBy; reason: AnswerReason; ms: number }
   /** Somebody in a conference begins to speak, or has stopped. */
   speaking: { endpoint: Id<'med'>; speaking: boolean }
   /** No packet came for the watched time, or packets come again. */

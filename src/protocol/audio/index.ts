@@ -1,4 +1,12 @@
 export {
+  ANSWER_FRAME,
+  AnswerDetector,
+  type AnsweredBy,
+  type AnswerReason,
+  type AnswerSettings,
+  type Verdict,
+} from './answer-detector.ts'
+export {
   type AudioCodec,
   type CodecName,
   type Decoder,
