@@ -29,8 +29,10 @@ interface SchemaError extends Error {
 export function sendProblem(reply: FastifyReply, error: unknown, log: Log): FastifyReply {
   const known = domainError(error)
   const { code, http, retry } = known.verdict
-  if (http >= 500)
-    log.error({ err: error, route: reply.request.routeOptions.url, requestId: reply.request.id }, 'a request has failed')
+  const about = { route: reply.request.routeOptions.url, requestId: reply.request.id }
+  // What is away and comes back is known: a line for each request, and no stack.
+  if (http === 503 && retry) log.warn({ ...about, code, why: known.message }, 'a request was told to come again')
+  else if (http >= 500) log.error({ err: error, ...about }, 'a request has failed')
   if (http === 401) reply.header('www-authenticate', 'Bearer')
   if (http === 503 && retry) reply.header('retry-after', '2')
   return reply

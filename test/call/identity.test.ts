@@ -51,6 +51,17 @@ test('F11 a signature goes on byte for byte to an unchanged callee, and nowhere 
   const signed = await inviteTo(world.second, place([['Identity', SIGNED]]))
   assert.deepEqual(all(signed, 'identity'), [SIGNED])
   assert.deepEqual(all(signed, 'diversion'), [], 'nobody has sent it on')
+  const stale = `x.${Buffer.from(JSON.stringify({ iat: Math.floor(Date.now() / 1000) - 600 })).toString('base64url')}.sig`
+  const date = new Date().toUTCString()
+  const both = await inviteTo(
+    world.second,
+    place([
+      ['Identity', stale],
+      ['Identity', SIGNED],
+      ['Date', date],
+    ]),
+  )
+  assert.deepEqual([all(both, 'identity'), all(both, 'date')], [[SIGNED], [date]], 'one of ten minutes ago stays behind')
   await setTrunk(world, 'other', { identity: 'drop' })
   assert.deepEqual(all(await inviteTo(world.second, place([['y', SIGNED]])), 'identity'), [])
   await setTrunk(world, 'other', { identity: 'pass' })

@@ -3,6 +3,7 @@ import type { Diversion, NumberRule } from '#platform/words/index.ts'
 import { formatNameAddr, type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import type { Road } from './road.ts'
+import { freshSignatures } from './signature.ts'
 
 /** Diversions that are read and passed on; a call that was sent on more often says no more of it. */
 const MOST = 5
@@ -114,10 +115,8 @@ function withCause(address: string, cause: string): string {
   return cause === '' ? address : address.replace(/>$/, `;cause=${cause}>`)
 }
 
-/**
- * The signatures over caller and callee, as they came (RFC 8224, PITFALLS F11). Only of an INVITE that still waits: a call
- * that has been answered here is another one, and its signature is out of date.
- */
+/** Only of an INVITE that still waits: a call that has been answered here is another one, and nobody has signed it. */
 function signatures(call: Call): [string, string][] {
-  return call.a.incoming?.request.headers('identity').map((value): [string, string] => ['Identity', value]) ?? []
+  const { incoming } = call.a
+  return incoming ? freshSignatures(incoming.request, call.x.clock.wall()) : []
 }
