@@ -155,9 +155,9 @@ export const Trunk = Type.Object({
   name: Type.String(),
   gateways: Type.Array(
     Type.Object({
-      address: Type.String(),
-      port: Type.Integer(),
-      transport: Type.Optional(Type.String({ description: 'udp+tcp, tcp or tls; else udp.' })),
+      address: Type.String({ description: 'An IP address, or a name.' }),
+      port: Type.Optional(Type.Integer({ description: 'Absent where SRV says it.' })),
+      transport: Type.Optional(Type.String({ description: 'udp, udp+tcp, tcp or tls; else udp, for a name what DNS says.' })),
       priority: Type.Optional(Type.Integer()),
       weight: Type.Optional(Type.Integer()),
     }),
@@ -171,6 +171,7 @@ export const Trunk = Type.Object({
     Type.String({ description: 'How it is told who sent a call on: history-info or none; else diversion.' }),
   ),
   identity: Type.Optional(Type.String({ description: 'drop: no signed Identity goes on to it; else pass.' })),
+  redirects: Type.Optional(Type.String({ description: 'follow: its 3xx is followed to hosts of this trunk; else refuse.' })),
   tls: Type.Optional(
     Type.Object({
       ca: Type.Optional(Type.String()),
@@ -186,7 +187,18 @@ export const Trunk = Type.Object({
   state: Type.Optional(
     Type.Object({
       gateways: Type.Array(
-        Type.Object({ address: Type.String(), port: Type.Integer(), state: Type.String(), lost: Type.Integer() }),
+        Type.Object({
+          name: Type.Optional(Type.String({ description: 'Of the gateway that this is a server of.' })),
+          ...{ address: Type.String(), port: Type.Integer(), transport: Type.String() },
+          ...{ state: Type.String({ description: 'up or down.' }), lost: Type.Integer() },
+        }),
+      ),
+      names: Type.Array(
+        Type.Object({
+          name: Type.String(),
+          state: Type.String({ description: 'looking, located, kept (from before DNS fell silent) or nowhere.' }),
+          text: Type.String(),
+        }),
       ),
       registration: Type.Union([Type.Object({ state: Type.String(), text: Type.String() }), Type.Null()]),
     }),

@@ -1,6 +1,7 @@
-import { isIPv6, SocketAddress } from 'node:net'
+import { isIP, isIPv6, SocketAddress } from 'node:net'
 import { Type } from 'typebox'
 import type { GatewayConfig, GatewayTransport, TrunkConfig, TrunkState } from '#platform/words/index.ts'
+import { hostName } from '#protocol/dns/index.ts'
 import { Srtp } from './schema.ts'
 
 const Rule = Type.Object({ prefix: Type.String(), replace: Type.String() }, { additionalProperties: false })
@@ -10,22 +11,31 @@ const NumberRules = Type.Object(
 )
 const Transport = Type.Union(
   (['udp', 'udp+tcp', 'tcp', 'tls'] as const).map((transport) => Type.Literal(transport)),
-  { description: 'Default udp; udp+tcp sends by TCP only what is too large for a datagram.' },
+  {
+    description:
+      'Default udp, and for a name what NAPTR and SRV say; udp+tcp sends by TCP only what is too large for a datagram.',
+  },
 )
 const Tls = Type.Object(
   {
     ca: Type.Optional(Type.String({ description: 'PEM: whom the carrier’s certificate, shown in both directions, comes from.' })),
     certificate: Type.Optional(Type.String({ description: 'PEM: what it is shown as a client’s.' })),
     key: Type.Optional(Type.String({ description: 'PEM: the key of the certificate, never told again.' })),
-    serverName: Type.Optional(Type.String({ description: 'The name of its certificate; default the gateway’s address.' })),
+    serverName: Type.Optional(
+      Type.String({ description: 'The name of its certificate; default the gateway’s name, or its address.' }),
+    ),
   },
   { additionalProperties: false },
 )
 const Gateways = Type.Array(
   Type.Object(
     {
-      address: Type.String(),
-      port: Type.Optional(Type.Integer({ description: 'Default 5060, with tls 5061.' })),
+      address: Type.String({ description: 'An IP address, or a name, whose servers DNS tells by NAPTR, SRV and address.' }),
+      port: Type.Optional(
+        Type.Integer({
+          description: 'Default 5060, with tls 5061; for a name what SRV says, which is not asked where a port is given.',
+        }),
+      ),
       transport: Type.Optional(Transport),
       priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
       weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
@@ -49,6 +59,11 @@ const fields = {
   earlyMedia: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('ignore')])),
   diversion: Type.Optional(Type.Union([Type.Literal('diversion'), Type.Literal('history-info'), Type.Literal('none')])),
   identity: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('drop')])),
+  redirects: Type.Optional(
+    Type.Union([Type.Literal('refuse'), Type.Literal('follow')], {
+      description: 'Whether its 3xx is followed, to hosts of this trunk alone; default refuse.',
+    }),
+  ),
   tls: Type.Optional(Type.Union([Tls, Type.Null()])),
   auth: Type.Optional(Type.Union([Auth, Type.Null()])),
   registerSeconds: whole(30, 86_400),
@@ -74,6 +89,7 @@ export interface TrunkFields {
   earlyMedia?: 'pass' | 'ignore'
   diversion?: NonNullable<TrunkConfig['diversion']>
   identity?: NonNullable<TrunkConfig['identity']>
+  redirects?: NonNullable<TrunkConfig['redirects']>
   tls?: { ca?: string; certificate?: string; key?: string; serverName?: string } | null
   auth?: { user: string; password: string } | null
   registerSeconds?: number | null
@@ -86,6 +102,7 @@ const OPTIONAL = ['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'calls
 
 function completed(gateway: NonNullable<TrunkFields['gateways']>[number]): GatewayConfig {
   const { address, port = gateway.transport === 'tls' ? 5061 : 5060 } = gateway
+  if (isIP(address) === 0) return { ...gateway, address: hostName(address) ?? address }
   // One text an address: a datagram's source is compared with it.
   return { ...gateway, address: isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address : address, port }
 }
@@ -107,6 +124,7 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
   if (fields.earlyMedia) next.earlyMedia = fields.earlyMedia
   if (fields.diversion) next.diversion = fields.diversion
   if (fields.identity) next.identity = fields.identity
+  if (fields.redirects) next.redirects = fields.redirects
   for (const name of OPTIONAL) {
     if (fields[name] === null) delete next[name]
     else if (fields[name] !== undefined) Object.assign(next, { [name]: fields[name] })

@@ -110,6 +110,7 @@ export interface Database {
     early_media: Generated<'pass' | 'ignore'>
     diversion: Generated<'diversion' | 'history-info' | 'none'>
     identity: Generated<'pass' | 'drop'>
+    redirects: Generated<'refuse' | 'follow'>
     tls: Json<object | null>
     auth_user: string | null
     auth_password: Sealed | null
@@ -123,8 +124,8 @@ export interface Database {
     trunk_id: string
     position: number
     address: string
-    port: number
-    transport: GatewayTransport
+    port: number | null
+    transport: GatewayTransport | null
     priority: number | null
     weight: number | null
   }

@@ -23,9 +23,10 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
   return rows.map((row) => ({
     id: idOf('trk', row.id),
     name: row.name,
-    gateways: row.gateways.map(({ transport, priority, weight, ...gateway }) => ({
-      ...gateway,
-      ...(transport === 'udp' ? {} : { transport }),
+    gateways: row.gateways.map(({ address, port, transport, priority, weight }) => ({
+      address,
+      ...(port === null ? {} : { port }),
+      ...(transport === null ? {} : { transport }),
       ...(priority === null ? {} : { priority }),
       ...(weight === null ? {} : { weight }),
     })),
@@ -36,6 +37,7 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     ...(row.early_media === 'pass' ? {} : { earlyMedia: row.early_media }),
     ...(row.diversion === 'diversion' ? {} : { diversion: row.diversion }),
     ...(row.identity === 'pass' ? {} : { identity: row.identity }),
+    ...(row.redirects === 'refuse' ? {} : { redirects: row.redirects }),
     ...(row.tls === null ? {} : { tls: row.tls as NonNullable<TrunkConfig['tls']> }),
     ...(row.auth_user !== null && row.auth_password !== null
       ? { credentials: { user: row.auth_user, password: row.auth_password } }
@@ -67,6 +69,7 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     early_media: trunk.earlyMedia ?? ('pass' as const),
     diversion: trunk.diversion ?? ('diversion' as const),
     identity: trunk.identity ?? ('pass' as const),
+    redirects: trunk.redirects ?? ('refuse' as const),
     tls: trunk.tls ? json(trunk.tls) : null,
     auth_user: trunk.credentials?.user ?? null,
     auth_password: trunk.credentials?.password ?? null,
@@ -85,7 +88,7 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
   await tx
     .insertInto('gateway')
     .values(
-      trunk.gateways.map(({ address, port, transport = 'udp', priority = null, weight = null }, position) => ({
+      trunk.gateways.map(({ address, port = null, transport = null, priority = null, weight = null }, position) => ({
         ...{ trunk_id: id, position, address, port },
         ...{ transport, priority, weight },
       })),

@@ -14,6 +14,8 @@ export interface TestCa {
   agent(subscriber: string): Promise<Issued>
   /** A certificate as the switch has it. */
   switch(): Promise<Issued>
+  /** A certificate for a name of somebody's server. */
+  server(name: string): Promise<Issued>
 }
 
 export async function createTestCa(): Promise<TestCa> {
@@ -21,6 +23,7 @@ export async function createTestCa(): Promise<TestCa> {
   return {
     certificate: authority.certificate,
     agent: (subscriber) => issueCertificate(systemClock, authority, { agentOf: subscriber }),
+    server: (name) => issueCertificate(systemClock, authority, { server: name }),
     switch: () => issueCertificate(systemClock, authority, { server: 'switch.tieline' }),
   }
 }

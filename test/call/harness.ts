@@ -114,6 +114,7 @@ export class World implements AsyncDisposable {
       state: this.directory,
       node: 'test',
       sip: { ...this.node, tls: { port: this.node.port + 1, certificate: '/unread', key: '/unread' } },
+      dns: { servers: [`${this.net}.53`] },
       media: { address: this.node.address, ports: { first: 20000, last: 22999 } },
       api: { address: '127.0.0.1', port: 0 },
       channel: {

@@ -262,6 +262,7 @@ function configAt(state: string): PlatformConfig {
     state,
     node: 'node1',
     sip: { address: '127.0.0.1', port: 5060 },
+    dns: { servers: [] },
     media: { address: '127.0.0.1', ports: { first: 16384, last: 16483 } },
     api: { address: '127.0.0.1', port: 0 },
     channel: {

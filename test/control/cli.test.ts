@@ -222,6 +222,36 @@ describe('tieline', () => {
     assert.equal((await tieline('trunk', 'remove', 'secure')).code, 0)
   })
 
+  it('knows gateways by name, as they are written, and refuses what is none', async () => {
+    const gateways = ['--gateway', 'SIP.Carrier.Example,0', '--gateway', 'tls:edge.carrier.example:5071,1']
+    assert.equal((await tieline('trunk', 'add', 'named', ...gateways, '--redirects', 'follow')).code, 0)
+    type Named = { gateways: { address: string; port?: number; transport?: string }[]; redirects: string }
+    const told = await json<Named>('trunk', 'show', 'named')
+    assert.deepEqual(
+      told.gateways.map(({ address, port, transport }) => [address, port, transport]),
+      [
+        ['sip.carrier.example', undefined, undefined],
+        ['edge.carrier.example', 5071, 'tls'],
+      ],
+    )
+    assert.equal(told.redirects, 'follow')
+    const change = bench.fakes.published.switch.at(-1) as SnapshotChange
+    assert.deepEqual(change.trunks?.find(({ name }) => name === 'named')?.gateways[0], {
+      ...{ address: 'sip.carrier.example', priority: 0 },
+    })
+    assert.match(
+      (await tieline('trunk', 'show', 'named')).out,
+      /sip\.carrier\.example \(priority 0, weight 1\)[\s\S]*redirects +follow/,
+    )
+    assert.equal((await tieline('trunk', 'set', 'named', '--gateway', 'udp:sip.carrier.example')).code, 0)
+    assert.equal((await json<Named>('trunk', 'show', 'named')).gateways[0]?.transport, 'udp')
+    assert.match((await tieline('trunk', 'add', 'again', '--gateway', 'sip.carrier.example')).err, /belongs to a trunk already/)
+    for (const wrong of ['carrier', 'sip..carrier.example', '203.0.113.300', 'sip carrier.example'])
+      assert.notEqual((await tieline('trunk', 'set', 'named', '--gateway', wrong)).code, 0, wrong)
+    assert.notEqual((await tieline('trunk', 'set', 'named', '--redirects', 'anywhere')).code, 0)
+    assert.equal((await tieline('trunk', 'remove', 'named')).code, 0)
+  })
+
   it('gives telephones a password, told once, and takes it back', async () => {
     assert.match((await tieline('telephone', 'add', 'acme', '101')).out, /The telephone 101 registers with the password \w{24}/)
     assert.match((await tieline('telephone', 'list', 'acme')).out, /101 +1 +192\.168\.1\.30:5060 +2026-11-23T/)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
-import { createDirectory } from '#platform/trunk/index.ts'
+import { createDirectory, Locations } from '#platform/trunk/index.ts'
 import type { SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import { parseMessage, SipRequest } from '#protocol/sip/index.ts'
 import { loops, readArrival } from './arrival.ts'
@@ -64,7 +64,9 @@ const subscriber = {
   site: { pbx: { host: 'pbx.office.lan', port: 5060, number: '+3225550199' } },
 } as unknown as SubscriberConfig
 const contact = { uri: 'sip:101@10.0.0.1', hop: { transport: 'udp' as const, address: '10.0.0.1', port: 5060 } }
-const directory = createDirectory({ trunks: [trunk], subscribers: [subscriber], emergency: { numbers: ['112'] } })
+const locations = new Locations({ now: () => 0, formerMs: 0 })
+locations.configure([trunk])
+const directory = createDirectory({ trunks: [trunk], subscribers: [subscriber], emergency: { numbers: ['112'] }, locations })
 
 test('the roads to an extension: the channel, and the stored public number behind it; a forced trunk alone', () => {
   const vias = (target: Parameters<typeof roadsTo>[0], via?: 'channel' | 'trunk') => {

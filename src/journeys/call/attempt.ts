@@ -4,26 +4,27 @@ import {
   type AttemptEnd,
   causeOf,
   causeOfStatus,
-  gatewayHop,
-  patience,
+  retryAfterMs,
   rewrite,
   type ShownCaller,
+  serverUri,
   triesNext,
 } from '#platform/trunk/index.ts'
-import type { CallCause, Demand, GatewayConfig, LeaseDetail } from '#platform/words/index.ts'
+import type { CallCause, Demand, LeaseDetail } from '#platform/words/index.ts'
 import {
   formatNameAddr,
   formatUri,
-  type Hop,
   type OutgoingInvite,
   type Session,
   SipFailure,
   type SipResponse,
 } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { hopsOf, type NextHop, silenceOf } from './hops.ts'
 import { callerHeaders } from './identity.ts'
 import { openMedia } from './media.ts'
 import type { Patience } from './patience.ts'
+import { Redirects } from './redirect.ts'
 import type { Road } from './road.ts'
 
 /** What a far end says to an offer that it can't take: RFC 3261 §21.4.26, §21.4.13, §21.6.4. */
@@ -70,7 +71,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   call.event('leg.originated', { leg, data: { via: road.via, number } })
   const forget = patience.tell((cause) => leg.end(cause))
   try {
-    const hops = await hopsOf(options, leg)
+    const hops = await hopsOf(call, road, leg)
     const offer = direct
       ? Buffer.from(call.a.incoming?.request.description ?? '').toString('utf8')
       : await prepareMedia(call, leg)
@@ -112,30 +113,6 @@ function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id
   return kinds
 }
 
-interface NextHop {
-  hop: Hop
-  /** Ms that it may be silent. */
-  silenceMs: number
-  gateway?: GatewayConfig
-}
-
-/** Where the INVITE goes, in order, and how long each may be silent. */
-async function hopsOf({ call, road }: AttemptOptions, leg: Leg): Promise<NextHop[]> {
-  if (road.via === 'trunk') {
-    return call.x.gateways.order(road.trunk).map((gateway, i, { length }) => ({
-      gateway,
-      hop: gatewayHop(road.trunk, gateway),
-      silenceMs: patience(i + 1 === length),
-    }))
-  }
-  const { channelPatienceMs } = call.x.limits
-  if (road.contact) return [{ hop: road.contact.hop, silenceMs: channelPatienceMs }]
-  const site = call.x.realms.get(call.subscriber.id)
-  const found = await Promise.race([site!.resolver.resolve(road.host, channelPatienceMs / 2), leg.ended])
-  const address = typeof found === 'string' ? found : ''
-  return [{ hop: { transport: road.transport, address, port: road.port }, silenceMs: channelPatienceMs }]
-}
-
 /** Our own offer, from an endpoint in the leg's realm; the caller's endpoint is opened beside it. */
 async function prepareMedia(call: Call, leg: Leg): Promise<string> {
   if (call.originating) return (await openMedia(call, leg)).offer()
@@ -144,9 +121,12 @@ async function prepareMedia(call: Call, leg: Leg): Promise<string> {
 }
 
 async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: string): Promise<Attempt> {
-  let cause = causeOf('network', 'no-trunk')
-  for (const [i, { hop, silenceMs, gateway }] of hops.entries()) {
-    const end = await tryOffers(options, leg, hop, silenceMs, offer)
+  const { call, road } = options
+  let cause = causeOf('network', 'no-trunk', hops.length === 0 ? 'No address of its gateways is known' : undefined)
+  const redirects = new Redirects(call, road)
+  const left = [...hops]
+  for (let next = left.shift(); next; next = left.shift()) {
+    const end = await tryOffers(options, leg, next, silenceOf(call, road, left.length === 0), offer)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     if (!(end instanceof Error)) {
       const session = end as Session
@@ -154,37 +134,41 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
       return { kind: 'answered', leg, session }
     }
     cause = causeOfFailure(end)
-    const silent = attemptEnd(end)
-    if (gateway && silent.kind === 'timeout') options.call.x.gateways.silent(gateway)
-    if (!triesNext(silent) || i + 1 === hops.length) {
+    const { server } = next
+    const how = attemptEnd(end)
+    if (server && how.kind === 'timeout') call.x.gateways.silent(server)
+    const pause = end instanceof SipFailure && end.status === 503 ? retryAfterMs(end.response) : 0
+    if (server && pause > 0) call.x.gateways.unavailable(server, pause)
+    const elsewhere = redirects.follow(end)
+    // RFC 3261 §8.1.3.4: what it names takes the place of what was left.
+    if (elsewhere) left.splice(0, left.length, ...elsewhere)
+    else if (!triesNext(how) || left.length === 0) {
       leg.failed(cause)
-      return { kind: 'failed', leg, cause, moveOn: silent.kind !== 'status' && options.road.via === 'channel' }
+      return { kind: 'failed', leg, cause, moveOn: how.kind !== 'status' && road.via === 'channel' }
     }
-    call(options).log.warn({ leg: leg.id, status: cause.sip, next: i + 1 }, 'a gateway does not serve: the next one is tried')
+    call.log.warn({ leg: leg.id, status: cause.sip, left: left.length }, 'a server does not serve: the next one is tried')
   }
   leg.failed(cause)
   return { kind: 'failed', leg, cause, moveOn: false }
 }
 
 /** Sends the offer; where it asks for protection, is refused for it and can do without, once more in the clear. */
-async function tryOffers(options: AttemptOptions, leg: Leg, hop: Hop, silenceMs: number, offer: string): Promise<unknown> {
+async function tryOffers(options: AttemptOptions, leg: Leg, next: NextHop, silenceMs: number, offer: string): Promise<unknown> {
   const media = options.call.media.get(leg.id)
-  for (let next: string | null = media?.description ?? offer; ; ) {
-    const invite = sendInvite(options, leg, hop, silenceMs, next)
+  for (let said: string | null = media?.description ?? offer; ; ) {
+    const invite = sendInvite(options, leg, next, silenceMs, said)
     leg.originate(invite)
     const end = await Promise.race([invite.answered.catch((error: unknown) => error), leg.ended])
     const refused = !leg.cause && end instanceof SipFailure && REFUSED_MEDIA.has(end.status)
-    next = refused ? (media?.offerInClear() ?? null) : null
-    if (next === null) return end
+    said = refused ? (media?.offerInClear() ?? null) : null
+    if (said === null) return end
   }
 }
-
-const call = (options: AttemptOptions): Call => options.call
 
 function sendInvite(
   { call, road, shown, onProvisional }: AttemptOptions,
   leg: Leg,
-  hop: Hop,
+  { hop, server, uri: given }: NextHop,
   silenceMs: number,
   offer: string,
 ): OutgoingInvite {
@@ -193,7 +177,8 @@ function sendInvite(
   const user = road.via === 'channel' ? road.user : said(road.number)
   const params = hop.transport === 'udp' ? {} : { params: { transport: hop.transport } }
   const contact = road.via === 'channel' ? road.contact?.uri : undefined
-  const uri = contact ?? formatUri({ user, host: hop.address, port: hop.port, ...params })
+  const plain = () => contact ?? formatUri({ user, host: hop.address, port: hop.port, ...params })
+  const uri = given ?? (server ? serverUri(server, user) : plain())
   const here = realm.local.address
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
   headers.push(...callerHeaders({ call, road, shown, said, host: here, uri }))

@@ -4,12 +4,11 @@ import type { ResourceRegistry } from '#platform/resource/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
 import type { DialogOwner } from '#platform/trace/index.ts'
-import type { CallPace, TrunkDirectory } from '#platform/trunk/index.ts'
+import type { CallPace, GatewayServer, TrunkDirectory } from '#platform/trunk/index.ts'
 import type {
   AgentNotifications,
   CallCause,
   ChannelState,
-  GatewayConfig,
   JournalRecord,
   OfferedCall,
   PlatformConfig,
@@ -42,12 +41,16 @@ export interface Telephones {
   contacts(subscriber: Id<'sub'>, user: string): { uri: string; hop: Hop }[]
 }
 
-/** Who of a trunk's gateways lives, as calls need it. */
+/** Where a trunk's gateways are and who of them lives, as calls need it. */
 export interface Gateways {
-  order(trunk: TrunkConfig): GatewayConfig[]
-  answered(gateway: GatewayConfig): void
+  /** Settles when an order can be had, or nothing more is to be waited for; null where it can. */
+  ready(trunk: TrunkConfig): Promise<void> | null
+  order(trunk: TrunkConfig): GatewayServer[]
+  answered(server: GatewayServer): void
   /** It had an INVITE and said nothing at all. */
-  silent(gateway: GatewayConfig): void
+  silent(server: GatewayServer): void
+  /** It says that it cannot serve for so many ms. */
+  unavailable(server: GatewayServer, ms: number): void
 }
 
 /** Times that calls are held to, in ms. */
@@ -96,7 +99,7 @@ export interface Exchange {
   directory(): TrunkDirectory
   /** Where the telephones of sites are. */
   readonly telephones: Telephones
-  /** The gateways of a trunk, best first; told what calls see of them. */
+  /** The servers of a trunk, best first; told what calls see of them. */
   readonly gateways: Gateways
   /** How many calls out a trunk may begin. */
   readonly pace: CallPace

@@ -1,28 +1,39 @@
 import type { Timer } from '#lib/index.ts'
-import { GatewayHealth, gatewayHop, orderGateways } from '#platform/trunk/index.ts'
-import type { GatewayConfig, TrunkConfig, TrunkState } from '#platform/words/index.ts'
+import {
+  GatewayHealth,
+  type GatewayServer,
+  nameOf,
+  orderServers,
+  serverHop,
+  serverKey,
+  serverUri,
+} from '#platform/trunk/index.ts'
+import type { TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import { formatUri } from '#protocol/sip/index.ts'
 import type { CarrierDeps, LiveGateways } from './deps.ts'
+import { GatewayNames } from './names.ts'
 import { TrunkRegistration } from './registration.ts'
 
-/** Ms that a gateway has for its answer to OPTIONS; and the pause after one that was lost, so that death is seen soon. */
+/** Ms that a server has for its answer to OPTIONS; and the pause after one that was lost, so that death is seen soon. */
 const OPTIONS_MS = 2000
 
 interface Watched {
   trunk: TrunkConfig
   registration: TrunkRegistration | null
-  /** The next OPTIONS to each of its gateways. */
+  /** The next OPTIONS to each of its servers. */
   timers: Map<string, Timer>
 }
 
-/** Keeps every trunk of the newest snapshot alive: asks its gateways by OPTIONS, registers where that is wanted. */
+/** Keeps every trunk of the newest snapshot alive: finds its servers, asks them by OPTIONS, registers where that is wanted. */
 export class Carriers implements LiveGateways {
   readonly #deps: CarrierDeps
+  readonly #names: GatewayNames
   readonly #health = new Map<string, GatewayHealth>()
   readonly #watched = new Map<string, Watched>()
 
   constructor(deps: CarrierDeps) {
     this.#deps = deps
+    this.#names = new GatewayNames(deps, (trunk) => this.#moved(trunk))
   }
 
   /** Takes the trunks of a snapshot: those that stay keep what is known of them (PITFALLS O07). */
@@ -33,38 +44,56 @@ export class Carriers implements LiveGateways {
       this.#rest(watched, { leave: true })
       this.#watched.delete(id)
     }
+    this.#deps.locations.configure(trunks)
+    this.#names.configure(trunks)
     for (const trunk of trunks) this.#watch(trunk)
-    const keys = new Set(trunks.flatMap(({ gateways }) => gateways.map(keyOf)))
-    for (const key of this.#health.keys()) if (!keys.has(key)) this.#health.delete(key)
+    this.#forget()
   }
 
   /** Where the trunk is registered comes first, as the carrier may serve nobody elsewhere (PITFALLS S37). */
-  order(trunk: TrunkConfig): GatewayConfig[] {
+  order(trunk: TrunkConfig): GatewayServer[] {
     const now = this.#deps.clock.now()
-    const ordered = orderGateways(trunk, (gateway) => this.#healthOf(gateway).isDown(now), this.#deps.random)
+    const isDown = (server: GatewayServer) => this.#health.get(serverKey(server))?.isDown(now) ?? false
+    const targetsOf = (gateway: TrunkConfig['gateways'][number]) => this.#deps.locations.targetsOf(trunk.id, gateway)
+    const ordered = orderServers(trunk, targetsOf, isDown, this.#deps.random)
     const at = this.#watched.get(trunk.id)?.registration?.at
-    const first = at && ordered.find((gateway) => keyOf(gateway) === keyOf(at))
-    if (!first || this.#healthOf(first).isDown(now)) return ordered
-    return [first, ...ordered.filter((gateway) => gateway !== first)]
+    const first = at && ordered.find((server) => serverKey(server) === serverKey(at))
+    if (!first || isDown(first)) return ordered
+    return [first, ...ordered.filter((server) => server !== first)]
   }
 
-  answered(gateway: GatewayConfig): void {
-    this.#healthOf(gateway).answered()
+  /** Settles when there is something to order, or nothing more to be waited for; null where there is. */
+  ready(trunk: TrunkConfig): Promise<void> | null {
+    return this.#names.ready(trunk)
   }
 
-  silent(gateway: GatewayConfig): void {
-    this.#healthOf(gateway).silent(this.#deps.clock.now())
+  answered(server: GatewayServer): void {
+    this.#healthOf(server).answered()
+  }
+
+  /** It is asked soon, since it may have been one datagram that was lost. */
+  silent(server: GatewayServer): void {
+    this.#healthOf(server).silent(this.#deps.clock.now())
+    for (const watched of this.#watched.values()) {
+      if (watched.timers.has(serverKey(server))) this.#askIn(watched, server, OPTIONS_MS)
+    }
+  }
+
+  unavailable(server: GatewayServer, ms: number): void {
+    this.#healthOf(server).unavailable(this.#deps.clock.now(), ms)
   }
 
   states(): TrunkState[] {
     const now = this.#deps.clock.now()
     return [...this.#watched.values()].map(({ trunk, registration }) => ({
       trunk: trunk.id,
-      gateways: trunk.gateways.map((gateway) => {
-        const health = this.#healthOf(gateway)
-        const { address, port } = gateway
-        return { address, port, state: health.isDown(now) ? 'down' : 'up', lost: health.lost }
+      gateways: this.#servers(trunk).map(({ gateway, address, port, transport }) => {
+        const health = this.#healthOf({ transport, address, port })
+        const name = nameOf(gateway)
+        const named = name === undefined ? {} : { name }
+        return { ...named, address, port, transport, state: health.isDown(now) ? 'down' : 'up', lost: health.lost }
       }),
+      names: this.#names.states(trunk),
       registration: registration?.state ?? null,
     }))
   }
@@ -73,6 +102,38 @@ export class Carriers implements LiveGateways {
   close(): void {
     for (const watched of this.#watched.values()) this.#rest(watched, { leave: false })
     this.#watched.clear()
+    this.#names.close()
+  }
+
+  /** All servers of a trunk, in the order of its configuration. */
+  #servers(trunk: TrunkConfig): GatewayServer[] {
+    return trunk.gateways.flatMap((gateway) =>
+      this.#deps.locations
+        .targetsOf(trunk.id, gateway)
+        .flatMap(({ addresses, ...target }) => addresses.map((address) => ({ gateway, address, ...target }))),
+    )
+  }
+
+  /** A name leads elsewhere: OPTIONS and registration go there as calls do (PITFALLS S37). */
+  #moved({ id }: TrunkConfig): void {
+    const watched = this.#watched.get(id)
+    if (!watched) return
+    this.#forget()
+    const servers = this.#servers(watched.trunk)
+    const keys = new Set(servers.map(serverKey))
+    for (const [key, timer] of watched.timers) {
+      if (keys.has(key)) continue
+      timer.cancel()
+      watched.timers.delete(key)
+    }
+    for (const server of servers) if (!watched.timers.has(serverKey(server))) this.#askLater(watched, server, this.#deps.random())
+    watched.registration?.moved(servers)
+  }
+
+  /** Of servers that are nobody's any more nothing is kept. */
+  #forget(): void {
+    const keys = new Set([...this.#watched.values()].flatMap(({ trunk }) => this.#servers(trunk).map(serverKey)))
+    for (const key of this.#health.keys()) if (!keys.has(key)) this.#health.delete(key)
   }
 
   #watch(trunk: TrunkConfig): void {
@@ -87,45 +148,52 @@ export class Carriers implements LiveGateways {
     else watched.registration = new TrunkRegistration(this.#deps, this, trunk)
     for (const timer of watched.timers.values()) timer.cancel()
     watched.timers.clear()
-    for (const gateway of trunk.gateways) this.#askLater(watched, gateway, this.#deps.random())
+    for (const server of this.#servers(trunk)) this.#askLater(watched, server, this.#deps.random())
   }
 
-  /** In one interval, or in this share of it: not all gateways of the node at once. */
-  #askLater(watched: Watched, gateway: GatewayConfig, share: number): void {
+  /** In one interval, or in this share of it: not all servers of the node at once. */
+  #askLater(watched: Watched, server: GatewayServer, share: number): void {
     const { optionsSeconds } = watched.trunk
     if (optionsSeconds === undefined) return
-    const health = this.#healthOf(gateway)
+    const health = this.#healthOf(server)
     const whole = health.lost > 0 ? Math.min(OPTIONS_MS, optionsSeconds * 1000) : optionsSeconds * 1000
-    const timer = this.#deps.clock.after(whole * share, () => void this.#ask(watched, gateway))
-    watched.timers.set(keyOf(gateway), timer)
+    this.#askIn(watched, server, whole * share)
   }
 
-  async #ask(watched: Watched, gateway: GatewayConfig): Promise<void> {
-    const timer = watched.timers.get(keyOf(gateway))
-    const health = this.#healthOf(gateway)
+  #askIn(watched: Watched, server: GatewayServer, ms: number): void {
+    watched.timers.get(serverKey(server))?.cancel()
+    watched.timers.set(
+      serverKey(server),
+      this.#deps.clock.after(ms, () => void this.#ask(watched, server)),
+    )
+  }
+
+  async #ask(watched: Watched, server: GatewayServer): Promise<void> {
+    const timer = watched.timers.get(serverKey(server))
+    const health = this.#healthOf(server)
     const before = health.isDown(this.#deps.clock.now())
     try {
-      await this.#options(watched.trunk, gateway)
+      await this.#options(watched.trunk, server)
       health.answered()
     } catch {
       health.optionsLost()
     }
     const after = health.isDown(this.#deps.clock.now())
-    const about = { trunk: watched.trunk.name, gateway: keyOf(gateway) }
+    const about = { trunk: watched.trunk.name, gateway: serverKey(server) }
     if (before && !after) this.#deps.log.info(about, 'a gateway is back')
     if (!before && after) this.#deps.log.warn(about, 'a gateway answers no OPTIONS any more')
     // Another publication may have laid down its own next question meanwhile.
-    if (watched.timers.get(keyOf(gateway)) === timer) this.#askLater(watched, gateway, 1)
+    if (watched.timers.get(serverKey(server)) === timer) this.#askLater(watched, server, 1)
   }
 
-  async #options(trunk: TrunkConfig, gateway: GatewayConfig): Promise<void> {
+  async #options(trunk: TrunkConfig, server: GatewayServer): Promise<void> {
     const node = this.#deps.node()
-    const uri = formatUri({ host: gateway.address, port: gateway.port })
+    const uri = serverUri(server)
     const ours = formatUri({ user: 'tieline', host: node?.local.address ?? '0.0.0.0' })
     await node?.agent.request({
       method: 'OPTIONS',
       uri,
-      to: gatewayHop(trunk, gateway),
+      to: serverHop(trunk, server),
       from: `<${ours}>`,
       toHeader: `<${uri}>`,
       timeoutMs: OPTIONS_MS,
@@ -138,16 +206,13 @@ export class Carriers implements LiveGateways {
     watched.timers.clear()
   }
 
-  #healthOf(gateway: GatewayConfig): GatewayHealth {
-    let health = this.#health.get(keyOf(gateway))
+  #healthOf(server: Pick<GatewayServer, 'transport' | 'address' | 'port'>): GatewayHealth {
+    const key = serverKey(server)
+    let health = this.#health.get(key)
     if (!health) {
       health = new GatewayHealth()
-      this.#health.set(keyOf(gateway), health)
+      this.#health.set(key, health)
     }
     return health
   }
-}
-
-function keyOf({ address, port }: GatewayConfig): string {
-  return `${address}:${port}`
 }

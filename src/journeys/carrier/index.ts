@@ -1,2 +1,2 @@
 export { Carriers } from './carriers.ts'
-export type { CarrierDeps, LiveGateways } from './deps.ts'
+export type { CarrierDeps, KeptTargets, LiveGateways } from './deps.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId, silentLog } from '#lib/index.ts'
+import { Locations } from '#platform/trunk/index.ts'
 import type { TrunkConfig } from '#platform/words/index.ts'
 import { DigestGuard } from '../../protocol/sip/digest-guard.ts'
 import { hop, SimulatedNetwork, seededRandom } from '../../protocol/sip/simulated-network.ts'
@@ -37,7 +38,13 @@ function scene(trunks: number, seed: number) {
   const agent = network.userAgent(NODE.address, {
     credentials: (to) => (to.address === CARRIER ? { user: 'tl', password: 'circle of life' } : undefined),
   })
-  const carriers = new Carriers({ clock: network.clock, log: silentLog, random, node: () => ({ agent, local: NODE }) })
+  const { clock } = network
+  const carriers = new Carriers({
+    ...{ clock, log: silentLog, random, node: () => ({ agent, local: NODE }) },
+    locations: new Locations({ now: () => clock.now(), formerMs: 0 }),
+    locate: () => Promise.reject(new Error('there are no names here')),
+    kept: { read: () => null, write() {} },
+  })
   const trunk = (i: number): TrunkConfig => ({
     ...{ id: newId('trk'), name: `t${i}`, gateways: [hop(CARRIER)], emergencyReserve: 0, media: 'relay', registerSeconds: 120 },
     credentials: { user: 'tl', password: 'v1.' as never },

@@ -1,10 +1,10 @@
 import { type Timer, token } from '#lib/index.ts'
-import { backOff, gatewayHop, nextRefresh } from '#platform/trunk/index.ts'
-import type { GatewayConfig, TrunkConfig, TrunkState } from '#platform/words/index.ts'
+import { backOff, type GatewayServer, nameOf, nextRefresh, serverHop, serverKey, serverUri } from '#platform/trunk/index.ts'
+import type { TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import { formatNameAddr, formatUri, parseNameAddr, SipFailure, type SipResponse } from '#protocol/sip/index.ts'
 import type { CarrierDeps, LiveGateways } from './deps.ts'
 
-/** Ms that a registrar has for its answer: then another gateway is asked. */
+/** Ms that a registrar has for its answer: then another server is asked. */
 const PATIENCE_MS = 5000
 
 /** A request that is challenged takes more than one CSeq (RFC 3261 §22.2): the next one begins behind them. */
@@ -12,7 +12,7 @@ const CSEQ_STEP = 4
 
 /**
  * The registration of one trunk at its carrier (RFC 3261 §10.2), kept for as long as the object lives: refreshed before
- * its end, tried again with growing pauses after silence or refusal, always at the gateway that calls would take (S37).
+ * its end, tried again with growing pauses after silence or refusal, always at the server that calls would take (S37).
  */
 export class TrunkRegistration {
   readonly #deps: CarrierDeps
@@ -26,7 +26,7 @@ export class TrunkRegistration {
   #asking = false
   /** What the carrier has said that it has to be at least. */
   #least = 0
-  #at: GatewayConfig | null = null
+  #at: GatewayServer | null = null
   #state: NonNullable<TrunkState['registration']> = { state: 'registering', text: 'registering for the first time' }
 
   constructor(deps: CarrierDeps, gateways: LiveGateways, trunk: TrunkConfig) {
@@ -41,7 +41,7 @@ export class TrunkRegistration {
   }
 
   /** Where the registration is; null while there is none. */
-  get at(): GatewayConfig | null {
+  get at(): GatewayServer | null {
     return this.#at
   }
 
@@ -50,6 +50,14 @@ export class TrunkRegistration {
     const same = JSON.stringify(trunk) === JSON.stringify(this.#trunk)
     this.#trunk = trunk
     if (!same && !this.#asking) this.#later(0)
+  }
+
+  /** The trunk has other servers: where it is registered may be none of them any more, or there was none before. */
+  moved(servers: readonly GatewayServer[]): void {
+    const at = this.#at
+    if (this.#asking || (at && servers.some((server) => serverKey(server) === serverKey(at)))) return
+    this.#at = null
+    this.#later(0)
   }
 
   /** No refreshes any more. `leave` takes the registration back, without waiting for an answer. */
@@ -66,32 +74,37 @@ export class TrunkRegistration {
   }
 
   async #ask(): Promise<void> {
-    const [gateway] = this.#gateways.order(this.#trunk)
-    if (!gateway || this.#asking) return
+    if (this.#asking) return
+    const [server] = this.#gateways.order(this.#trunk)
+    if (!server) {
+      // Whoever finds one says so.
+      this.#state = { state: 'waiting', text: 'not registered: no address of its gateways is known' }
+      return
+    }
     this.#asking = true
     let pause: number
     try {
-      const response = await this.#register(gateway, this.#wanted)
-      pause = this.#judge(gateway, response)
+      const response = await this.#register(server, this.#wanted)
+      pause = this.#judge(server, response)
     } catch (error) {
       if (!(error instanceof SipFailure)) this.#deps.log.error({ err: error }, 'a registration could not be asked for')
-      this.#gateways.silent(gateway)
-      pause = this.#failed('silent', `no answer from ${gateway.address}:${gateway.port}`)
+      this.#gateways.silent(server)
+      pause = this.#failed('silent', `no answer from ${whereOf(server)}`)
     }
     this.#asking = false
     if (!this.#closed) this.#later(pause)
   }
 
   /** Ms until the next attempt. */
-  #judge(gateway: GatewayConfig, response: SipResponse): number {
-    this.#gateways.answered(gateway)
-    const where = `${gateway.address}:${gateway.port}`
+  #judge(server: GatewayServer, response: SipResponse): number {
+    this.#gateways.answered(server)
+    const where = whereOf(server)
     if (response.status < 300) {
       const seconds = grantedSeconds(response, this.#contact(), this.#wanted)
       if (this.#failures > 0 || this.#at === null)
         this.#deps.log.info({ trunk: this.#trunk.name, seconds }, 'a trunk is registered')
       this.#failures = 0
-      this.#at = gateway
+      this.#at = server
       this.#state = { state: 'registered', text: `registered at ${where} for ${seconds} s` }
       return nextRefresh(seconds, this.#deps.random)
     }
@@ -125,18 +138,20 @@ export class TrunkRegistration {
     return formatUri({ user: this.#trunk.credentials?.user ?? '', host: address, port })
   }
 
-  #register(gateway: GatewayConfig, seconds: number): Promise<SipResponse> {
+  #register(server: GatewayServer, seconds: number): Promise<SipResponse> {
     const { agent } = this.#deps.node() ?? {}
     if (!agent) return Promise.reject(new SipFailure('gone', 480))
-    const hop = gatewayHop(this.#trunk, gateway)
-    const uri = { host: gateway.address, port: gateway.port }
-    const ours = formatNameAddr({ uri: { ...uri, user: this.#trunk.credentials?.user ?? '' } })
+    const { gateway, address, port } = server
+    const name = nameOf(gateway)
+    // §10.2: the address of record is of the carrier's domain.
+    const domain = name === undefined ? { host: address, port } : { host: name }
+    const ours = formatNameAddr({ uri: { ...domain, user: this.#trunk.credentials?.user ?? '' } })
     const sequence = this.#sequence
     this.#sequence += CSEQ_STEP
     return agent.request({
       method: 'REGISTER',
-      uri: formatUri(uri),
-      to: hop,
+      uri: serverUri(server),
+      to: serverHop(this.#trunk, server),
       from: ours,
       toHeader: ours,
       contact: `<${this.#contact()}>`,
@@ -146,6 +161,10 @@ export class TrunkRegistration {
       timeoutMs: PATIENCE_MS,
     })
   }
+}
+
+function whereOf({ address, port }: GatewayServer): string {
+  return `${address}:${port}`
 }
 
 /** How long a 2xx grants our contact (§10.3): by its own parameter, by Expires, or as asked. */

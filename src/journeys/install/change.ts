@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { newId } from '#lib/index.ts'
 import {
-  checkAddress,
   checkAllocation,
   checkName,
   checkNumber,
@@ -14,6 +14,7 @@ import {
   type SubscriberRecord,
 } from '#platform/subscriber/index.ts'
 import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TrunkConfig } from '#platform/words/index.ts'
+import { hostName } from '#protocol/dns/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
 import { checkAgent, checkSite, type InstallOrder } from './order.ts'
 
@@ -121,8 +122,9 @@ export async function writeTrunk(
   checkName('name', trunk.name)
   if (trunk.gateways.length === 0) throw invalid('gateways', 'A trunk has at least one gateway.')
   for (const { address, port } of trunk.gateways) {
-    checkAddress('gateways', address)
-    checkPort('gateways', port)
+    if (isIP(address) === 0 && hostName(address) !== address)
+      throw invalid('gateways', 'A gateway is an IP address or a full host name.')
+    if (port !== undefined) checkPort('gateways', port)
   }
   checkTls(trunk.tls)
   if (trunk.registerSeconds !== undefined && !trunk.credentials)

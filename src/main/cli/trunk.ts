@@ -31,6 +31,7 @@ interface TrunkOptions {
   earlyMedia?: string
   diversion?: string
   identity?: string
+  redirects?: string
 }
 
 type Contextual = (command: Command) => Context
@@ -56,12 +57,12 @@ export function trunkCommands(program: Command, context: Contextual): void {
           ['MEDIA', (t) => t.media],
           ['SRTP', (t) => t.srtp ?? 'off'],
         ],
-        'There are no trunks yet. Add one with: tieline trunk add <name> --gateway <address:port>',
+        'There are no trunks yet. Add one with: tieline trunk add <name> --gateway <host[:port]>',
       )
     })
   noun
     .command('show <name>')
-    .description('show a trunk: its gateways, who of them lives, its registration')
+    .description('show a trunk: its gateways, where their names lead, who of them lives, its registration')
     .action(async (name: string, _options, command: Command) => {
       const { client, out } = context(command)
       const trunk = await client.get<ShownTrunk>(`/v1/trunks/${part(name)}`)
@@ -95,15 +96,15 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .command(syntax)
     .description(description)
     .option(
-      '--gateway <[transport:]address[:port][,priority[,weight]]>',
-      'a gateway of the carrier, by udp, udp+tcp (what is large), tcp or tls; again for more',
+      '--gateway <[transport:]host[:port][,priority[,weight]]>',
+      'a gateway of the carrier, an address or a name (then NAPTR and SRV say what is left out), by udp, udp+tcp (what is large), tcp or tls; again for more',
       collect,
       [],
     )
     .option('--tls-ca <file>', 'whom its certificates come from (PEM); it must then show one when it connects')
     .option('--tls-certificate <file>', 'what it is shown as our certificate (PEM)')
     .option('--tls-key <file>', 'the key of --tls-certificate (PEM)')
-    .option('--tls-name <name>', 'the name that its certificate is for; default the gateway’s address')
+    .option('--tls-name <name>', 'the name that its certificate is for; default the gateway’s name or address')
     .option('--no-tls', 'take these away again')
     .option('--user <name>', 'answer its challenges as this user')
     .option('--password-file <file>', 'the password of --user; - for standard input')
@@ -127,10 +128,12 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .option('--early-media <policy>', 'pass, or ignore what is heard before the answer')
     .option('--diversion <header>', 'tell it who sent a call on by diversion, history-info, or none')
     .option('--identity <policy>', 'pass a signed Identity on to it, or drop it')
+    .option('--redirects <policy>', 'refuse its 3xx, or follow it to hosts of this trunk')
     .action(async (name: string, options: TrunkOptions, command: Command) => {
       const { client, out } = context(command)
       const { gateway, ...rest } = options
-      if (adds && gateway.length === 0) throw usage('Name at least one --gateway, such as 203.0.113.10:5060.')
+      if (adds && gateway.length === 0)
+        throw usage('Name at least one --gateway, such as 203.0.113.10:5060 or sip.carrier.example.')
       const fields = {
         ...(gateway.length > 0 ? { gateways: gateway.map(gatewayOf) } : {}),
         ...pick(rest),
@@ -154,11 +157,12 @@ function pick(options: Omit<TrunkOptions, 'gateway'>) {
     earlyMedia,
     diversion,
     identity,
+    redirects,
     callsPerSecond,
     register,
     options: ask,
   } = options
-  const known = { maxIn, maxOut, emergencyReserve, media, earlyMedia, diversion, identity, callsPerSecond }
+  const known = { maxIn, maxOut, emergencyReserve, media, earlyMedia, diversion, identity, redirects, callsPerSecond }
   const given: [string, unknown][] = Object.entries(known).filter(([, value]) => value !== undefined)
   // Commander says true for a `--no-…` that was not given.
   for (const [name, value] of [
@@ -197,7 +201,8 @@ function gatewayOf(text: string) {
 
 /** As it is written in `--gateway`. */
 function gatewayText({ transport, address, port }: GatewayConfig): string {
-  return `${transport ? `${transport}:` : ''}${address.includes(':') ? `[${address}]` : address}:${port}`
+  const host = address.includes(':') ? `[${address}]` : address
+  return `${transport ? `${transport}:` : ''}${host}${port === undefined ? '' : `:${port}`}`
 }
 
 function ruleOf(text: string): NumberRule {
@@ -207,17 +212,29 @@ function ruleOf(text: string): NumberRule {
   return { prefix, replace }
 }
 
+/** A gateway, and where its name leads. */
+function gatewayLines(gateway: GatewayConfig, place: number, state: TrunkState | undefined): string[] {
+  const { address, port, priority, weight } = gateway
+  const head = `${gatewayText(gateway)} (priority ${priority ?? place}, weight ${weight ?? 1}): `
+  const how = ({ state, lost }: TrunkState['gateways'][number]) => `${state}${lost > 0 ? `, ${lost} OPTIONS lost` : ''}`
+  const name = state?.names.find((one) => one.name === address)
+  if (!name) {
+    const known = state?.gateways.find((one) => one.name === undefined && one.address === address && one.port === port)
+    return [head + (known ? how(known) : 'not known')]
+  }
+  const servers = state?.gateways.filter((one) => one.name === address) ?? []
+  const listed = servers.map((server) => `  ${gatewayText(server)}: ${how(server)}`)
+  return [head + name.state + (name.text ? ` (${name.text})` : ''), ...listed]
+}
+
 function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined][] {
   const { state } = trunk
   const rules = (list: NumberRule[] | undefined) => list?.map(({ prefix, replace }) => `${prefix}=${replace}`).join(' ')
   return [
     ['trunk', trunk.name],
-    ...trunk.gateways.map((gateway, i): [string, string] => {
-      const { address, port, priority, weight } = gateway
-      const known = state?.gateways.find((g) => g.address === address && g.port === port)
-      const how = known ? `${known.state}${known.lost > 0 ? `, ${known.lost} OPTIONS lost` : ''}` : 'not known'
-      return [i === 0 ? 'gateways' : '', `${gatewayText(gateway)} (priority ${priority ?? i}, weight ${weight ?? 1}): ${how}`]
-    }),
+    ...trunk.gateways.flatMap((gateway, i) =>
+      gatewayLines(gateway, i, state).map((line, j): [string, string] => [i + j === 0 ? 'gateways' : '', line]),
+    ),
     ['TLS name', trunk.tls?.serverName],
     ['TLS of its own CA', trunk.tls?.ca ? 'yes' : undefined],
     ['user', trunk.user],
@@ -230,6 +247,7 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
     ['early media', trunk.earlyMedia ?? 'pass'],
     ['diversion', trunk.diversion ?? 'diversion'],
     ['identity', trunk.identity ?? 'pass'],
+    ['redirects', trunk.redirects ?? 'refuse'],
     ['numbers in', rules(trunk.numbers?.in)],
     ['numbers out', rules(trunk.numbers?.out)],
   ]

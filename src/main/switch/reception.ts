@@ -2,7 +2,7 @@ import { BlockList } from 'node:net'
 import { type Exchange, inbound, outbound } from '#journeys/call/index.ts'
 import type { Clock, Id } from '#lib/index.ts'
 import type { Configuration, Load } from '#platform/switch/index.ts'
-import { type Strangers, speaks, type TrunkDirectory } from '#platform/trunk/index.ts'
+import type { Strangers, TrunkDirectory } from '#platform/trunk/index.ts'
 import type { Realm, SubscriberConfig } from '#platform/words/index.ts'
 import {
   ALLOW,
@@ -37,10 +37,9 @@ export class Reception {
 
   /** Trunks in the node's namespace, the site's own networks in a subscriber's; a stranger is counted and dropped (F01, F02). */
   accepts(realm: Realm, from: Hop, bytes?: Uint8Array): boolean {
-    const { directory, strangers } = this.#options
+    const { strangers } = this.#options
     const { address } = from
-    const trunk = realm === 'node' ? directory().bySource(address) : undefined
-    const known = realm === 'node' ? trunk !== undefined && speaks(trunk, from) : this.#isOfSite(realm, address)
+    const known = realm === 'node' ? this.#isOfTrunk(from) : this.#isOfSite(realm, address)
     if (!known) strangers.knocked(address)
     return known && !(bytes && this.#options.load.drops(realm, address, bytes))
   }
@@ -48,12 +47,15 @@ export class Reception {
   /** Another gateway of the trunk that a dialog is with may speak inside it; in a site, the PBX that it came from alone. */
   belongs(realm: Realm, source: Hop, hop: Hop): boolean {
     if (realm !== 'node') return false
-    const trunk = this.#options.directory().bySource(hop.address)
-    return trunk?.gateways.some((gateway) => gateway.address === source.address) ?? false
+    const directory = this.#options.directory()
+    const trunk = directory.sourceOf(hop.address)?.trunk
+    return trunk !== undefined && directory.sourceOf(source.address)?.trunk === trunk
   }
 
   /** Whether a new request is too much at the moment (PITFALLS F06). */
   refuses(realm: Realm, request: SipRequest, { address }: Hop, load: RequestLoad): RequestRefusal | 'silence' | null {
+    // Where a name has led before, calls may go on, and no new ones begin.
+    if (realm === 'node' && !load.inside && this.#options.directory().sourceOf(address)?.begins === false) return 'silence'
     return this.#options.load.refuses(realm, address, { ...load, emergency: this.#isEmergency(realm, request) })
   }
 
@@ -96,6 +98,12 @@ export class Reception {
 
   #isEmergency(realm: Realm, { method, target }: SipRequest): boolean {
     return realm !== 'node' && method === 'INVITE' && this.#options.directory().isEmergency(target.user ?? '')
+  }
+
+  /** One that is reached by TLS alone is not heard in the clear. */
+  #isOfTrunk({ address, transport }: Hop): boolean {
+    const source = this.#options.directory().sourceOf(address)
+    return source !== undefined && (source.clear || transport === 'tls')
   }
 
   #isOfSite(id: Id<'sub'>, address: string): boolean {

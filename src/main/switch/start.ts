@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { type Call, type CallLimits, type Exchange, LIMITS, restore, snapshotOf } from '#journeys/call/index.ts'
-import { Carriers } from '#journeys/carrier/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
@@ -19,7 +18,7 @@ import {
 } from '#platform/switch/index.ts'
 import { Registrar } from '#platform/telephone/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
-import { CallPace, createDirectory, Strangers } from '#platform/trunk/index.ts'
+import { CallPace, createDirectory, Locations, Strangers } from '#platform/trunk/index.ts'
 import {
   type ChannelState,
   instantOf,
@@ -31,6 +30,7 @@ import {
   type StartMessage,
 } from '#platform/words/index.ts'
 import { AgentDoor } from './agents.ts'
+import { watchCarriers } from './carriers.ts'
 import { telephonePasswords, trunkCredentials } from './credentials.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
@@ -107,7 +107,9 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     outbox.wake()
   }
   const registry = new ResourceRegistry({ clock, boot, record })
-  let trunks = createDirectory(configuration.snapshot)
+  const locations = new Locations({ now: () => clock.now(), formerMs: config.calls.maxSeconds * 1000 })
+  locations.configure(configuration.snapshot.trunks)
+  let trunks = createDirectory({ ...configuration.snapshot, locations })
   const channels = new Map<Id<'sub'>, ChannelState>()
   const strangers = new Strangers({ clock, log })
   const count = new MessageCount()
@@ -165,7 +167,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     tlsOnly: (subscriber) => configuration.subscriber(subscriber)?.site.tls?.telephones === 'required',
     bind: (subscriber, flow) => realms.bind(subscriber, flow),
   })
-  const carriers = new Carriers({ clock, log, random: Math.random, node: () => realms.get('node') })
+  const carriers = watchCarriers({ config, directory, clock, log, locations, node: () => realms.get('node') })
   const exchange: Exchange = {
     clock,
     log,
@@ -198,7 +200,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     calls: new Map(),
   }
   const configure = () => {
-    trunks = createDirectory(configuration.snapshot)
+    trunks = createDirectory({ ...configuration.snapshot, locations })
     registry.configure(configuration.snapshot)
     carriers.configure(configuration.snapshot.trunks)
     for (const subscriber of configuration.snapshot.subscribers) {

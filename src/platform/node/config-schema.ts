@@ -27,6 +27,7 @@ export const CONFIG_SCHEMA = closed({
       ...words('a port and the files of a certificate and its key, or nothing'),
     }),
   }),
+  dns: closed({ servers: Type.Array(ADDRESS, { maxItems: 8, ...words('a list of at most 8 IP addresses') }) }),
   media: closed({ address: ADDRESS, ports: PORTS }),
   api: closed({ address: ADDRESS, port: PORT }),
   channel: closed({

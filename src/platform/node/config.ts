@@ -21,6 +21,7 @@ export function defaultConfig(): PlatformConfig {
         .replaceAll(/[^A-Za-z0-9.-]/g, '-')
         .slice(0, 63) || 'node1',
     sip: { address: '127.0.0.1', port: 5060, tls: null },
+    dns: { servers: [] },
     media: { address: '127.0.0.1', ports: { first: 16384, last: 32767 } },
     api: { address: '127.0.0.1', port: 8470 },
     channel: {
@@ -146,6 +147,7 @@ function senseProblems(config: PlatformConfig): string[] {
     'api.address': config.api.address,
     'channel.address': config.channel.address,
     'channel.peerAddress': config.channel.peerAddress,
+    ...Object.fromEntries(config.dns.servers.map((address, i) => [`dns.servers.${i}`, address])),
   }
   for (const [key, address] of Object.entries(addresses))
     if (isIP(address) === 0) problems.push(`${key}: expected an IP address, not a name, got ${shown(address)}`)

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Id, Log } from '#lib/index.ts'
 import type { Snapshot, SnapshotChange, SubscriberConfig } from '#platform/words/index.ts'
+import { KeptFile } from './kept-file.ts'
 
 const EMPTY: Snapshot = {
   number: 0,
@@ -18,17 +19,16 @@ const EMPTY: Snapshot = {
  * and PostgreSQL away; its secrets stay sealed there.
  */
 export class Configuration {
-  readonly #file: string
-  readonly #log: Log
+  readonly #kept: KeptFile<Snapshot>
   readonly #listeners: (() => void)[] = []
   #snapshot: Snapshot
   #subscribers = new Map<Id<'sub'>, SubscriberConfig>()
 
   constructor(options: { directory: string; log: Log }) {
     mkdirSync(options.directory, { recursive: true })
-    this.#file = path.join(options.directory, 'snapshot.json')
-    this.#log = options.log
-    this.#snapshot = this.#read()
+    const file = path.join(options.directory, 'snapshot.json')
+    this.#kept = new KeptFile({ file, log: options.log, what: 'the snapshot' })
+    this.#snapshot = this.#kept.read() ?? EMPTY
     this.#index()
   }
 
@@ -51,7 +51,7 @@ export class Configuration {
     if (next) {
       this.#snapshot = next
       this.#index()
-      this.#write()
+      this.#kept.write(next)
       for (const run of this.#listeners) run()
     }
     return { number: this.#snapshot.number }
@@ -70,25 +70,5 @@ export class Configuration {
 
   #index(): void {
     this.#subscribers = new Map(this.#snapshot.subscribers.map((s) => [s.id, s]))
-  }
-
-  #read(): Snapshot {
-    try {
-      return JSON.parse(readFileSync(this.#file, 'utf8')) as Snapshot
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#log.error({ err: error }, 'the kept snapshot cannot be read')
-      return EMPTY
-    }
-  }
-
-  /** Whole or not at all: a torn file would take every subscriber away. */
-  #write(): void {
-    const temporary = `${this.#file}.new`
-    try {
-      writeFileSync(temporary, JSON.stringify(this.#snapshot), { mode: 0o600 })
-      renameSync(temporary, this.#file)
-    } catch (error) {
-      this.#log.error({ err: error }, 'the snapshot cannot be kept on disk')
-    }
   }
 }

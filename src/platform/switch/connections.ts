@@ -51,7 +51,7 @@ export interface ConnectionsOptions {
 
 /**
  * The connections of one realm: opened when a message needs one, found again by flow or by hop, replaced when lost. What
- * has another profile is never sent over the same one (PITFALLS S43); realms share nothing.
+ * has another profile, or was proven to be another name, is never sent over the same one (PITFALLS S43); realms share nothing.
  */
 export class Connections {
   readonly #options: ConnectionsOptions
@@ -205,8 +205,8 @@ export class Connections {
 
 const PING = Buffer.from('\r\n\r\n')
 
-function keyOf({ transport, address, port, profile }: Hop): string {
-  return `${transport} ${address} ${port} ${profile ?? ''}`
+function keyOf({ transport, address, port, profile, name }: Hop): string {
+  return `${transport} ${address} ${port} ${profile ?? ''} ${transport === 'tls' ? (name ?? '') : ''}`
 }
 
 /** A socket of both families shows the addresses of the old one in the clothes of the new. */

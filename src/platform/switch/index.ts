@@ -1,5 +1,6 @@
 export { Configuration } from './configuration.ts'
 export { MessageCount } from './count.ts'
+export { KeptFile } from './kept-file.ts'
 export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegHooks } from './leg.ts'
 export { Load } from './load.ts'
 export { acceptsOffer, LegMedia, type MediaSnapshot, NotAcceptable } from './media.ts'

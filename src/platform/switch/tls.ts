@@ -1,5 +1,13 @@
 import { isIP, type Socket } from 'node:net'
-import { connect, createServer, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls'
+import {
+  checkServerIdentity,
+  connect,
+  createServer,
+  type PeerCertificate,
+  type SecureContextOptions,
+  type Server,
+  type TlsOptions,
+} from 'node:tls'
 import type { Log } from '#lib/index.ts'
 import type { Sealed, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
@@ -33,10 +41,13 @@ export class TrunkSecurity {
     this.#trunk = options.trunk
   }
 
-  /** TLS as a client around a socket on its way to a gateway. Its certificate must be for the name, or for the address. */
+  /**
+   * TLS as a client around a socket on its way to a gateway. Its certificate must be for the gateway's name, whatever SRV and
+   * addresses that has led to (RFC 5922 §4); for its address where it has none.
+   */
   secure(socket: Socket, to: Hop): Socket {
     const tls = (to.profile === undefined ? undefined : this.#trunk(to.profile))?.tls ?? {}
-    const name = tls.serverName ?? to.address
+    const name = tls.serverName ?? to.name ?? to.address
     const shown: SecureContextOptions = tls.certificate && tls.key ? { cert: tls.certificate, key: this.#unseal(tls.key) } : {}
     return connect({
       ...shown,
@@ -45,6 +56,7 @@ export class TrunkSecurity {
       socket,
       host: name,
       minVersion: MIN_VERSION,
+      checkServerIdentity: (_, certificate) => (isForSip(certificate, name) ? undefined : checkServerIdentity(name, certificate)),
     })
   }
 
@@ -108,4 +120,9 @@ function secureServer(options: TlsOptions, failed: (fault: string) => void): Ser
     socket.destroy()
   })
   return server
+}
+
+/** RFC 5922 §7.1: a certificate may name a SIP domain by its URI. That wildcards of host names count as well departs from §7.2. */
+function isForSip({ subjectaltname = '' }: PeerCertificate, name: string): boolean {
+  return subjectaltname.toLowerCase().split(', ').includes(`uri:sip:${name.toLowerCase()}`)
 }

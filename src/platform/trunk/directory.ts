@@ -1,10 +1,12 @@
 import type { EmergencyConfig, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
+import type { Locations, Source } from './location.ts'
 import { digitsOf } from './number.ts'
 
 /** Trunks by source address and subscribers by number, made once from each snapshot. */
 export interface TrunkDirectory {
-  /** The trunk that has a gateway at this address: step 1 of the road of a call. */
+  /** The trunk that has a server at this address, or had one: step 1 of the road of a call. */
   bySource(address: string): TrunkConfig | undefined
+  sourceOf(address: string): Source | undefined
   byName(nameOrId: string): TrunkConfig | undefined
   /** Whose number this is, and its stored form. */
   owner(number: string): { subscriber: SubscriberConfig; number: string } | undefined
@@ -17,15 +19,15 @@ export interface DirectorySource {
   trunks: readonly TrunkConfig[]
   subscribers: Iterable<SubscriberConfig>
   emergency: EmergencyConfig
+  /** Where the gateways of the trunks are. */
+  locations: Pick<Locations, 'sourceOf'>
 }
 
-export function createDirectory({ trunks, subscribers, emergency }: DirectorySource): TrunkDirectory {
-  const sources = new Map<string, TrunkConfig>()
+export function createDirectory({ trunks, subscribers, emergency, locations }: DirectorySource): TrunkDirectory {
   const names = new Map<string, TrunkConfig>()
   for (const trunk of trunks) {
     names.set(trunk.name, trunk)
     names.set(trunk.id, trunk)
-    for (const gateway of trunk.gateways) if (!sources.has(gateway.address)) sources.set(gateway.address, trunk)
   }
   const owners = new Map<string, { subscriber: SubscriberConfig; number: string }>()
   for (const subscriber of subscribers) {
@@ -34,7 +36,11 @@ export function createDirectory({ trunks, subscribers, emergency }: DirectorySou
   const emergencies = new Set(emergency.numbers)
   return {
     trunks,
-    bySource: (address) => sources.get(address),
+    sourceOf: (address) => locations.sourceOf(address),
+    bySource(address) {
+      const source = locations.sourceOf(address)
+      return source && names.get(source.trunk)
+    },
     byName: (nameOrId) => names.get(nameOrId),
     owner: (number) => owners.get(digitsOf(number)),
     isEmergency: (dialled) => emergencies.has(dialled),

@@ -1,44 +1,57 @@
 import type { GatewayConfig, TrunkConfig } from '#platform/words/index.ts'
+import type { SipTarget } from '#protocol/dns/index.ts'
+import { type GatewayServer, serverKey } from './server.ts'
 
 /** What ended an attempt at a gateway, as far as the choice of the next one needs it. */
 export type AttemptEnd = { kind: 'status'; status: number } | { kind: 'timeout' } | { kind: 'transport' }
 
-/** Ms that a gateway gets for its first response of any kind while another one is left to be tried. */
+/** Ms that a server gets for its first response of any kind while another one is left to be tried. */
 export const GATEWAY_PATIENCE_MS = 1500
 
-/** Ms that the last gateway gets. */
+/** Ms that the last one gets. */
 export const LAST_GATEWAY_PATIENCE_MS = 6000
 
 /**
- * Whether the next gateway is worth a try (RFC 3263 §4.3): this one is silent, or says that it cannot serve now. Any
+ * Whether the next server is worth a try (RFC 3263 §4.3): this one is silent, or says that it cannot serve now. Any
  * other answer is the callee's or the network's and is final.
  */
 export function triesNext(end: AttemptEnd): boolean {
   return end.kind !== 'status' || end.status === 503
 }
 
-/** How long a gateway may be silent. */
+/** How long a server may be silent. */
 export function patience(isLast: boolean): number {
   return isLast ? LAST_GATEWAY_PATIENCE_MS : GATEWAY_PATIENCE_MS
 }
 
 /**
- * A trunk's gateways in the order in which one call tries them: by priority, those of one priority drawn by weight
- * (RFC 2782), those that are down behind all that are up, since a dead one may be alive again. `random` gives 0 to 1.
+ * The servers of a trunk in the order in which one call tries them: its gateways by priority, those of one priority drawn by
+ * weight; in a gateway with a name the targets of its SRV records in the same way (RFC 2782), and the addresses of one target in
+ * any order. Those that are down come behind all that are up, since a dead one may be alive again. `random` gives 0 to 1.
  */
-export function orderGateways(
-  trunk: Pick<TrunkConfig, 'gateways'>,
-  isDown: (gateway: GatewayConfig) => boolean,
+export function orderServers(
+  { gateways }: Pick<TrunkConfig, 'gateways'>,
+  targetsOf: (gateway: GatewayConfig) => readonly SipTarget[],
+  isDown: (server: GatewayServer) => boolean,
   random: () => number,
-): GatewayConfig[] {
-  if (trunk.gateways.length < 2) return [...trunk.gateways]
-  const drawn = trunk.gateways.map((gateway, place) => ({
-    gateway,
-    down: isDown(gateway) ? 1 : 0,
-    priority: gateway.priority ?? place,
-    // The least of exponential times with these rates: each comes first as often as its weight says.
-    draw: -Math.log(1 - random()) / Math.max(gateway.weight ?? 1, 1e-9),
-  }))
-  drawn.sort((a, b) => a.down - b.down || a.priority - b.priority || a.draw - b.draw)
-  return drawn.map(({ gateway }) => gateway)
+): GatewayServer[] {
+  const placed = gateways.map((gateway, place) => ({ gateway, priority: gateway.priority ?? place, weight: gateway.weight ?? 1 }))
+  const servers = drawn(placed, random).flatMap(({ gateway }) =>
+    drawn(targetsOf(gateway), random).flatMap(({ host, addresses, port, transport }) => {
+      const equals = addresses.map((address) => ({ address, priority: 0, weight: 1 }))
+      return drawn(equals, random).map(({ address }): GatewayServer => ({ gateway, host, address, port, transport }))
+    }),
+  )
+  if (servers.length < 2) return servers
+  const once = [...new Map(servers.map((server) => [serverKey(server), server])).values()]
+  const down = once.filter(isDown)
+  return down.length === 0 ? once : [...once.filter((server) => !down.includes(server)), ...down]
+}
+
+/** By priority, the lowest first; among equals each comes first as often as its weight says. */
+function drawn<T extends { priority: number; weight: number }>(all: readonly T[], random: () => number): readonly T[] {
+  if (all.length < 2) return all
+  // The least of exponential times with these rates. One of weight 0 has hardly a chance beside others (RFC 2782).
+  const draws = all.map((one) => ({ one, draw: -Math.log(1 - random()) / Math.max(one.weight, 1e-9) }))
+  return draws.sort((a, b) => a.one.priority - b.one.priority || a.draw - b.draw).map(({ one }) => one)
 }

@@ -1,10 +1,12 @@
-/** OPTIONS in a row without any answer after which a gateway is down; one may always be lost (PITFALLS S37). */
+/** OPTIONS in a row without any answer after which a server is down; one may always be lost (PITFALLS S37). */
 const LOST_UNTIL_DOWN = 3
 
-/** Ms after which a gateway that was silent to a call is tried again where no OPTIONS asks it (PITFALLS S34). */
+/** Ms after which a server that was silent to a call is tried again where no OPTIONS asks it (PITFALLS S34). */
 const REPROBE_MS = 30_000
 
-/** Whether one gateway lives, from what it answers. Any answer at all is life. */
+const MOST_UNAVAILABLE_MS = 300_000
+
+/** Whether one server lives, from what it answers. Any answer at all is life. */
 export class GatewayHealth {
   #lost = 0
   #downUntil = 0
@@ -26,6 +28,11 @@ export class GatewayHealth {
 
   optionsLost(): void {
     this.#lost += 1
+  }
+
+  /** It has said itself for how long it can't serve (Retry-After); at most five minutes are believed (RFC 3261 §21.5.4). */
+  unavailable(now: number, ms: number): void {
+    this.#downUntil = Math.max(this.#downUntil, now + Math.min(ms, MOST_UNAVAILABLE_MS))
   }
 
   /** An INVITE or a REGISTER had no answer at all: others go first until it shows life, or for a while. */

@@ -12,6 +12,7 @@ import {
   digitsOf,
   e164,
   emergencyCaller,
+  Locations,
   patience,
   type Reason,
   readReason,
@@ -57,7 +58,9 @@ test('F09 only what belongs in a user part can be dialled', () => {
 })
 
 test('trunks are known by the address of a gateway, subscribers by their number in any spelling', () => {
-  const directory = createDirectory({ trunks: [trunk], subscribers: [acme], emergency: { numbers: ['112'] } })
+  const locations = new Locations({ now: () => 0, formerMs: 0 })
+  locations.configure([trunk])
+  const directory = createDirectory({ trunks: [trunk], subscribers: [acme], emergency: { numbers: ['112'] }, locations })
   assert.equal(directory.bySource('192.0.2.2'), trunk)
   assert.equal(directory.bySource('192.0.2.3'), undefined)
   for (const spelling of ['+3225550101', '3225550101', '003225550101']) {

@@ -16,6 +16,8 @@ export interface PlatformConfig {
     /** TLS beside them: files of a PEM certificate, with its chain, and of its key. */
     tls?: { port: number; certificate: string; key: string } | null
   }
+  /** Addresses of the name servers that are asked for the names of carriers; none: those of /etc/resolv.conf. */
+  dns: { servers: string[] }
   /** The trunk side's RTP address, and the port range of every realm. */
   media: { address: string; ports: { first: number; last: number } }
   api: { address: string; port: number }

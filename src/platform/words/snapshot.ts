@@ -41,9 +41,11 @@ export interface EmergencyConfig {
 
 /** The lowest priority is taken first; gateways of one priority share calls by weight (RFC 2782). */
 export interface GatewayConfig {
+  /** An IP address, or a name in lower case whose servers DNS tells (RFC 3263). */
   address: string
-  port: number
-  /** Default udp; `udp+tcp` sends by TCP only what is too large for a datagram (RFC 3261 §18.1.1). */
+  /** A name without a port has its ports in SRV records. An address always has one. */
+  port?: number
+  /** Default udp, and for a name without a port what NAPTR or SRV say; `udp+tcp` sends by TCP only what is too large for a datagram (RFC 3261 §18.1.1). */
   transport?: GatewayTransport
   /** Default: its place in the list, from 0. */
   priority?: number
@@ -60,7 +62,7 @@ export interface TrunkTls {
   /** What we show it as a client. */
   certificate?: string
   key?: Sealed
-  /** The name that its certificate is for; absent: the gateway's address. */
+  /** The name that its certificate is for; absent: the gateway's name, or its address (RFC 5922). */
   serverName?: string
 }
 
@@ -79,7 +81,7 @@ export type SrtpPolicy = 'off' | 'offered' | 'required'
 export interface TrunkConfig {
   id: Id<'trk'>
   name: string
-  /** Requests are accepted from these addresses and sent to them. */
+  /** Requests are accepted from these addresses, and from those that names lead to, and sent to them. */
   gateways: GatewayConfig[]
   tls?: TrunkTls
   /** With what a challenge of its gateways is answered, and of nobody else (PITFALLS F05). */
@@ -105,6 +107,8 @@ export interface TrunkConfig {
   diversion?: 'diversion' | 'history-info' | 'none'
   /** Whether a signed Identity (RFC 8224) goes on to it where caller and callee are still who they were. Default `pass`. */
   identity?: 'pass' | 'drop'
+  /** Whether its 3xx is followed, to hosts of this trunk alone. Default `refuse`. */
+  redirects?: 'refuse' | 'follow'
   srtp?: SrtpPolicy
 }
 

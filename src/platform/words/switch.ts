@@ -10,7 +10,17 @@ import type { CallTrace } from './trace.ts'
 /** How a trunk is, as the switch sees it. */
 export interface TrunkState {
   trunk: Id<'trk'>
-  gateways: { address: string; port: number; state: 'up' | 'down'; lost: number }[]
+  /** Each server of each gateway; `name` is the gateway's where it has one. */
+  gateways: {
+    name?: string
+    address: string
+    port: number
+    transport: 'udp' | 'tcp' | 'tls'
+    state: 'up' | 'down'
+    lost: number
+  }[]
+  /** How names of gateways are: `kept` goes on with the last answer while DNS says none. */
+  names: { name: string; state: 'looking' | 'located' | 'kept' | 'nowhere'; text: string }[]
   /** `refused` and `waiting` try again at their time; `text` says why, for people. */
   registration: { state: 'none' | 'registering' | 'registered' | 'refused' | 'waiting'; text: string } | null
 }

@@ -22,6 +22,8 @@ export interface Hop {
   bound?: true
   /** Whose credentials a connection to there is made with: connections of different profiles are never shared (S43). */
   profile?: string
+  /** The name that led there: by TLS the certificate has to be for it, and not for what it led to (RFC 5922). */
+  name?: string
   /** For a hop of UDP: requests that a datagram should not carry (RFC 3261 §18.1.1) may go there by this transport. */
   large?: 'tcp'
 }

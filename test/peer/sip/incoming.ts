@@ -77,7 +77,7 @@ export class IncomingCall extends Call {
 
   #refuse(status: number, text: string, why = ''): void {
     this.final = { status, reason: text, headers: {} }
-    const refusal = this.socket.response(this.#invite, status, text, this.localTag)
+    const refusal = this.socket.response(this.#invite, status, text, this.localTag, this.#rule.headers ?? [])
     this.#last = refusal
     this.note(`> ${status}`)
     this.#retry = this.socket.repeat(refusal, this.#from, () => this.note(`no ACK to ${status}`))

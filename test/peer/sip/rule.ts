@@ -16,6 +16,8 @@ export interface Rule {
   hangUpAfterMs?: number
   /** Misbehaves: does not answer BYE. */
   ignoreBye?: boolean
+  /** Further headers of a refusal, such as where else the call may go. */
+  headers?: [string, string][]
 }
 
 export interface PlaceOptions {

@@ -1,0 +1,37 @@
+import { redirectedTo, serverHop } from '#platform/trunk/index.ts'
+import { SipFailure } from '#protocol/sip/index.ts'
+import type { Call } from './call.ts'
+import type { NextHop } from './hops.ts'
+import type { Road } from './road.ts'
+
+/** Redirections that one call follows, and places that one of them may name. */
+const MOST_TURNS = 3
+const MOST_PLACES = 8
+
+/** Follows the 3xx of a trunk that asks for it, to that trunk's own hosts and nowhere else; no place twice (RFC 3261 §8.1.3.4). */
+export class Redirects {
+  readonly #call: Call
+  readonly #road: Road
+  readonly #seen = new Set<string>()
+  #turns = 0
+
+  constructor(call: Call, road: Road) {
+    this.#call = call
+    this.#road = road
+  }
+
+  /** Where the call goes now; null where this is no redirection, or one that is not followed. */
+  follow(end: Error): NextHop[] | null {
+    const road = this.#road
+    if (!(end instanceof SipFailure) || end.status < 300 || end.status > 399 || !end.response) return null
+    if (road.via !== 'trunk' || road.trunk.redirects !== 'follow' || this.#turns >= MOST_TURNS) return null
+    this.#turns += 1
+    const places = redirectedTo(end.response.list('contact'), road.trunk, this.#call.x.gateways.order(road.trunk))
+    const fresh = places.filter(({ uri, server }) => {
+      const place = `${uri} ${server.address} ${server.port}`
+      return !this.#seen.has(place) && this.#seen.add(place)
+    })
+    if (fresh.length === 0) return null
+    return fresh.slice(0, MOST_PLACES).map(({ uri, server }) => ({ uri, server, hop: serverHop(road.trunk, server) }))
+  }
+}

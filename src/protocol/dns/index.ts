@@ -1,0 +1,7 @@
+export type { RecordData, RecordType } from './answer.ts'
+export { type Ask, DnsClient, type Found } from './client.ts'
+export { type Exchange, type ExchangeHow, socketExchange } from './exchange.ts'
+export { DnsFailure, type DnsTrouble } from './failure.ts'
+export { type Located, locate, type SipName, type SipTarget, type SipTransport } from './locate.ts'
+export { hostName } from './name.ts'
+export { nameServers, nameServersOf } from './resolv-conf.ts'

@@ -1,0 +1,151 @@
+import type { RecordData } from './answer.ts'
+import type { Ask, Found } from './client.ts'
+import { DnsFailure } from './failure.ts'
+import { hostName } from './name.ts'
+
+/** How SIP is spoken there. */
+export type SipTransport = 'udp' | 'tcp' | 'tls'
+
+/** A SIP server by name, as much as somebody has said of it. */
+export interface SipName {
+  name: string
+  /** With a port there are no SRV records to look for (RFC 3263 §4.2). */
+  port?: number | undefined
+  /** Without it NAPTR says, or the first SRV records that are there. */
+  transport?: SipTransport | undefined
+}
+
+/** Where messages may go: a target of SRV, or the name itself. */
+export interface SipTarget {
+  host: string
+  addresses: string[]
+  port: number
+  transport: SipTransport
+  /** RFC 2782: the lowest is tried first; among equals, as often as the weight says. */
+  priority: number
+  weight: number
+}
+
+export interface Located {
+  /** None: DNS says that there is nothing. */
+  targets: SipTarget[]
+  /** Ms for which this holds. */
+  freshMs: number
+  /** Targets whose address DNS did not tell, and which are therefore not among the others. */
+  unknown: string[]
+}
+
+const SERVICES: Readonly<Record<string, SipTransport>> = { 'sip+d2u': 'udp', 'sip+d2t': 'tcp', 'sips+d2t': 'tls' }
+const PREFIXES: Readonly<Record<SipTransport, string>> = { udp: '_sip._udp', tcp: '_sip._tcp', tls: '_sips._tcp' }
+/** The order in which SRV is looked for where nobody has said how the server is reached. */
+const TRANSPORTS = ['udp', 'tcp', 'tls'] as const
+
+/** Targets and addresses that are read of one name; more is somebody's mistake. */
+const MOST_TARGETS = 32
+const MOST_ADDRESSES = 16
+
+/**
+ * Finds the servers of a name (RFC 3263 §4.1, §4.2): NAPTR, SRV, addresses. `family` is what the SIP socket can reach.
+ * Rejects with DnsFailure where DNS could not tell; that it says there is nothing is an answer.
+ */
+export async function locate(ask: Ask, wanted: SipName, family: 'A' | 'AAAA'): Promise<Located> {
+  const search = new Search(ask, family)
+  const targets = await search.run(wanted)
+  return { targets, freshMs: search.freshMs, unknown: search.unknown }
+}
+
+class Search {
+  readonly #ask: Ask
+  readonly #family: 'A' | 'AAAA'
+  readonly unknown: string[] = []
+  freshMs = Number.POSITIVE_INFINITY
+
+  constructor(ask: Ask, family: 'A' | 'AAAA') {
+    this.#ask = ask
+    this.#family = family
+  }
+
+  async run({ name, port, transport }: SipName): Promise<SipTarget[]> {
+    if (port !== undefined) return this.#atName(name, port, transport ?? 'udp')
+    if (transport !== undefined) {
+      const records = await this.#services(`${PREFIXES[transport]}.${name}`)
+      return records ? this.#atTargets(records, transport) : this.#atName(name, defaultPort(transport), transport)
+    }
+    return (await this.#byNaptr(name)) ?? (await this.#byAnySrv(name)) ?? this.#atName(name, 5060, 'udp')
+  }
+
+  /** §4.1: the first service in the carrier's order that we speak; null where it names none. */
+  async #byNaptr(name: string): Promise<SipTarget[] | null> {
+    const { records } = this.#noted(await this.#ask(name, 'NAPTR'))
+    const known = records
+      .filter(({ flags, services, regexp }) => flags.toLowerCase() === 's' && regexp === '' && services.toLowerCase() in SERVICES)
+      .sort((a, b) => a.order - b.order || a.preference - b.preference)
+    for (const { services, replacement } of known) {
+      const service = hostName(replacement)
+      const found = service && (await this.#services(service))
+      if (found) return this.#atTargets(found, SERVICES[services.toLowerCase()]!)
+    }
+    return null
+  }
+
+  /** §4.1: without NAPTR, the first transport that has SRV records. */
+  async #byAnySrv(name: string): Promise<SipTarget[] | null> {
+    const asked = TRANSPORTS.map((transport) => this.#services(`${PREFIXES[transport]}.${name}`))
+    const found = await Promise.all(asked)
+    const i = found.findIndex((records) => records !== null)
+    return i < 0 ? null : this.#atTargets(found[i]!, TRANSPORTS[i]!)
+  }
+
+  /** Null where there are no such records. A single root says that the service is decidedly not there (RFC 2782). */
+  async #services(service: string): Promise<readonly RecordData['SRV'][] | null> {
+    const { records } = this.#noted(await this.#ask(service, 'SRV'))
+    return records.length === 0 ? null : records.filter(({ target }) => target !== '')
+  }
+
+  async #atTargets(records: readonly RecordData['SRV'][], transport: SipTransport): Promise<SipTarget[]> {
+    const named = records.slice(0, MOST_TARGETS).flatMap(({ target, ...record }) => {
+      const host = hostName(target)
+      return host === null ? [] : [{ ...record, host }]
+    })
+    const targets = await Promise.all(
+      named.map(async ({ host, port, priority, weight }): Promise<SipTarget[]> => {
+        const addresses = await this.#addressesOrNone(host)
+        return addresses.length > 0 ? [{ host, addresses, port, transport, priority, weight }] : []
+      }),
+    )
+    // Without any address of any target, DNS has told nothing that a call could use.
+    if (this.unknown.length > 0 && targets.every(({ length }) => length === 0))
+      throw new DnsFailure(this.unknown[0]!, this.#family, 'silent')
+    return targets.flat()
+  }
+
+  async #atName(host: string, port: number, transport: SipTransport): Promise<SipTarget[]> {
+    const addresses = await this.#addresses(host)
+    return addresses.length > 0 ? [{ host, addresses, port, transport, priority: 0, weight: 0 }] : []
+  }
+
+  async #addresses(host: string): Promise<string[]> {
+    const { records } = this.#noted(await this.#ask(host, this.#family))
+    return records.slice(0, MOST_ADDRESSES)
+  }
+
+  async #addressesOrNone(host: string): Promise<string[]> {
+    try {
+      return await this.#addresses(host)
+    } catch (error) {
+      if (!(error instanceof DnsFailure)) throw error
+      this.unknown.push(host)
+      return []
+    }
+  }
+
+  /** The whole holds no longer than the least of its parts. */
+  #noted<T extends Found<keyof RecordData>>(found: T): T {
+    this.freshMs = Math.min(this.freshMs, found.freshMs)
+    return found
+  }
+}
+
+function defaultPort(transport: SipTransport): number {
+  return transport === 'tls' ? 5061 : 5060
+}
