@@ -37,6 +37,7 @@ const test = [
   ...demo,
   { name: 'kamailio', program: 'kamailio', why: 'a foreign proxy' },
   { name: 'tshark', program: 'tshark', why: 'a foreign decoder of what we send' },
+  { name: 'sipvicious', program: 'svwar', why: 'a foreign attacker' },
   { name: 'sngrep', program: 'sngrep', why: 'a foreign reader of what we tell Homer' },
   { name: 'sox', program: 'sox', why: 'a foreign ear' },
   { name: 'lame', program: 'lame', why: 'a foreign writer of MP3' },
