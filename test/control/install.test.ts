@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import pg from 'pg'
+import { uuidOf } from '#lib/index.ts'
 import type { Snapshot, SnapshotChange } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, order, startBench } from './bench.ts'
@@ -45,6 +47,25 @@ describe('installing a subscriber', () => {
       assert.match(config.channel.privateKey, /^v1\./)
       assert.match(config.agent.key, /^v1\./)
     }
+  })
+
+  it('of whom a version without transcoding knew has as many transcodings as relays when it is brought up, and the node has room', async () => {
+    const { subscriber } = await installed(bench, 'older', '+3225550161')
+    await rows(`delete from allocation where kind = 'voice.transcode'`)
+    await rows(`delete from capacity where kind = 'voice.transcode'`)
+    await rows(`insert into capacity (node, kind, capacity) values ('older', 'voice.relay', 500)`)
+    await rows(`update allocation set ceiling = 7 where kind = 'voice.relay' and subscriber_id = $1`, [
+      uuidOf(subscriber.id as never),
+    ])
+    const script = new URL('../../src/store/migrations/0011_transcode.sql', import.meta.url)
+    await rows(readFileSync(script, 'utf8'))
+    const [right] = await rows(
+      `select guaranteed, ceiling from allocation where kind = 'voice.transcode' and subscriber_id = $1`,
+      [uuidOf(subscriber.id as never)],
+    )
+    assert.deepEqual(right, { guaranteed: '0', ceiling: '7' })
+    const [room] = await rows(`select capacity from capacity where kind = 'voice.transcode' and node = 'older'`)
+    assert.equal(room.capacity, '100')
   })
 
   it("issues a certificate of the platform's own CA whose common name is the subscriber's id", async () => {

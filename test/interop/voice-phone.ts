@@ -22,6 +22,8 @@ export class Phone implements AsyncDisposable {
   readonly codec: CodecName
   /** As the far end has announced it. */
   readonly payloadType: number
+  /** As it is wanted from it, where that is another one (RFC 3264 §5.1). */
+  sendType: number
   readonly heard: Heard[] = []
   ssrc = 0x1000
   sequence = 100
@@ -30,16 +32,18 @@ export class Phone implements AsyncDisposable {
   readonly #others: dgram.Socket[] = []
   #to: { address: string; port: number } | null = null
   #timer: NodeJS.Timeout | undefined
+  #closed = false
 
   private constructor(socket: dgram.Socket, codec: CodecName) {
     this.#socket = socket
     this.codec = codec
     this.payloadType = PAYLOAD_TYPES[codec]
+    this.sendType = this.payloadType
     socket.on('message', (bytes, from) => this.#hear(bytes, from))
   }
 
-  static async open(options: { address?: string; codec?: CodecName } = {}): Promise<Phone> {
-    return new Phone(await bound(options.address ?? '127.0.0.1'), options.codec ?? 'PCMU')
+  static async open(options: { address?: string; codec?: CodecName; port?: number } = {}): Promise<Phone> {
+    return new Phone(await bound(options.address ?? '127.0.0.1', options.port), options.codec ?? 'PCMU')
   }
 
   get local(): { address: string; port: number } {
@@ -70,14 +74,7 @@ export class Phone implements AsyncDisposable {
   ): void {
     const bytes = new Uint8Array(12 + payload.length)
     const timestamp = fields.timestamp ?? this.timestamp
-    writeRtpHeader(
-      bytes,
-      fields.marker ?? false,
-      fields.payloadType ?? this.payloadType,
-      this.sequence,
-      timestamp >>> 0,
-      this.ssrc,
-    )
+    writeRtpHeader(bytes, fields.marker ?? false, fields.payloadType ?? this.sendType, this.sequence, timestamp >>> 0, this.ssrc)
     bytes.set(payload, 12)
     this.sequence = (this.sequence + 1) & 0xffff
     this.raw(bytes, fields.from)
@@ -160,6 +157,8 @@ export class Phone implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.quiet()
+    if (this.#closed) return
+    this.#closed = true
     await Promise.all([this.#socket, ...this.#others].map((socket) => new Promise<void>((done) => socket.close(() => done()))))
   }
 
@@ -176,11 +175,11 @@ export function eventPayload(event: number, end: boolean, duration: number): Uin
   return Uint8Array.of(event, (end ? 0x80 : 0) | 10, duration >> 8, duration & 0xff)
 }
 
-async function bound(address: string): Promise<dgram.Socket> {
+async function bound(address: string, port = 0): Promise<dgram.Socket> {
   const socket = dgram.createSocket('udp4')
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject)
-    socket.bind({ address, port: 0 }, resolve)
+    socket.bind({ address, port }, resolve)
   })
   return socket
 }

@@ -1,5 +1,6 @@
 import { newId, TielineError } from '#lib/index.ts'
-import type { Leg } from '#platform/switch/index.ts'
+import { ResourceUnavailable } from '#platform/resource/index.ts'
+import { type Leg, NotAcceptable } from '#platform/switch/index.ts'
 import {
   type AttemptEnd,
   causeOf,
@@ -20,12 +21,14 @@ import {
   type SipResponse,
 } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { blame } from './codecs.ts'
 import { hopsOf, type NextHop, silenceOf } from './hops.ts'
 import { callerHeaders } from './identity.ts'
-import { openMedia } from './media.ts'
+import { type Offer, ownOffer, passedOn, prepareMedia } from './offer.ts'
 import type { Patience } from './patience.ts'
 import { Redirects } from './redirect.ts'
 import type { Road } from './road.ts'
+import { causeOfError } from './run.ts'
 
 /** What a far end says to an offer that it can't take: RFC 3261 §21.4.26, §21.4.13, §21.6.4. */
 const REFUSED_MEDIA: ReadonlySet<number> = new Set([488, 415, 606])
@@ -42,6 +45,8 @@ export interface AttemptOptions {
   emergency: boolean
   /** The audio of both legs passes by us: the caller's own offer goes out. */
   direct: boolean
+  /** Whom it is to talk to, where that is not the call's first leg. */
+  listener?: Leg | undefined
   patience: Patience
   onProvisional(leg: Leg, response: SipResponse): void
   /** Told of its leg, before anything is sent. */
@@ -72,14 +77,15 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   const forget = patience.tell((cause) => leg.end(cause))
   try {
     const hops = await hopsOf(call, road, leg)
-    const offer = direct
-      ? Buffer.from(call.a.incoming?.request.description ?? '').toString('utf8')
-      : await prepareMedia(call, leg)
-    if (direct) leg.description = offer
+    if (!direct) await prepareMedia(call, leg)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
+    const offer = direct ? passedOn(call, leg) : ownOffer(call, leg, options.listener)
     return await tryHops(options, leg, hops, offer)
   } catch (error) {
     if (!(error instanceof TielineError)) throw error
+    if (error instanceof ResourceUnavailable) leg.failed(causeOfError(error))
+    if (error instanceof ResourceUnavailable) throw error
+    if (error instanceof NotAcceptable) return fail(leg, causeOf('switch', 'not-acceptable', error.message))
     const unnamed = error.verdict.code === 'name-not-resolved'
     const cause = causeOf('network', unnamed ? 'channel-down' : 'media-lost', error.message)
     leg.failed(cause)
@@ -113,20 +119,19 @@ function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id
   return kinds
 }
 
-/** Our own offer, from an endpoint in the leg's realm; the caller's endpoint is opened beside it. */
-async function prepareMedia(call: Call, leg: Leg): Promise<string> {
-  if (call.originating) return (await openMedia(call, leg)).offer()
-  const [media] = await Promise.all([openMedia(call, leg), openMedia(call, call.a)])
-  return media.offer()
+function fail(leg: Leg, cause: CallCause): Attempt {
+  leg.failed(cause)
+  return { kind: 'failed', leg, cause, moveOn: false }
 }
 
-async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: string): Promise<Attempt> {
+/** @throws ResourceUnavailable where a far end refuses an offer that was narrow for want of a transcoder */
+async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: Offer): Promise<Attempt> {
   const { call, road } = options
   let cause = causeOf('network', 'no-trunk', hops.length === 0 ? 'No address of its gateways is known' : undefined)
   const redirects = new Redirects(call, road)
   const left = [...hops]
   for (let next = left.shift(); next; next = left.shift()) {
-    const end = await tryOffers(options, leg, next, silenceOf(call, road, left.length === 0), offer)
+    const end = await tryOffers(options, leg, next, silenceOf(call, road, left.length === 0), offer.sdp)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     if (!(end instanceof Error)) {
       const session = end as Session
@@ -134,6 +139,8 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
       return { kind: 'answered', leg, session }
     }
     cause = causeOfFailure(end)
+    const narrow = cause.reason === 'not-acceptable' ? blame(call, offer.choice, new NotAcceptable('refused')) : null
+    if (narrow instanceof ResourceUnavailable) throw narrow
     const { server } = next
     const how = attemptEnd(end)
     if (server && how.kind === 'timeout') call.x.gateways.silent(server)

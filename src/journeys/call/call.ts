@@ -92,6 +92,8 @@ export class Call {
   answeredAt: Instant | null = null
   /** Why the last dialled leg could not be had: what an unanswered caller is told in the end. */
   failure: CallCause | null = null
+  /** The two legs that hear each other by way of voice, as long as both are up. */
+  pair: readonly [Leg, Leg] | null = null
   /** The audio passes by us: SDP and its changes go from leg to leg. */
   direct = false
   readonly #onOver = new Set<() => void>()
@@ -196,6 +198,7 @@ export class Call {
     if (leg === this.legs[0]) this.#parted = leg
     this.legs.splice(this.legs.indexOf(leg), 1)
     to.legs.push(leg)
+    this.#unpair(leg, 'transferred')
     this.x.registry.move(leg.id, this.id, to.id)
     this.media.delete(leg.id)
     to.answeredAt ??= this.answeredAt
@@ -316,6 +319,7 @@ export class Call {
   #legEnded(leg: Leg, cause: CallCause): void {
     const { registry } = this.x
     this.holds.delete(leg)
+    this.#unpair(leg, cause.reason)
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
     registry.release(held, cause.reason)
     if (leg.wasConnected) {
@@ -328,6 +332,17 @@ export class Call {
     if (this.originating) this.#notThis(leg)
     else if (leg === this.legs[0]) this.end(cause)
     else this.save()
+  }
+
+  /** The leg hears its partner no more, and nothing is transcoded between them. */
+  #unpair(leg: Leg, reason: string): void {
+    if (!this.pair?.includes(leg)) return
+    this.pair = null
+    const leases = this.x.registry.leasesOf(this.id).filter(({ kind }) => kind === 'voice.transcode')
+    this.x.registry.release(
+      leases.map(({ id }) => id),
+      reason,
+    )
   }
 
   /** Nobody has been reached yet for whom the call is placed: what has failed is none of its legs, and another may be tried. */

@@ -1,10 +1,13 @@
+import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Session } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { pairUp } from './codecs.ts'
 import { answerBody, watchDialog } from './dialog.ts'
 import { CallOver } from './over.ts'
 import { reoffer } from './reoffer.ts'
+import { causeOfError } from './run.ts'
 
 /**
  * The dialled leg has answered: the caller's INVITE is answered with it, and the two are joined. All of it in the turn
@@ -27,9 +30,12 @@ export async function connect(
     call.event('leg.established', { leg: b })
     await callerSettled(call)
     if (b.cause) return
-    if (a.incoming) answerCaller(call, mediaB ? answerBody(call, a) : Buffer.from(answer).toString('utf8'))
+    const content = mediaB && a.incoming ? answerBody(call, a, b) : Buffer.from(answer).toString('utf8')
+    if (mediaB) pairUp(call, a, b)
+    if (a.incoming) answerCaller(call, content)
   } catch (error) {
-    if (!(error instanceof CallOver)) b.end(causeOf('switch', 'not-acceptable'))
+    if (error instanceof ResourceUnavailable) b.end(causeOfError(error))
+    else if (!(error instanceof CallOver)) b.end(causeOf('switch', 'not-acceptable'))
     throw error
   }
   call.answered(a)
@@ -69,7 +75,7 @@ export async function bringIn(call: Call, leg: Leg): Promise<void> {
   const media = call.media.get(leg.id)
   const { session } = leg
   if (!media || !session || leg.description === null) return
-  if (!(await reoffer(call, session, media))) {
+  if (!(await reoffer(call, leg, session, media))) {
     leg.end(causeOf('switch', 'not-acceptable'))
     return
   }
@@ -77,15 +83,17 @@ export async function bringIn(call: Call, leg: Leg): Promise<void> {
   leg.touch()
 }
 
-/** Relays the sound of two legs to each other. A failure ends the call: nobody would hear anything. */
+/** Relays the sound of two legs to each other, in the codec of each. A failure ends the call: nobody would hear anything. */
 export async function joinAudio(call: Call, a: Leg, b: Leg): Promise<void> {
   const mediaA = call.media.get(a.id)
   const mediaB = call.media.get(b.id)
   if (!mediaA || !mediaB) return
   try {
+    pairUp(call, a, b)
     await mediaA.endpoint.join(mediaB.endpoint)
   } catch (error) {
     if (call.cause || a.cause || b.cause) return
+    if (error instanceof ResourceUnavailable) return call.end(causeOfError(error))
     call.log.error({ err: error }, 'two legs could not be joined')
     call.end(causeOf('switch', 'media-lost'))
   }

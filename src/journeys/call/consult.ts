@@ -2,6 +2,7 @@ import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type CallCause, type DialResult, durationMs, type VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
+import { pairUp } from './codecs.ts'
 import { joinAudio } from './connect.ts'
 import { holdLeg, lift } from './hold.ts'
 import { failureOf, reachInstead } from './instead.ts'
@@ -82,6 +83,12 @@ export async function follow(call: Call, wished: Consultation, b: Leg): Promise<
     const end = await call.whileUp(Promise.race([decision.promise, b.ended, c.ended]))
     if (end !== 'complete' || c.cause || b.cause) {
       c.end(endOf(end))
+      return await back()
+    }
+    try {
+      pairUp(call, a, c)
+    } catch (error) {
+      c.end(failureOf(call, error).cause)
       return await back()
     }
     call.event('leg.transferred', { leg: a, data: { by: b.id, to: c.id } })

@@ -1,19 +1,30 @@
+import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { ALLOW, type IncomingRequest, type Session } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { blame, choiceFor, pairAgain } from './codecs.ts'
 import { informed } from './digits.ts'
 import { referred } from './refer.ts'
 import { reinvited, updated } from './renegotiate.ts'
+import { causeOfError } from './run.ts'
 
 const SDP = 'application/sdp'
 
-/** The SDP of the 200 for a caller: the answer to its offer, or an offer of ours where it made none (RFC 3261 §13.2.1). */
-export function answerBody(call: Call, leg: Leg): string {
+/**
+ * The SDP of the 200 for a caller: the answer to its offer, or an offer of ours where it made none (RFC 3261 §13.2.1); in a codec of
+ * whom it is to talk to, where that can be. @throws NotAcceptable, ResourceUnavailable
+ */
+export function answerBody(call: Call, leg: Leg, partner: Leg | null = null): string {
   const media = call.media.get(leg.id)
   const invite = leg.incoming
   if (!media || !invite) throw new Error('a leg is answered once, and with audio')
-  return invite.request.description.length > 0 ? media.answer(invite.request.description) : media.offer()
+  const choice = choiceFor(call, leg, partner)
+  try {
+    return invite.request.description.length > 0 ? media.answer(invite.request.description, { choice }) : media.offer(choice)
+  } catch (error) {
+    throw blame(call, choice, error)
+  }
 }
 
 /** Listens to what comes inside a leg's dialog. Every change of it is in the journal before it is answered. */
@@ -37,9 +48,10 @@ export function watchDialog(call: Call, leg: Leg, session: Session): void {
 function readLate(call: Call, leg: Leg, body: Uint8Array): void {
   try {
     call.media.get(leg.id)?.readAnswer(body)
+    pairAgain(call, leg)
   } catch (error) {
     call.log.warn({ err: error, leg: leg.id }, 'the answer in an ACK cannot be used')
-    leg.end(causeOf('switch', 'not-acceptable'))
+    leg.end(error instanceof ResourceUnavailable ? causeOfError(error) : causeOf('switch', 'not-acceptable'))
   }
 }
 

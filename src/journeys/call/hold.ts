@@ -86,7 +86,7 @@ async function tell(call: Call, leg: Leg, direction: 'sendonly' | 'sendrecv'): P
   const media = call.media.get(leg.id)
   if (!media || leg.facts.via !== 'channel' || !media.face(direction)) return
   const { session } = leg
-  const agreed = session && (await reoffer(call, session, media).catch(() => false))
+  const agreed = session && (await reoffer(call, leg, session, media).catch(() => false))
   call.throwIfOver()
   leg.touch()
   if (!agreed) call.log.info({ leg: leg.id, direction }, 'a telephone does not take it that it is held')

@@ -6,6 +6,7 @@ import { admitCall, refuse } from './admit.ts'
 import { readArrival } from './arrival.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
+import { policyOf } from './codecs.ts'
 import { decideWithoutAgent } from './default.ts'
 import type { Exchange } from './exchange.ts'
 import { replace } from './newcomer.ts'
@@ -32,7 +33,8 @@ function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Cal
   const owner = x.directory().owner(to.number)
   if (!owner) return refuse(invite, 'unallocated')
   if (maxForwards < 1) return refuse(invite, 'too-many-hops')
-  if (trunk.media === 'relay' && !acceptsOffer(invite.request.description, trunk.srtp)) return refuse(invite, 'not-acceptable')
+  if (trunk.media === 'relay' && !acceptsOffer(invite.request.description, policyOf(trunk)))
+    return refuse(invite, 'not-acceptable')
   const call = new Call(x, owner.subscriber, {
     id: newId('call', x.clock.wall()),
     direction: 'in',

@@ -1,7 +1,9 @@
 import { type Leg, LegMedia } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { SrtpPolicy } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
+import { policyOf, sideOf } from './codecs.ts'
 import { digitHeard } from './digits.ts'
 import { soundLost } from './survive.ts'
 
@@ -14,7 +16,7 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
     return open
   }
   const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm)
-  const media = new LegMedia(endpoint, { srtp: srtpOf(call, leg) })
+  const media = new LegMedia(endpoint, mediaPolicy(call, leg))
   if (leg.cause) {
     // The leg ended while voice was at work.
     await media.close()
@@ -31,12 +33,11 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   return media
 }
 
-/** Whether the sound of a leg is protected: its trunk says so, or its site. */
-function srtpOf(call: Call, leg: Leg): SrtpPolicy | undefined {
-  const { via, trunk } = leg.facts
-  const srtp = via === 'channel' ? call.subscriber.site.srtp : trunk && call.x.directory().byName(trunk)?.srtp
+/** How the sound of a leg is protected and coded: its trunk says so, or its site. */
+function mediaPolicy(call: Call, leg: Leg): { srtp: SrtpPolicy | undefined; codecs: readonly CodecName[] } {
+  const { srtp, codecs } = policyOf(sideOf(call, leg))
   // An emergency never fails for want of a key.
-  return srtp === 'required' && call.facts.emergency ? 'offered' : srtp
+  return { srtp: srtp === 'required' && call.facts.emergency ? 'offered' : srtp, codecs }
 }
 
 /** Ties audio to its leg: digits go to the agent, and what voice loses is moved, or ends the leg. */

@@ -6,6 +6,7 @@ import { type IncomingInvite, parseReplaces } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { readArrival } from './arrival.ts'
 import { Call } from './call.ts'
+import { policyOf } from './codecs.ts'
 import { answerCaller } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
@@ -77,8 +78,7 @@ export async function pickUpFromSite(
 async function comeIn(x: Exchange, { subscriber, trunk, find }: Newcomer, invite: IncomingInvite): Promise<void> {
   const first = find()
   if (typeof first === 'string') return void refuse(invite, first)
-  if (!acceptsOffer(invite.request.description, trunk ? trunk.srtp : subscriber.site.srtp))
-    return void refuse(invite, 'not-acceptable')
+  if (!acceptsOffer(invite.request.description, policyOf(trunk ?? subscriber.site))) return void refuse(invite, 'not-acceptable')
   const { from, to, anonymous, maxForwards } = readArrival(invite.request, {
     trusted: trunk !== undefined,
     ...(trunk ? { trunk } : {}),

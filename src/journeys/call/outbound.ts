@@ -6,6 +6,7 @@ import type { IncomingInvite } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { loops, readArrival } from './arrival.ts'
 import { Call } from './call.ts'
+import { policyOf } from './codecs.ts'
 import { dial } from './dial.ts'
 import type { Exchange } from './exchange.ts'
 import { pickUpFromSite, replace } from './newcomer.ts'
@@ -44,7 +45,7 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     if (!number.startsWith('+') && !x.telephones.knows(subscriber.id, number)) return refuse(invite, 'incomplete-number')
   }
   // An emergency is taken in whatever form it comes.
-  if (!emergency && !acceptsOffer(invite.request.description, subscriber.site.srtp)) return refuse(invite, 'not-acceptable')
+  if (!emergency && !acceptsOffer(invite.request.description, policyOf(subscriber.site))) return refuse(invite, 'not-acceptable')
   const call = new Call(x, subscriber, {
     id: newId('call', x.clock.wall()),
     direction: 'out',

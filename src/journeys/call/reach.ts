@@ -95,6 +95,7 @@ async function walk({ call, options, ringing, patience, alone, single, onLeg }: 
       shown,
       emergency,
       direct: options.relay !== true && single && takesDirect(call, road),
+      listener: options.listener,
       patience,
       onProvisional: (leg: Leg, response: SipResponse) =>
         ringing.provisional(leg, response, { alone: alone && group.length === 1 }),

@@ -1,7 +1,12 @@
+import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg, LegMedia } from '#platform/switch/index.ts'
-import { G711, negotiate } from '#protocol/sdp/index.ts'
+import { alike } from '#protocol/audio/index.ts'
+import { AUDIO_CODECS, negotiate } from '#protocol/sdp/index.ts'
 import { type IncomingReinvite, type IncomingRequest, type Session, SipFailure } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { blame, choiceFor, heardBy, pairAgain } from './codecs.ts'
+import { reoffer } from './reoffer.ts'
+import { causeOfError } from './run.ts'
 
 const SDP = 'application/sdp'
 
@@ -37,7 +42,7 @@ export async function updated(call: Call, leg: Leg, incoming: IncomingRequest): 
   }
   try {
     const media = call.media.get(leg.id)
-    const content = media ? media.answer(body, { again: true }) : await passOn(call, leg, body)
+    const content = media ? answerAgain(call, leg, media, body) : await passOn(call, leg, body)
     if (!media) leg.description = content
     incoming.respond(200, { body: { type: SDP, content } })
     noteHold(call, leg, body)
@@ -55,20 +60,57 @@ function statusOf(error: unknown): number {
 async function answerOurselves(call: Call, leg: Leg, media: LegMedia, invite: IncomingReinvite): Promise<void> {
   const offer = invite.request.description
   if (offer.length > 0) {
-    void invite.accept({ body: { type: SDP, content: media.answer(offer, { again: true }) } })
+    void invite.accept({ body: { type: SDP, content: answerAgain(call, leg, media, offer) } })
     noteHold(call, leg, offer)
     return
   }
   // PITFALLS S53: our offer goes in the 200, and the answer comes in the ACK.
-  const acknowledged = invite.accept({ body: { type: SDP, content: media.offer() } })
+  const choice = choiceFor(call, leg, heardBy(call, leg))
+  const first = media.codec ? [media.codec, ...choice.first] : choice.first
+  const acknowledged = invite.accept({ body: { type: SDP, content: media.offer({ ...choice, first }) } })
   leg.touch()
   const answer = await acknowledged
   try {
     media.readAnswer(answer)
+    pairAgain(call, leg)
     noteHold(call, leg, answer)
   } catch (error) {
+    if (error instanceof ResourceUnavailable) return leg.end(causeOfError(error))
     // §14.2 has no way to refuse an answer: what was agreed on before goes on.
     call.log.warn({ err: error, leg: leg.id }, 'the answer in an ACK cannot be used')
+  }
+}
+
+/**
+ * Our answer to a new offer: in a codec of the partner where that can be, else in another one, and then the partner is asked whether
+ * it speaks that, too. What would have to be transcoded, and cannot, is refused. @throws NotAcceptable, ResourceUnavailable
+ */
+function answerAgain(call: Call, leg: Leg, media: LegMedia, offer: Uint8Array): string {
+  const partner = heardBy(call, leg)
+  const choice = choiceFor(call, leg, partner)
+  const before = media.codec
+  try {
+    const content = media.answer(offer, { again: true, choice })
+    pairAgain(call, leg)
+    if (partner && media.codec !== before) void bringOver(call, leg, partner)
+    return content
+  } catch (error) {
+    throw blame(call, choice, error)
+  }
+}
+
+/** A leg speaks another codec than its partner, which may know it: then nothing need be transcoded. It may say no. */
+async function bringOver(call: Call, leg: Leg, partner: Leg): Promise<void> {
+  const [media, other] = [call.media.get(leg.id), call.media.get(partner.id)]
+  if (!media?.codec || !other?.codec || !partner.session || media.passes(other) !== false) return
+  const choice = { first: [...alike(media.codec), other.codec], others: false }
+  if (!other.allows({ first: alike(media.codec), others: false })) return
+  try {
+    await reoffer(call, partner, partner.session, other, choice)
+    pairAgain(call, partner)
+    partner.touch()
+  } catch (error) {
+    call.log.info({ err: error, leg: partner.id }, 'a partner does not change its codec')
   }
 }
 
@@ -103,7 +145,7 @@ function otherOf(call: Call, leg: Leg): { other: Leg; session: Session } {
 
 /** What a description says where its sound passes by us, which it does in the clear only; null when it is none. */
 function asksToBeHeld(description: Uint8Array): boolean | null {
-  const said = negotiate(description, { transport: 'rtp' }, G711)
+  const said = negotiate(description, { transport: 'rtp' }, AUDIO_CODECS)
   if (!said.agreed) return null
   return said.agreement.direction === 'recvonly' || said.agreement.direction === 'inactive'
 }

@@ -4,6 +4,7 @@ import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
+import { policyOf, sideOf } from './codecs.ts'
 import { joinAudio } from './connect.ts'
 import { converse } from './converse.ts'
 import { decideWithoutAgent } from './default.ts'
@@ -68,6 +69,7 @@ function takeUp(
   const joined = snapshot.phase === 'joined' && a?.isConnected && b?.isConnected
   call.phase = joined ? 'joined' : 'verb'
   if (joined) {
+    call.pair = [a, b]
     // A transfer that was under way: the two go on as they were.
     for (const leg of call.legs.slice(2)) leg.end(causeOf('switch', 'switch-restart'))
     endVerbs(call, left)
@@ -116,7 +118,7 @@ async function goOn(call: Call, left: Left): Promise<void> {
 
 /** What a verb had leased beside the sound itself: voice ended it with the process that had asked. */
 function endVerbs(call: Call, left: Left): void {
-  const keeps = new Set(['voice.port', 'voice.relay'])
+  const keeps = new Set(['voice.port', 'voice.relay', ...(call.pair ? ['voice.transcode'] : [])])
   const verbs = call.leasesOf(call.a).filter(({ kind }) => kind.startsWith('voice.') && !keeps.has(kind))
   for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
 }
@@ -166,7 +168,8 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   }
   if (snapshot.media) {
     const endpoint = call.x.voice.adopt(call.id, call.subscriber.id, snapshot.media.endpoint)
-    keepMedia(call, leg, new LegMedia(endpoint, { snapshot: snapshot.media }))
+    const { codecs } = policyOf(sideOf(call, leg))
+    keepMedia(call, leg, new LegMedia(endpoint, { codecs, snapshot: snapshot.media }))
   }
   return leg
 }

@@ -3,7 +3,9 @@ import type { Leg } from '#platform/switch/index.ts'
 import type { PromptSource } from '#platform/words/index.ts'
 import type { SipResponse } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { pairUp } from './codecs.ts'
 import { joinAudio } from './connect.ts'
+import { answerBody } from './dialog.ts'
 
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
@@ -95,9 +97,10 @@ export class Ringing implements Disposable {
     try {
       from.readAnswer(sdp)
       const invite = a.incoming
-      if (invite && invite.request.description.length > 0) {
-        invite.provisional(told(status), { body: { type: 'application/sdp', content: to.answer(invite.request.description) } })
-      }
+      const offered = invite !== null && invite.request.description.length > 0
+      const content = offered ? answerBody(this.#call, a, leg) : ''
+      pairUp(this.#call, a, leg)
+      if (offered) invite.provisional(told(status), { body: { type: 'application/sdp', content } })
     } catch (error) {
       this.#call.log.warn({ err: error, leg: leg.id }, 'early audio cannot be passed on')
       this.#passRing(status)

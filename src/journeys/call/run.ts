@@ -25,6 +25,7 @@ export async function run(call: Call, steps: () => Promise<void>): Promise<void>
 /** The cause of a call that an error has ended. Where it was over already, its own cause stands. */
 export function causeOfError(error: unknown): CallCause {
   if (error instanceof ResourceUnavailable) {
+    if (error.refusal.kind === 'voice.transcode') return causeOf('switch', 'transcoding', error.message)
     return causeOf('switch', error.refusal.limitedBy === 'ceiling' ? 'ceiling' : 'pool', error.message)
   }
   if (error instanceof TielineError && error.verdict.code in CAUSES) return causeOf('switch', error.verdict.code as Reason)

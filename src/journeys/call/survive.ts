@@ -64,12 +64,15 @@ async function soundAgain(call: Call): Promise<void> {
   }
 }
 
+/** What a joined leg holds of a voice process. */
+const OF_VOICE: ReadonlySet<string> = new Set(['voice.port', 'voice.relay', 'voice.transcode'])
+
 /** New leases for the old ones, which end when the process did; a new port; and the far end is told. @throws CallOver */
 async function moveLeg(call: Call, leg: Leg, lostAt: Instant): Promise<void> {
   const media = call.media.get(leg.id)
   if (!media || leg.cause) return
   const { registry } = call.x
-  const old = call.leasesOf(leg).filter(({ kind }) => kind === 'voice.port' || kind === 'voice.relay')
+  const old = call.leasesOf(leg).filter(({ kind }) => OF_VOICE.has(kind))
   const demands: Demand[] = old.map(({ kind, count, detail }) => ({ kind, count, leg: leg.id, ...(detail ? { detail } : {}) }))
   registry.release(
     old.map(({ id }) => id),
@@ -81,7 +84,7 @@ async function moveLeg(call: Call, leg: Leg, lostAt: Instant): Promise<void> {
     await call.whileUp(media.endpoint.reopen(leg.facts.realm))
     media.moved()
     if (leg.isConnected && leg.session) {
-      if (!(await reoffer(call, leg.session, media))) throw new Error('the far end refused the new port')
+      if (!(await reoffer(call, leg, leg.session, media))) throw new Error('the far end refused the new port')
       registry.answered(leases.map(({ id }) => id))
       leg.touch()
       call.event('media.moved', { leg })

@@ -1,6 +1,7 @@
 import type { Leg } from '#platform/switch/index.ts'
 import type { CallCause } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
+import { checkPair } from './codecs.ts'
 import { bringIn, joinAudio } from './connect.ts'
 import { watchDialog } from './dialog.ts'
 import { keepMedia, openMedia } from './media.ts'
@@ -28,6 +29,7 @@ export async function takeOver(call: Call, joiner: Joiner, partner: Leg, cause: 
   await audible(from, leg)
   from.throwIfOver()
   call.throwIfOver()
+  checkPair(call, partner, from.media.get(leg.id))
   oneRelay(call, joiner, partner)
   move(call, joiner, cause)
   await joinAudio(call, partner, leg)

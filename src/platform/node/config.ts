@@ -42,6 +42,7 @@ export function defaultConfig(): PlatformConfig {
       { kind: 'trunk.out', capacity: 500 },
       { kind: 'channel.leg', capacity: 1000 },
       { kind: 'voice.relay', capacity: 500 },
+      { kind: 'voice.transcode', capacity: 100 },
       { kind: 'voice.prompt', capacity: 200 },
       { kind: 'voice.record', capacity: 100 },
       { kind: 'voice.seat', capacity: 200 },

@@ -101,6 +101,13 @@ export class ResourceRegistry {
     })
   }
 
+  /** Why one demand would be refused now; null where it would not. Nothing is taken. */
+  refusal(subscriber: Id<'sub'>, call: Id<'call'>, demand: Demand): Refusal | null {
+    const place = this.#tally.place(subscriber, demand.kind, demand.trunk)
+    const limit = decide(standing(place), demand.count, demand.detail?.emergency === true)
+    return limit && refusalOf({ subscriber, call, demands: [demand] }, demand, limit, place)
+  }
+
   /** Like {@link admit}, as a thing that a stack can carry. */
   hold(request: Request): LeaseHold {
     return new LeaseHold(this, this.admit(request))

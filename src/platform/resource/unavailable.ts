@@ -9,7 +9,8 @@ export class ResourceUnavailable extends TielineError {
 
   constructor(refusal: Refusal) {
     const own = refusal.limitedBy === 'ceiling'
-    super(sentence(refusal), own ? OWN : SYSTEM, { refusal, ...(own ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }) })
+    const verdict = refusal.kind === 'voice.transcode' ? UNLIKE : own ? OWN : SYSTEM
+    super(sentence(refusal), verdict, { refusal, ...(own ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }) })
     this.name = 'ResourceUnavailable'
     this.refusal = refusal
     if (!own) this.retryAfterSeconds = RETRY_AFTER_SECONDS
@@ -23,6 +24,9 @@ const OWN: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry:
 
 /** Q.850 34 is *no circuit/channel available*. */
 const SYSTEM: Verdict = { code: 'resource-unavailable', fault: 'system', retry: true, http: 503, sip: 503, q850: 34 }
+
+/** Whoever calls can still be served in another codec, and a gateway that offers one is not out of order. Q.850 58 is *bearer capability not presently available*. */
+const UNLIKE: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 488, q850: 58 }
 
 function sentence(r: Refusal): string {
   const whose = { ceiling: "the subscriber's ceiling", pool: "the node's pool", trunk: "the trunk's channels" }[r.limitedBy]

@@ -1,21 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { TielineError } from '#lib/index.ts'
 import type { EndpointDescription, MediaStats, SrtpPolicy } from '#platform/words/index.ts'
+import { alike } from '#protocol/audio/index.ts'
 import { LONGEST_MASTER, SRTP_SUITES } from '#protocol/rtp/index.ts'
 import {
   type Agreement,
+  AUDIO_CODECS,
+  type AudioCodecName,
   type CryptoPolicy,
+  codecsOf,
   createAnswer,
   createOffer,
-  G711,
   type LocalMedia,
+  type MediaPolicy,
   type Negotiation,
   negotiate,
   readAnswer,
 } from '#protocol/sdp/index.ts'
 import type { EndpointSnapshot, VoiceEndpoint } from './voice.ts'
 
-type Law = 'PCMU' | 'PCMA'
 type Way = 'rtp' | 'srtp'
 /** Whether the far end is held by us. */
 type Facing = 'sendrecv' | 'sendonly'
@@ -25,6 +28,20 @@ const SUITES = SRTP_SUITES.map(({ name, keyBytes, saltBytes }) => ({ name, maste
 
 /** The ways that sound may travel under a policy, best first. */
 const WAYS: Readonly<Record<SrtpPolicy, readonly Way[]>> = { off: ['rtp'], offered: ['srtp', 'rtp'], required: ['srtp'] }
+
+/** All that we can make and hear, cheapest first. */
+export const ALL_CODECS: readonly AudioCodecName[] = AUDIO_CODECS.map(({ name }) => name)
+
+/** What may be agreed on with a far end for the sake of whom it talks to. */
+export interface CodecChoice {
+  /** Best first: what need not be transcoded. */
+  first: readonly AudioCodecName[]
+  /** Whether it may be another one. */
+  others: boolean
+}
+
+/** Where it talks to nobody yet. */
+const ANY: CodecChoice = { first: [], others: true }
 
 /** Offer and answer have nothing in common, or are none. */
 export class NotAcceptable extends TielineError {
@@ -37,26 +54,35 @@ export class NotAcceptable extends TielineError {
 /** What we make of an offer under a policy: the first way that leads to an agreement. */
 function negotiateUnder(
   srtp: SrtpPolicy,
-  material: Uint8Array,
   offer: Uint8Array | string,
-  direction: Facing = 'sendrecv',
-): Negotiation<Law, Way> {
-  let result: Negotiation<Law, Way> = { agreed: false, status: 488, why: 'no way' }
+  policy: Omit<MediaPolicy, 'transport' | 'crypto'> & { material: Uint8Array },
+): Negotiation<AudioCodecName, Way> {
+  const { material, ...wanted } = policy
+  let result: Negotiation<AudioCodecName, Way> = { agreed: false, status: 488, why: 'no way' }
   for (const transport of WAYS[srtp]) {
-    result = negotiate(offer, { transport, direction, crypto: { suites: SUITES, material } }, G711)
+    result = negotiate(offer, { transport, ...wanted, crypto: { suites: SUITES, material } }, AUDIO_CODECS)
     if (result.agreed) break
   }
   return result
 }
 
 /** Whether an offer has anything that a leg of this policy can take; one that is no SDP at all is somebody else's to judge. */
-export function acceptsOffer(offer: Uint8Array, srtp: SrtpPolicy = 'off'): boolean {
+export function acceptsOffer(
+  offer: Uint8Array,
+  { srtp = 'off', codecs = ALL_CODECS }: { srtp?: SrtpPolicy | undefined; codecs?: readonly AudioCodecName[] },
+): boolean {
   if (offer.length === 0) return true
-  const result = negotiateUnder(srtp, new Uint8Array(LONGEST_MASTER), offer)
+  const result = negotiateUnder(srtp, offer, { codecs, material: new Uint8Array(LONGEST_MASTER) })
   return result.agreed || result.status === 400
 }
 
-type G711Agreement = Agreement<Law, Way>
+/** What is allowed of a choice, in its order. */
+function within(codecs: readonly AudioCodecName[], { first, others }: CodecChoice): AudioCodecName[] {
+  const best = first.filter((name) => codecs.includes(name))
+  return others ? [...best, ...codecs.filter((name) => !first.includes(name))] : best
+}
+
+type AudioAgreement = Agreement<AudioCodecName, Way>
 
 /** The SDP of a leg as the journal keeps it. */
 export interface MediaSnapshot {
@@ -67,7 +93,7 @@ export interface MediaSnapshot {
   offer: string | null
   /** What we last sent, and what was agreed on. */
   sent: string | null
-  agreement: G711Agreement | null
+  agreement: AudioAgreement | null
   /** How it faces the far end; absent means both ways. */
   facing?: Facing
   /** How it is protected; absent means not at all. */
@@ -84,6 +110,7 @@ export class LegMedia {
   onFault: ((error: unknown) => void) | undefined
   readonly #local: LocalMedia
   readonly #srtp: SrtpPolicy
+  readonly #codecs: readonly AudioCodecName[]
   /** What the keys of this leg are cut from while voice has it: a key that stays keeps its roll-overs (RFC 3711 §3.3.1). */
   #material: Uint8Array
   /** The far end has refused protection, which we can do without. */
@@ -91,13 +118,20 @@ export class LegMedia {
   /** `sendonly` while we hold the far end. */
   #facing: Facing
   #offer: string | null
+  /** What was last chosen from for an offer. */
+  #choice: CodecChoice = ANY
   #sent: string | null
-  #agreement: G711Agreement | null
+  #agreement: AudioAgreement | null
   /** Whether the far end and voice know where the leg's sound is. */
   #settled = true
 
-  constructor(endpoint: VoiceEndpoint, from: { srtp?: SrtpPolicy | undefined; snapshot?: MediaSnapshot } = {}) {
+  /** `codecs`: those that its far end may speak, best first. */
+  constructor(
+    endpoint: VoiceEndpoint,
+    from: { srtp?: SrtpPolicy | undefined; codecs?: readonly AudioCodecName[]; snapshot?: MediaSnapshot } = {},
+  ) {
     this.endpoint = endpoint
+    this.#codecs = from.codecs ?? ALL_CODECS
     const { snapshot, srtp = snapshot?.protection?.srtp ?? 'off' } = from
     this.#srtp = srtp
     this.#material = snapshot?.protection ? Buffer.from(snapshot.protection.material, 'base64') : randomBytes(LONGEST_MASTER)
@@ -125,6 +159,26 @@ export class LegMedia {
   /** Whether telephone-events have been negotiated for what we send. */
   get takesDigits(): boolean {
     return this.#agreement?.send.telephoneEvent !== undefined
+  }
+
+  /** What has been agreed on; null before. */
+  get codec(): AudioCodecName | null {
+    return this.#agreement?.send.codec ?? null
+  }
+
+  /** What its far end may speak of what it has offered, in its order. */
+  codecsIn(offer: Uint8Array): AudioCodecName[] {
+    return codecsOf(offer, WAYS[this.#srtp], AUDIO_CODECS).filter((name) => this.#codecs.includes(name))
+  }
+
+  /** Whether anything of a choice may be spoken here. */
+  allows(choice: CodecChoice): boolean {
+    return within(this.#codecs, choice).length > 0
+  }
+
+  /** Whether what it hears is what the other one speaks, as it is or by a table; null before both have agreed. */
+  passes(other: LegMedia): boolean | null {
+    return this.codec && other.codec && alike(this.codec).includes(other.codec)
   }
 
   /** Whether its far end does not want to hear: held by it, in any spelling (PITFALLS S48). Null before anything is agreed on. */
@@ -161,9 +215,13 @@ export class LegMedia {
     return this.#facing
   }
 
-  /** An offer of ours; {@link readAnswer} takes what comes back. */
-  offer(): string {
-    this.#offer = createOffer(this.#next(), this.#policy, G711)
+  /** An offer of ours; {@link readAnswer} takes what comes back. @throws NotAcceptable where nothing of the choice is allowed */
+  offer(choice: CodecChoice = this.#choice): string {
+    const codecs = within(this.#codecs, choice)
+    if (codecs.length === 0) throw new NotAcceptable('no codec that both may speak')
+    this.#choice = choice
+    const policy = { ...this.#policy, codecs, agreed: this.#agreement?.receive }
+    this.#offer = createOffer(this.#next(), policy, AUDIO_CODECS)
     this.#sent = this.#offer
     return this.#offer
   }
@@ -177,7 +235,7 @@ export class LegMedia {
 
   /** The answer to our offer; again for each further one (early and final). @throws NotAcceptable */
   readAnswer(answer: Uint8Array | string): void {
-    const negotiation = readAnswer(this.#offer ?? this.#sent ?? '', answer, this.#policy, G711)
+    const negotiation = readAnswer(this.#offer ?? this.#sent ?? '', answer, this.#policy, AUDIO_CODECS)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#agree(negotiation.agreement)
   }
@@ -185,10 +243,13 @@ export class LegMedia {
   /**
    * Our answer to an offer; the same text where nothing has changed (an early answer and the final one). An offer that comes
    * `again`, in the middle of a call, is told to voice all the same: a far end behind a NAT may have moved (PITFALLS F03).
-   * @throws NotAcceptable
+   * What was told before stays, so that all answers to one offer say the same. @throws NotAcceptable, with all as it was
    */
-  answer(offer: Uint8Array | string, { again = false } = {}): string {
-    const negotiation = negotiateUnder(this.#srtp, this.#material, offer, this.#facing)
+  answer(offer: Uint8Array | string, { again = false, choice = ANY }: { again?: boolean; choice?: CodecChoice } = {}): string {
+    const told = !again && this.#sent !== null && this.codec ? [[this.codec]] : []
+    const prefer = [...told, ...choice.first.map((name) => [name])]
+    const codecs = [...told.flat(), ...within(this.#codecs, choice)]
+    const negotiation = negotiateUnder(this.#srtp, offer, { material: this.#material, direction: this.#facing, codecs, prefer })
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#offer = null
     if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) {
@@ -196,7 +257,7 @@ export class LegMedia {
       return this.#sent
     }
     this.#agree(negotiation.agreement)
-    this.#sent = createAnswer(offer, negotiation, this.#next(), G711)
+    this.#sent = createAnswer(offer, negotiation, this.#next(), AUDIO_CODECS)
     return this.#sent
   }
 
@@ -237,24 +298,24 @@ export class LegMedia {
     return this.#local
   }
 
-  #agree(agreement: G711Agreement): void {
+  #agree(agreement: AudioAgreement): void {
     if (this.#settled && sameAgreement(this.#agreement, agreement)) return
     this.#agreement = agreement
     this.#settled = true
     this.#tell(agreement)
   }
 
-  #tell(agreement: G711Agreement): void {
+  #tell(agreement: AudioAgreement): void {
     this.endpoint.describe(describe(agreement)).catch((error: unknown) => this.onFault?.(error))
   }
 }
 
 /** For voice. An address of 0.0.0.0 is a hold in the manner of RFC 2543: nothing is sent there (PITFALLS S48). */
-function describe({ transport, remote, send, receive, direction, crypto }: G711Agreement): EndpointDescription {
+function describe({ transport, remote, send, receive, direction, crypto }: AudioAgreement): EndpointDescription {
   const keys = crypto && { suite: crypto.suite, send: crypto.send, receive: crypto.receive }
   return { transport, remote, send, receive, direction, ...(keys ? { crypto: keys } : {}) }
 }
 
-function sameAgreement(a: G711Agreement | null, b: G711Agreement): boolean {
+function sameAgreement(a: AudioAgreement | null, b: AudioAgreement): boolean {
   return a !== null && JSON.stringify(a) === JSON.stringify(b)
 }

@@ -33,6 +33,7 @@ export const CAUSES = {
   'channel-down': { sip: 480, q850: 38, text: 'Network out of order' },
   'temporary-failure': { sip: 500, q850: 41, text: 'Temporary failure' },
   'not-acceptable': { sip: 488, q850: 65, text: 'Bearer capability not implemented' },
+  transcoding: { sip: 488, q850: 58, text: 'Bearer capability not presently available' },
   'not-implemented': { sip: 501, q850: 79, text: 'Service or option not implemented' },
   interworking: { sip: 500, q850: 127, text: 'Interworking' },
   ceiling: { sip: 486, q850: 17, text: 'Subscribed resources in use' },

@@ -3,6 +3,7 @@ import type { EndpointDescription, MediaStats, StreamFormat } from '#platform/wo
 import {
   A_TO_MU,
   type AudioCodec,
+  alike,
   type CodecName,
   codecOf,
   DtmfDetector,
@@ -155,7 +156,11 @@ export class Endpoint {
     this.#speak(send)
     this.sendPayloadType = send.payloadType
     this.sendEvents = send.telephoneEvent ?? NO_EVENTS
-    if (this.#receive?.codec !== receive.codec) this.ear = null
+    if (this.#receive?.codec !== receive.codec) {
+      // What was heard in the old codec is not waited for, nor pulled for ever.
+      if (this.ear && this.peer?.transcoding?.ear === this.ear) this.peer.transcoding = null
+      this.ear = null
+    }
     this.#receive = receive
     this.events.clockRate = codecOf(receive.codec).clockRate
     this.receiveEvents = receive.telephoneEvent ?? NO_EVENTS
@@ -187,7 +192,7 @@ export class Endpoint {
 
   /** Whether a payload of this codec is what it gets, as it is or by a table. */
   takes(codec: CodecName): boolean {
-    return codec === this.sendCodec.name || (isLaw(codec) && isLaw(this.sendCodec.name))
+    return alike(codec).includes(this.sendCodec.name)
   }
 
   /** The ear, at `rate` or better. */

@@ -22,6 +22,7 @@ export const KINDS: readonly KindRule[] = [
   { kind: 'trunk.out', title: 'a call out on a trunk', unit: 'second', billableFrom: 'answered' },
   { kind: 'channel.leg', title: 'a leg over the private channel', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.relay', title: 'audio relayed between two legs', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.transcode', title: 'two legs that share no codec', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.prompt', title: 'a prompt player and digit collector', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.record', title: 'a recorder', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.seat', title: 'a conference seat', unit: 'second', billableFrom: 'answered' },

@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import type { Target } from './call.ts'
 import type { Allocation, Capacity } from './resource.ts'
 
@@ -78,7 +79,15 @@ export interface NumberRule {
  */
 export type SrtpPolicy = 'off' | 'offered' | 'required'
 
-export interface TrunkConfig {
+/** What the legs of a trunk, or of a site, may speak. */
+export interface CodecPolicy {
+  /** Best first. Absent: of a trunk PCMA, PCMU and G722; of a site all that there are. */
+  codecs?: CodecName[]
+  /** Whether what they speak may be turned into what the other leg of a call speaks. Default true. */
+  transcode?: boolean
+}
+
+export interface TrunkConfig extends CodecPolicy {
   id: Id<'trk'>
   name: string
   /** Requests are accepted from these addresses, and from those that names lead to, and sent to them. */
@@ -160,7 +169,7 @@ export interface ChannelConfig {
   dns: { servers: string[]; search?: string } | null
 }
 
-export interface SiteConfig {
+export interface SiteConfig extends CodecPolicy {
   /** The site's PBX: where it is in the site's network, and its public number, the road round a dead tunnel. */
   pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
   /** The caller id registered for emergency calls. */

@@ -13,4 +13,9 @@ export function codecOf(name: CodecName): AudioCodec {
   return CODECS.get(name)!
 }
 
+/** The codecs whose payloads are this one's, as they are or by a table: the two laws of G.711 for each other. Itself first. */
+export function alike(name: CodecName): readonly CodecName[] {
+  return name === 'PCMU' ? ['PCMU', 'PCMA'] : name === 'PCMA' ? ['PCMA', 'PCMU'] : [name]
+}
+
 export const CODEC_NAMES: readonly CodecName[] = [...CODECS.values()].map(({ name }) => name)

@@ -19,4 +19,12 @@ export {
   type StreamFormat,
   type Transport,
 } from './media.ts'
-export { createAnswer, createOffer, type LocalMedia, type Negotiation, negotiate, readAnswer } from './negotiate.ts'
+export {
+  codecsOf,
+  createAnswer,
+  createOffer,
+  type LocalMedia,
+  type Negotiation,
+  negotiate,
+  readAnswer,
+} from './negotiate.ts'

@@ -69,6 +69,8 @@ export interface MediaPolicy<T extends Transport = Transport> {
   preference?: 'ours' | 'theirs'
   /** Groups of names that outrank the rest, best group first; within a group, `preference` decides. */
   prefer?: readonly (readonly string[])[]
+  /** What has been agreed on so far, from our side: an offer in the same session keeps its payload types. */
+  agreed?: Pick<StreamFormat, 'codec' | 'payloadType' | 'telephoneEvent'> | undefined
   /** Whether to negotiate telephone-event. Default true. */
   telephoneEvent?: boolean
   /** Ms of sound in a packet that we want to receive, and send unless the far end asks for something else. Default 20. */

@@ -75,7 +75,23 @@ test('S50 payload types may differ in the two directions', () => {
   assert.ok(read.agreed)
   const { send, receive } = read.agreement
   assert.deepEqual([send.codec, send.payloadType, send.telephoneEvent], ['opus', 111, 112])
-  assert.deepEqual([receive.payloadType, receive.telephoneEvent], [96, 101])
+  assert.deepEqual([receive.payloadType, receive.telephoneEvent], [96, 102])
+})
+
+test('S50 in a session no number comes to mean something else, whatever is offered and whoever gave it', () => {
+  const mapped = (offer: string) =>
+    new Map([...offer.matchAll(/a=rtpmap:(\d+) (\S+)/g)].map(([, number, what]) => [number, what]))
+  const all = mapped(createOffer(LOCAL, RTP, AUDIO_CODECS))
+  for (const codecs of [['opus'], ['L16/8000', 'opus'], ['PCMU', 'L16/16000']]) {
+    for (const [number, what] of mapped(createOffer(LOCAL, { ...RTP, codecs }, AUDIO_CODECS))) assert.equal(all.get(number), what)
+  }
+  // Theirs, from an offer of theirs: 101 is their opus, 96 its telephone-events.
+  const agreed = { codec: 'opus', payloadType: 101, telephoneEvent: 96 }
+  const ours = createOffer(LOCAL, { ...RTP, agreed }, AUDIO_CODECS)
+  const kept = mapped(ours)
+  assert.deepEqual([kept.get('101'), kept.get('96')], ['opus/48000/2', 'telephone-event/48000'])
+  const formats = /RTP\/AVP ([\d ]+)/.exec(ours)![1]!.split(' ')
+  assert.equal(new Set(formats).size, 9, ours)
 })
 
 test('what the other leg speaks is preferred, then its like, then what the far end likes best', () => {

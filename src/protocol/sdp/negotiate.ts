@@ -74,19 +74,34 @@ export function createOffer(local: LocalMedia, policy: MediaPolicy, codecs: read
   return formatSdp(sessionOf(local, [media]))
 }
 
-/** All codecs of the policy, and telephone-event at each of their clock rates (PITFALLS S50). */
+/**
+ * All codecs of the policy, and telephone-event at each of their clock rates (PITFALLS S50). Numbers are the same whatever the
+ * policy, and those that were agreed on stay: in a session no number may come to mean something else (RFC 3264 §8.3.2).
+ */
 function offeredPayloads(policy: MediaPolicy, codecs: readonly Codec[]): Payload[] {
   const offered = allowed(policy, codecs)
   if (offered.length === 0) throw new Error('an offer needs a codec')
-  const clockRates = policy.telephoneEvent === false ? [] : [...new Set(offered.map(({ clockRate }) => clockRate))]
+  const { agreed } = policy
+  const kept = codecs.find(({ name }) => name === agreed?.codec)
+  const taken = new Set([agreed?.payloadType, agreed?.telephoneEvent])
+  const rates = [...new Set(codecs.map(({ clockRate }) => clockRate))]
+  for (let i = 0; i < rates.length; i++) taken.add(EVENT_PAYLOAD_TYPE + i)
   let dynamic = FIRST_DYNAMIC
-  const reserved = EVENT_PAYLOAD_TYPE + clockRates.length
   const next = () => {
-    if (dynamic === EVENT_PAYLOAD_TYPE) dynamic = reserved
+    while (taken.has(dynamic)) dynamic++
     return dynamic++
   }
-  const payloads = offered.map((codec) => payloadOf(codec, codec.staticPayloadType ?? next()))
-  for (const [i, clockRate] of clockRates.entries()) payloads.push(eventPayload(EVENT_PAYLOAD_TYPE + i, clockRate))
+  const numbers = new Map(codecs.map((codec) => [codec, codec.staticPayloadType ?? next()]))
+  if (kept && agreed) numbers.set(kept, agreed.payloadType)
+  const payloads = offered.map((codec) => payloadOf(codec, numbers.get(codec)!))
+  if (policy.telephoneEvent === false) return payloads
+  for (const clockRate of new Set(offered.map((codec) => codec.clockRate))) {
+    const own = clockRate === kept?.clockRate ? agreed?.telephoneEvent : undefined
+    const usual = EVENT_PAYLOAD_TYPE + rates.indexOf(clockRate)
+    const used =
+      payloads.some(({ payloadType }) => payloadType === usual) || (own === undefined && agreed?.telephoneEvent === usual)
+    payloads.push(eventPayload(own ?? (used ? next() : usual), clockRate))
+  }
   return payloads
 }
 
@@ -161,6 +176,17 @@ function choose<N extends string>(
 
 function format<N extends string>(codec: N, payloadType: number, ptimeMs: number, event: number | undefined): StreamFormat<N> {
   return { codec, payloadType, ptimeMs, ...(event !== undefined && { telephoneEvent: event }) }
+}
+
+/** The codecs that an offer lists in a stream which this transport carries, in its order; none where it is no offer. */
+export function codecsOf<N extends string>(
+  offer: SdpSession | string | Uint8Array,
+  transports: readonly Transport[],
+  codecs: readonly Codec<N>[],
+): N[] {
+  const media = read(offer)?.media.find((line) => transports.some((transport) => carriesAudio(line, transport)))
+  const payloads = media ? payloadsOf(media, codecs) : []
+  return payloads.flatMap((payload) => codecs.find((codec) => isCodec(payload, codec))?.name ?? [])
 }
 
 /** Writes the answer to an offer that was agreed on: as many m-lines as the offer, all but one with port 0 (RFC 3264 §6). */

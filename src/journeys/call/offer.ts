@@ -1,0 +1,34 @@
+import type { Leg } from '#platform/switch/index.ts'
+import type { Call } from './call.ts'
+import { blame, type Choice, choiceFor } from './codecs.ts'
+import { openMedia } from './media.ts'
+
+/** What a dialled leg is to say first, and why it does not say more. */
+export interface Offer {
+  sdp: string
+  choice: Choice
+}
+
+/** The caller's own offer, where audio passes by us. */
+export function passedOn(call: Call, leg: Leg): Offer {
+  const sdp = Buffer.from(call.a.incoming?.request.description ?? '').toString('utf8')
+  leg.description = sdp
+  return { sdp, choice: choiceFor(call, leg, null) }
+}
+
+/** Opens an endpoint in the leg's realm, and the caller's beside it. */
+export async function prepareMedia(call: Call, leg: Leg): Promise<void> {
+  await Promise.all([openMedia(call, leg), ...(call.originating ? [] : [openMedia(call, call.a)])])
+}
+
+/** Our own offer, for the sake of whom the leg is to talk to. @throws NotAcceptable, ResourceUnavailable */
+export function ownOffer(call: Call, leg: Leg, listener: Leg | undefined): Offer {
+  const choice = choiceFor(call, leg, call.originating ? null : (listener ?? call.a))
+  const media = call.media.get(leg.id)
+  if (!media) throw new Error('a leg makes an offer when it has audio')
+  try {
+    return { sdp: media.offer(choice), choice }
+  } catch (error) {
+    throw blame(call, choice, error)
+  }
+}
