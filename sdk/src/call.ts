@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import type { SpeechEngine } from './engine.ts'
-import { CallGone, verbError } from './error.ts'
+import type { RecognitionEngine, SpeechEngine } from './engine.ts'
+import { CallGone, VerbError, verbError } from './error.ts'
 import { hear } from './hear.ts'
 import { CallStream } from './stream.ts'
 import type {
@@ -16,7 +16,6 @@ import type {
   GatherResult,
   Heard,
   HoldOptions,
-  ListenOptions,
   ParkOptions,
   ParkResult,
   Party,
@@ -145,37 +144,16 @@ export class Call {
 
   /**
    * Collects digits, or hears what is said; the first key or word ends the prompt. Answers the call. Rejects with a VerbError
-   * `recognition-failed` when the recogniser does.
+   * `recognition-failed` when the recogniser does. An engine of the program's own hears by a stream of the call, which can have
+   * no other meanwhile.
    */
   gather(options: GatherOptions = {}): Promise<GatherResult> {
-    const { timeout, interDigitTimeout, speechTimeout, maxSpeech, ...rest } = options
-    const speech = { speechTimeoutSeconds: speechTimeout, maxSpeechSeconds: maxSpeech }
-    const params = { ...rest, ...speech, timeoutSeconds: timeout, interDigitTimeoutSeconds: interDigitTimeout }
+    const { timeout, interDigitTimeout, speechTimeout, maxSpeech, speech, input, ...rest } = options
+    const seconds = { speechTimeoutSeconds: speechTimeout, maxSpeechSeconds: maxSpeech }
+    const what = input ?? (speech ? ['digits', 'speech'] : undefined)
+    const params = { ...rest, ...seconds, input: what, timeoutSeconds: timeout, interDigitTimeoutSeconds: interDigitTimeout }
+    if (speech?.engine && what?.includes('speech')) return this.#gatherBy(speech.engine, options, params)
     return this.#verb('call.gather', params) as Promise<GatherResult>
-  }
-
-  /**
-   * Hears what the caller says next and has an engine of the program's own understand it; null when nobody speaks in time. A
-   * stream of the call hears it, so that the call can have no other meanwhile. Answers the call. Rejects as the engine does.
-   */
-  async listen(options: ListenOptions): Promise<{ text: string } | null> {
-    const { engine, timeout = 5, speechTimeout = 0.8, maxSpeech = 30, language = 'en', grammar } = options
-    await using stream = await this.stream({ rate: 8000 })
-    const sound = await hear(stream, { timeout, silence: speechTimeout, longest: maxSpeech })
-    stream.close()
-    if (!sound) return null
-    const expected = { language, ...(grammar ? { phrases: grammar } : {}) }
-    const recognition = engine.listen(expected, (text) => this._partial(text))
-    const give = () => recognition.close()
-    this.signal.addEventListener('abort', give, { once: true })
-    try {
-      recognition.push(sound)
-      recognition.finish()
-      return { text: (await recognition.done).text }
-    } finally {
-      this.signal.removeEventListener('abort', give)
-      give()
-    }
   }
 
   /** Records the caller. Answers the call. */
@@ -330,6 +308,37 @@ export class Call {
       await this.#verb('call.hangup', options)
     } catch (error) {
       if (!(error instanceof CallGone)) throw error
+    }
+  }
+
+  /** The switch collects keys and plays the prompt, while a stream of the call is heard here and handed to the engine. */
+  async #gatherBy(engine: RecognitionEngine, options: GatherOptions, params: object): Promise<GatherResult> {
+    const { language = 'en', grammar, speechTimeout = 0.8, maxSpeech = 30 } = options
+    const expected = { language, ...(grammar ? { phrases: grammar } : {}) }
+    await using stream = await this.stream({ rate: 8000 })
+    const recognition = engine.listen(expected, (text) => this._partial(text))
+    let over = false
+    let failure: unknown
+    const tell = (what: object) => {
+      if (!over) void this.#verb('call.heard', what).catch(() => {})
+    }
+    recognition.done.then(
+      ({ text, confidence }) => tell({ text, ...(confidence === undefined ? {} : { confidence }) }),
+      (error) => {
+        failure = error
+        tell({ failed: true })
+      },
+    )
+    const began = () => tell({ speaking: true })
+    const gathered = this.#verb('call.gather', { ...params, byProgram: true }) as Promise<GatherResult>
+    void hear(stream, recognition, { silence: speechTimeout, longest: maxSpeech, began }).catch(() => recognition.close())
+    try {
+      return await gathered
+    } catch (error) {
+      throw error instanceof VerbError && error.code === 'recognition-failed' ? (failure ?? error) : error
+    } finally {
+      over = true
+      recognition.close()
     }
   }
 

@@ -1,30 +1,33 @@
 import { VoiceActivity } from '#protocol/audio/index.ts'
+import type { Recognition } from './engine.ts'
 
 /** Frames before a voice was noticed that belong to what is said: 400 ms. */
 const BEFORE = 20
 
 /**
- * What is said next in one go, at 8 kHz; null when nobody has begun within `timeout` seconds or the sound is over. Time is
- * counted in sound.
+ * Hands a recognition what is said next in one go, in frames of 8 kHz, as it is said. `silence` seconds end it, and `longest`
+ * in any case; time is counted in sound. `began` is told once.
  */
 export async function hear(
   frames: AsyncIterable<Int16Array>,
-  { timeout, silence, longest }: { timeout: number; silence: number; longest: number },
-): Promise<Int16Array | null> {
+  recognition: Recognition,
+  { silence, longest, began }: { silence: number; longest: number; began(): void },
+): Promise<void> {
   const activity = new VoiceActivity(silence * 1000)
-  let heard: Int16Array[] = []
+  let before: Int16Array[] = []
   let samples = 0
   for await (const frame of frames) {
     const change = activity.push(frame)
+    if (samples === 0) {
+      before = [...before, frame].slice(-BEFORE)
+      if (change !== 'began') continue
+      for (const piece of before) recognition.push(piece)
+      began()
+    } else recognition.push(frame)
     samples += frame.length
-    heard.push(frame)
-    if (change === 'began') samples = 0
-    if (change === 'ended' || (activity.speaking && samples >= longest * 8000)) return joined(heard)
-    if (activity.speaking) continue
-    heard = heard.slice(-BEFORE)
-    if (samples >= timeout * 8000) return null
+    if (change === 'ended' || samples >= longest * 8000) break
   }
-  return activity.speaking ? joined(heard) : null
+  recognition.finish()
 }
 
 /** Pieces of sound as one. */

@@ -151,9 +151,11 @@ export interface GatherOptions {
   timeout?: number
   /** Seconds to wait between digits. */
   interDigitTimeout?: number
-  /** What counts; default digits alone. */
+  /** What is said counts, too; with an engine of your own instead of the platform's. */
+  speech?: { engine?: RecognitionEngine }
+  /** What counts; default digits alone, and with `speech` both. */
   input?: ('digits' | 'speech')[]
-  /** Phrases of which one may be said, English words and digits; without it anything may be said, and less is understood. */
+  /** Phrases of which one may be said; for the platform's own recogniser English words and digits. Without it anything may be said, and less is understood. */
   grammar?: string[]
   /** Seconds of silence that end what is said; default 0.8. */
   speechTimeout?: number
@@ -179,22 +181,8 @@ export interface GatherResult {
   digits: string
   /** `max-digits`, `finish-key`, `timeout`, `too-few`, `speech`, or `no-match`: something was said that was not understood. */
   reason: string
-  /** What was said: a phrase as the grammar has it, or words. `confidence` is 0–1. */
-  speech?: { text: string; confidence: number }
-}
-
-export interface ListenOptions {
-  engine: RecognitionEngine
-  /** Seconds within which somebody has to begin; default 5. */
-  timeout?: number
-  /** Seconds of silence that end what is said; default 0.8. */
-  speechTimeout?: number
-  /** Seconds that it may take; default 30. */
-  maxSpeech?: number
-  /** BCP 47; default `en`. */
-  language?: string
-  /** What may be said, and nothing else; without it anything. */
-  grammar?: string[]
+  /** What was said: a phrase as the grammar has it, or words. `confidence` is 0–1, where the engine has a measure. */
+  speech?: { text: string; confidence?: number }
 }
 
 export interface RecordOptions {

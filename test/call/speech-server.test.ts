@@ -40,6 +40,17 @@ async function speechServer(t: TestContext, answer: (response: ServerResponse) =
   return { engine, asked }
 }
 
+/** Whether a count that is looked at has not grown for 100 ms. */
+function stopping(): (count: number) => boolean {
+  let last = -1
+  let since = 0
+  return (count) => {
+    if (count !== last) since = performance.now()
+    last = count
+    return performance.now() - since > 100
+  }
+}
+
 /** A call as the SDK has it. */
 function callOf(world: World, { offered, do: command }: Commanded): Call {
   return new Call(offered, {
@@ -67,13 +78,18 @@ test('a speech server is asked as OpenAI’s is, and what it has said is kept wi
   assert.deepEqual([asked[0]!.request.url, asked[0]!.request.headers.authorization], ['/v1/audio/speech', 'Bearer secret'])
 })
 
-test('a caller is understood by a transcription server of the office, and one that fails is told in time', async (t) => {
+test('C10 a gather hears keys and speech by a transcription server of the office, and one that fails is told in time', async (t) => {
   const files: Buffer[] = []
+  const quiet = Promise.withResolvers<void>()
   const server = createServer(async (request, response) => {
     files.push(Buffer.concat(await request.toArray()))
-    if (files.length === 1) response.end('{"text":" to the moon "}')
-    else if (files.length === 2) response.end('{"text":7}')
-    else response.flushHeaders()
+    if (files.length === 1) {
+      // The prompt has ended by the voice, not by what was understood.
+      await quiet.promise
+      response.end('{"text":" To the moon! "}')
+    } else if (files.length === 2) response.end('{"text":7}')
+    else if (files.length === 3) response.flushHeaders()
+    else response.end('{"text":""}')
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -82,29 +98,57 @@ test('a caller is understood by a transcription server of the office, and one th
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
-  const engine = new TranscriptionServer({ url, model: 'whisper-1', timeout: 0.5 })
+  const engine = new TranscriptionServer({ url, model: 'whisper-1', timeout: 1.5 })
   await using world = await World.open({ voice: true })
   const results: unknown[] = []
   using _program = await Program.connect(world, async (commanded) => {
     const call = callOf(world, commanded)
-    for (let i = 0; i < 3; i++)
-      results.push(await call.listen({ engine, language: 'en' }).catch((error) => (error as VerbError).code))
-    results.push(await call.listen({ engine, timeout: 0.3 }))
-    await call.hangup()
+    const prompt = { say: 'Where would you like to go? '.repeat(20), speech: { engine }, language: 'en-GB' }
+    for (let i = 0; i < 4; i++)
+      results.push(
+        await call
+          .gather({ ...prompt, ...(i === 0 ? { grammar: ['Home', 'To the Moon'] } : {}) })
+          .catch((error) => (error as VerbError).code),
+      )
+    results.push(await call.gather({ speech: { engine }, timeout: 0.3 }))
+    results.push(await call.gather({ ...prompt, maxDigits: 1 }))
+    results.push(await call.gather({ ...prompt, input: ['speech'] }).catch((error) => (error as VerbError).code))
   })
   const caller = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
-  for (let i = 0; i < 3; i++) {
-    await until(
-      'a stream',
-      async () => (await world.events()).filter(({ type }) => type === 'stream.started').length === i + 1,
-      6000,
-    )
+  const streams = async (count: number) =>
+    until('a stream', async () => (await world.events()).filter(({ type }) => type === 'stream.started').length === count, 6000)
+  const heard = () => caller.report().media!.received
+  const hasStopped = stopping()
+  for (let i = 0; i < 4; i++) {
+    await streams(i + 1)
+    const before = heard()
+    await until('the prompt', () => heard() > before + 10, 5000)
     caller.stream.say(Int16Array.from({ length: 4800 }, (_, n) => Math.round(8000 * Math.sin(n / 2))))
+    if (i === 0) {
+      await until('the end of the prompt', () => hasStopped(heard()), 3000)
+      quiet.resolve()
+    }
     await until('its end', () => results.length === i + 1, 8000)
   }
-  await until('the end', () => caller.phase === 'ended', 10_000)
+  await streams(6)
+  caller.stream.press('7')
+  await until('the key', () => results.length === 6, 8000)
+  await streams(7)
+  caller.hangup()
+  await until('the end', () => results.length === 7, 5000)
   await world.quiet()
-  assert.deepEqual(results, [{ text: 'to the moon' }, 'recognition-failed', 'recognition-failed', null])
+  assert.deepEqual(results, [
+    { digits: '', reason: 'speech', speech: { text: 'To the Moon' } },
+    'recognition-failed',
+    'recognition-failed',
+    { digits: '', reason: 'no-match' },
+    { digits: '', reason: 'timeout' },
+    { digits: '7', reason: 'max-digits' },
+    'call-gone',
+  ])
+  const leases = await world.leases()
+  assert.ok(leases.every(({ kind, released }) => kind !== 'voice.recognition' && released !== null))
+  assert.equal(leases.filter(({ kind }) => kind === 'voice.stream').length, 7)
   const wav = files[0]!.subarray(files[0]!.indexOf('RIFF'))
   assert.equal(wav.readUInt32LE(24), 8000)
   const samples = wav.readUInt32LE(40) / 2

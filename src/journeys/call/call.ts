@@ -70,6 +70,8 @@ export class Call {
   seat: Seat | null = null
   /** What `play` or `say` plays. */
   playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
+  /** What `gather` waits for, and its program may hear; resolves when voice waits, too. */
+  gathering: Promise<{ endpoint: VoiceEndpoint; verb: Id<'verb'> } | null> = Promise.resolve(null)
   /** The stream between it and its agent. */
   streaming: Id<'verb'> | null = null
   /** Who has answered, where the call was placed with `amd`. */

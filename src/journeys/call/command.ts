@@ -7,6 +7,7 @@ import { complete, consult } from './consult.ts'
 import type { Verb, VerbName } from './desk.ts'
 import { pressKeys } from './digits.ts'
 import type { Exchange } from './exchange.ts'
+import { heard } from './gather.ts'
 import { hold, retrieve } from './hold.ts'
 import { originate } from './originate.ts'
 import { CallOver } from './over.ts'
@@ -24,6 +25,7 @@ type Aside = (call: Call, params: never, signal: AbortSignal) => unknown
 const ASIDES = {
   'call.pauseRecording': pauseRecordings,
   'call.pausePlay': pausePlay,
+  'call.heard': heard,
   'call.seat': changeSeat,
   'call.leave': leave,
   'call.announce': announce,

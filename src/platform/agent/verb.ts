@@ -19,6 +19,8 @@ const seconds =
   (max: number): Check =>
   (v) =>
     typeof v === 'number' && v >= 0 && v <= max ? null : `is a number of seconds from 0 to ${max}`
+const share: Check = (v) => (typeof v === 'number' && v >= 0 && v <= 1 ? null : 'is a number from 0 to 1')
+const transcript: Check = (v) => (v === '' ? null : text(20_000)(v))
 const flag: Check = (v) => (typeof v === 'boolean' ? null : 'is true or false')
 const key: Check = (v) => (typeof v === 'string' && /^[0-9A-D*#]$/.test(v) ? null : 'is one of 0-9, A-D, * and #')
 const shownNumber: Check = (v) =>
@@ -156,8 +158,10 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
       speechTimeoutSeconds: seconds(10),
       maxSpeechSeconds: seconds(60),
       bargeIn: flag,
+      byProgram: flag,
     },
   },
+  'call.heard': { required: [], fields: { speaking: flag, text: transcript, confidence: share, failed: flag } },
   'call.record': {
     required: [],
     fields: { maxSeconds: seconds(14_400), silenceSeconds: seconds(600), finishKey: key, beep: flag },

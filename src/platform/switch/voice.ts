@@ -159,6 +159,10 @@ export class VoiceEndpoint {
     await this.#ask('conference.change', { ...params, endpoint: this.id })
   }
 
+  async heard(params: Params<'gather.heard'>): Promise<void> {
+    await this.#ask('gather.heard', params)
+  }
+
   async pausePlay(verb: Id<'verb'>, paused: boolean): Promise<void> {
     await this.#ask('play.pause', { verb, paused })
   }

@@ -27,6 +27,24 @@ test('as many digits as were asked for end it', () => {
   assert.equal(clock.pending, 0)
 })
 
+test('C10 what is said by the ear of a program that never says what it was ends it in time, and no key is lost by it', () => {
+  const { results, collector, press, clock } = collect({ maxDigits: 2 })
+  collector.promptEnded()
+  assert.equal(collector.voice(30_000), true)
+  clock.turn(29_000)
+  assert.deepEqual(results, [])
+  clock.turn(2000)
+  assert.deepEqual(results, [{ digits: '', reason: 'timeout' }])
+  const other = collect({ maxDigits: 2 })
+  other.press('4')
+  assert.equal(other.collector.voice(30_000), false)
+  other.collector.understood({ text: 'four' })
+  other.press('2')
+  assert.deepEqual(other.results, [{ digits: '42', reason: 'max-digits' }])
+  press('1')
+  assert.equal(clock.pending + other.clock.pending, 0)
+})
+
 test('the finishing key ends it and is no digit', () => {
   const { results, press } = collect({ finishKey: '#' })
   press('42#')

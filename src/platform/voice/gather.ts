@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '#lib/index.ts'
-import type { PromptSource, VoiceMethods } from '#platform/words/index.ts'
+import type { HeardByProgram, PromptSource, Understood, VoiceMethods } from '#platform/words/index.ts'
 import { Listener } from './listener.ts'
 import type { Prompt } from './prompt.ts'
 import type { Session } from './session.ts'
-import type { Recognised, Recogniser } from './speech-engine.ts'
+import { type Recogniser, recognitionFailed } from './speech-engine.ts'
 
 type GatherParams = VoiceMethods['gather']['params']
 export type GatherResult = VoiceMethods['gather']['result']
@@ -56,18 +56,26 @@ export class Collector {
     this.#wait(interDigitTimeoutMs)
   }
 
-  /** Somebody speaks. */
-  voice(): void {
+  /** Somebody speaks; whether that still counts. When nothing is understood within `limitMs` it is over. */
+  voice(limitMs = Number.POSITIVE_INFINITY): boolean {
+    if (this.#over || this.pressed) return false
     this.#speaking = true
     this.#timer?.cancel()
     this.#timer = undefined
+    if (limitMs < Number.POSITIVE_INFINITY) this.#wait(limitMs)
+    return true
   }
 
-  understood(speech: Recognised): void {
-    if (this.#over || this.#digits !== '' || this.#down) return
+  understood(speech: Understood): void {
+    if (this.#over || this.pressed) return
     this.#over = true
     this.#timer?.cancel()
     this.#finish(speech.text === '' ? { digits: '', reason: 'no-match' } : { digits: '', reason: 'speech', speech })
+  }
+
+  /** Whether a key was: then nothing that is said counts. */
+  get pressed(): boolean {
+    return this.#down || this.#digits !== ''
   }
 
   /** Ends it; what was collected counts. */
@@ -91,16 +99,31 @@ export interface GatherSurroundings {
   prepare(source: PromptSource, stop: AbortSignal): Promise<Prompt | null>
   /** Told what was understood so far. */
   partial(text: string): void
+  /** Asked for what the program hears, where that listens by itself. */
+  byProgram(take: (what: HeardByProgram) => void): void
 }
 
+interface Heard {
+  began(): void
+  understood(speech: Understood): void
+  failed(error: unknown): void
+}
+
+/** Ms that a program's engine may take to understand, at most: it has a shorter time of its own. */
+const PROGRAM_MS = 60_000
+
 /** Hears what is said, where that is asked for. */
-function listen(
-  session: Session,
-  { speech }: GatherParams,
-  { recogniser, partial }: GatherSurroundings,
-  heard: { began(): void; understood(speech: Recognised): void; failed(error: unknown): void },
-): Listener | null {
+function listen(session: Session, { speech }: GatherParams, surroundings: GatherSurroundings, heard: Heard): Listener | null {
   if (!speech) return null
+  const { recogniser, partial, byProgram } = surroundings
+  if (speech.byProgram) {
+    byProgram(({ speaking, text, confidence, failed }) => {
+      if (failed) heard.failed(recognitionFailed('the engine of the program has failed'))
+      else if (text !== undefined) heard.understood({ text, ...(confidence === undefined ? {} : { confidence }) })
+      else if (speaking) heard.began()
+    })
+    return null
+  }
   const { phrases, language, silenceMs, maxMs } = speech
   const recognition = recogniser.listen({ language, ...(phrases ? { phrases } : {}) }, partial)
   return new Listener({ session, recognition, silenceMs, maxMs, ...heard })
@@ -135,11 +158,11 @@ export async function gather(
   }
   const listener = listen(session, params, surroundings, {
     began: () => {
-      collector.voice()
+      if (!collector.voice(params.speech?.byProgram ? params.speech.maxMs + PROGRAM_MS : undefined)) return
       if (params.speech?.bargeIn) bargeIn.abort('stopped')
     },
     understood: (speech) => collector.understood(speech),
-    failed: reject,
+    failed: (error) => collector.pressed || reject(error),
   })
   if (!params.deafToDigits) session.digits.add(digits)
   stop.addEventListener('abort', onStop, { once: true })

@@ -1,5 +1,5 @@
 import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
-import type { PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
+import type { HeardByProgram, PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
 import { AudioDoor, type Ticket } from './audio-door.ts'
 import { Claims } from './claims.ts'
@@ -48,6 +48,8 @@ interface Verb {
   /** A recording that leaves out what is heard; a prompt that waits. */
   paused: boolean
   pause?: (paused: boolean) => void
+  /** A gather whose program listens by itself. */
+  heard?: (what: HeardByProgram) => void
   /** A stream that waits for its program. */
   ticket?: Ticket
 }
@@ -189,10 +191,18 @@ export class VoiceService implements Methods, AsyncDisposable {
       gather(session, params, stop, {
         clock: this.#options.clock,
         recogniser: this.#recogniser,
+        byProgram: (take) => {
+          this.#verbs.get(params.verb)!.heard = take
+        },
         partial: (text) => this.#options.notify('partial', { endpoint: params.endpoint, text }),
         prepare: (source, bargeIn) => preparePrompt(source, this.#makers, bargeIn),
       }),
     )
+  }
+
+  async 'gather.heard'({ verb, ...what }: VoiceMethods['gather.heard']['params']) {
+    this.#verbs.get(verb)?.heard?.(what)
+    return null
   }
 
   record(params: VoiceMethods['record']['params'], signal?: AbortSignal) {

@@ -1,7 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type { AnsweredBy } from '#protocol/audio/index.ts'
 import type { CallCause, DialStrategy, Diversion, Party, Target, Via } from './call.ts'
-import type { StreamRate } from './voice.ts'
+import type { HeardByProgram, StreamRate, Understood } from './voice.ts'
 
 /** A call as its agent first sees it. */
 export interface OfferedCall {
@@ -91,9 +91,16 @@ export interface VerbMethods {
       speechTimeoutSeconds?: number
       maxSpeechSeconds?: number
       bargeIn?: boolean
+      /** The program listens by itself, over a stream of the call, and tells `call.heard`. */
+      byProgram?: boolean
     }
-    result: { digits: string; reason: string; speech?: { text: string; confidence: number } }
+    result: { digits: string; reason: string; speech?: Understood }
   }
+  /**
+   * At once: what the program's own recogniser heard while `call.gather` waits for it. `speaking`: somebody has begun to; else
+   * the text, empty where nothing was understood, or `failed`.
+   */
+  'call.heard': { params: { call: Id<'call'> } & HeardByProgram; result: null }
   'call.record': {
     params: { call: Id<'call'>; maxSeconds?: number; silenceSeconds?: number; finishKey?: string; beep?: boolean }
     result: { recording: Id<'rec'>; durationSeconds: number; reason: string }

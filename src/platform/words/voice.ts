@@ -91,6 +91,23 @@ export interface SpeechExpected {
   maxMs: number
   /** Whether a voice ends the prompt. */
   bargeIn: boolean
+  /** The program listens by itself: `gather.heard` tells what it hears. */
+  byProgram?: boolean
+}
+
+/** What was said. */
+export interface Understood {
+  text: string
+  /** 0–1, where the recogniser has a measure. */
+  confidence?: number
+}
+
+/** What a program's own recogniser tells: that somebody speaks, what was understood, or that it has failed. */
+export interface HeardByProgram {
+  speaking?: boolean
+  text?: string
+  confidence?: number
+  failed?: boolean
 }
 
 /** Samples a second on the audio socket. */
@@ -154,9 +171,11 @@ export interface VoiceMethods {
     result: {
       digits: string
       reason: 'max-digits' | 'finish-key' | 'timeout' | 'too-few' | 'speech' | 'no-match' | 'stopped' | 'gone'
-      speech?: { text: string; confidence: number }
+      speech?: Understood
     }
   }
+  /** Nothing where the gather is over. */
+  'gather.heard': { params: { verb: Id<'verb'> } & HeardByProgram; result: null }
   record: {
     params: {
       endpoint: Id<'med'>
