@@ -2,11 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { DID, World } from '../test/call/harness.ts'
 import { until } from '../test/peer/clock.ts'
+import { Kamailio } from '../test/peer/kamailio.ts'
 import type { Figure } from './figure.ts'
 import { cpuMs } from './process.ts'
 import type { AgentOrders } from './switch-agent.ts'
 import { Capture } from './switch-capture.ts'
-import { Kamailio } from './switch-kamailio.ts'
 import { SippLoad } from './switch-load.ts'
 
 /** Calls a second, and calls in each turn, of ours and of the peer, turn by turn. */
@@ -23,7 +23,7 @@ export async function measure(): Promise<Figure[]> {
   await using world = await World.open({ media: 'direct', farEnds: false })
   const { directory, net, node } = world
   using load = new SippLoad({ directory, caller: `${net}.2`, callee: `${net}.3` })
-  using kamailio = new Kamailio({ directory, address: `${net}.9`, callee: `${net}.3` })
+  using kamailio = new Kamailio({ address: `${net}.9`, onward: `sip:${net}.3:5060`, children: 2, lenient: true })
   const ours = { ...node, number: DID }
   const theirs = { address: `${net}.9`, port: 5060, number: DID }
   const switchPid = () => [world.child('switch').pid!]

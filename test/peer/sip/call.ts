@@ -1,6 +1,6 @@
 import type { Stream } from '../audio/stream.ts'
 import { now } from '../clock.ts'
-import { cseqOf, headerOf, hostOf, type Message, tagOf, uriOf } from './message.ts'
+import { cseqOf, headerOf, headersOf, hostOf, type Message, tagOf, uriOf } from './message.ts'
 import type { CallPhase, CallReport } from './rule.ts'
 import { readSdp, writeSdp } from './sdp.ts'
 import { type Hop, newBranch, type SipSocket } from './socket.ts'
@@ -23,6 +23,8 @@ export class Call {
   protected remote = ''
   protected target = ''
   protected hop: Hop
+  /** What requests inside the dialog carry, the next hop first (RFC 3261 §12.1). */
+  protected routes: string[] = []
   protected sequence = 1
   protected ignoreBye = false
   protected tone = 0
@@ -146,6 +148,7 @@ export class Call {
       uri: this.target,
       headers: [
         this.socket.via(branch),
+        ...this.routes.map((route): [string, string] => ['Route', route]),
         ['Max-Forwards', '70'],
         ['From', this.local],
         ['To', this.remote],
@@ -172,7 +175,27 @@ export class Call {
     const contact = headerOf(message, 'contact')
     if (!contact) return
     this.target = uriOf(contact)
-    this.hop = hostOf(this.target)
+    this.hop = hostOf(this.routes[0] === undefined ? this.target : uriOf(this.routes[0]))
+  }
+
+  /** The proxies that want to see what follows, as they stand in the message. */
+  protected recorded(message: Message): string[] {
+    return headersOf(message, 'record-route').flatMap((value) => value.split(/,\s*(?=<)/))
+  }
+
+  /** Asks for the same description again; resolves with the status, after its ACK. */
+  async reinvite(): Promise<number> {
+    const branch = newBranch()
+    const request = this.inDialog('INVITE', branch)
+    const { sequence } = this
+    request.headers.push(this.contact(), ['Content-Type', 'application/sdp'])
+    request.body = this.describe()
+    this.note('> INVITE')
+    const response = await this.socket.ask(request, this.hop, branch)
+    const accepted = response.status! < 300
+    // §17.1.1.3, §13.2.2.4: to a refusal by the branch of the INVITE, to an answer by one of its own.
+    this.send(this.inDialog('ACK', accepted ? newBranch() : branch, sequence), false)
+    return response.status!
   }
 
   protected isAck(message: Message): boolean {

@@ -22,6 +22,7 @@ export class IncomingCall extends Call {
     this.ignoreBye = rule.ignoreBye ?? false
     this.remote = headerOf(invite, 'from')
     this.local = `${headerOf(invite, 'to')};tag=${newTag()}`
+    this.routes = this.recorded(invite)
     this.retarget(invite)
     this.note('< INVITE')
     if (invite.body) this.hear(invite.body)
@@ -85,7 +86,7 @@ export class IncomingCall extends Call {
   }
 
   #answer(): void {
-    const answer = this.socket.response(this.#invite, 200, 'OK', this.localTag, [this.contact()], this.describe())
+    const answer = this.socket.response(this.#invite, 200, 'OK', this.localTag, this.#dialogHeaders(), this.describe())
     this.#last = answer
     this.final = { status: 200, reason: 'OK', headers: {} }
     this.note('> 200')
@@ -95,8 +96,13 @@ export class IncomingCall extends Call {
     if (hangUpAfterMs !== undefined) setTimeout(() => this.hangup(), hangUpAfterMs)
   }
 
+  /** What a response says that makes a dialog (RFC 3261 §12.1.1). */
+  #dialogHeaders(): [string, string][] {
+    return [...this.routes.map((route): [string, string] => ['Record-Route', route]), this.contact()]
+  }
+
   #respond(status: number, text: string): void {
-    const response = this.socket.response(this.#invite, status, text, status === 100 ? '' : this.localTag, [this.contact()])
+    const response = this.socket.response(this.#invite, status, text, status === 100 ? '' : this.localTag, this.#dialogHeaders())
     this.#last = response
     this.note(`> ${status}`)
     this.socket.send(response, this.#from)

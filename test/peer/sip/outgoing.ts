@@ -75,6 +75,7 @@ export class OutgoingCall extends Call {
     if (!this.final) {
       this.#finish(response)
       this.remote = headerOf(response, 'to')
+      this.routes = this.recorded(response).reverse()
       this.retarget(response)
       this.hear(response.body)
       this.up()
