@@ -48,6 +48,31 @@ test('baresip that insists on SRTP and a carrier without it hear each other; no 
   }
 })
 
+test('a protected leg moves to another voice process when its own is killed, and both are heard again', async () => {
+  await using world = await World.open({ voice: true, voices: 2 })
+  const address = '127.0.0.1'
+  const channel = world.snapshot.subscribers[0]?.channel
+  assert.ok(channel)
+  await using telephone = await Baresip.start({ address, port: 15_073, user: '101', tone: 700, srtp: 'required' })
+  const siteNetworks = [...channel.siteNetworks, '127.0.0.1/32']
+  await world.change({ channel: { ...channel, siteNetworks }, site: { pbx: { host: address, port: 15_073 }, srtp: 'required' } })
+  using _program = await Program.connect(world, async (call: Commanded) => {
+    await call.do('call.dial', { target: { pbx: '101' } })
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('its tone', () => heard(call, 700) >= 4, 8000)
+  await world.kill('voice')
+  const moved = async () => (await world.events()).filter(({ type }) => type === 'media.moved').length === 2
+  await until('both legs to be moved', moved, 9000)
+  const before = heard(call, 700)
+  await until('its tone again', () => heard(call, 700) > before + 10, 8000)
+  call.hangup()
+  // What it recorded of us: more than there was time for before the move.
+  await until('our tone on both sides of the move', () => telephone.heard([400, 700]).filter((h) => h === 400).length >= 10, 6000)
+  await world.quiet()
+  assert.ok((await world.leases()).every(({ released }) => released !== null))
+})
+
 test('where SRTP is only offered, a PBX that refuses it is called once more in the clear', async () => {
   await using world = await World.open({ voice: true })
   const pbx = world.snapshot.subscribers[0]?.site.pbx

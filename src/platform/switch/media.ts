@@ -112,7 +112,7 @@ export class LegMedia {
   readonly #srtp: SrtpPolicy
   readonly #codecs: readonly AudioCodecName[]
   /** What the keys of this leg are cut from while voice has it: a key that stays keeps its roll-overs (RFC 3711 §3.3.1). */
-  #material: Uint8Array
+  readonly #material: Uint8Array
   /** The far end has refused protection, which we can do without. */
   #clear: boolean
   /** `sendonly` while we hold the far end. */
@@ -193,14 +193,13 @@ export class LegMedia {
   }
 
   /**
-   * The endpoint has been opened anew: the next offer or answer says where, with keys of its own, since nobody knows how far
-   * the old ones have rolled over.
+   * The endpoint has been opened anew: the next offer or answer says where. Our key stays, as far ends are in the field that
+   * take one only once; voice sends with it from a new source, whose roll-overs begin at nothing (RFC 3711 §3.3.1, §8.1).
    */
   moved(): void {
     const { address, port } = this.endpoint.snapshot
     this.#local.address = address
     this.#local.port = port
-    this.#material = randomBytes(LONGEST_MASTER)
     this.#settled = false
   }
 
