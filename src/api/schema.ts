@@ -58,6 +58,10 @@ export const Srtp = Type.Union([Type.Literal('off'), Type.Literal('offered'), Ty
   description: 'Whether sound is protected by SRTP (keys by SDP, RFC 4568): never, when the far end can, or always.',
 })
 
+const ForwardOutside = Type.Union([Type.Literal('allowed'), Type.Literal('denied')], {
+  description: "Whether users' calls may be sent on to numbers outside, at the subscriber's cost.",
+})
+
 const TelephoneTls = Type.Union([Type.Literal('allowed'), Type.Literal('required')], {
   description: 'Whether telephones may register and call without TLS.',
 })
@@ -83,6 +87,7 @@ export const InstallOrder = Type.Object(
       closed,
     ),
     survival: Type.Optional(Survival),
+    forwardOutside: Type.Optional(ForwardOutside),
     defaultRoute: DefaultRoute,
     agent: Type.Optional(Type.Object({ decisionDeadlineMs: Type.Optional(Type.Integer()), ...agentLimits }, closed)),
     telephones: Type.Optional(Type.Array(Type.String(), { maxItems: 10_000 })),
@@ -101,6 +106,7 @@ export const SubscriberPatch = Type.Object(
     srtp: Type.Optional(Srtp),
     telephoneTls: Type.Optional(TelephoneTls),
     survival: Type.Optional(Survival),
+    forwardOutside: Type.Optional(ForwardOutside),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
     dns: Type.Optional(Nullable(Dns)),
     agent: Type.Optional(Type.Object(agentLimits, closed)),
@@ -125,6 +131,7 @@ export const Subscriber = Type.Object({
     srtp: Srtp,
     telephoneTls: TelephoneTls,
   }),
+  forwardOutside: ForwardOutside,
   survival: Type.Object({ voice: VoiceLoss, channel: ChannelLoss }),
   channel: Type.Object({
     address: Type.String(),

@@ -21,6 +21,7 @@ import { subscriberRoutes } from './subscribers.ts'
 import { telephoneRoutes } from './telephones.ts'
 import { findUnwritable } from './text.ts'
 import { trunkRoutes } from './trunks.ts'
+import { userRoutes } from './users.ts'
 
 /** The largest tarball of an agent. */
 const BUNDLE_BYTES = 100 * 1024 * 1024
@@ -58,6 +59,7 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
     subscriberRoutes,
     secretRoutes,
     telephoneRoutes,
+    userRoutes,
     agentRoutes,
     channelRoutes,
     callRoutes,

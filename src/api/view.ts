@@ -21,6 +21,7 @@ export function subscriberView(record: SubscriberRecord) {
       telephoneTls: site.tls?.telephones ?? 'allowed',
     },
     survival: record.survival,
+    forwardOutside: record.forwardOutside,
     channel: {
       address: channel.address,
       peerAddress: channel.peerAddress,

@@ -18,13 +18,17 @@ export async function updateRouting(tx: Tx, record: SubscriberRecord): Promise<v
 }
 
 /** Writes what only the operator may change of a subscriber. */
-export async function updateTerms(tx: Tx, { id, agent, site, survival, timeZone }: SubscriberRecord): Promise<void> {
+export async function updateTerms(
+  tx: Tx,
+  { id, agent, site, survival, timeZone, forwardOutside }: SubscriberRecord,
+): Promise<void> {
   await tx
     .updateTable('subscriber')
     .set({
       time_zone: timeZone,
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
+      forward_outside: forwardOutside,
       telephone_tls: site.tls?.telephones ?? 'allowed',
       voice_loss: survival.voice,
       channel_loss: survival.channel,

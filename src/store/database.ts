@@ -22,6 +22,7 @@ export interface Database {
     emergency_caller_id: string | null
     srtp: Srtp
     telephone_tls: Generated<'allowed' | 'required'>
+    forward_outside: Generated<'allowed' | 'denied'>
     voice_loss: Generated<'move' | 'end'>
     channel_loss: Generated<'end' | 'trunk'>
     agent_version: string | null
@@ -79,6 +80,7 @@ export interface Database {
     revoked_at: Date | null
   }
   telephone: { subscriber_id: string; name: string; password: Sealed }
+  site_user: { subscriber_id: string; name: string; ring: Json<object | null>; forward: Json<object | null> }
   site_tls: {
     subscriber_id: string
     ca: string

@@ -33,6 +33,7 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       pbx: json(site.pbx),
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
+      forward_outside: subscriber.forwardOutside,
       telephone_tls: site.tls?.telephones ?? 'allowed',
       voice_loss: subscriber.survival.voice,
       channel_loss: subscriber.survival.channel,

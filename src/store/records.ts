@@ -11,6 +11,7 @@ import { listKeys, principalOf, replaceOperatorKey, revokeKey, rotateKey } from 
 import type { Store } from './store.ts'
 import { findSubscriber, listSubscribers } from './subscriber.ts'
 import * as trunk from './trunk.ts'
+import * as user from './user.ts'
 
 export type Records = SubscriberStore & SecretStore & AgentVersionStore & PlatformStore & EventReader & { events: EventSink }
 
@@ -59,6 +60,8 @@ function subscriberRecords(store: Store, { node, ports, sealer, clock }: Records
     removeNumber: (id, number) => platform((tx) => change.removeNumber(tx, id, number)),
     addTelephone: (scope, id, telephone) => store.transaction(scope, (tx) => change.addTelephone(tx, sealer, id, telephone)),
     removeTelephone: (scope, id, name) => store.transaction(scope, (tx) => change.removeTelephone(tx, id, name)),
+    writeUser: (scope, id, config) => store.transaction(scope, (tx) => user.writeUser(tx, id, config)),
+    removeUser: (scope, id, name) => store.transaction(scope, (tx) => user.deleteUser(tx, id, name)),
   }
 }
 

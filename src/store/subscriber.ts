@@ -6,6 +6,7 @@ import type { Sealed } from '#platform/words/index.ts'
 import type { Database } from './database.ts'
 import { notFound } from './error.ts'
 import type { Tx } from './store.ts'
+import { userOf } from './user.ts'
 
 /** One query for everything of one or more subscribers, by name. */
 function everything(tx: Tx) {
@@ -39,6 +40,13 @@ function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
         .whereRef('telephone.subscriber_id', '=', 'subscriber.id')
         .orderBy('name'),
     ).as('telephones'),
+    jsonArrayFrom(
+      eb
+        .selectFrom('site_user')
+        .select(['name', 'ring', 'forward'])
+        .whereRef('site_user.subscriber_id', '=', 'subscriber.id')
+        .orderBy('name'),
+    ).as('users'),
     jsonObjectFrom(eb.selectFrom('channel').selectAll().whereRef('channel.subscriber_id', '=', 'subscriber.id')).as('channel'),
     jsonObjectFrom(certificate).as('credential'),
     jsonObjectFrom(
@@ -100,6 +108,8 @@ function recordOf(row: Row): SubscriberRecord {
       key: credential.privateKey as Sealed,
     },
     telephones: row.telephones,
+    users: row.users.map(userOf),
+    forwardOutside: row.forward_outside,
     createdAt: row.created_at.toISOString(),
   }
 }

@@ -182,6 +182,42 @@ describe('tieline', () => {
     assert.equal((await tieline('telephone', 'tls', 'acme', 'allowed')).code, 0)
   })
 
+  it('stores what rings for a user and where its calls go instead, tells the switch, and refuses what leads nowhere', async () => {
+    for (const name of ['301', '302']) assert.equal((await tieline('telephone', 'add', 'acme', name)).code, 0)
+    const steps = ['user:301,user:302@15', 'number:+32470123456@20']
+    assert.equal((await tieline('telephone', 'ring', 'acme', 'sales', ...steps)).code, 0)
+    const rules = ['--busy', 'user:sales', '--unanswered', 'number:+32470123456@20']
+    assert.equal((await tieline('telephone', 'forward', 'acme', '301', ...rules)).code, 0)
+    assert.equal((await tieline('telephone', 'forward', 'acme', '301', '--unregistered', 'user:302', '--busy', 'off')).code, 0)
+    const forward = { noAnswer: { to: { number: '+32470123456' }, afterSeconds: 20 }, unregistered: { user: '302' } }
+    const told = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers!.upsert[0]!
+    assert.deepEqual(told.users, [
+      { name: '301', forward },
+      {
+        name: 'sales',
+        ring: [
+          { at: [{ user: '301' }, { user: '302' }], seconds: 15 },
+          { at: [{ number: '+32470123456' }], seconds: 20 },
+        ],
+      },
+    ])
+    assert.match((await tieline('telephone', 'routes', 'acme')).out, /sales +user:301,user:302@15 number:\+32470123456@20/)
+    const wrong = await tieline('telephone', 'forward', 'acme', '302', '--always', 'user:nobody')
+    assert.match(wrong.err, /neither a telephone nor another user called nobody/)
+    assert.equal((await tieline('telephone', 'forward', 'acme', '302', '--always', 'user:301')).code, 0)
+    assert.match((await tieline('telephone', 'forward', 'acme', '301', '--always', 'user:302')).err, /round in a loop/)
+    assert.equal((await tieline('subscriber', 'forward-outside', 'acme', 'denied')).code, 0)
+    assert.notEqual((await tieline('telephone', 'forward', 'acme', '302', '--busy', 'number:+32470123456')).code, 0)
+    assert.equal((await tieline('subscriber', 'forward-outside', 'acme', 'allowed')).code, 0)
+    assert.equal((await tieline('telephone', 'forward', 'acme', '302', '--always', 'off')).code, 0)
+    assert.equal((await tieline('telephone', 'ring', 'acme', 'sales')).code, 0)
+    const left = await json<{ items: { name: string }[] }>('telephone', 'routes', 'acme')
+    assert.deepEqual(
+      (left.items ?? left).map(({ name }) => name),
+      ['301'],
+    )
+  })
+
   it('stores what becomes of calls when something dies under them, and tells the switch', async () => {
     assert.equal((await tieline('subscriber', 'survival', 'acme', '--channel', 'trunk')).code, 0)
     const { survival } = await json<{ survival: object }>('subscriber', 'show', 'acme')

@@ -51,6 +51,13 @@ const BODIES: Record<string, Json> = {
   'POST /v1/subscribers/{subscriber}/agent/rollback': { version: 'agt_0' },
   'PUT /v1/subscribers/{subscriber}/allocations/{kind}': { guaranteed: 0, ceiling: 3 },
   'PUT /v1/capacities/{kind}': { capacity: 10 },
+  'PUT /v1/subscribers/{subscriber}/users/{name}': {
+    ring: [{ at: [{ number: '+3225550198' }, { number: '+3225550199' }], seconds: 15 }],
+    forward: {
+      ...{ unconditional: { number: '+3225550199' }, busy: { number: '+3225550199' }, unregistered: { number: '+3225550199' } },
+      noAnswer: { to: { number: '+3225550199' }, afterSeconds: 20 },
+    },
+  },
   'POST /v1/subscribers/{subscriber}/calls': {
     ...{ id: newId('call'), from: { trunk: 'nasty', number: '+3225550190' }, to: { sip: 'sip:101@192.168.1.10' } },
     ...{ callerId: '+3225550101', timeoutSeconds: 20 },

@@ -23,7 +23,7 @@ import {
 import type { Call } from './call.ts'
 import { blame } from './codecs.ts'
 import { hopsOf, type NextHop, silenceOf } from './hops.ts'
-import { callerHeaders } from './identity.ts'
+import { callerHeaders, type SentOn } from './identity.ts'
 import { type Offer, ownOffer, passedOn, prepareMedia } from './offer.ts'
 import type { Patience } from './patience.ts'
 import { Redirects } from './redirect.ts'
@@ -48,6 +48,8 @@ export interface AttemptOptions {
   /** Whom it is to talk to, where that is not the call's first leg. */
   listener?: Leg | undefined
   patience: Patience
+  /** The site's users that have sent the call on, the last one first. */
+  sentOn: readonly SentOn[]
   onProvisional(leg: Leg, response: SipResponse): void
   /** Told of its leg, before anything is sent. */
   onLeg?(leg: Leg): void
@@ -173,7 +175,7 @@ async function tryOffers(options: AttemptOptions, leg: Leg, next: NextHop, silen
 }
 
 function sendInvite(
-  { call, road, shown, onProvisional }: AttemptOptions,
+  { call, road, shown, sentOn, onProvisional }: AttemptOptions,
   leg: Leg,
   { hop, server, uri: given }: NextHop,
   silenceMs: number,
@@ -188,7 +190,7 @@ function sendInvite(
   const uri = given ?? (server ? serverUri(server, user) : plain())
   const here = realm.local.address
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
-  headers.push(...callerHeaders({ call, road, shown, said, host: here, uri }))
+  headers.push(...callerHeaders({ call, road, shown, said, sentOn, host: here, uri }))
   return realm.agent.invite({
     uri,
     to: hop,

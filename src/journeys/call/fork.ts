@@ -28,7 +28,7 @@ export function attemptAll(options: Omit<AttemptOptions, 'road'>, roads: readonl
 }
 
 /** Both are told: whoever races these roads, and whoever races their target against others. */
-function tell(leg: Leg, ...told: (((leg: Leg) => void) | undefined)[]): void {
+export function tell(leg: Leg, ...told: (((leg: Leg) => void) | undefined)[]): void {
   for (const onLeg of told) onLeg?.(leg)
 }
 

@@ -1,6 +1,6 @@
 import { e164, rewrite, type ShownCaller } from '#platform/trunk/index.ts'
 import type { Diversion, NumberRule } from '#platform/words/index.ts'
-import { formatNameAddr, type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
+import { formatNameAddr, formatUri, type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import type { Road } from './road.ts'
 import { freshSignatures } from './signature.ts'
@@ -52,6 +52,20 @@ function causeIn(address: NameAddr): string {
 /** RFC 4458 §4.1 and RFC 5806 §4. */
 const REASONS: Readonly<Record<string, string>> = { 302: 'unconditional', 486: 'user-busy', 408: 'no-answer', 404: 'unavailable' }
 
+/** A user of the site that has sent the call on, and for what. */
+export interface SentOn {
+  user: string
+  why: 'unconditional' | 'busy' | 'noAnswer' | 'unregistered'
+}
+
+/** RFC 5806 §4. */
+const WHY: Readonly<Record<SentOn['why'], string>> = {
+  unconditional: 'unconditional',
+  busy: 'user-busy',
+  noAnswer: 'no-answer',
+  unregistered: 'unavailable',
+}
+
 interface Showing {
   call: Call
   road: Road
@@ -62,22 +76,32 @@ interface Showing {
   host: string
   /** The Request-URI that goes out. */
   uri: string
+  /** The last one first. */
+  sentOn: readonly SentOn[]
 }
 
 /**
  * Who calls, for a network that asks for it (RFC 3325), the wish not to be shown (RFC 3323), who sent the call on, and the
- * caller's signature: what the policy of the trunk says. Nothing of this goes to a site, which knows its caller from From.
+ * caller's signature: what the policy of the trunk says. To a site, which knows its caller from From, goes who of its own users
+ * sent the call on, by the names that it knows; to a carrier the number that was called stands for all of them.
  */
-export function callerHeaders({ call, road, shown, said, host, uri }: Showing): [string, string][] {
+export function callerHeaders({ call, road, shown, said, host, uri, sentOn: users }: Showing): [string, string][] {
   const headers: [string, string][] = []
   const addressOf = (number: string) => formatNameAddr({ uri: { user: said(number), host } })
   if (road.via === 'trunk' && shown.number !== 'anonymous') headers.push(['P-Asserted-Identity', addressOf(shown.number)])
   if (shown.anonymous) headers.push(['Privacy', 'id'])
+  if (road.via === 'channel') {
+    headers.push(
+      ...users.map(({ user, why }) =>
+        byDiversion({ number: user, reason: WHY[why] }, (name) => `<${formatUri({ user: name, host })}>`),
+      ),
+    )
+  }
   if (road.via !== 'trunk' || call.facts.direction !== 'in' || shown.number !== call.facts.from.number) return headers
   const { diversion = 'diversion', identity = 'pass' } = road.trunk
   const sentOn = road.number !== call.facts.to.number
   const diversions = [
-    ...(sentOn ? [{ number: call.facts.to.number, reason: whySentOn(call) }] : []),
+    ...(sentOn ? [{ number: call.facts.to.number, reason: users[0] ? WHY[users[0].why] : whySentOn(call) }] : []),
     ...(call.facts.diversions ?? []),
   ]
   if (diversion === 'diversion') headers.push(...diversions.slice(0, MOST).map((d) => byDiversion(d, addressOf)))

@@ -112,7 +112,7 @@ async function raise(call: Call, wanted: Wanted, onLeg: () => void): Promise<voi
       if (status > 100) rung.add(leg)
     }
     const { emergency } = call.facts
-    const end = await attemptAll({ call, shown, emergency, direct: false, patience, onProvisional, onLeg }, group)
+    const end = await attemptAll({ call, shown, emergency, direct: false, patience, sentOn: [], onProvisional, onLeg }, group)
     call.throwIfOver()
     if (end.kind === 'answered') {
       patience.satisfied()

@@ -12,6 +12,7 @@ import type { Exchange } from './exchange.ts'
 import { pickUpFromSite, replace } from './newcomer.ts'
 import { run } from './run.ts'
 import { slotNamed } from './slot.ts'
+import { isUser } from './user.ts'
 
 /**
  * A call from the site's PBX or telephones, over the channel, to a number outside or to a telephone of the site. An emergency number is placed whatever else is the
@@ -26,7 +27,7 @@ export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite
   await run(call, async () => {
     admit(call)
     const { number } = call.facts.to
-    const target = !call.facts.emergency && x.telephones.knows(subscriber.id, number) ? { user: number } : { number }
+    const target = !call.facts.emergency && isUser(x, subscriber, number) ? { user: number } : { number }
     call.event('call.routed', { data: { by: call.facts.emergency ? 'emergency' : 'default', why: 'site', target } })
     const result = call.facts.emergency
       ? await dialEmergency(call, { number })
@@ -42,7 +43,7 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     if (arrival.maxForwards < 1) return refuse(invite, 'too-many-hops')
     if (loops(arrival, inSetup(x, subscriber))) return refuse(invite, 'loop')
     const { number } = arrival.to
-    if (!number.startsWith('+') && !x.telephones.knows(subscriber.id, number)) return refuse(invite, 'incomplete-number')
+    if (!number.startsWith('+') && !isUser(x, subscriber, number)) return refuse(invite, 'incomplete-number')
   }
   // An emergency is taken in whatever form it comes.
   if (!emergency && !acceptsOffer(invite.request.description, policyOf(subscriber.site))) return refuse(invite, 'not-acceptable')

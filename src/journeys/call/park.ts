@@ -5,6 +5,7 @@ import { verbError } from './over.ts'
 import { waitInSlot } from './parking.ts'
 import { answer, promptOf } from './prompt.ts'
 import { PARKING_SECONDS, slotNamed } from './slot.ts'
+import { isUser } from './user.ts'
 import { type Parking, partnerOf, wish } from './wish.ts'
 
 type Params = VerbMethods['call.park']['params']
@@ -37,5 +38,5 @@ export async function parkJoined(call: Call, params: Params): Promise<null> {
 
 function checkSlot(call: Call, slot: string): void {
   if (slotNamed(call.x, call.subscriber.id, slot)) throw verbError('invalid-argument', 'a call is in that slot already')
-  if (call.x.telephones.knows(call.subscriber.id, slot)) throw verbError('invalid-argument', 'a telephone has that name')
+  if (isUser(call.x, call.subscriber, slot)) throw verbError('invalid-argument', 'a telephone has that name')
 }

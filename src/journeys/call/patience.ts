@@ -11,21 +11,28 @@ export class Patience implements Disposable {
   #spent: CallCause | null = null
   readonly #onSpent = new Set<(cause: CallCause) => void>()
 
-  constructor(call: Call, options: { timeoutMs: number; signal?: AbortSignal }) {
+  /** `within`: whose end is its own too. A time without end is that of `within` alone. */
+  constructor(call: Call, options: { timeoutMs: number; signal?: AbortSignal; within?: Patience }) {
     const spend = (cause: CallCause) => {
       this.#spent ??= cause
       for (const run of this.#onSpent) run(this.#spent)
     }
-    const timer = call.x.clock.after(options.timeoutMs, () => spend(causeOf('switch', 'no-answer')))
-    const forget = call.onOver(() => spend(call.cause ?? causeOf('switch', 'fault')))
+    const { timeoutMs, within } = options
+    const timer = Number.isFinite(timeoutMs) ? call.x.clock.after(timeoutMs, () => spend(causeOf('switch', 'no-answer'))) : null
+    const forget = within ? within.tell(spend) : call.onOver(() => spend(call.cause ?? causeOf('switch', 'fault')))
     const onGivenUp = () => spend(causeOf('agent', 'cancelled'))
     options.signal?.addEventListener('abort', onGivenUp, { once: true })
     this.#release = () => {
-      timer.cancel()
+      timer?.cancel()
       forget()
       options.signal?.removeEventListener('abort', onGivenUp)
     }
     if (options.signal?.aborted) onGivenUp()
+  }
+
+  /** A part of this time, no longer than these seconds, where there are any. */
+  part(call: Call, seconds: number | undefined): Patience {
+    return new Patience(call, { timeoutMs: (seconds ?? Number.POSITIVE_INFINITY) * 1000, within: this })
   }
 
   /** Why nobody waits any more; null while somebody does. */

@@ -9,6 +9,7 @@ import { attemptAll, firstOf, takenTogether } from './fork.ts'
 import { Patience } from './patience.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
+import { callUser, type UserSearch } from './user.ts'
 
 export interface ReachOptions {
   /** Several are tried by `strategy`: at once unless it says `serial`; each has `timeoutMs` for itself then. */
@@ -42,7 +43,8 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   let last: CallCause = causeOf('switch', 'no-route')
   for (const turn of turns) {
     using patience = new Patience(call, options)
-    const search: Search = { call, options, ringing, patience, alone: turn.length === 1, single: targets.length === 1 }
+    const count = { alone: turn.length === 1, single: targets.length === 1 }
+    const search: Search = { call, options, ringing, patience, ...count, path: [], sentOn: [] }
     const [only] = turn
     const end =
       turn.length === 1 && only
@@ -66,20 +68,18 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   return failed(call, last)
 }
 
-interface Search {
-  call: Call
+interface Search extends UserSearch {
   options: ReachOptions
-  ringing: Ringing
-  patience: Patience
-  /** No other target rings at the same time. */
-  alone: boolean
-  /** There is no other target at all. */
-  single: boolean
-  onLeg?: (leg: Leg) => void
+}
+
+/** A user by what is stored for it, anything else by its roads. */
+function walk(search: Search, target: Target, itself = false): Promise<Attempt> {
+  return 'user' in target && !itself ? callUser(search, target.user, walk) : walkRoads(search, target)
 }
 
 /** The roads to one target in their order, until one of them answers or has said why not. */
-async function walk({ call, options, ringing, patience, alone, single, onLeg }: Search, target: Target): Promise<Attempt> {
+async function walkRoads(search: Search, target: Target): Promise<Attempt> {
+  const { call, options, ringing, patience, alone, single, onLeg, sentOn } = search
   const directory = call.x.directory()
   const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
   const roads = roadsTo(target, { via: options.via, subscriber: call.subscriber, directory, contacts })
@@ -97,6 +97,7 @@ async function walk({ call, options, ringing, patience, alone, single, onLeg }: 
       direct: options.relay !== true && single && takesDirect(call, road),
       listener: options.listener,
       patience,
+      sentOn,
       onProvisional: (leg: Leg, response: SipResponse) =>
         ringing.provisional(leg, response, { alone: alone && group.length === 1 }),
       ...(onLeg ? { onLeg } : {}),

@@ -5,6 +5,7 @@ import { type IncomingRequest, parseNameAddr, type Replaces, replacesOf, type Se
 import type { Call } from './call.ts'
 import { replacedLeg } from './replaced.ts'
 import { PARKING_SECONDS, slotOf } from './slot.ts'
+import { isUser } from './user.ts'
 import { isFree, type Parking, partnerOf, type Transfer, wish } from './wish.ts'
 
 type Asked = Omit<Transfer, 'by' | 'report'> | Omit<Parking, 'by' | 'report'>
@@ -75,7 +76,7 @@ function targetOf(call: Call, leg: Leg, user: string): Target | null {
   const number = e164(user)
   const own = call.subscriber.numbers.some((n) => n.number === number)
   if (leg.facts.via === 'channel') {
-    if (call.x.telephones.knows(call.subscriber.id, user)) return { user }
+    if (isUser(call.x, call.subscriber, user)) return { user }
     return number?.startsWith('+') && !own && user.length > 6 ? { number } : { pbx: user }
   }
   if (own || !call.subscriber.site.pbx) return null

@@ -70,6 +70,11 @@ export class Ringing implements Disposable {
     this.#early = false
   }
 
+  /** Somebody else is called instead (RFC 3261 §21.1.3). */
+  sentOn(): void {
+    this.#hearer.incoming?.provisional(181)
+  }
+
   answered(): void {
     this.#silence()
   }

@@ -30,6 +30,7 @@ export interface SubscriberPatch {
   srtp?: SiteConfig['srtp']
   telephoneTls?: SiteTls['telephones']
   survival?: Survival
+  forwardOutside?: SubscriberRecord['forwardOutside']
   siteNetworks?: string[]
   dns?: { servers: string[]; search?: string } | null
   agent?: Omit<NonNullable<InstallOrder['agent']>, 'decisionDeadlineMs'>
@@ -69,6 +70,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
       ...(patch.telephoneTls && site.tls ? { tls: { ...site.tls, telephones: patch.telephoneTls } } : {}),
     },
+    forwardOutside: patch.forwardOutside ?? record.forwardOutside,
     survival: { ...record.survival, ...patch.survival },
     channel: {
       ...record.channel,

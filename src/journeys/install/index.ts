@@ -25,3 +25,4 @@ export {
   rotateCertificate,
   rotatePresharedKey,
 } from './rotate.ts'
+export { removeUser, writeUser } from './user.ts'

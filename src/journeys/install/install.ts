@@ -116,6 +116,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       ...(srtp ? { srtp } : {}),
       tls: { ca: siteTls.ca, certificate: siteTls.certificate, key: siteTls.key, telephones: telephoneTls ?? 'allowed' },
     },
+    forwardOutside: order.forwardOutside ?? 'allowed',
     survival: { voice: 'move', channel: 'end', ...order.survival },
     defaultRoute: order.defaultRoute,
     agent: {

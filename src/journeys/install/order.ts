@@ -41,6 +41,8 @@ export interface InstallOrder {
   defaultRoute: DefaultRoute
   agent?: { decisionDeadlineMs?: number; memoryMebibytes?: number; cpuShare?: number; maxProcesses?: number; listen?: number[] }
   survival?: Survival
+  /** Whether users' calls may be sent on to numbers outside; `allowed` unless said. */
+  forwardOutside?: 'allowed' | 'denied'
   /** User names of telephones that register: each gets a password. */
   telephones?: string[]
 }

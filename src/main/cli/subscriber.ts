@@ -256,6 +256,14 @@ function changeCommands(noun: Command, context: Contextual): void {
       out.done(subscriber, `SRTP over the channel of ${name}: ${srtp}.`)
     })
   noun
+    .command('forward-outside <name> <policy>')
+    .description('whether calls to its users may be sent on to numbers outside: allowed or denied')
+    .action(async (name: string, forwardOutside: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { forwardOutside })
+      out.done(subscriber, `Sending calls of ${name} on to numbers outside: ${forwardOutside}.`)
+    })
+  noun
     .command('survival <name>')
     .description('what becomes of its calls when something dies under them')
     .option('--voice <policy>', 'a voice process: move answered legs to another one, or end them')

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { TelephoneState } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { part } from './parse.ts'
+import { userCommands } from './user.ts'
 
 export function telephoneCommands(program: Command, context: (command: Command) => Context): void {
   const noun = program.command('telephone').description('telephones and computers of a site that register')
@@ -29,6 +30,7 @@ export function telephoneCommands(program: Command, context: (command: Command) 
         'There are no telephones yet. Add one with: tieline telephone add <subscriber> <name>',
       )
     })
+  userCommands(noun, context)
   noun
     .command('ca <subscriber>')
     .description('print the CA that telephones have to trust when they connect by TLS')

@@ -17,6 +17,8 @@ export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | n
     site: record.site,
     survival: record.survival,
     telephones: record.telephones,
+    users: record.users,
+    forwardOutside: record.forwardOutside,
     defaultRoute: record.defaultRoute,
     agent,
   }

@@ -30,3 +30,4 @@ export {
 export { createSealer, type Sealer, subscriberSealer } from './sealing.ts'
 export { hashApiKey, type KeyRole, newApiKey, newPassword } from './secret.ts'
 export { issueSiteTls, type SealedSiteTls, type SiteCredentials, sealSiteTls } from './site-tls.ts'
+export { checkUserConfig, type UserSurroundings } from './user.ts'

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Allocation, Capacity, Kind, Sealed, TrunkConfig } from '#platform/words/index.ts'
+import type { Allocation, Capacity, Kind, Sealed, TrunkConfig, UserConfig } from '#platform/words/index.ts'
 import type { Credential } from './authority.ts'
 import type {
   AgentVersionRecord,
@@ -37,6 +37,10 @@ export interface SubscriberStore {
   removeNumber(id: Id<'sub'>, number: string): Promise<void>
   addTelephone(scope: Scope, id: Id<'sub'>, telephone: { name: string; password: string }): Promise<void>
   removeTelephone(scope: Scope, id: Id<'sub'>, name: string): Promise<void>
+  /** In the place of what was stored for this name. */
+  writeUser(scope: Scope, id: Id<'sub'>, user: UserConfig): Promise<void>
+  /** Rejects with `not-found`. */
+  removeUser(scope: Scope, id: Id<'sub'>, name: string): Promise<void>
 }
 
 /** Secrets of subscribers and of the operator, at rest hashed or sealed. */

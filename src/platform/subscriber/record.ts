@@ -7,6 +7,7 @@ import type {
   SiteConfig,
   SubscriberConfig,
   Survival,
+  UserConfig,
 } from '#platform/words/index.ts'
 
 /**
@@ -41,11 +42,14 @@ export interface SubscriberRecord {
     versionListen: number[]
   }
   telephones: { name: string; password: Sealed }[]
+  users: UserConfig[]
+  /** Whether users' calls may be sent on to numbers outside. */
+  forwardOutside: 'allowed' | 'denied'
   createdAt: string
 }
 
 /** What is decided before a subscriber gets its slot, which the database gives. */
-export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telephones' | 'createdAt'> & {
+export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telephones' | 'users' | 'createdAt'> & {
   channel: Omit<SubscriberRecord['channel'], 'listenPort'>
   agentCertificate: { id: Id<'crt'>; serial: string; notBefore: Date; notAfter: Date }
   apiKey: { id: Id<'key'>; hash: string }

@@ -25,6 +25,7 @@ export const CAUSES = {
   forbidden: { sip: 403, q850: 21, text: 'Call rejected by the far end' },
   moved: { sip: 410, q850: 22, text: 'Number changed' },
   redirected: { sip: 480, q850: 23, text: 'Redirected, which is not followed' },
+  'forward-denied': { sip: 480, q850: 21, text: 'Forwarding to this number is not allowed' },
   loop: { sip: 482, q850: 25, text: 'Loop detected' },
   'too-many-hops': { sip: 483, q850: 25, text: 'Too many hops' },
   'incomplete-number': { sip: 484, q850: 28, text: 'Invalid number format' },

@@ -2,6 +2,7 @@ import type { Id } from '#lib/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import type { Target } from './call.ts'
 import type { Allocation, Capacity } from './resource.ts'
+import type { UserConfig } from './user.ts'
 
 /** A secret sealed with the platform's key (AES-256-GCM): `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. */
 export type Sealed = `v1.${string}`
@@ -133,6 +134,10 @@ export interface SubscriberConfig {
   site: SiteConfig
   /** Telephones and computers of the site that register, by user name. */
   telephones?: { name: string; password: Sealed }[]
+  /** What rings for whom, and where calls go instead: names of telephones, and others. */
+  users?: UserConfig[]
+  /** Whether a user's calls may be sent on to numbers outside; absent: they may. */
+  forwardOutside?: 'allowed' | 'denied'
   /** What becomes of calls when something dies under them. */
   survival?: Survival
   /** Taken when the agent is down, late or broken. */
