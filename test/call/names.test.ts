@@ -268,6 +268,34 @@ test('the records change while a call is up: it goes on where it is, new ones go
   await world.quiet()
 })
 
+test('O07 a gateway is replaced, by DNS while the switch is dead or by the operator: whoever is up there is still heard', async () => {
+  await using names = await NamesWorld.open({ voice: true })
+  const { world } = names
+  const next = await names.server(4)
+  names.srv([{ last: 3 }], { ttl: 1 })
+  await names.name()
+  const calls = [(await names.up()).call, (await names.up()).call]
+  await until('both ACKs', () => world.second.calls.every((c) => c.report().timeline.at(-1)?.what === '< ACK'), 3000)
+  await world.kill('switch')
+  names.srv([{ last: 4 }], { ttl: 1 })
+  await world.startSwitch()
+  await until('the move', async () => (await names.state()).gateways[0]?.address === names.address(4), 10_000)
+  const hangUp = async (i: number) => {
+    world.second.calls[i]!.hangup()
+    await until('its BYE to be taken', () => calls[i]!.phase === 'ended', 4000)
+  }
+  await hangUp(0)
+  await names.name({}, { address: names.address(4), port: 5060 }, false)
+  const invites = listen(world.carrier, 'INVITE')
+  await world.change({ defaultRoute: { trunk: 'main', number: '+3225559000' } })
+  await hangUp(1)
+  await names.name({}, { address: names.address(3), port: 5060 }, false)
+  const stranger = await next.place({ to: world.node, from: CALLER, number: DID })
+  await sleep(700)
+  assert.deepEqual([stranger.phase, stranger.report().final, invites.length], ['setup', null, 0], 'no new call begins there')
+  await world.quiet()
+})
+
 test('a 3xx is refused unless the trunk asks for it, and followed then to its own hosts and to nobody else', async () => {
   await using names = await NamesWorld.open()
   const { world } = names

@@ -49,6 +49,8 @@ export interface Gateways {
   answered(server: GatewayServer): void
   /** It had an INVITE and said nothing at all. */
   silent(server: GatewayServer): void
+  /** A call that is up has gone on with this address, whether the trunk is still there or not. */
+  stays(trunk: Id<'trk'>, hop: Hop): void
   /** It says that it cannot serve for so many ms. */
   unavailable(server: GatewayServer, ms: number): void
 }

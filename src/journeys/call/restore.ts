@@ -1,7 +1,8 @@
 import type { Id } from '#lib/index.ts'
-import { type Leg, LegMedia, type LocalAddress, siteAddress } from '#platform/switch/index.ts'
+import { type DialogSnapshot, type Leg, LegMedia, type LocalAddress, siteAddress } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
+import type { Hop } from '#protocol/sip/index.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
@@ -143,6 +144,7 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   const { facts, dialog } = snapshot
   const leg = call.addLeg(facts)
   leg.description = snapshot.description ?? null
+  if (facts.trunk) call.x.gateways.stays(facts.trunk, hopOf(dialog))
   const realm = call.x.realms.ensure(facts.realm, localOf(call, leg))
   switch (dialog.kind) {
     case 'incoming':
@@ -172,6 +174,11 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
     keepMedia(call, leg, new LegMedia(endpoint, { codecs, snapshot: snapshot.media }))
   }
   return leg
+}
+
+function hopOf(dialog: DialogSnapshot): Hop {
+  if (dialog.kind === 'session') return dialog.session.hop
+  return dialog.kind === 'incoming' ? dialog.incoming.source : dialog.outgoing.hop
 }
 
 /** Where the switch stands in a realm by configuration; the socket itself may still be on its way. */

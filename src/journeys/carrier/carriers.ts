@@ -1,4 +1,4 @@
-import type { Timer } from '#lib/index.ts'
+import type { Id, Timer } from '#lib/index.ts'
 import {
   GatewayHealth,
   type GatewayServer,
@@ -9,7 +9,7 @@ import {
   serverUri,
 } from '#platform/trunk/index.ts'
 import type { TrunkConfig, TrunkState } from '#platform/words/index.ts'
-import { formatUri } from '#protocol/sip/index.ts'
+import { formatUri, type Hop } from '#protocol/sip/index.ts'
 import type { CarrierDeps, LiveGateways } from './deps.ts'
 import { GatewayNames } from './names.ts'
 import { TrunkRegistration } from './registration.ts'
@@ -77,6 +77,10 @@ export class Carriers implements LiveGateways {
     for (const watched of this.#watched.values()) {
       if (watched.timers.has(serverKey(server))) this.#askIn(watched, server, OPTIONS_MS)
     }
+  }
+
+  stays(trunk: Id<'trk'>, { address, transport }: Hop): void {
+    this.#deps.locations.stays(trunk, address, transport !== 'tls')
   }
 
   unavailable(server: GatewayServer, ms: number): void {

@@ -60,9 +60,21 @@ test('an address that a name has left begins no calls after a minute, may go on 
   assert.equal(locations.sourceOf('192.0.2.11')?.begins, true)
   clock.turn(HOUR + 1)
   assert.equal(locations.sourceOf('192.0.2.12'), undefined)
-  // What the operator takes away is a stranger at once.
-  locations.configure([trunkOf(...trunk.gateways.slice(0, 1))])
-  assert.equal(locations.sourceOf('192.0.2.11'), undefined)
+})
+
+test('O07 a gateway that the operator takes away begins no call any more and goes on with those that are up; a trunk is gone at once', () => {
+  const { locations, name, trunk, other } = world()
+  locations.place(trunk.id, name, [target('a.example', ['192.0.2.11'])])
+  locations.configure([{ ...trunk, gateways: [{ address: '192.0.2.2', port: 5060 }] }, other])
+  assert.deepEqual(locations.sourceOf('192.0.2.11'), { trunk: trunk.id, clear: true, begins: false })
+  assert.equal(locations.sourceOf('192.0.2.1')?.trunk, other.id, 'which has it too')
+  // A call of a former process, at an address that nobody says any more.
+  locations.stays(trunk.id, '192.0.2.99', true)
+  assert.deepEqual(locations.sourceOf('192.0.2.99'), { trunk: trunk.id, clear: true, begins: false })
+  locations.configure([other])
+  for (const address of ['192.0.2.2', '192.0.2.11', '192.0.2.99']) assert.equal(locations.sourceOf(address), undefined)
+  locations.stays(trunk.id, '192.0.2.99', true)
+  assert.equal(locations.sourceOf('192.0.2.99'), undefined)
 })
 
 test('a gateway with a name is asked by its name, and its certificate is for it, whatever SRV says (RFC 5922)', () => {

@@ -8,15 +8,15 @@ export interface Source {
   trunk: Id<'trk'>
   /** It may speak in the clear: a server that is reached by TLS alone may not. */
   clear: boolean
-  /** It may begin calls. An address that a name has left may only go on with those that are up. */
+  /** It may begin calls. An address that its trunk has left may only go on with those that are up. */
   begins: boolean
 }
 
-/** Ms for which an address that a name has left may still begin calls: others learn later that it is gone. */
+/** Ms for which an address that a name leads to no more may still begin calls: others learn later that it is gone. */
 const LEAVING_MS = 60_000
 
 interface Former extends Source {
-  key: string
+  /** Monotonic ms. */
   at: number
 }
 
@@ -34,13 +34,16 @@ export class Locations {
   #sources = new Map<string, Source>()
   readonly #former = new Map<string, Former>()
 
-  /** `now`: monotonic ms. `formerMs`: for how long calls with an address may be up that a name has left. */
+  /** `now`: monotonic ms. `formerMs`: for how long calls with an address may be up that its trunk has left. */
   constructor(options: { now: () => number; formerMs: number }) {
     this.#now = options.now
     this.#formerMs = options.formerMs
   }
 
-  /** Takes the trunks of a snapshot. Gateways that stay are where they were; those that go are known no more. */
+  /**
+   * Takes the trunks of a snapshot. Gateways that stay are where they were; those that go begin no calls from now on, and go
+   * on with those that are up (PITFALLS O07), unless their trunk is gone.
+   */
   configure(trunks: readonly TrunkConfig[]): void {
     this.#trunks = trunks
     const keys = new Set<string>()
@@ -52,8 +55,7 @@ export class Locations {
       }
     }
     for (const key of this.#targets.keys()) if (!keys.has(key)) this.#targets.delete(key)
-    for (const [address, { key }] of this.#former) if (!keys.has(key)) this.#former.delete(address)
-    this.#index()
+    this.#index(LEAVING_MS)
   }
 
   /** Says where a gateway with a name is now. Whether that is another place than before. */
@@ -63,14 +65,14 @@ export class Locations {
     const after = sorted(targets)
     if (JSON.stringify(before) === JSON.stringify(after)) return false
     this.#targets.set(key, after)
-    const sources = this.#sources
-    this.#index()
-    const at = this.#now()
-    for (const address of before.flatMap(({ addresses }) => addresses)) {
-      const source = sources.get(address)
-      if (source?.trunk === trunk && !this.#sources.has(address)) this.#former.set(address, { ...source, key, at })
-    }
+    this.#index(0)
     return true
+  }
+
+  /** A call that was up in a former process goes on with this address, which its trunk may have left meanwhile. */
+  stays(trunk: Id<'trk'>, address: string, clear: boolean): void {
+    if (this.#sources.has(address) || !this.#trunks.some(({ id }) => id === trunk)) return
+    this.#former.set(address, { trunk, clear, begins: false, at: this.#now() - LEAVING_MS })
   }
 
   targetsOf(trunk: Id<'trk'>, gateway: GatewayConfig): readonly SipTarget[] {
@@ -91,8 +93,8 @@ export class Locations {
     return { trunk: former.trunk, clear: former.clear, begins: age < LEAVING_MS }
   }
 
-  /** The first trunk that an address is of has it. */
-  #index(): void {
+  /** The first trunk that an address is of has it. What leaves its trunk has done so `ageMs` ago. */
+  #index(ageMs: number): void {
     const sources = new Map<string, Source>()
     for (const { id, gateways } of this.#trunks) {
       for (const { transport, addresses } of gateways.flatMap((gateway) => this.targetsOf(id, gateway))) {
@@ -103,9 +105,14 @@ export class Locations {
         }
       }
     }
+    const ids = new Set<string>(this.#trunks.map(({ id }) => id))
+    const at = this.#now() - ageMs
+    for (const [address, source] of this.#sources) if (!sources.has(address)) this.#former.set(address, { ...source, at })
     this.#sources = sources
-    for (const [address, { at }] of this.#former)
-      if (sources.has(address) || this.#now() - at > this.#formerMs) this.#former.delete(address)
+    for (const [address, { trunk, at }] of this.#former) {
+      const over = this.#now() - at > this.#formerMs
+      if (over || sources.has(address) || !ids.has(trunk)) this.#former.delete(address)
+    }
   }
 }
 
