@@ -20,6 +20,7 @@ import type {
   ParkResult,
   Party,
   PlayOptions,
+  Progress,
   RecordOptions,
   SayOptions,
   SeatOptions,
@@ -52,6 +53,8 @@ export interface CallEvents {
   partial: (text: string) => void
   /** Who has answered, where `amd` was asked for; behind `machine` may come `machine-end`. */
   amd: (amd: Amd) => void
+  /** A tone of the network, where `dial` was asked for `progress`. */
+  progress: (progress: Progress) => void
   /** The call is over; told once, whatever the end. */
   ended: (cause: CallCause) => void
 }
@@ -76,7 +79,7 @@ export class Call {
   #controller = new AbortController()
   #cause: CallCause | null = null
   #pending = new Set<(error: unknown) => void>()
-  #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], partial: [], amd: [], ended: [] }
+  #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], partial: [], amd: [], progress: [], ended: [] }
 
   constructor(
     offered: {
@@ -176,9 +179,17 @@ export class Call {
 
   /** Calls the target, or several by `strategy`, and joins the first that answers to the caller. Resolves when the dialled leg is over, or could not be had. */
   dial(target: Target | Target[], options: DialOptions = {}): Promise<DialResult> {
-    const { timeout, ring, amd, ...rest } = options
+    const { timeout, ring, amd, progress, ...rest } = options
+    const tones = progress === undefined ? {} : { progress: progress === true ? {} : progress }
     const music = ring === undefined ? {} : { ring: heardOf(ring) }
-    return this.#verb('call.dial', { ...rest, ...music, ...amdOf(amd), target, timeoutSeconds: timeout }) as Promise<DialResult>
+    return this.#verb('call.dial', {
+      ...rest,
+      ...music,
+      ...amdOf(amd),
+      ...tones,
+      target,
+      timeoutSeconds: timeout,
+    }) as Promise<DialResult>
   }
 
   /**
@@ -373,6 +384,11 @@ export class Call {
   /** @internal The switch says who has answered. */
   _amd(amd: Amd): void {
     for (const listener of this.#listeners.amd) listener(amd)
+  }
+
+  /** @internal The switch says what a network says by a tone. */
+  _progress(progress: Progress): void {
+    for (const listener of this.#listeners.progress) listener(progress)
   }
 
   /** @internal The switch says that a key was pressed. */

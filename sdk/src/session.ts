@@ -53,6 +53,7 @@ export class AgentSession implements Disposable {
       onNotification: {
         'call.ended': ({ call, cause }) => this.#ended(call, cause),
         'call.amd': ({ call, ...amd }) => this.#calls.get(call)?._amd(amd),
+        'call.progress': ({ call, ...progress }) => this.#calls.get(call)?._progress(progress),
         'call.partial': ({ call, text }) => this.#calls.get(call)?._partial(text),
         'call.digit': ({ call, digit }) => this.#calls.get(call)?._digit(digit),
       },

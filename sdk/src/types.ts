@@ -45,6 +45,20 @@ export interface Amd {
   ms: number
 }
 
+/** Which tones of a network are listened for while a dialled leg rings with sound of its own. */
+export interface ProgressOptions {
+  /** Whose tones (ISO 3166-1, lower case); without one as most of Europe's. */
+  country?: string
+  /** Whether busy, congestion and the special information tones end the attempt, as a refusal would; default true. */
+  end?: boolean
+}
+
+/** A tone of the network; `sit` are the three rising tones before an announcement. `ms` since the leg had sound. */
+export interface Progress {
+  tone: 'dial' | 'ringback' | 'busy' | 'congestion' | 'sit'
+  ms: number
+}
+
 /** Of a call that the program places itself. */
 export interface MakeCallOptions {
   /** Listens to whom the call is for: `to`, or `from` where the program talks to it. The call's `amd` tells. */
@@ -208,6 +222,8 @@ export interface DialOptions {
   ring?: string | Heard
   /** Listens to who has answered, while the two talk already; the call's `amd` tells, and `answeredBy` of the result. */
   amd?: true | AmdOptions
+  /** Listens to the tones of networks that say busy by a tone, behind 183; the call's `progress` tells. */
+  progress?: true | ProgressOptions
 }
 
 export interface HoldOptions {

@@ -21,6 +21,7 @@ export class Program implements Disposable {
   readonly digits: string[] = []
   readonly partials: string[] = []
   readonly amds: AgentNotifications['call.amd'][] = []
+  readonly progress: AgentNotifications['call.progress'][] = []
   readonly #link: LinkClient<AgentLink>
 
   private constructor(
@@ -55,6 +56,7 @@ export class Program implements Disposable {
       digits: [] as string[],
       partials: [] as string[],
       amds: [] as AgentNotifications['call.amd'][],
+      progress: [] as AgentNotifications['call.progress'][],
     }
     const link = connectLink<AgentLink>({
       connect: () =>
@@ -82,6 +84,7 @@ export class Program implements Disposable {
         'call.ended': (ended) => void notes.ended.push(ended),
         'call.digit': ({ digit }) => void notes.digits.push(digit),
         'call.amd': (verdict) => void notes.amds.push(verdict),
+        'call.progress': (progress) => void notes.progress.push(progress),
         'call.partial': ({ text }) => void notes.partials.push(text),
       },
     })

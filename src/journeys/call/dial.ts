@@ -19,8 +19,9 @@ export interface DialOptions extends Omit<ReachOptions, 'relay'> {
  * ResourceUnavailable when a lease is refused.
  */
 export async function dial(call: Call, options: DialOptions): Promise<DialResult> {
-  const { record, music, amd } = options
-  const reached = await reach(call, { ...options, relay: record !== undefined || music !== undefined || amd !== undefined })
+  const { record, music, amd, progress } = options
+  const relay = [record, music, amd, progress].some((option) => option !== undefined)
+  const reached = await reach(call, { ...options, relay })
   if ('failed' in reached) return reached.failed
   const recording = record?.(reached.leg)
   const answering = amd?.(reached.leg)

@@ -27,6 +27,7 @@ export interface Agents {
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
   partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void
   amd(subscriber: Id<'sub'>, verdict: AgentNotifications['call.amd']): void
+  progress(subscriber: Id<'sub'>, progress: AgentNotifications['call.progress']): void
 }
 
 /** Learns which dialogs are a call's, so that its messages are found under its id (O03). */

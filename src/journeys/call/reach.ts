@@ -7,6 +7,7 @@ import type { Call } from './call.ts'
 import { connect } from './connect.ts'
 import { attemptAll, firstOf, takenTogether } from './fork.ts'
 import { Patience } from './patience.ts'
+import type { ProgressEar } from './progress.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 import { callUser, type UserSearch } from './user.ts'
@@ -24,6 +25,8 @@ export interface ReachOptions {
   signal?: AbortSignal
   /** What the caller hears while it rings; its audio is there. */
   music?: Music | undefined
+  /** Listens to the tones of early audio; it is let go of when somebody answers. */
+  progress?: ProgressEar | undefined
   /** Whom the far end is to talk to, and who hears it ring; the call's first leg unless said. */
   listener?: Leg | undefined
   /** Audio has to pass through voice. */

@@ -6,6 +6,7 @@ import type { Call } from './call.ts'
 import { pairUp } from './codecs.ts'
 import { joinAudio } from './connect.ts'
 import { answerBody } from './dialog.ts'
+import type { ProgressEar } from './progress.ts'
 
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
@@ -16,20 +17,29 @@ export interface Music {
   silenced(): void
 }
 
+export interface RingingOptions {
+  music?: Music | undefined
+  listener?: Leg | undefined
+  /** Listens to the tones of early audio. */
+  progress?: ProgressEar | undefined
+}
+
 /** Passes what the dialled leg says while it rings on to the caller, without anything of its headers (F08). */
 export class Ringing implements Disposable {
   readonly #call: Call
   readonly #music: Music | undefined
   readonly #listener: Leg | undefined
+  readonly #progress: ProgressEar | undefined
   readonly #delivered = new Set<Leg>()
   #early = false
   #answer: { leg: Leg; sdp: Uint8Array } | null = null
   #tone: { verb: Id<'verb'>; lease: Id<'lse'>[] } | null = null
 
   /** `music` is heard by the caller over and over while it rings, in place of a tone; a player has been leased for it. `listener` hears it instead. */
-  constructor(call: Call, { music, listener }: { music?: Music | undefined; listener?: Leg | undefined } = {}) {
+  constructor(call: Call, { music, listener, progress }: RingingOptions = {}) {
     this.#call = call
     this.#listener = listener
+    this.#progress = progress
     this.#music = music
     if (music) this.#play(music.source, [])
   }
@@ -76,6 +86,7 @@ export class Ringing implements Disposable {
   }
 
   answered(): void {
+    this.#progress?.[Symbol.dispose]()
     this.#silence()
   }
 
@@ -112,6 +123,7 @@ export class Ringing implements Disposable {
       return
     }
     this.#silence()
+    this.#progress?.listen(leg, from)
     if (!this.#early) joinAudio(this.#call, a, leg)
     this.#early = true
   }

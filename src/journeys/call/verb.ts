@@ -10,6 +10,7 @@ import { gather } from './gather.ts'
 import { join, pickUp } from './join.ts'
 import { CallOver, verbError } from './over.ts'
 import { park } from './park.ts'
+import { ProgressEar } from './progress.ts'
 import { answer, earlyAudio, kindsOf, lease, play, promptOf, record, say, type VerbLease } from './prompt.ts'
 import { CallRecording } from './recording.ts'
 import type { Music } from './ringing.ts'
@@ -74,10 +75,11 @@ export function hangup(call: Call): null {
 }
 
 async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMethods['call.dial']['result']> {
-  const { target, strategy, via, timeoutSeconds, callerId, record, amd } = params
+  const { target, strategy, via, timeoutSeconds, callerId, record, amd, progress } = params
   using music = params.ring ? await ringMusic(call, params.ring) : undefined
   using held = record ? lease(call, ['voice.record']) : null
   using detector = amd ? lease(call, ['voice.detection']) : null
+  using ear = progress ? new ProgressEar(call, progress, lease(call, ['voice.detection'])) : null
   call.event('call.routed', { data: { by: 'agent', target } })
   const result = await dial(call, {
     target,
@@ -86,6 +88,7 @@ async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMet
     callerId,
     timeoutMs: timeoutSeconds === undefined ? DIAL_MS : timeoutSeconds * 1000,
     music,
+    ...(ear ? { progress: ear } : {}),
     ...(detector && amd ? { amd: (b: Leg) => listenTo(call, b, amd, detector) } : {}),
     ...(held && record ? { record: (b: Leg) => recordBoth(call, b, record, held) } : {}),
   })

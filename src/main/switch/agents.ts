@@ -48,6 +48,10 @@ export class AgentDoor implements Agents {
     this.#gateway?.amd(subscriber, verdict)
   }
 
+  progress(subscriber: Id<'sub'>, progress: AgentNotifications['call.progress']): void {
+    this.#gateway?.progress(subscriber, progress)
+  }
+
   /** Takes what the newest snapshot says of certificates. */
   update(exchange: Exchange): void {
     const { configuration, log } = this.#options

@@ -61,6 +61,7 @@ export interface AgentGateway extends AsyncDisposable {
   digit(subscriber: Id<'sub'>, call: Id<'call'>, digit: string): void
   partial(subscriber: Id<'sub'>, call: Id<'call'>, text: string): void
   amd(subscriber: Id<'sub'>, verdict: AgentNotifications['call.amd']): void
+  progress(subscriber: Id<'sub'>, progress: AgentNotifications['call.progress']): void
   /** New certificates from now on, and a look at `isCurrent` again: links that have been revoked are cut. */
   update(certificates?: { certificate: string; key: string; ca: string }): void
   close(): Promise<void>
@@ -112,6 +113,9 @@ export async function createAgentGateway(options: AgentGatewayOptions): Promise<
     },
     amd(subscriber, verdict) {
       connections.holder(subscriber, verdict.call)?.link.notify('call.amd', verdict)
+    },
+    progress(subscriber, progress) {
+      connections.holder(subscriber, progress.call)?.link.notify('call.progress', progress)
     },
     update(certificates) {
       if (certificates) server.setSecureContext(secureContext(certificates))

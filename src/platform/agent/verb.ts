@@ -132,6 +132,15 @@ const amd: Check = (v) => {
   return null
 }
 
+const progress: Check = (v) => {
+  const wrong = 'is { country, end }'
+  if (typeof v !== 'object' || v === null || Object.keys(v).some((name) => name !== 'country' && name !== 'end')) return wrong
+  const { country, end } = v as { country?: unknown; end?: unknown }
+  if (end !== undefined && typeof end !== 'boolean') return wrong
+  if (country === undefined || TONE_COUNTRIES.includes(country as string)) return null
+  return `has a country that is one of ${TONE_COUNTRIES.join(', ')}`
+}
+
 /** The fields of each verb beside `call`; those in `required` may not be left out. */
 const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.answer': { required: [], fields: {} },
@@ -176,6 +185,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
       callerId: shownNumber,
       record: recordSides,
       amd,
+      progress,
       ring: item,
     },
   },

@@ -1,5 +1,12 @@
 import { type Clock, type Id, type Log, newId, TielineError, type Timer } from '#lib/index.ts'
-import type { EndpointDescription, MediaStats, Realm, VoiceMethods, VoiceNotifications } from '#platform/words/index.ts'
+import type {
+  Detection,
+  EndpointDescription,
+  MediaStats,
+  Realm,
+  VoiceMethods,
+  VoiceNotifications,
+} from '#platform/words/index.ts'
 import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 
 /** The switch's side of a link to voice. */
@@ -50,6 +57,7 @@ export class VoiceEndpoint {
   /** What a gather has understood so far. */
   onPartial: ((text: string) => void) | undefined
   onMedia: ((state: 'silent' | 'flowing', silentMs: number) => void) | undefined
+  onProgress: ((progress: VoiceNotifications['progress']) => void) | undefined
   onAnswered: ((verdict: VoiceNotifications['answered']) => void) | undefined
   onSpeaking: ((speaking: boolean) => void) | undefined
   /** Voice has lost it: its process died, so many ms ago. */
@@ -136,8 +144,8 @@ export class VoiceEndpoint {
     return this.#pool.call(this.snapshot.voice, 'record', { ...params, endpoint: this.id })
   }
 
-  /** Resolves when there is nothing more to be known of who has answered; `onAnswered` is told. */
-  detect(params: Omit<Params<'detect'>, 'endpoint'>): Promise<Result<'detect'>> {
+  /** Resolves when there is nothing more to be found; `onAnswered` or `onProgress` is told. */
+  detect(params: { verb: Id<'verb'> } & Detection): Promise<Result<'detect'>> {
     return this.#pool.call(this.snapshot.voice, 'detect', { ...params, endpoint: this.id })
   }
 
@@ -231,6 +239,7 @@ export class VoicePool {
         },
         onNotification: {
           partial: ({ endpoint, text }) => this.#endpoints.get(endpoint)?.onPartial?.(text),
+          progress: (progress) => this.#endpoints.get(progress.endpoint)?.onProgress?.(progress),
           answered: (verdict) => this.#endpoints.get(verdict.endpoint)?.onAnswered?.(verdict),
           digit: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onDigit?.(digit),
           speaking: ({ endpoint, speaking }) => this.#endpoints.get(endpoint)?.onSpeaking?.(speaking),

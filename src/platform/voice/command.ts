@@ -1,5 +1,5 @@
-import type { EndpointDescription, MediaStats } from '#platform/words/index.ts'
-import type { AnswerSettings, Verdict } from '#protocol/audio/index.ts'
+import type { Detection, EndpointDescription, MediaStats } from '#platform/words/index.ts'
+import type { Progress, Verdict } from '#protocol/audio/index.ts'
 import type { Sounding } from './sounding.ts'
 
 /** What the main thread says of conferences. `coached` is the slot of the only one who hears it, or −1. */
@@ -34,12 +34,15 @@ export type MediaCommand =
   | { type: 'record'; slot: number; record: number }
   | { type: 'hold-record'; slot: number; record: number; paused: boolean }
   | { type: 'unrecord'; slot: number; record: number }
-  | { type: 'detect'; slot: number; detect: number; amd: Partial<AnswerSettings> }
+  | { type: 'detect'; slot: number; detect: number; what: Detection }
   | { type: 'undetect'; slot: number; detect: number }
   | RoomCommand
   | StreamCommand
   | { type: 'close'; slot: number }
   | { type: 'stop' }
+
+/** What a detector has found. */
+export type Found = { verdict: Verdict } | { progress: Progress }
 
 /** How something that was played has ended: all was sent, it was stopped, another has taken its place. */
 export type PlayEnd = 'done' | 'stopped' | 'interrupted'
@@ -58,7 +61,7 @@ export type MediaReport =
    */
   | { type: 'streamed'; slot: number; stream: number; pcm: Int16Array; gone: number; skipped: number; cleared: number | null }
   /** `last`: there is nothing more to be known. */
-  | { type: 'detected'; slot: number; detect: number; verdict: Verdict | null; last: boolean }
+  | { type: 'detected'; slot: number; detect: number; found: Found | null; last: boolean }
   | { type: 'closed'; slot: number; stats: MediaStats }
   /** A bug that a packet or a command has met: it was dropped, the loop goes on. */
   | { type: 'fault'; message: string; stack: string }

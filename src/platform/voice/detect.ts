@@ -1,17 +1,17 @@
-import type { VerbEnd, VoiceMethods } from '#platform/words/index.ts'
-import type { Verdict } from '#protocol/audio/index.ts'
+import type { Detection, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
+import type { Found } from './command.ts'
 import type { Session } from './session.ts'
 
-/** Listens for who has answered, and tells each thing that becomes known, until there is nothing more to know. */
+/** Listens for one thing, and tells what is found, until there is nothing more to be found. */
 export async function detect(
   session: Session,
-  { amd }: VoiceMethods['detect']['params'],
+  what: Detection,
   stop: AbortSignal,
-  tell: (verdict: Verdict) => void,
+  tell: (found: Found) => void,
 ): Promise<VoiceMethods['detect']['result']> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const detection = session.detect(amd, (verdict, last) => {
-    if (verdict) tell(verdict)
+  const detection = session.detect('amd' in what ? { amd: what.amd } : { progress: what.progress }, (found, last) => {
+    if (found) tell(found)
     if (last) resolve()
   })
   const onStop = () => {

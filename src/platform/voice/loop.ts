@@ -162,12 +162,12 @@ export class MediaLoop {
   #detected(endpoint: Endpoint, detecting: Detecting, now: number): void {
     const { slot } = endpoint
     const { detect } = detecting
-    for (const verdict of detecting.pull(now)) {
-      this.#options.report({ type: 'detected', slot, detect, verdict, last: false })
+    for (const found of detecting.pull(now)) {
+      this.#options.report({ type: 'detected', slot, detect, found, last: false })
     }
     if (!detecting.over) return
     endpoint.detecting = null
-    this.#options.report({ type: 'detected', slot, detect, verdict: null, last: true })
+    this.#options.report({ type: 'detected', slot, detect, found: null, last: true })
   }
 
   #recorded(slot: number, record: number, pcm: Int16Array, last: boolean): void {
@@ -234,7 +234,7 @@ export class MediaLoop {
         if (endpoint.recording?.record === command.record) endpoint.recording.timeline.pause(now, command.paused)
         return
       case 'detect':
-        endpoint.detecting = new Detecting(command.detect, command.amd, now)
+        endpoint.detecting = new Detecting(command.detect, command.what, now)
         return
       case 'undetect':
         if (endpoint.detecting?.detect === command.detect) endpoint.detecting = null

@@ -246,7 +246,10 @@ export class VoiceService implements Methods, AsyncDisposable {
   detect(params: VoiceMethods['detect']['params'], signal?: AbortSignal) {
     const { endpoint, verb } = params
     return this.#run<VoiceMethods['detect']['result']>({ ...params, signal, gone: { reason: 'gone' } }, (session, stop) =>
-      detect(session, params, stop, (verdict) => this.#options.notify('answered', { endpoint, verb, ...verdict })),
+      detect(session, params, stop, (found) => {
+        if ('verdict' in found) this.#options.notify('answered', { endpoint, verb, ...found.verdict })
+        else this.#options.notify('progress', { endpoint, verb, ...found.progress })
+      }),
     )
   }
 

@@ -1,7 +1,6 @@
 import type { Id } from '#lib/index.ts'
-import type { EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
-import type { AnswerSettings, Verdict } from '#protocol/audio/index.ts'
-import type { MediaCommand, MediaReport, PlayEnd } from './command.ts'
+import type { Detection, EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
+import type { Found, MediaCommand, MediaReport, PlayEnd } from './command.ts'
 import type { Engine } from './engine.ts'
 import type { PortPair } from './pool.ts'
 import { isPrivate } from './sockaddr.ts'
@@ -55,7 +54,7 @@ export class Session {
   readonly #playing = new Map<number, (result: { end: PlayEnd; playedMs: number }) => void>()
   readonly #recording = new Map<number, (pcm: Int16Array, last: boolean) => void>()
   #streaming: { stream: number; hear: (report: StreamReport) => void } | null = null
-  #detecting: { detect: number; take: (verdict: Verdict | null, last: boolean) => void } | null = null
+  #detecting: { detect: number; take: (found: Found | null, last: boolean) => void } | null = null
   readonly #closed = Promise.withResolvers<MediaStats>()
   #numbers = 0
   /** The number of the switch that has opened or claimed it. */
@@ -135,12 +134,13 @@ export class Session {
     }
   }
 
-  /** Listens to who has answered; `take` is told what becomes known, and with `last` that there is nothing more. */
-  detect(amd: Partial<AnswerSettings>, take: (verdict: Verdict | null, last: boolean) => void): { stop(): void } {
+  /** Listens for one thing, in place of any other; `take` is told what is found, and with `last` that there is nothing more. */
+  detect(what: Detection, take: (found: Found | null, last: boolean) => void): { stop(): void } {
     const detect = ++this.#numbers
     const { slot } = this
+    this.#detecting?.take(null, true)
     this.#detecting = { detect, take }
-    this.#tell({ type: 'detect', slot, detect, amd })
+    this.#tell({ type: 'detect', slot, detect, what })
     return {
       stop: () => {
         if (this.#detecting?.detect === detect) this.#detecting = null
@@ -223,7 +223,7 @@ export class Session {
         if (report.last) this.#recording.delete(report.record)
         return
       case 'detected':
-        if (this.#detecting?.detect === report.detect) this.#detecting.take(report.verdict, report.last)
+        if (this.#detecting?.detect === report.detect) this.#detecting.take(report.found, report.last)
         return
       case 'streamed':
         if (this.#streaming?.stream === report.stream) this.#streaming.hear(report)

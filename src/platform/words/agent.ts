@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { AnsweredBy } from '#protocol/audio/index.ts'
+import type { AnsweredBy, ProgressTone } from '#protocol/audio/index.ts'
 import type { CallCause, DialStrategy, Diversion, Party, Target, Via } from './call.ts'
 import type { HeardByProgram, StreamRate, Understood } from './voice.ts'
 
@@ -43,6 +43,14 @@ export interface AmdOptions {
   noSpeechMs?: number
   /** Silence after which a machine that doesn't beep listens; default 3000. */
   messageEndMs?: number
+}
+
+/** Which tones of a network are listened for while a dialled leg rings with sound of its own. */
+export interface ProgressOptions {
+  /** Whose tones (ISO 3166-1, lower case); without one as most of Europe's. */
+  country?: string
+  /** Whether busy, congestion and the special information tones end the attempt, as a status of SIP would; default true. */
+  end?: boolean
 }
 
 /** Something to be heard: one of a file of the bundle, a text, a cadence, and a country's tone; cadence and tone for `totalMs`. */
@@ -128,6 +136,8 @@ export interface VerbMethods {
       timeoutSeconds?: number
       callerId?: string
       record?: 'mono' | 'stereo'
+      /** Listens to the network's tones in early audio; `call.progress` tells. */
+      progress?: ProgressOptions
       /** Listens to who has answered; `call.amd` tells. */
       amd?: AmdOptions
       /** What the caller hears while it rings, over and over: music, a country's ringback. */
@@ -227,6 +237,8 @@ export interface AgentNotifications {
   'call.digit': { call: Id<'call'>; digit: string }
   /** Who has answered a call that was placed with `amd`: behind `machine` may come `machine-end`. */
   'call.amd': { call: Id<'call'>; answeredBy: AnsweredBy; reason: string; ms: number }
+  /** A tone of the network, from a leg that is dialled with `progress`. */
+  'call.progress': { call: Id<'call'>; tone: ProgressTone; ms: number }
   /** What `gather` has understood so far; it may still change. */
   'call.partial': { call: Id<'call'>; text: string }
 }

@@ -50,6 +50,7 @@ export type EventType =
   | 'verb.started'
   | 'verb.ended'
   | 'call.amd' // who has answered; data: answeredBy (human | machine | machine-end | fax | unknown), reason, ms since it was answered
+  | 'call.progress' // a tone of the network before the answer; data: tone (dial | ringback | busy | congestion | sit), ms
   | 'conference.joined' // data: room, seats
   | 'conference.left' // data: room, reason, seats
   | 'conference.speaker' // data: room, speaking

@@ -28,7 +28,7 @@ export const KINDS: readonly KindRule[] = [
   { kind: 'voice.seat', title: 'a conference seat', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.speech', title: 'speech synthesis', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.recognition', title: 'speech recognition', unit: 'second', billableFrom: 'answered' },
-  { kind: 'voice.detection', title: 'a listener for machines, beeps and faxes', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.detection', title: 'a listener for machines, faxes and tones', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.stream', title: 'sound between a call and its agent', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.port', title: 'an RTP port', unit: 'second', billableFrom: 'answered' },
   { kind: 'agent.memory', title: 'memory of an agent', unit: 'mebibyte-hour', billableFrom: 'taken' },

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { AnsweredBy, AnswerReason, AnswerSettings, CodecName } from '#protocol/audio/index.ts'
+import type { AnsweredBy, AnswerReason, AnswerSettings, CodecName, ProgressTone } from '#protocol/audio/index.ts'
 import type { RecordingHeader } from './recording.ts'
 
 /** Where a socket lives: the node's own network namespace, or that of a subscriber. */
@@ -110,6 +110,9 @@ export interface HeardByProgram {
   failed?: boolean
 }
 
+/** What is listened for: who has answered, or the tones of a country's network (ISO 3166-1, lower case) before the answer. */
+export type Detection = { amd: Partial<AnswerSettings> } | { progress: string }
+
 /** Samples a second on the audio socket. */
 export type StreamRate = 8000 | 16_000 | 24_000 | 48_000
 
@@ -203,11 +206,11 @@ export interface VoiceMethods {
     result: { reason: VerbEnd }
   }
   /**
-   * Listens to the far end beside whatever else it does, and notifies of who has answered (`answered`). Answers at its end: when
-   * there is nothing more to be told.
+   * Listens to the far end beside whatever else it does, for one thing at a time, and notifies of who has answered (`answered`), or of
+   * tones (`progress`). Answers at its end: when there is nothing more to be told; tones are listened for until it is stopped.
    */
   detect: {
-    params: { endpoint: Id<'med'>; verb: Id<'verb'>; amd: Partial<AnswerSettings> }
+    params: { endpoint: Id<'med'>; verb: Id<'verb'> } & Detection
     result: { reason: VerbEnd }
   }
   /**
@@ -258,6 +261,8 @@ export interface VoiceNotifications {
   partial: { endpoint: Id<'med'>; text: string }
   /** Who has answered, `ms` after that was asked; behind `machine` may come `machine-end`. */
   answered: { endpoint: Id<'med'>; verb: Id<'verb'>; answeredBy: AnsweredBy; reason: AnswerReason; ms: number }
+  /** A tone of the network, `ms` after that was asked. */
+  progress: { endpoint: Id<'med'>; verb: Id<'verb'>; tone: ProgressTone; ms: number }
   /** Somebody in a conference begins to speak, or has stopped. */
   speaking: { endpoint: Id<'med'>; speaking: boolean }
   /** No packet came for the watched time, or packets come again. */

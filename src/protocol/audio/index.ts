@@ -23,6 +23,7 @@ export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SIL
 export { amplitudeAt, heardTone, level } from './goertzel.ts'
 export { Doubler, Halver } from './halfband.ts'
 export { createOpusDecoder } from './opus.ts'
+export { type Progress, ProgressDetector, type ProgressTone } from './progress-detector.ts'
 export { Downsampler, Upsampler } from './rate-step.ts'
 export { Resampler } from './resampler.ts'
 export { dtmfFrequencies, type ToneStep, toneCycle } from './tone.ts'
