@@ -17,11 +17,12 @@ interface Test {
   after(run: () => unknown): void
 }
 
-const until = async (what: string, holds: () => boolean) => {
-  for (const end = Date.now() + 5000; !holds(); await new Promise((r) => setTimeout(r, 2))) {
+const untilWithin = async (ms: number, what: string, holds: () => boolean) => {
+  for (const end = Date.now() + ms; !holds(); await new Promise((r) => setTimeout(r, 2))) {
     if (Date.now() > end) throw new Error(`${what} did not come about`)
   }
 }
+const until = (what: string, holds: () => boolean) => untilWithin(5000, what, holds)
 const isError = (code: string) => (e: unknown) => e instanceof TielineError && e.verdict.code === code
 
 async function world(t: Test) {
@@ -32,18 +33,20 @@ async function world(t: Test) {
   const current = new Map<string, Id<'sub'>>()
   const states: string[] = []
   const verbs: { subscriber: Id<'sub'>; method: string; params: unknown }[] = []
-  const gateway = await createAgentGateway({
-    path,
-    log: silentLog,
-    ...own,
-    ca: ca.certificate,
-    isCurrent: (subscriber, fingerprint) => current.get(fingerprint) === subscriber,
-    onVerb: async (subscriber, method, params) => {
-      verbs.push({ subscriber, method, params })
-      return null as never
-    },
-    onState: (subscriber, state) => states.push(`${subscriber.slice(-4)} ${state}`),
-  })
+  const open = () =>
+    createAgentGateway({
+      path,
+      log: silentLog,
+      ...own,
+      ca: ca.certificate,
+      isCurrent: (subscriber, fingerprint) => current.get(fingerprint) === subscriber,
+      onVerb: async (subscriber, method, params) => {
+        verbs.push({ subscriber, method, params })
+        return null as never
+      },
+      onState: (subscriber, state) => states.push(`${subscriber.slice(-4)} ${state}`),
+    })
+  let gateway = await open()
   t.after(async () => {
     await gateway.close()
     rmSync(directory, { recursive: true })
@@ -53,13 +56,24 @@ async function world(t: Test) {
     current.set(new X509Certificate(issued.certificate).fingerprint256, subscriber)
     return issued
   }
-  return { path, ca, current, states, verbs, gateway, issue }
+  const restart = async () => {
+    await gateway.close()
+    gateway = await open()
+  }
+  return {
+    ...{ path, ca, current, states, verbs, issue, restart },
+    get gateway() {
+      return gateway
+    },
+  }
 }
 
 interface Behaviour {
   startedAt?: number
   version?: string
   onCall?: (offered: OfferedCall) => Promise<{ outcome: 'returned' }>
+  /** Whether it connects again by itself, as the SDK does. Default false. */
+  reconnect?: boolean
 }
 
 function connectAgent(t: Test, path: string, ca: TestCa, identity: Issued, behaviour: Behaviour = {}) {
@@ -78,7 +92,7 @@ function connectAgent(t: Test, path: string, ca: TestCa, identity: Issued, behav
       facts: { version: behaviour.version ?? 'agt_1', startedAt: behaviour.startedAt ?? 1 },
     },
     log: silentLog,
-    reconnect: false,
+    ...(behaviour.reconnect ? {} : { reconnect: false as const }),
     methods: { 'call.offered': take, 'call.resumed': take },
     onNotification: { 'call.ended': (p) => heard.push(p), 'call.digit': (p) => heard.push(p) },
   })
@@ -246,4 +260,18 @@ test('when an agent dies in a call, the offer rejects with LinkLost, and so does
   a.client.link?.stream.destroy()
   await assert.rejects(offered, LinkLost)
   await assert.rejects(w.gateway.offer(acme, 'offered', offer()), LinkLost)
+})
+
+test('O02 five hundred agents come back at once to a switch that was started again, within 30 s', async (t) => {
+  const w = await world(t)
+  const subscribers = Array.from({ length: 500 }, () => newId('sub'))
+  for (const subscriber of subscribers) {
+    const identity = await w.issue(subscriber)
+    connectAgent(t, w.path, w.ca, identity, { reconnect: true })
+  }
+  const all = () => subscribers.every((subscriber) => w.gateway.connected(subscriber))
+  await untilWithin(60_000, 'all are connected', all)
+  await w.restart()
+  assert.ok(!all(), 'nobody is connected to the new one yet')
+  await untilWithin(30_000, 'all are connected again', all)
 })
