@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -11,7 +11,7 @@ const TARBALL = join(ROOT, 'sdk/dist/tieline-agent.tgz')
  * for, which the repository has installed already. Nothing is fetched.
  */
 export function bundle(source: string, target: string): string {
-  cpSync(join(ROOT, source), target, { recursive: true, filter: (path) => !path.includes('node_modules') })
+  cpSync(resolve(ROOT, source), target, { recursive: true, filter: (path) => !path.includes('node_modules') })
   const modules = join(target, 'node_modules')
   mkdirSync(modules, { recursive: true })
   const { dependencies = {} } = JSON.parse(readFileSync(join(target, 'package.json'), 'utf8'))

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { until } from './clock.ts'
 import type { Customer } from './crm.ts'
 import type { CallReport, PlaceOptions, Rule } from './sip/rule.ts'
+import type { SpeechAsked, SpeechMood } from './speech-server.ts'
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 
@@ -17,7 +18,7 @@ export class Peer extends EventEmitter<{ call: [CallReport] }> implements AsyncD
   #errors = ''
 
   /** `enter` is put before the command: what leads into a namespace. */
-  constructor(name: string, role: 'sip' | 'dns' | 'crm' | 'http', enter: readonly string[]) {
+  constructor(name: string, role: 'sip' | 'dns' | 'crm' | 'speech' | 'http', enter: readonly string[]) {
     super()
     this.name = name
     const command = [...enter, process.execPath, MAIN, role]
@@ -137,6 +138,23 @@ export async function startCrmPeer(
   const peer = new Peer(name, 'crm', enter)
   await peer.ask('start', { address, customers })
   return peer
+}
+
+/** The office's own speech server. */
+export class SpeechPeer extends Peer {
+  static async start(name: string, address: string, port: number, enter: readonly string[]): Promise<SpeechPeer> {
+    const peer = new SpeechPeer(name, 'speech', enter)
+    await peer.ask('start', { address, port })
+    return peer
+  }
+
+  mood(mood: SpeechMood): Promise<void> {
+    return this.ask('mood', { mood })
+  }
+
+  asked(): Promise<SpeechAsked[]> {
+    return this.ask('asked')
+  }
 }
 
 export async function startDnsPeer(

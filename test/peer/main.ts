@@ -1,5 +1,5 @@
 /**
- * A far end as a process of its own: `main.ts sip|dns|crm|http`. It is commanded by JSON lines on standard input,
+ * A far end as a process of its own: `main.ts sip|dns|crm|speech|http`. It is commanded by JSON lines on standard input,
  * `{ id, method, params }`, and answers `{ id, result }` or `{ id, error }` and `{ event, … }` on standard output.
  */
 import { randomUUID } from 'node:crypto'
@@ -9,6 +9,7 @@ import { type Customer, startCrm } from './crm.ts'
 import { startDns } from './dns.ts'
 import { FarEnd } from './sip/far-end.ts'
 import type { PlaceOptions, Rule } from './sip/rule.ts'
+import { type SpeechMood, type SpeechServer, startSpeechServer } from './speech-server.ts'
 
 // A method takes whatever its caller, which is typed, has sent.
 // biome-ignore lint/suspicious/noExplicitAny: the typed door is client.ts
@@ -59,6 +60,19 @@ function dnsMethods(): Methods {
   }
 }
 
+function speechMethods(): Methods {
+  let speech: SpeechServer
+  return {
+    async start({ address, port }: { address: string; port: number }) {
+      speech = await startSpeechServer(address, port)
+    },
+    asked: () => speech.asked,
+    mood: ({ mood }: { mood: SpeechMood }) => {
+      speech.mood = mood
+    },
+  }
+}
+
 function crmMethods(): Methods {
   let crm: Awaited<ReturnType<typeof startCrm>>
   return {
@@ -86,7 +100,13 @@ function httpMethods(): Methods {
   }
 }
 
-const ROLES: Record<string, () => Methods> = { sip: sipMethods, dns: dnsMethods, crm: crmMethods, http: httpMethods }
+const ROLES: Record<string, () => Methods> = {
+  sip: sipMethods,
+  dns: dnsMethods,
+  crm: crmMethods,
+  speech: speechMethods,
+  http: httpMethods,
+}
 const methods = ROLES[process.argv[2] ?? '']?.()
 if (!methods) throw new Error(`usage: main.ts ${Object.keys(ROLES).join('|')}`)
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Customer, type Peer, SipPeer, startCrmPeer, startDnsPeer } from '../peer/index.ts'
+import { type Customer, type Peer, SipPeer, SpeechPeer, startCrmPeer, startDnsPeer } from '../peer/index.ts'
 import { cable, must, type Namespace } from './namespace.ts'
 
 /** Both offices have the same addresses. */
@@ -9,6 +9,7 @@ export const OFFICE = {
   router: '192.168.1.1',
   pbx: '192.168.1.10',
   crm: '192.168.1.20',
+  speech: '192.168.1.30',
   dns: '192.168.1.53',
 } as const
 
@@ -32,6 +33,7 @@ export class Office implements AsyncDisposable {
   dns!: Peer
   /** Name of its end of the tunnel; unique on the machine, since that is what wireguard-go's socket is called. */
   readonly tunnel: string
+  #speech: SpeechPeer | undefined
   #directory: string
   #net: Namespace
 
@@ -76,7 +78,7 @@ export class Office implements AsyncDisposable {
   async open(watched: readonly number[]): Promise<void> {
     const { name, tone, customers } = this.plan
     const { pbx, crm, dns } = this.machines
-    const names = { 'crm.office.lan': OFFICE.crm, 'pbx.office.lan': OFFICE.pbx }
+    const names = { 'crm.office.lan': OFFICE.crm, 'pbx.office.lan': OFFICE.pbx, 'speech.office.lan': OFFICE.speech }
     ;[this.pbx, this.crm, this.dns] = await Promise.all([
       SipPeer.start(`${name}-pbx`, OFFICE.pbx, pbx.enter, watched),
       startCrmPeer(`${name}-crm`, OFFICE.crm, crm.enter, customers),
@@ -86,6 +88,14 @@ export class Office implements AsyncDisposable {
       { user: '101', does: 'answer', tone, ringMs: 50 },
       { user: '109', does: 'ring' },
     ])
+  }
+
+  /** Starts a speech server on the machine of the database, at an address and a name of its own: `speech.office.lan:8000`. */
+  async openSpeech(): Promise<SpeechPeer> {
+    const { crm } = this.machines
+    await crm.ip(`addr add ${OFFICE.speech}/24 dev eth0`)
+    this.#speech = await SpeechPeer.start(`${this.plan.name}-speech`, OFFICE.speech, 8000, crm.enter)
+    return this.#speech
   }
 
   /** Does with the file that install printed what its head says: `wg-quick up`, on the office's router. */
@@ -110,6 +120,6 @@ export class Office implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.pbx, this.crm, this.dns].map((peer) => peer?.[Symbol.asyncDispose]()))
+    await Promise.all([this.pbx, this.crm, this.dns, this.#speech].map((peer) => peer?.[Symbol.asyncDispose]()))
   }
 }
