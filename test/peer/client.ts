@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { until } from './clock.ts'
 import type { Customer } from './crm.ts'
+import type { Records } from './dns.ts'
 import type { CallReport, PlaceOptions, Rule } from './sip/rule.ts'
 import type { SpeechAsked, SpeechMood } from './speech-server.ts'
 
@@ -161,7 +162,7 @@ export async function startDnsPeer(
   name: string,
   address: string,
   enter: readonly string[],
-  records: Record<string, string>,
+  records: Record<string, string | Records>,
 ): Promise<Peer> {
   const peer = new Peer(name, 'dns', enter)
   await peer.ask('start', { address, records })

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { now, until } from './clock.ts'
 import { type Customer, startCrm } from './crm.ts'
-import { startDns } from './dns.ts'
+import { type Records, startDns } from './dns.ts'
 import { FarEnd } from './sip/far-end.ts'
 import type { PlaceOptions, Rule } from './sip/rule.ts'
 import { type SpeechMood, type SpeechServer, startSpeechServer } from './speech-server.ts'
@@ -53,7 +53,7 @@ function sipMethods(): Methods {
 function dnsMethods(): Methods {
   let dns: Awaited<ReturnType<typeof startDns>>
   return {
-    async start({ address, records }: { address: string; records: Record<string, string> }) {
+    async start({ address, records }: { address: string; records: Record<string, string | Records> }) {
       dns = await startDns(address, records)
     },
     questions: () => dns.questions,

@@ -10,6 +10,7 @@ const MOST_UNAVAILABLE_MS = 300_000
 export class GatewayHealth {
   #lost = 0
   #downUntil = 0
+  #unavailableUntil = 0
 
   /** OPTIONS in a row without an answer. */
   get lost(): number {
@@ -18,7 +19,7 @@ export class GatewayHealth {
 
   /** Monotonic ms. */
   isDown(now: number): boolean {
-    return this.#lost >= LOST_UNTIL_DOWN || now < this.#downUntil
+    return this.#lost >= LOST_UNTIL_DOWN || now < Math.max(this.#downUntil, this.#unavailableUntil)
   }
 
   answered(): void {
@@ -30,9 +31,12 @@ export class GatewayHealth {
     this.#lost += 1
   }
 
-  /** It has said itself for how long it can't serve (Retry-After); at most five minutes are believed (RFC 3261 §21.5.4). */
+  /**
+   * It has said itself for how long it can't serve (Retry-After); at most five minutes are believed (RFC 3261 §21.5.4). That it
+   * lives meanwhile is no news.
+   */
   unavailable(now: number, ms: number): void {
-    this.#downUntil = Math.max(this.#downUntil, now + Math.min(ms, MOST_UNAVAILABLE_MS))
+    this.#unavailableUntil = now + Math.min(ms, MOST_UNAVAILABLE_MS)
   }
 
   /** An INVITE or a REGISTER had no answer at all: others go first until it shows life, or for a while. */
