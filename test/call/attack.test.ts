@@ -5,6 +5,7 @@ import { until } from '../peer/clock.ts'
 import { floodMessage } from '../peer/sip/flood.ts'
 import { RawEnd, rawRequest } from '../peer/sip/raw.ts'
 import { DID, World } from './harness.ts'
+import { addNeighbour, setUps } from './neighbour.ts'
 
 const CALLER = '+32470123456'
 
@@ -115,6 +116,23 @@ test('F06 F01 floods of a trunk and of strangers: memory is bounded, the call th
   other.hangup()
   await until('the end', () => call.phase === 'ended' && other.phase === 'ended', 10_000)
   assert.ok(performance.now() - ended < 10_000)
+})
+
+test('T11 a site that floods has what is its own, and a neighbour’s calls are set up as fast as ever', async () => {
+  await using world = await World.open({ load: { siteRequestsPerSecond: 20 } })
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const neighbour = await addNeighbour(world)
+  const before = await setUps(world, neighbour)
+  await using mad = await RawEnd.open(`${world.net}.75`)
+  const flood = mad.flood(floodMessage(mad, world.siteSwitch, '101'), world.siteSwitch, 500, 4000)
+  const during = await setUps(world, neighbour)
+  assert.ok((await flood) >= 1800)
+  assert.ok(
+    mad.heard.some((message) => message.startsWith('SIP/2.0 503')),
+    'it is told to ask less',
+  )
+  assert.ok(during < 3 * before + 30, `${during} ms beside ${before} ms before`)
+  await world.quiet(20_000)
 })
 
 test('O01 a switch that is told to stop lets calls go on, refuses new ones, and ends with the last', async () => {

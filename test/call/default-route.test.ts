@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newId } from '#lib/index.ts'
 import { until } from '../peer/clock.ts'
 import { DID, PUBLIC, World } from './harness.ts'
+import { addNeighbour, setUps } from './neighbour.ts'
 import { Program } from './program.ts'
 
 const CALLER = '+32470123456'
@@ -36,14 +36,10 @@ test('C06 an agent that sleeps is given its time and no more; then it hears that
 test('C06 fifty calls wait for an agent that hangs: a neighbour’s calls are set up as fast as ever', async () => {
   await using w = await World.open()
   w.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
-  const neighbour = '+3225550777'
   using _program = await Program.connect(w, () => new Promise(() => {}))
   const [acme] = w.snapshot.subscribers
   await w.change({ agent: { ...acme!.agent, decisionDeadlineMs: 15_000 } })
-  const [hanging] = w.snapshot.subscribers
-  const channel = { ...hanging!.channel, address: `${w.net}.67` }
-  const other = { ...hanging!, id: newId('sub'), name: 'globex', slot: 1, numbers: [{ number: neighbour }], channel }
-  await w.publish({ ...w.snapshot, number: w.snapshot.number + 1, subscribers: [hanging!, other] })
+  const neighbour = await addNeighbour(w)
   const before = await setUps(w, neighbour)
   const waiting = await Promise.all(Array.from({ length: 50 }, () => w.carrier.place({ to: w.node, from: CALLER, number: DID })))
   await until('all of them to wait', async () => (await w.link.call('call.list', {})).length === 50, 5000)
@@ -57,20 +53,6 @@ test('C06 fifty calls wait for an agent that hangs: a neighbour’s calls are se
   await until('their ends', () => waiting.every((call) => call.phase === 'ended'), 5000)
   await w.quiet()
 })
-
-/** The median of twenty calls one after the other, from INVITE to answer, ms. */
-async function setUps(w: World, number: string): Promise<number> {
-  const times: number[] = []
-  for (let i = 0; i < 20; i++) {
-    const call = await w.carrier.place({ to: w.node, from: CALLER, number })
-    await until('an answer', () => call.phase === 'up', 5000)
-    const { invitedAt, answeredAt } = call.report()
-    times.push(answeredAt! - invitedAt)
-    call.hangup()
-    await until('its end', () => call.phase === 'ended', 5000)
-  }
-  return times.sort((a, b) => a - b)[10]!
-}
 
 test('an agent whose function throws, or returns without a word, is no dead end', async () => {
   await using w = await world()
