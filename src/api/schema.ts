@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
 
 /** Schemas that more than one route speaks of. They check, document and give the types. */
 
@@ -54,6 +55,23 @@ const ChannelLoss = Type.Union([Type.Literal('end'), Type.Literal('trunk')], {
 })
 const Survival = Type.Object({ voice: Type.Optional(VoiceLoss), channel: Type.Optional(ChannelLoss) }, closed)
 
+/** One type with null in it, and no union: nothing is made an array of that is none. */
+const CodecNames = Type.Unsafe<CodecName[] | null>({
+  type: ['array', 'null'],
+  items: { enum: CODEC_NAMES },
+  minItems: 1,
+  maxItems: CODEC_NAMES.length,
+  description: 'What its legs may speak, best first; null for what is usual: of a trunk PCMA, PCMU and G722, of a site all.',
+})
+
+/** What may be said of codecs of a trunk, and of a site. */
+export const codecFields = {
+  codecs: Type.Optional(CodecNames),
+  transcode: Type.Optional(
+    Type.Boolean({ description: 'Whether that may be turned into what the other leg of a call speaks; default true.' }),
+  ),
+}
+
 export const Srtp = Type.Union([Type.Literal('off'), Type.Literal('offered'), Type.Literal('required')], {
   description: 'Whether sound is protected by SRTP (keys by SDP, RFC 4568): never, when the far end can, or always.',
 })
@@ -82,6 +100,7 @@ export const InstallOrder = Type.Object(
         emergencyCallerId: Type.Optional(Type.String()),
         srtp: Type.Optional(Srtp),
         telephoneTls: Type.Optional(TelephoneTls),
+        ...codecFields,
         lan: Type.Optional(Type.Union([Type.Literal('route'), Type.Literal('masquerade')])),
       },
       closed,
@@ -105,6 +124,7 @@ export const SubscriberPatch = Type.Object(
     emergencyCallerId: Type.Optional(Nullable(Type.String())),
     srtp: Type.Optional(Srtp),
     telephoneTls: Type.Optional(TelephoneTls),
+    ...codecFields,
     survival: Type.Optional(Survival),
     forwardOutside: Type.Optional(ForwardOutside),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
@@ -130,6 +150,7 @@ export const Subscriber = Type.Object({
     emergencyCallerId: Nullable(Type.String()),
     srtp: Srtp,
     telephoneTls: TelephoneTls,
+    ...codecFields,
   }),
   forwardOutside: ForwardOutside,
   survival: Type.Object({ voice: VoiceLoss, channel: ChannelLoss }),
@@ -211,6 +232,7 @@ export const Trunk = Type.Object({
     }),
   ),
   srtp: Type.Optional(Srtp),
+  ...codecFields,
 })
 
 export const AgentVersion = Type.Object({

@@ -1,8 +1,9 @@
 import { isIP, isIPv6, SocketAddress } from 'node:net'
 import { Type } from 'typebox'
 import type { GatewayConfig, GatewayTransport, TrunkConfig, TrunkState } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
-import { Srtp } from './schema.ts'
+import { codecFields, Srtp } from './schema.ts'
 
 const Rule = Type.Object({ prefix: Type.String(), replace: Type.String() }, { additionalProperties: false })
 const NumberRules = Type.Object(
@@ -55,6 +56,7 @@ const fields = {
   maxOut: whole(0),
   emergencyReserve: Type.Optional(Type.Integer({ minimum: 0, maximum: MOST_CALLS })),
   srtp: Type.Optional(Srtp),
+  ...codecFields,
   media: Type.Optional(Type.Union([Type.Literal('relay'), Type.Literal('direct')])),
   earlyMedia: Type.Optional(Type.Union([Type.Literal('pass'), Type.Literal('ignore')])),
   diversion: Type.Optional(Type.Union([Type.Literal('diversion'), Type.Literal('history-info'), Type.Literal('none')])),
@@ -85,6 +87,8 @@ export interface TrunkFields {
   maxOut?: number | null
   emergencyReserve?: number
   srtp?: TrunkConfig['srtp']
+  codecs?: CodecName[] | null
+  transcode?: boolean
   media?: TrunkConfig['media']
   earlyMedia?: 'pass' | 'ignore'
   diversion?: NonNullable<TrunkConfig['diversion']>
@@ -98,7 +102,7 @@ export interface TrunkFields {
   numbers?: TrunkConfig['numbers'] | null
 }
 
-const OPTIONAL = ['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond', 'numbers'] as const
+const OPTIONAL = ['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond', 'numbers', 'codecs'] as const
 
 function completed(gateway: NonNullable<TrunkFields['gateways']>[number]): GatewayConfig {
   const { address, port = gateway.transport === 'tls' ? 5061 : 5060 } = gateway
@@ -122,6 +126,7 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
     ...(fields.srtp ? { srtp: fields.srtp } : {}),
   }
   if (fields.earlyMedia) next.earlyMedia = fields.earlyMedia
+  if (fields.transcode !== undefined) next.transcode = fields.transcode
   if (fields.diversion) next.diversion = fields.diversion
   if (fields.identity) next.identity = fields.identity
   if (fields.redirects) next.redirects = fields.redirects

@@ -19,6 +19,8 @@ export function subscriberView(record: SubscriberRecord) {
       emergencyCallerId: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
       telephoneTls: site.tls?.telephones ?? 'allowed',
+      codecs: site.codecs ?? null,
+      transcode: site.transcode ?? true,
     },
     survival: record.survival,
     forwardOutside: record.forwardOutside,

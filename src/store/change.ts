@@ -1,6 +1,7 @@
 import { type Id, uuidOf } from '#lib/index.ts'
 import type { Sealer, SubscriberRecord } from '#platform/subscriber/index.ts'
 import type { Sealed } from '#platform/words/index.ts'
+import { rowOfCodecs } from './codecs.ts'
 import { notFound } from './error.ts'
 import { json, type Tx } from './store.ts'
 
@@ -30,6 +31,7 @@ export async function updateTerms(
       srtp: site.srtp ?? 'off',
       forward_outside: forwardOutside,
       telephone_tls: site.tls?.telephones ?? 'allowed',
+      ...rowOfCodecs(site),
       voice_loss: survival.voice,
       channel_loss: survival.channel,
       memory_mebibytes: agent.memoryMebibytes,

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { GatewayTransport, Sealed } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 
 /** PostgreSQL's bigint comes back as text, so that nothing is lost; every figure of these tables is below 2^53. */
 type Bigint = ColumnType<string, number, number>
@@ -8,6 +9,9 @@ type Json<T> = ColumnType<T, T, T>
 
 /** RFC 4568; off by default. */
 type Srtp = ColumnType<'off' | 'offered' | 'required', 'off' | 'offered' | 'required' | undefined>
+
+/** Names; null for what is usual. */
+type Codecs = ColumnType<CodecName[] | null, CodecName[] | null | undefined>
 
 /** The tables of this folder's first migration. Billing keeps its own list. */
 export interface Database {
@@ -23,6 +27,8 @@ export interface Database {
     srtp: Srtp
     telephone_tls: Generated<'allowed' | 'required'>
     forward_outside: Generated<'allowed' | 'denied'>
+    codecs: Codecs
+    transcode: Generated<boolean>
     voice_loss: Generated<'move' | 'end'>
     channel_loss: Generated<'end' | 'trunk'>
     agent_version: string | null
@@ -121,6 +127,8 @@ export interface Database {
     calls_per_second: number | null
     numbers: Json<object | null>
     srtp: Srtp
+    codecs: Codecs
+    transcode: Generated<boolean>
   }
   gateway: {
     trunk_id: string

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { type Id, TielineError, uuidOf } from '#lib/index.ts'
 import type { NewSubscriber, Sealer, SubscriberRecord, SubscriberState } from '#platform/subscriber/index.ts'
 import { setAllocations } from './allocation.ts'
+import { rowOfCodecs } from './codecs.ts'
 import { notFound } from './error.ts'
 import { writeSiteTls } from './site-tls.ts'
 import { json, type Tx } from './store.ts'
@@ -35,6 +36,7 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       srtp: site.srtp ?? 'off',
       forward_outside: subscriber.forwardOutside,
       telephone_tls: site.tls?.telephones ?? 'allowed',
+      ...rowOfCodecs(site),
       voice_loss: subscriber.survival.voice,
       channel_loss: subscriber.survival.channel,
       agent_version: null,

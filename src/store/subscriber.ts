@@ -3,6 +3,7 @@ import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
 import { type Id, idOf, uuidOf } from '#lib/index.ts'
 import type { DefaultRoute, Page, PageQuery, SubscriberRecord } from '#platform/subscriber/index.ts'
 import type { Sealed } from '#platform/words/index.ts'
+import { codecsOfRow } from './codecs.ts'
 import type { Database } from './database.ts'
 import { notFound } from './error.ts'
 import type { Tx } from './store.ts'
@@ -93,6 +94,7 @@ function recordOf(row: Row): SubscriberRecord {
       ...(row.emergency_caller_id === null ? {} : { emergencyCallerId: row.emergency_caller_id }),
       ...(row.srtp === 'off' ? {} : { srtp: row.srtp }),
       ...(row.siteTls ? { tls: { ...row.siteTls, telephones: row.telephone_tls } } : {}),
+      ...codecsOfRow(row),
     },
     survival: { voice: row.voice_loss, channel: row.channel_loss },
     defaultRoute: row.default_route as DefaultRoute,

@@ -1,6 +1,7 @@
 import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import { type Id, idOf, isId, uuidOf } from '#lib/index.ts'
 import type { TrunkConfig } from '#platform/words/index.ts'
+import { codecsOfRow, rowOfCodecs } from './codecs.ts'
 import { notFound } from './error.ts'
 import { json, type Tx } from './store.ts'
 
@@ -47,6 +48,7 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     ...(row.calls_per_second === null ? {} : { callsPerSecond: row.calls_per_second }),
     ...(row.numbers === null ? {} : { numbers: row.numbers as NonNullable<TrunkConfig['numbers']> }),
     ...(row.srtp === 'off' ? {} : { srtp: row.srtp }),
+    ...codecsOfRow(row),
   }))
 }
 
@@ -78,6 +80,7 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     calls_per_second: trunk.callsPerSecond ?? null,
     numbers: trunk.numbers ? json(trunk.numbers) : null,
     srtp: trunk.srtp ?? 'off',
+    ...rowOfCodecs(trunk),
   }
   await tx
     .insertInto('trunk')

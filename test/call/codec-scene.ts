@@ -123,13 +123,13 @@ export async function answered(
   await b.leg.next('ACK')
   const answer = await a.leg.next('200 INVITE')
   a.leg.ack(answer)
-  if (a.phone.codec !== codecs.a) await retune(t, a, codecs.a)
+  if (a.phone.codec !== codecs.a) await retuned(t, a, codecs.a)
   a.hears(answer.body)
   return answer.body
 }
 
 /** The same telephone, at the same port, in another codec. */
-async function retune(t: TestContext, end: End, codec: CodecName): Promise<void> {
+export async function retuned(t: TestContext, end: End, codec: CodecName): Promise<void> {
   const { port } = end.phone.local
   await end.phone[Symbol.asyncDispose]()
   end.phone = await Phone.open({ address: end.leg.socket.address, codec, port })

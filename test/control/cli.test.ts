@@ -163,6 +163,35 @@ describe('tieline', () => {
     assert.equal(change.subscribers?.upsert[0]?.site.srtp, 'offered')
   })
 
+  it('stores what a trunk and a site may speak and whether it is transcoded, tells the switch, and takes it back', async () => {
+    const add = ['trunk', 'add', 'spoken', '--gateway', '203.0.113.13', '--codecs', 'pcma, g722,OPUS', '--transcode', 'off']
+    assert.equal((await tieline(...add)).code, 0)
+    type Spoken = { codecs?: string[] | null; transcode?: boolean }
+    const shown = await json<Spoken>('trunk', 'show', 'spoken')
+    assert.deepEqual([shown.codecs, shown.transcode], [['PCMA', 'G722', 'opus'], false])
+    assert.match((await tieline('trunk', 'show', 'spoken')).out, /codecs +PCMA,G722,opus, never transcoded\n/)
+    assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'g729')).code, 2)
+    assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'pcma,pcma')).code, 1)
+    assert.equal((await tieline('trunk', 'set', 'spoken', '--transcode', 'maybe')).code, 2)
+    assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'default', '--transcode', 'on')).code, 0)
+    const usual = await json<Spoken>('trunk', 'show', 'spoken')
+    assert.deepEqual([usual.codecs, usual.transcode], [undefined, undefined])
+    assert.equal((await tieline('trunk', 'remove', 'spoken')).code, 0)
+    const site = async () => {
+      const { codecs, transcode } = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
+      return [codecs, transcode]
+    }
+    assert.deepEqual(await site(), [null, true])
+    assert.equal((await tieline('subscriber', 'codecs', 'acme', 'opus,l16/16000,pcma', '--transcode', 'off')).code, 0)
+    assert.deepEqual(await site(), [['opus', 'L16/16000', 'PCMA'], false])
+    const change = bench.fakes.published.switch.at(-1) as SnapshotChange
+    const told = change.subscribers?.upsert[0]?.site
+    assert.deepEqual([told?.codecs, told?.transcode], [['opus', 'L16/16000', 'PCMA'], false])
+    assert.match((await tieline('subscriber', 'codecs', 'acme')).out, /speaks: opus,L16\/16000,PCMA, never transcoded/)
+    assert.equal((await tieline('subscriber', 'codecs', 'acme', 'default', '--transcode', 'on')).code, 0)
+    assert.deepEqual(await site(), [null, true])
+  })
+
   it('gives telephones the CA of their subscriber, asks them for TLS, and tells the switch; keys stay sealed', async () => {
     const pem = (await tieline('telephone', 'ca', 'acme')).out
     const ca = new X509Certificate(pem)

@@ -13,9 +13,15 @@ interface Side extends CodecPolicy {
 }
 
 /** What the legs of a trunk, or of a site, may speak and how it is protected, with what stands where nothing is said. */
-export function policyOf(side: Side): { srtp: SrtpPolicy | undefined; codecs: readonly CodecName[]; transcode: boolean } {
+export function policyOf(side: Side): {
+  srtp: SrtpPolicy | undefined
+  codecs: readonly CodecName[]
+  /** Whose order counts where nothing else decides: ours is only meant where somebody has said it (RFC 3264 §6.1). */
+  preference: 'ours' | 'theirs'
+  transcode: boolean
+} {
   const { srtp, codecs = side.gateways ? TRUNK_CODECS : ALL_CODECS, transcode = true } = side
-  return { srtp, codecs, transcode }
+  return { srtp, codecs, preference: side.codecs ? 'ours' : 'theirs', transcode }
 }
 
 /** The trunk of a leg, or its site. */

@@ -1,7 +1,5 @@
-import { type Leg, LegMedia } from '#platform/switch/index.ts'
+import { type Leg, LegMedia, type LegPolicy } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { SrtpPolicy } from '#platform/words/index.ts'
-import type { CodecName } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
 import { digitHeard } from './digits.ts'
@@ -34,10 +32,10 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
 }
 
 /** How the sound of a leg is protected and coded: its trunk says so, or its site. */
-function mediaPolicy(call: Call, leg: Leg): { srtp: SrtpPolicy | undefined; codecs: readonly CodecName[] } {
-  const { srtp, codecs } = policyOf(sideOf(call, leg))
+function mediaPolicy(call: Call, leg: Leg): LegPolicy {
+  const { srtp, codecs, preference } = policyOf(sideOf(call, leg))
   // An emergency never fails for want of a key.
-  return { srtp: srtp === 'required' && call.facts.emergency ? 'offered' : srtp, codecs }
+  return { srtp: srtp === 'required' && call.facts.emergency ? 'offered' : srtp, codecs, preference }
 }
 
 /** Ties audio to its leg: digits go to the agent, and what voice loses is moved, or ends the leg. */

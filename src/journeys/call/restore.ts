@@ -170,8 +170,8 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   }
   if (snapshot.media) {
     const endpoint = call.x.voice.adopt(call.id, call.subscriber.id, snapshot.media.endpoint)
-    const { codecs } = policyOf(sideOf(call, leg))
-    keepMedia(call, leg, new LegMedia(endpoint, { codecs, snapshot: snapshot.media }))
+    const { codecs, preference } = policyOf(sideOf(call, leg))
+    keepMedia(call, leg, new LegMedia(endpoint, { codecs, preference, snapshot: snapshot.media }))
   }
   return leg
 }

@@ -14,9 +14,10 @@ import {
   type SubscriberRecord,
 } from '#platform/subscriber/index.ts'
 import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TrunkConfig } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
-import { checkAgent, checkSite, type InstallOrder } from './order.ts'
+import { checkAgent, checkSite, codecsOf, type InstallOrder } from './order.ts'
 
 /** What may change of a subscriber; what is absent stays. */
 export interface SubscriberPatch {
@@ -29,6 +30,9 @@ export interface SubscriberPatch {
   emergencyCallerId?: string | null
   srtp?: SiteConfig['srtp']
   telephoneTls?: SiteTls['telephones']
+  /** Null: what is usual. */
+  codecs?: CodecName[] | null
+  transcode?: boolean
   survival?: Survival
   forwardOutside?: SubscriberRecord['forwardOutside']
   siteNetworks?: string[]
@@ -57,7 +61,8 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
   if (patch.emergencyCallerId) checkNumber('emergencyCallerId', patch.emergencyCallerId)
   const deadline = patch.decisionDeadlineMs === undefined ? {} : { decisionDeadlineMs: patch.decisionDeadlineMs }
   checkAgent({ ...patch.agent, ...deadline })
-  const { emergencyCallerId: callerId, ...site } = record.site
+  const { emergencyCallerId: callerId, codecs, transcode, ...site } = record.site
+  const spoken = codecsOf({ ...(codecs ? { codecs } : {}), ...(transcode === undefined ? {} : { transcode }) }, patch)
   const nextCallerId = patch.emergencyCallerId === undefined ? callerId : patch.emergencyCallerId
   const next: SubscriberRecord = {
     ...record,
@@ -69,6 +74,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
       ...(patch.telephoneTls && site.tls ? { tls: { ...site.tls, telephones: patch.telephoneTls } } : {}),
+      ...spoken,
     },
     forwardOutside: patch.forwardOutside ?? record.forwardOutside,
     survival: { ...record.survival, ...patch.survival },
@@ -129,6 +135,7 @@ export async function writeTrunk(
     if (port !== undefined) checkPort('gateways', port)
   }
   checkTls(trunk.tls)
+  codecsOf({}, trunk)
   if (trunk.registerSeconds !== undefined && !trunk.credentials)
     throw invalid('registerSeconds', 'A trunk that registers has a user and a password.')
   if (trunk.credentials && /[\r\n\0"\\:]/.test(trunk.credentials.user))

@@ -10,7 +10,7 @@ import {
 } from '#platform/subscriber/index.ts'
 import { newKeyPair, newPresharedKey, toSiteFile } from '#protocol/wireguard/index.ts'
 import { type InstallDeps, publishChange, SETTLE_MS } from './deps.ts'
-import { allocationsOf, checkOrder, type InstallOrder, pbxOf } from './order.ts'
+import { allocationsOf, checkOrder, codecsOf, type InstallOrder, pbxOf } from './order.ts'
 
 /** A subscriber that is there, with its secrets: this is the only time that they are told. */
 export interface Installed {
@@ -115,6 +115,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       ...(emergencyCallerId ? { emergencyCallerId } : {}),
       ...(srtp ? { srtp } : {}),
       tls: { ca: siteTls.ca, certificate: siteTls.certificate, key: siteTls.key, telephones: telephoneTls ?? 'allowed' },
+      ...codecsOf({}, order.site),
     },
     forwardOutside: order.forwardOutside ?? 'allowed',
     survival: { voice: 'move', channel: 'end', ...order.survival },

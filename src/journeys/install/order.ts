@@ -14,7 +14,8 @@ import {
   type DefaultRoute,
   invalid,
 } from '#platform/subscriber/index.ts'
-import { type Allocation, KINDS, type SiteConfig, type SiteTls, type Survival } from '#platform/words/index.ts'
+import { type Allocation, type CodecPolicy, KINDS, type SiteConfig, type SiteTls, type Survival } from '#platform/words/index.ts'
+import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
 
 /** What an operator says of a new subscriber. */
 export interface InstallOrder {
@@ -35,6 +36,9 @@ export interface InstallOrder {
     srtp?: SiteConfig['srtp']
     /** Whether telephones may do without TLS; `allowed` unless said. */
     telephoneTls?: SiteTls['telephones']
+    /** What its legs may speak, best first, and whether it may be transcoded. */
+    codecs?: CodecName[] | null
+    transcode?: boolean
     /** Whether the site's gateway masquerades the platform's address, or the LAN has a route to it. */
     lan?: 'route' | 'masquerade'
   }
@@ -53,6 +57,19 @@ export function pbxOf({ site }: InstallOrder): SiteConfig['pbx'] {
   if (!pbx) return null
   const { host, port = 5060, transport, number } = pbx
   return { host, port, ...(transport ? { transport } : {}), ...(number ? { number } : {}) }
+}
+
+/** What is said of codecs, laid over what was said before: null takes back to what is usual. Rejects with `invalid-argument`. */
+export function codecsOf(
+  before: CodecPolicy,
+  said: { codecs?: readonly CodecName[] | null | undefined; transcode?: boolean | undefined },
+): CodecPolicy {
+  const { codecs = before.codecs ?? null, transcode = before.transcode ?? true } = said
+  if (codecs?.length === 0) throw invalid('codecs', 'At least one codec is allowed.')
+  for (const name of codecs ?? [])
+    if (!CODEC_NAMES.includes(name)) throw invalid('codecs', `A codec is one of ${CODEC_NAMES.join(', ')}.`)
+  checkDistinct('codecs', [...(codecs ?? [])])
+  return { ...(codecs ? { codecs: [...codecs] } : {}), ...(transcode ? {} : { transcode }) }
 }
 
 const DEFAULT_CEILING = 100
@@ -83,6 +100,7 @@ export function checkOrder(order: InstallOrder): void {
   checkDistinct('telephones', order.telephones ?? [])
   if (order.site.publicKey !== undefined) checkTunnelKey('site.publicKey', order.site.publicKey)
   if (order.site.emergencyCallerId !== undefined) checkNumber('site.emergencyCallerId', order.site.emergencyCallerId)
+  codecsOf({}, order.site)
   const pbx = pbxOf(order)
   checkSite({ networks: order.site.networks, dns: order.site.dns ?? null, pbx })
   checkRoute('defaultRoute', order.defaultRoute, pbx)

@@ -1,3 +1,4 @@
+import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
 import { usage } from './error.ts'
 
 /** Collects an option that may be given again and again. */
@@ -37,6 +38,35 @@ export function endpoint(text: string): { address: string; port?: number } {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
   const address = bracketed ?? plain ?? text
   return port === undefined ? { address } : { address, port: Number(port) }
+}
+
+/** Codecs by their names, commas between them, however they are written; none for `default`. */
+export function codecs(text: string): CodecName[] {
+  if (text === 'default') return []
+  return text.split(',').map((given) => {
+    const name = CODEC_NAMES.find((known) => known.toLowerCase() === given.trim().toLowerCase())
+    if (!name) throw usage(`A codec is one of ${CODEC_NAMES.join(', ')}, not ${given}.`)
+    return name
+  })
+}
+
+/** What the API is told of {@link codecs}: null takes back what was said before. */
+export function saidOfCodecs(names: string[] | undefined): { codecs?: string[] | null } {
+  return names === undefined ? {} : { codecs: names.length > 0 ? names : null }
+}
+
+/** As {@link codecs} are written. */
+export function spokenText(said: { codecs?: readonly string[] | null; transcode?: boolean }): string {
+  const names = said.codecs ? said.codecs.join(',') : 'what is usual'
+  return said.transcode === false ? `${names}, never transcoded` : names
+}
+
+/** `on` or `off`. */
+export function onOff(name: string) {
+  return (text: string): boolean => {
+    if (text !== 'on' && text !== 'off') throw usage(`${name} is on or off, not ${text}.`)
+    return text === 'on'
+  }
 }
 
 /** A part of a path. */

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
-import { allocation, collect, endpoint, part, route, whole } from './parse.ts'
+import { allocation, codecs, collect, endpoint, onOff, part, route, saidOfCodecs, spokenText, whole } from './parse.ts'
 import { waitFor } from './wait.ts'
 
 interface Subscriber {
@@ -18,6 +18,8 @@ interface Subscriber {
     networks: string[]
     dns: { servers: string[]; search?: string } | null
     pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
+    codecs: string[] | null
+    transcode: boolean
   }
   survival: { voice: string; channel: string }
   channel: { listenPort: number; publicKey: string; peerPublicKey: string }
@@ -105,6 +107,8 @@ function installCommand(noun: Command, context: Contextual): void {
     .option('--site-public-key <key>', "the site's own WireGuard key: then its private key never leaves it")
     .option('--emergency-caller-id <e164>', 'the number that is shown to emergency services')
     .option('--srtp <policy>', 'protect the sound of legs over the channel: off, offered or required')
+    .option('--codecs <names>', 'what its legs may speak, best first, such as g722,pcma; all where it is not said', codecs)
+    .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
     .option('--lan <mode>', 'route: the LAN has a route to the platform; masquerade: the gateway hides it', 'route')
     .option('--memory <mebibytes>', 'of its agent', whole('--memory'))
     .option('--cpu <share>', 'of one core, for its agent', Number)
@@ -140,6 +144,8 @@ interface InstallOptions {
   sitePublicKey?: string
   emergencyCallerId?: string
   srtp?: string
+  codecs?: string[]
+  transcode?: boolean
   lan: string
   memory?: number
   cpu?: number
@@ -168,6 +174,8 @@ function orderOf(name: string, o: InstallOptions) {
       ...(o.sitePublicKey ? { publicKey: o.sitePublicKey } : {}),
       ...(o.emergencyCallerId ? { emergencyCallerId: o.emergencyCallerId } : {}),
       ...(o.srtp ? { srtp: o.srtp } : {}),
+      ...saidOfCodecs(o.codecs),
+      ...(o.transcode === undefined ? {} : { transcode: o.transcode }),
       lan: o.lan,
     },
     defaultRoute: route(o.defaultRoute),
@@ -218,6 +226,7 @@ function show(out: Context['out'], s: Subscriber): void {
     ['default route', `${kind}:${value}${via ? ` over the ${via}` : ''}`],
     ['site', s.site.networks.join(' ')],
     ['pbx', pbxText(s.site.pbx)],
+    ['codecs', spokenText(s.site)],
     ['dns', s.site.dns ? `${s.site.dns.servers.join(' ')}${s.site.dns.search ? ` (${s.site.dns.search})` : ''}` : null],
     ['survival', `voice ${s.survival.voice}, channel ${s.survival.channel}`],
     ['tunnel port', s.channel.listenPort],
@@ -262,6 +271,18 @@ function changeCommands(noun: Command, context: Contextual): void {
       const { client, out } = context(command)
       const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { forwardOutside })
       out.done(subscriber, `Sending calls of ${name} on to numbers outside: ${forwardOutside}.`)
+    })
+  noun
+    .command('codecs <name> [names]')
+    .description('what the telephones and the PBX of its site may speak, best first, such as g722,pcma; default for all')
+    .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
+    .action(async (name: string, names: string | undefined, options: { transcode?: boolean }, command: Command) => {
+      const { client, out } = context(command)
+      const said = { ...saidOfCodecs(names === undefined ? undefined : codecs(names)), ...options }
+      const path = `/v1/subscribers/${part(name)}`
+      const asked = Object.keys(said).length === 0
+      const subscriber = asked ? await client.get<Subscriber>(path) : await client.patch<Subscriber>(path, said)
+      out.done(subscriber, `The site of ${name} speaks: ${spokenText(subscriber.site)}.`)
     })
   noun
     .command('survival <name>')

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { GatewayConfig, NumberRule, TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
-import { collect, endpoint, part, whole } from './parse.ts'
+import { codecs, collect, endpoint, onOff, part, saidOfCodecs, spokenText, whole } from './parse.ts'
 
 /** A trunk as the API shows it. */
 type ShownTrunk = Omit<TrunkConfig, 'credentials'> & { user?: string; state?: TrunkState }
@@ -27,6 +27,8 @@ interface TrunkOptions {
   maxOut?: number
   emergencyReserve?: number
   srtp?: string
+  codecs?: string[]
+  transcode?: boolean
   media?: string
   earlyMedia?: string
   diversion?: string
@@ -117,6 +119,8 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .option('--number-in <prefix=replace>', 'from its numbers to E.164, such as 0=+32; again for more', collect, [])
     .option('--number-out <prefix=replace>', 'from E.164 to its numbers, such as +32=0; again for more', collect, [])
     .option('--srtp <policy>', 'protect the sound: off, offered or required')
+    .option('--codecs <names>', 'what it may speak, best first, such as pcma,g722,opus; default for what is usual', codecs)
+    .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
     .option('--max-in <calls>', 'calls in at once', whole('--max-in'))
     .option('--max-out <calls>', 'calls out at once', whole('--max-out'))
     .option(
@@ -138,6 +142,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
         ...(gateway.length > 0 ? { gateways: gateway.map(gatewayOf) } : {}),
         ...pick(rest),
         ...(rest.srtp ? { srtp: rest.srtp } : {}),
+        ...saidOfCodecs(rest.codecs),
         ...tlsOf(rest),
         ...authOf(rest),
       }
@@ -159,10 +164,22 @@ function pick(options: Omit<TrunkOptions, 'gateway'>) {
     identity,
     redirects,
     callsPerSecond,
+    transcode,
     register,
     options: ask,
   } = options
-  const known = { maxIn, maxOut, emergencyReserve, media, earlyMedia, diversion, identity, redirects, callsPerSecond }
+  const known = {
+    maxIn,
+    maxOut,
+    emergencyReserve,
+    media,
+    earlyMedia,
+    diversion,
+    identity,
+    redirects,
+    callsPerSecond,
+    transcode,
+  }
   const given: [string, unknown][] = Object.entries(known).filter(([, value]) => value !== undefined)
   // Commander says true for a `--no-…` that was not given.
   for (const [name, value] of [
@@ -245,6 +262,7 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
     ['emergency', trunk.emergencyReserve],
     ['media', trunk.media],
     ['early media', trunk.earlyMedia ?? 'pass'],
+    ['codecs', spokenText(trunk)],
     ['diversion', trunk.diversion ?? 'diversion'],
     ['identity', trunk.identity ?? 'pass'],
     ['redirects', trunk.redirects ?? 'refuse'],

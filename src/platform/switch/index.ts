@@ -3,7 +3,15 @@ export { MessageCount } from './count.ts'
 export { KeptFile } from './kept-file.ts'
 export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegHooks } from './leg.ts'
 export { Load } from './load.ts'
-export { ALL_CODECS, acceptsOffer, type CodecChoice, LegMedia, type MediaSnapshot, NotAcceptable } from './media.ts'
+export {
+  ALL_CODECS,
+  acceptsOffer,
+  type CodecChoice,
+  LegMedia,
+  type LegPolicy,
+  type MediaSnapshot,
+  NotAcceptable,
+} from './media.ts'
 export { Outbox } from './outbox.ts'
 export { type ProbeResult, probeSite } from './probe.ts'
 export { type LocalAddress, Realms, type RealmsOptions, type SwitchRealm, siteAddress } from './realm.ts'

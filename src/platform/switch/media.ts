@@ -40,6 +40,15 @@ export interface CodecChoice {
   others: boolean
 }
 
+/** What its trunk, or its site, says of a leg's sound. */
+export interface LegPolicy {
+  srtp?: SrtpPolicy | undefined
+  /** What its far end may speak, best first. Default: all. */
+  codecs?: readonly AudioCodecName[]
+  /** Whose order counts in an answer of ours. Default `theirs`. */
+  preference?: 'ours' | 'theirs'
+}
+
 /** Where it talks to nobody yet. */
 const ANY: CodecChoice = { first: [], others: true }
 
@@ -111,6 +120,7 @@ export class LegMedia {
   readonly #local: LocalMedia
   readonly #srtp: SrtpPolicy
   readonly #codecs: readonly AudioCodecName[]
+  readonly #preference: 'ours' | 'theirs'
   /** What the keys of this leg are cut from while voice has it: a key that stays keeps its roll-overs (RFC 3711 §3.3.1). */
   readonly #material: Uint8Array
   /** The far end has refused protection, which we can do without. */
@@ -125,13 +135,10 @@ export class LegMedia {
   /** Whether the far end and voice know where the leg's sound is. */
   #settled = true
 
-  /** `codecs`: those that its far end may speak, best first. */
-  constructor(
-    endpoint: VoiceEndpoint,
-    from: { srtp?: SrtpPolicy | undefined; codecs?: readonly AudioCodecName[]; snapshot?: MediaSnapshot } = {},
-  ) {
+  constructor(endpoint: VoiceEndpoint, from: LegPolicy & { snapshot?: MediaSnapshot } = {}) {
     this.endpoint = endpoint
     this.#codecs = from.codecs ?? ALL_CODECS
+    this.#preference = from.preference ?? 'theirs'
     const { snapshot, srtp = snapshot?.protection?.srtp ?? 'off' } = from
     this.#srtp = srtp
     this.#material = snapshot?.protection ? Buffer.from(snapshot.protection.material, 'base64') : randomBytes(LONGEST_MASTER)
@@ -248,7 +255,13 @@ export class LegMedia {
     const told = !again && this.#sent !== null && this.codec ? [[this.codec]] : []
     const prefer = [...told, ...choice.first.map((name) => [name])]
     const codecs = [...told.flat(), ...within(this.#codecs, choice)]
-    const negotiation = negotiateUnder(this.#srtp, offer, { material: this.#material, direction: this.#facing, codecs, prefer })
+    const negotiation = negotiateUnder(this.#srtp, offer, {
+      material: this.#material,
+      direction: this.#facing,
+      codecs,
+      prefer,
+      preference: this.#preference,
+    })
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#offer = null
     if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) {
