@@ -1,4 +1,5 @@
 import type { BundleShelf, InstallDeps } from '#journeys/install/index.ts'
+import type { Watch } from '#journeys/watch/index.ts'
 import type { Clock, Log } from '#lib/index.ts'
 import type { EventReader } from '#platform/cti/index.ts'
 import type { RecordingShelf } from '#platform/recording/index.ts'
@@ -46,6 +47,8 @@ export interface ApiDeps {
   requests: RequestMemory
   host: Calls<HostMethods>
   switch: Calls<SwitchMethods>
+  /** Looks at the node, and knows what the operator must be told. */
+  watch: Pick<Watch, 'look' | 'board'>
   /** What is there right now. */
   health(): { database: boolean; host: boolean; switch: boolean; publication: number }
   clock: Clock

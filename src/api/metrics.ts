@@ -1,16 +1,18 @@
-import type { AgentStatus, ChannelStatus, Metric, ProcessStatus } from '#platform/words/index.ts'
+import type { Observation } from '#platform/alarm/index.ts'
+import type { AgentStatus, Alarm, ChannelStatus, Metric, ProcessStatus } from '#platform/words/index.ts'
 import { type App, operatorOnly } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 
 /** The figures of all processes for Prometheus. What cannot be asked says so by `tieline_up`, and is left out. */
-export function metricRoutes(app: App, { host, switch: callSwitch, health, install }: ApiDeps): void {
+export function metricRoutes(app: App, { host, switch: callSwitch, health, install, watch }: ApiDeps): void {
   app.get('/v1/metrics', { config: operatorOnly, schema: { summary: 'Figures for Prometheus' } }, async (_request, reply) => {
     const within = { timeoutMs: 2000 }
-    const [ofSwitch, channels, agents, node] = await Promise.all([
+    const [ofSwitch, channels, agents, node, seen] = await Promise.all([
       callSwitch.call('metrics', {}, within).catch(() => []),
       host.call('channel.list', {}, within).catch(() => []),
       host.call('agent.list', {}, within).catch(() => []),
       host.call('status', {}, within).catch(() => null),
+      watch.look(),
     ])
     const names = new Map(
       (await install.store.list({ limit: 1000 }).catch(() => ({ items: [] }))).items.map(({ id, name }) => [id, name]),
@@ -23,9 +25,36 @@ export function metricRoutes(app: App, { host, switch: callSwitch, health, insta
       ...ofSwitch,
       ...channelMetrics(channels, nameOf),
       ...agentMetrics(agents, nameOf),
+      ...watchMetrics(seen, watch.board.active),
     ]
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(exposition(metrics))
   })
+}
+
+/** What was seen of trunks, certificates and the disk, and the alarms that hold. */
+function watchMetrics({ trunks, certificates, disk, wall, nameOf }: Observation, alarms: Alarm[]): Metric[] {
+  const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({ name, help, type: 'gauge', samples })
+  const gateways = (trunks ?? []).flatMap(({ trunk, gateways: all }) =>
+    all.map(({ address, port, state }) => ({
+      labels: { trunk: nameOf(trunk), gateway: `${address}:${port}` },
+      value: state === 'up' ? 1 : 0,
+    })),
+  )
+  const registrations = (trunks ?? []).flatMap(({ trunk, registration }) =>
+    registration ? [{ labels: { trunk: nameOf(trunk) }, value: registration.state === 'registered' ? 1 : 0 }] : [],
+  )
+  const left = certificates.map(({ about, expiresAt }) => ({
+    labels: { of: about },
+    value: Math.round((expiresAt - wall) / 1000),
+  }))
+  const held = alarms.map(({ code, about, severity }) => ({ labels: { code, about, severity }, value: 1 }))
+  return [
+    gauge('tieline_gateway_up', 'Whether the gateway of a trunk answers', gateways),
+    gauge('tieline_trunk_registered', 'Whether the trunk is registered, where it registers', registrations),
+    gauge('tieline_certificate_left_seconds', 'Until a certificate is no longer good', left),
+    gauge('tieline_disk_free_bytes', 'Room on the disk of the state directory', disk ? [{ value: disk.freeBytes }] : []),
+    gauge('tieline_alarm', 'Alarms that hold', held),
+  ]
 }
 
 function upMetric(up: Record<string, boolean>): Metric {

@@ -5,6 +5,7 @@ import { Compile } from 'typebox/compile'
 import { Default, Value } from 'typebox/value'
 import { guard } from './access.ts'
 import { agentRoutes } from './agent.ts'
+import { alarmRoutes } from './alarms.ts'
 import type { App, Routes } from './app.ts'
 import { callRoutes } from './calls.ts'
 import { channelRoutes } from './channels.ts'
@@ -69,6 +70,7 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
     trunkRoutes,
     statusRoutes,
     metricRoutes,
+    alarmRoutes,
   ]
   // In a scope of its own, after the documentation has begun to listen for routes.
   await app.register(async (scope) => {

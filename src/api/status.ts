@@ -1,7 +1,7 @@
 import { type App, operatorOnly } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 
-export function statusRoutes(app: App, { host, switch: callSwitch, health }: ApiDeps): void {
+export function statusRoutes(app: App, { host, switch: callSwitch, health, watch }: ApiDeps): void {
   const switchStatus = () => callSwitch.call('status', {}, { timeoutMs: 2000 }).catch(() => null)
   for (const [verb, on, summary] of [
     ['drain', true, 'Take no new calls; those that are up go on, and emergency calls are taken'],
@@ -21,7 +21,12 @@ export function statusRoutes(app: App, { host, switch: callSwitch, health }: Api
   )
   app.get('/v1/status', { config: operatorOnly, schema: { summary: 'What runs, and how it is' } }, async () => {
     const { publication, ...up } = health()
-    const [node, calls] = await Promise.all([host.call('status', {}, { timeoutMs: 2000 }).catch(() => null), switchStatus()])
-    return { ...up, publication, node, switch: calls ?? null, processes: node?.processes ?? [] }
+    const [node, calls] = await Promise.all([
+      host.call('status', {}, { timeoutMs: 2000 }).catch(() => null),
+      switchStatus(),
+      watch.look().catch(() => null),
+    ])
+    const alarms = watch.board.active
+    return { ...up, publication, node, switch: calls ?? null, processes: node?.processes ?? [], alarms }
   })
 }

@@ -8,6 +8,7 @@ import {
   type AgentStatus,
   type CallTrace,
   type CallView,
+  type ChannelStatus,
   type CheckStep,
   type HostMethods,
   type Instant,
@@ -20,6 +21,7 @@ import {
   type Snapshot,
   type SnapshotChange,
   type SwitchMethods,
+  type TrunkState,
 } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
 import { type Control, startControl } from '../../src/main/control/start.ts'
@@ -44,6 +46,10 @@ export interface Fakes {
   journal: JournalEntry[]
   shipped: number
   agents: AgentStatus[]
+  channels: ChannelStatus[]
+  trunks: TrunkState[]
+  /** Of `trunk.in`, of ten. */
+  inUse: number
 }
 
 /** The control process on a database of its own, with host and switch as far ends of real links. */
@@ -87,6 +93,9 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     journal: [],
     shipped: 0,
     agents: [],
+    channels: [],
+    trunks: [],
+    inUse: 2,
   }
   const servers = new Map<string, LinkServer<object>>()
   const startLink = async (name: 'host' | 'switch') => {
@@ -165,7 +174,7 @@ function serveHost(run: string, fakes: Fakes): Promise<LinkServer<object>> {
       return { number: at }
     },
     settle: () => fakes.settle,
-    'channel.list': () => [],
+    'channel.list': () => fakes.channels,
     'channel.check': () => fakes.steps,
     'agent.list': () => fakes.agents,
     'agent.logs': () => ({ lines: ['one', 'two'] }),
@@ -187,6 +196,7 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
     ],
     'call.list': ({ subscriber }: { subscriber?: string }) =>
       fakes.calls.filter((c) => !subscriber || c.subscriber === subscriber),
+    'trunk.state': () => fakes.trunks,
     'call.kill': ({ call }: { call: string }) => {
       fakes.killed.push(call)
       return { found: true }
@@ -204,7 +214,7 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
       {
         kind: 'trunk.in',
         capacity: 10,
-        inUse: 2,
+        inUse: fakes.inUse,
         bySubscriber: [...new Set(fakes.calls.map((c) => c.subscriber))].map((subscriber) => ({
           subscriber,
           inUse: 1,

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { agentCommands } from './agent.ts'
+import { alarmCommands } from './alarm.ts'
 import { billCommands } from './bill.ts'
 import { callCommands } from './call.ts'
 import { channelCommands } from './channel.ts'
@@ -33,6 +34,7 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
   agentCommands(program, context)
   callCommands(program, context)
   eventCommands(program, context)
+  alarmCommands(program, context)
   recordingCommands(program, context)
   resourceCommands(program, context)
   trunkCommands(program, context)

@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import type { Alarm } from '#platform/words/index.ts'
+import { ALARM_COLUMNS } from './alarm.ts'
 import type { Context } from './context.ts'
 import { whole } from './parse.ts'
 import { waitFor } from './wait.ts'
@@ -9,6 +11,7 @@ interface Status {
   switch: { draining: boolean; calls: number; uptimeMs: number; snapshot: number } | null
   publication: number
   node: { instance: string; snapshot: number } | null
+  alarms: Alarm[]
   processes: { name: string; pid: number | null; uid: number; restarts: number; startedAt: string }[]
 }
 
@@ -45,6 +48,8 @@ export function statusCommands(program: Command, context: (command: Command) => 
         ],
         'No process is known.',
       )
+      out.line('')
+      out.table(status.alarms, ALARM_COLUMNS, 'There is no alarm.')
     })
 }
 

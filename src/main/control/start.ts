@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type ApiDeps, billingRoutes, createApi } from '#api/index.ts'
 import { activateDue, finishHalfDone, type InstallDeps } from '#journeys/install/index.ts'
+import { Watch } from '#journeys/watch/index.ts'
 import { type Clock, type Log, sleep } from '#lib/index.ts'
 import { shipJournal } from '#platform/cti/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
@@ -51,9 +52,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const running = work(options, parts, stopped.signal).catch((error) =>
     log.error({ err: error }, 'the work behind the API has ended'),
   )
+  const watching = parts.watch.run(stopped.signal)
   stack.defer(async () => {
     stopped.abort()
-    await running
+    await Promise.all([running, watching])
   })
   const { address, port } = app.server.address() as AddressInfo
   log.info({ address, port }, 'the API listens')
@@ -94,6 +96,21 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     log,
     config,
   }
+  const health = () => ({
+    database: store.reachable,
+    host: links.host.link !== null,
+    switch: links.switch.link !== null,
+    publication: publisher.number,
+  })
+  const watch = new Watch({
+    host: links.host,
+    switch: links.switch,
+    health,
+    snapshot: () => publisher.snapshot,
+    directory: config.state,
+    clock,
+    log,
+  })
   const api: ApiDeps = {
     install,
     events: records,
@@ -102,17 +119,13 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     requests: requestMemory(store, { sealer, clock, boot: randomUUID() }),
     host: links.host,
     switch: links.switch,
-    health: () => ({
-      database: store.reachable,
-      host: links.host.link !== null,
-      switch: links.switch.link !== null,
-      publication: publisher.number,
-    }),
+    watch,
+    health,
     clock,
     log,
   }
   const billing = billingRoutes({ store: billingRecords(store, clock), books: booksIn(store), clock, log })
-  return { store, records, publisher, links, feed, recordings, install, api, billing }
+  return { store, records, publisher, links, feed, recordings, install, watch, api, billing }
 }
 
 /** What goes on behind the API, until the signal: readiness, then the journal, and what is due. */

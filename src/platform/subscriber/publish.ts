@@ -53,6 +53,11 @@ export class Publisher implements Disposable {
     return this.#current?.number ?? 0
   }
 
+  /** The newest publication, null before the first. */
+  get snapshot(): Snapshot | null {
+    return this.#current
+  }
+
   /** Reads and publishes everything. Rejects when the database is away; the caller decides when to try again. */
   refresh(): Promise<void> {
     return this.#inTurn(async () => {

@@ -1,4 +1,5 @@
 export type * from './agent.ts'
+export type * from './alarm.ts'
 export type * from './call.ts'
 export * from './config.ts'
 export type * from './event.ts'

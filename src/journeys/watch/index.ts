@@ -1,0 +1,1 @@
+export { Watch, type WatchDeps } from './watch.ts'
