@@ -199,7 +199,15 @@ test('DNS dies later: the last answer goes on, for calls, for who is heard, and 
   names.srv([{ last: 3 }], { ttl: 1 })
   await names.name()
   names.dns.mood = { silent: true }
+  const figure = async (name: string) => (await world.link.call('metrics', {})).find((metric) => metric.name === name)!.samples
+  const server = `udp:${names.address(3)}:5060`
+  assert.deepEqual(
+    (await figure('tieline_trunk_server_up')).find(({ labels }) => labels?.trunk === 'other'),
+    { labels: { trunk: 'other', server }, value: 1 },
+  )
+  assert.deepEqual(await figure('tieline_trunk_name_located'), [{ labels: { trunk: 'other', name: NAME }, value: 1 }])
   await until('the answer to be an old one', async () => (await names.state()).names[0]?.state === 'kept', 20_000)
+  assert.equal((await figure('tieline_trunk_name_located'))[0]?.value, 0)
   const { call } = await names.up()
   call.hangup()
   await until('its end everywhere', () => world.second.calls[0]?.phase === 'ended', 3000)

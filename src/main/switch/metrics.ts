@@ -1,4 +1,5 @@
 import type { Exchange } from '#journeys/call/index.ts'
+import type { Carriers } from '#journeys/carrier/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import type { Load, MessageCount } from '#platform/switch/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
@@ -7,6 +8,7 @@ import type { Metric } from '#platform/words/index.ts'
 
 export interface SwitchParts {
   exchange: Exchange
+  carriers: Carriers
   journal: Journal
   traces: TraceStore
   load: Load
@@ -15,7 +17,7 @@ export interface SwitchParts {
 }
 
 /** The figures of the switch at this moment (PITFALLS O06). */
-export function switchMetrics({ exchange, journal, traces, load, strangers, count }: SwitchParts): Metric[] {
+export function switchMetrics({ exchange, carriers, journal, traces, load, strangers, count }: SwitchParts): Metric[] {
   const { transactions, sessions, repeats } = exchange.realms.counts
   return [
     ...callMetrics(exchange),
@@ -27,6 +29,7 @@ export function switchMetrics({ exchange, journal, traces, load, strangers, coun
     gauge('tieline_event_loop_lag_seconds', 'How late the event loop was lately', load.lagMs / 1000, { process: 'switch' }),
     gauge('tieline_resident_bytes', 'Memory of the process', process.memoryUsage.rss(), { process: 'switch' }),
     ...resourceMetrics(exchange),
+    ...trunkMetrics(exchange, carriers),
     ...journalMetrics(journal),
     counter('tieline_trace_lines_dropped_total', 'Lines of traces that found no room', traces.dropped),
   ]
@@ -61,6 +64,28 @@ function resourceMetrics({ registry }: Exchange): Metric[] {
   return [
     of('tieline_resource_in_use', 'Resources that are leased', (use) => use.inUse),
     of('tieline_resource_capacity', 'Resources that there are', (use) => use.capacity),
+  ]
+}
+
+/** How trunks are, by name: whoever is paged is paged for these. */
+function trunkMetrics({ directory }: Exchange, carriers: Carriers): Metric[] {
+  const states = carriers.states().map((state) => ({ ...state, trunk: directory().byName(state.trunk)?.name ?? state.trunk }))
+  const servers = states.flatMap(({ trunk, gateways }) =>
+    gateways.map(({ transport, address, port, state }) => {
+      const server = `${transport}:${address.includes(':') ? `[${address}]` : address}:${port}`
+      return { labels: { trunk, server }, value: state === 'up' ? 1 : 0 }
+    }),
+  )
+  const names = states.flatMap(({ trunk, names }) =>
+    names.map(({ name, state }) => ({ labels: { trunk, name }, value: state === 'located' ? 1 : 0 })),
+  )
+  const registered = states.flatMap(({ trunk, registration }) =>
+    registration ? [{ labels: { trunk }, value: registration.state === 'registered' ? 1 : 0 }] : [],
+  )
+  return [
+    { name: 'tieline_trunk_server_up', help: 'Whether a server of a trunk serves', type: 'gauge', samples: servers },
+    { name: 'tieline_trunk_name_located', help: 'Whether DNS tells where a gateway is', type: 'gauge', samples: names },
+    { name: 'tieline_trunk_registered', help: 'Whether a trunk is registered', type: 'gauge', samples: registered },
   ]
 }
 

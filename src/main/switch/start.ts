@@ -230,7 +230,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     traces,
     reception,
     load,
-    metrics: () => switchMetrics({ exchange, journal, traces, load, strangers, count }),
+    metrics: () => switchMetrics({ exchange, carriers, journal, traces, load, strangers, count }),
     startedAt: clock.now(),
   })
   if (begun.length > 0) await voice.ready()

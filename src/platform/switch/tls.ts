@@ -122,7 +122,10 @@ function secureServer(options: TlsOptions, failed: (fault: string) => void): Ser
   return server
 }
 
-/** RFC 5922 §7.1: a certificate may name a SIP domain by its URI. That wildcards of host names count as well departs from §7.2. */
+/**
+ * RFC 5922 §7.1: a certificate may name a SIP domain by its URI. That wildcards of host names count as well departs from §7.2.
+ * Node escapes a comma within a value, so that one name can't pretend to be two.
+ */
 function isForSip({ subjectaltname = '' }: PeerCertificate, name: string): boolean {
   return subjectaltname.toLowerCase().split(', ').includes(`uri:sip:${name.toLowerCase()}`)
 }

@@ -108,6 +108,27 @@ test('an answer that was cut short is asked for by TCP', async () => {
   )
 })
 
+test('an IPv6 address has one text, as the source of a datagram has; NAPTR and SRV are read in lower case', async () => {
+  const { client } = network(({ packet }) => {
+    const { type, name } = packet.questions![0]!
+    if (type === 'AAAA') return { answers: [{ type, name, ttl: 9, data: '2001:0DB8:0:0::0001' }] }
+    if (type === 'SRV') return { answers: [{ type, name, ttl: 9, data: { port: 5060, target: 'S1.Carrier.Example' } }] }
+    const data = {
+      order: 1,
+      preference: 2,
+      flags: 'S',
+      services: 'SIP+D2U',
+      regexp: '',
+      replacement: '_sip._udp.Carrier.example',
+    }
+    return { answers: [{ type: 'NAPTR', name, ttl: 9, data }] }
+  })
+  assert.deepEqual((await client.ask('carrier.example', 'AAAA')).records, ['2001:db8::1'])
+  const [srv] = (await client.ask('_sip._udp.carrier.example', 'SRV')).records
+  assert.deepEqual(srv, { priority: 0, weight: 0, port: 5060, target: 's1.carrier.example' })
+  assert.equal((await client.ask('carrier.example', 'NAPTR')).records[0]?.replacement, '_sip._udp.carrier.example')
+})
+
 test('a server that is silent or cannot say is passed by, and whoever answered is asked first from then on', async () => {
   const servers = ['192.0.2.51', '192.0.2.52', '192.0.2.53']
   const { client, sent } = network(({ server }) => {
