@@ -55,6 +55,7 @@ const ALONE = new Set([
   'test/call/attack.test.ts',
   'test/call/scenes.test.ts',
   'test/call/scene-interrupt.test.ts',
+  'test/interop/voice-cycles.test.ts',
   'test/interop/voice-verbs.test.ts',
   'test/world/world.test.ts',
 ])

@@ -21,7 +21,7 @@ const IN_TIME_MS = 3 * PATIENCE_MS + 2000
 
 export interface Made<E> {
   engine: E
-  /** Processes and requests that it has at this moment. */
+  /** Processes, requests and timers that it has at this moment. */
   left(): number
 }
 

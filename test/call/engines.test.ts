@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { systemClock } from '#lib/index.ts'
+import { type Clock, systemClock, type Timer } from '#lib/index.ts'
 import { Speech, SphinxRecogniser } from '#platform/voice/index.ts'
 import { SpeechServer } from '../../sdk/src/speech-server.ts'
 import { TranscriptionServer } from '../../sdk/src/transcription-server.ts'
@@ -28,6 +28,36 @@ function children(word: string): number {
       return false
     }
   }).length
+}
+
+/** The system's clock, which knows how many of its timers run. */
+class CountedClock implements Clock {
+  running = 0
+  readonly now = systemClock.now
+  readonly wall = systemClock.wall
+
+  after(ms: number, run: () => void, options?: { keepAlive?: boolean }): Timer {
+    let over = false
+    const end = () => {
+      if (!over) this.running--
+      over = true
+    }
+    const timer = systemClock.after(
+      ms,
+      () => {
+        end()
+        run()
+      },
+      options,
+    )
+    this.running++
+    return {
+      cancel: () => {
+        end()
+        timer.cancel()
+      },
+    }
+  }
 }
 
 /** A speech program to which it happens. */
@@ -52,8 +82,9 @@ const espeak: Make<Speech> = async (t, fault) => {
     chmodSync(command, 0o755)
   }
   const limits = fault ? { command, timeoutMs: PATIENCE_MS } : {}
-  const engine = new Speech({ clock: systemClock, directory: join(directory, 'kept'), ...limits })
-  return { engine, left: () => children(fault ? directory : 'espeak-ng') }
+  const clock = new CountedClock()
+  const engine = new Speech({ clock, directory: join(directory, 'kept'), ...limits })
+  return { engine, left: () => clock.running + children(fault ? directory : 'espeak-ng') }
 }
 
 const READY = 'process.on("message", (order) => { if (order.start) process.send({ ready: true }); else answer(order) });\n'
@@ -77,8 +108,9 @@ const sphinx: Make<SphinxRecogniser> = async (t, fault) => {
   const file = join(folder(t), 'process.mjs')
   if (fault && fault !== 'away') writeFileSync(file, PROCESSES[fault])
   const limits = fault ? { module: pathToFileURL(file), timeoutMs: PATIENCE_MS } : { timeoutMs: 30_000 }
-  const engine = new SphinxRecogniser({ clock: systemClock, ...limits })
-  return { engine, left: () => children(fault ? file : 'sphinx-process') }
+  const clock = new CountedClock()
+  const engine = new SphinxRecogniser({ clock, ...limits })
+  return { engine, left: () => clock.running + children(fault ? file : 'sphinx-process') }
 }
 
 /** What a server sends: the type, and an answer whole or in its first piece. */

@@ -3,20 +3,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
 import net from 'node:net'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { FRAME, writeFrame } from '#protocol/stream/index.ts'
-import { CallStream } from '../../sdk/src/stream.ts'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
-import { DID, World } from './harness.ts'
-import { type Commanded, Program } from './program.ts'
-
-const CALLER = '+3247000001'
+import { World } from './harness.ts'
+import { echo, ended, inCall, times } from './stream-call.ts'
 
 const lastHeard = (call: Call) => (call.report().media?.heard ?? []).at(-1)?.what
-
-const times = (call: Call, hz: number) => (call.report().media?.heard ?? []).filter(({ what }) => what === hz).length
 
 /** Waits until nothing has come to the caller for 100 ms. */
 async function quietFor(caller: Call, withinMs: number): Promise<void> {
@@ -37,38 +31,6 @@ async function quietFor(caller: Call, withinMs: number): Promise<void> {
 function tone(hz: number, rate: number, ms: number): Int16Array {
   return Int16Array.from({ length: (rate * ms) / 1000 }, (_, i) => Math.round(8000 * Math.sin((2 * Math.PI * hz * i) / rate)))
 }
-
-/** A call from the carrier, as its agent has it. The call is the agent's until `over`. */
-async function inCall(world: World) {
-  const got = Promise.withResolvers<Commanded>()
-  const over = Promise.withResolvers<void>()
-  const program = await Program.connect(world, async (call) => {
-    got.resolve(call)
-    await over.promise
-  })
-  const caller = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
-  const call = await got.promise
-  const gone = new AbortController()
-  const path = (socket: string) => join(world.run, 'agents', socket)
-  const open = async (params: { rateHz?: 8000 | 16_000 | 24_000 | 48_000; hear?: boolean; live?: boolean } = {}) => {
-    const opened = await call.do('call.stream', params)
-    const stream = new CallStream(net.connect(path(opened.socket)), opened, gone.signal)
-    await stream.ready
-    return { stream, opened }
-  }
-  return { caller, call, program, open, path, over: over.resolve }
-}
-
-/** Says again what it hears; once, after half a second, it is held up for `stallMs`. */
-async function echo(stream: CallStream, stallMs = 0): Promise<void> {
-  let count = 0
-  for await (const frame of stream) {
-    if (++count === 25 && stallMs > 0) await new Promise((resolve) => setTimeout(resolve, stallMs))
-    await stream.write(frame)
-  }
-}
-
-const ended = async (world: World) => (await world.events()).filter(({ type }) => type === 'stream.ended')
 
 /** Whether whoever shows this is let in; `uid` is the account of its process. */
 async function knock(path: string, bytes: Buffer, uid = 0): Promise<boolean> {
