@@ -5,6 +5,7 @@ import type { TrunkConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 
 const CALLER = '+32470123456'
@@ -70,6 +71,38 @@ test('S44 S45 F05 a carrier that challenges INVITE and BYE is answered; nobody e
   await until('the end', () => again.phase === 'ended', 3000)
   assert.ok(!strangers.some((name) => /authorization/i.test(name)))
   await world.quiet()
+})
+
+test('F05 a PBX that asks for the trunk’s password by its realm, at INVITE, re-INVITE and BYE, is never told a word of it', async () => {
+  await using world = await World.open({ voice: true, subscriber: { defaultRoute: { pbx: '101' } } })
+  await setTrunk(world, 'other', { credentials: credentials(world) })
+  await setTrunk(world, 'main', { credentials: credentials(world) })
+  const challenge: [string, string][] = [
+    ['Proxy-Authenticate', 'Digest realm="carrier", nonce="n1", qop="auth", algorithm=MD5'],
+    ['WWW-Authenticate', 'Digest realm="carrier", nonce="n2", algorithm=MD5'],
+  ]
+  for (const status of [401, 407]) {
+    const pbx = ScriptedLeg.await(world.pbx)
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+    const invite = await pbx.next('INVITE')
+    pbx.reply(invite, status, { headers: challenge })
+    await pbx.next('ACK')
+    const refused = await until('a refusal', () => a.heard.find((message) => (message.status ?? 0) >= 300), 4000)
+    assert.ok(refused.status !== status, 'nor does the challenge cross')
+    a.ack(refused)
+    assert.equal(pbx.count('INVITE'), 1)
+    assert.doesNotMatch(JSON.stringify(pbx.heard), /authorization/i)
+  }
+  const pbx = ScriptedLeg.await(world.pbx)
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+  const invite = await pbx.next('INVITE')
+  pbx.reply(invite, 200, { body: pbx.sdp() })
+  await pbx.next('ACK')
+  a.ack(await a.next('200 INVITE'))
+  a.ask('BYE')
+  pbx.reply(await pbx.next('BYE'), 407, { headers: challenge })
+  await world.quiet()
+  assert.doesNotMatch(JSON.stringify(pbx.heard), /authorization/i)
 })
 
 test('S44 a wrong password ends the call as forbidden, after one try', async () => {

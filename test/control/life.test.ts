@@ -74,7 +74,7 @@ describe('publications', () => {
 })
 
 describe('the journal', () => {
-  it('is taken in once, in order, however often it is sent, and shipped up to what was committed', async () => {
+  it('C08 is taken in once, in order, however often it is sent, and shipped up to what was committed', async () => {
     const first = journal(bench, eventRecord(acme.subscriber.id, 101, { data: { name: 'no\0body \ud800' } }))
     journal(bench, eventRecord(acme.subscriber.id, 102))
     const again = journal(bench, first.record)
