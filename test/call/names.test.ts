@@ -71,6 +71,20 @@ test('S34 a server that was silent to a call is asked by OPTIONS soon, and has c
   await names.world.quiet()
 })
 
+test('S34 a server that refuses the connection is passed by at once, without any silence', async () => {
+  await using names = await NamesWorld.open()
+  const peer = await StreamPeer.open(names.address(6), 5060)
+  names.world.defer(() => peer.close())
+  names.srv([{ last: 9 }, { last: 6 }], {}, '_sip._tcp')
+  await names.name({}, { transport: 'tcp' })
+  const first = await names.up()
+  assert.ok(first.ms < 1000, `after ${Math.round(first.ms)} ms`)
+  assert.equal((await names.state()).gateways.find(({ address }) => address === names.address(9))?.state, 'down')
+  first.call.hangup()
+  await until('BYE', () => peer.requests('BYE').length === 1, 2000)
+  await names.world.quiet()
+})
+
 test('S36 a name with an address and SRV: SRV; by TLS as _sips._tcp, and the certificate is for the name, not for the target', async () => {
   const carriers = await createTestCa()
   await using names = await NamesWorld.open({ sipTls: await carriers.switch() })

@@ -115,6 +115,16 @@ test('a switch that starts while DNS is silent goes by what was kept; pauses gro
   names.close()
 })
 
+test('two trunks whose names lead to one address: the second is told that it has no calls from there', async () => {
+  const { names, take, settle } = world()
+  const second = { ...trunk, id: newId('trk'), gateways: [{ address: 'other.example' }] }
+  take(trunk, second)
+  await settle()
+  assert.deepEqual(names.states(trunk), [{ name: 'carrier.example', state: 'located', text: '' }])
+  assert.match(names.states(second)[0]!.text, /^another trunk has the calls that come from 192\.0\.2\.1$/)
+  names.close()
+})
+
 test('a call waits for a name of which nothing is known, and for two seconds at most', async () => {
   const { clock, state, names, take, settle } = world()
   state.answer = silent

@@ -90,11 +90,19 @@ export class GatewayNames {
     return trunk.gateways.flatMap((gateway) => {
       const watch = this.#watches.get(gatewayKey(trunk.id, gateway))
       if (!watch) return []
-      const { length } = this.#targets(trunk, gateway)
-      const known = length > 0
+      const targets = this.#targets(trunk, gateway)
+      const known = targets.length > 0
       const state = watch.why ? (known ? 'kept' : 'nowhere') : watch.looking && !known ? 'looking' : known ? 'located' : 'nowhere'
-      return [{ name: gateway.address, state, text: watch.why || (known ? '' : 'DNS says that it has no server') }]
+      const text = watch.why || (known ? this.#shared(trunk, targets) : 'DNS says that it has no server')
+      return [{ name: gateway.address, state, text }]
     })
+  }
+
+  /** What comes from an address is of one trunk: the first that has it. */
+  #shared(trunk: TrunkConfig, targets: readonly SipTarget[]): string {
+    const addresses = targets.flatMap((target) => target.addresses)
+    const others = addresses.filter((address) => this.#deps.locations.sourceOf(address)?.trunk !== trunk.id)
+    return others.length > 0 ? `another trunk has the calls that come from ${others.join(', ')}` : ''
   }
 
   close(): void {
