@@ -31,14 +31,19 @@ export const Dns = Type.Object(
 )
 
 const PbxTransport = Type.Optional(Type.Union([Type.Literal('udp'), Type.Literal('tcp')], { description: 'Default udp.' }))
-const PbxOrder = Type.Object(
-  { host: Type.String(), port: Type.Optional(Type.Integer()), transport: PbxTransport, number: Type.Optional(Type.String()) },
-  closed,
-)
-const Pbx = Type.Object(
-  { host: Type.String(), port: Type.Integer(), transport: PbxTransport, number: Type.Optional(Type.String()) },
-  closed,
-)
+const pbxFields = {
+  host: Type.Optional(Type.String({ description: 'Absent where it registers.' })),
+  transport: PbxTransport,
+  number: Type.Optional(Type.String()),
+  account: Type.Optional(Type.String({ description: 'The telephone as which it registers: its calls go to where that is.' })),
+  calls: Type.Optional(
+    Type.Union([Type.Literal('network'), Type.Literal('digest')], {
+      description: 'Whether its calls are believed for the network that they come from (default), or have to prove its account.',
+    }),
+  ),
+}
+const PbxOrder = Type.Object({ port: Type.Optional(Type.Integer()), ...pbxFields }, closed)
+const Pbx = Type.Object({ port: Type.Integer(), ...pbxFields }, closed)
 
 const agentLimits = {
   memoryMebibytes: Type.Optional(Type.Integer()),
@@ -76,6 +81,10 @@ export const Srtp = Type.Union([Type.Literal('off'), Type.Literal('offered'), Ty
   description: 'Whether sound is protected by SRTP (keys by SDP, RFC 4568): never, when the far end can, or always.',
 })
 
+const TelephoneDigest = Type.Union([Type.Literal('MD5'), Type.Literal('SHA-256')], {
+  description: 'By which digest telephones and the PBX show who they are. Default MD5, which all of them know.',
+})
+
 const ForwardOutside = Type.Union([Type.Literal('allowed'), Type.Literal('denied')], {
   description: "Whether users' calls may be sent on to numbers outside, at the subscriber's cost.",
 })
@@ -101,6 +110,7 @@ export const InstallOrder = Type.Object(
         srtp: Type.Optional(Srtp),
         telephoneTls: Type.Optional(TelephoneTls),
         ...codecFields,
+        telephoneDigest: Type.Optional(TelephoneDigest),
         lan: Type.Optional(Type.Union([Type.Literal('route'), Type.Literal('masquerade')])),
       },
       closed,
@@ -125,6 +135,7 @@ export const SubscriberPatch = Type.Object(
     srtp: Type.Optional(Srtp),
     telephoneTls: Type.Optional(TelephoneTls),
     ...codecFields,
+    telephoneDigest: Type.Optional(TelephoneDigest),
     survival: Type.Optional(Survival),
     forwardOutside: Type.Optional(ForwardOutside),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
@@ -151,6 +162,7 @@ export const Subscriber = Type.Object({
     srtp: Srtp,
     telephoneTls: TelephoneTls,
     ...codecFields,
+    telephoneDigest: TelephoneDigest,
   }),
   forwardOutside: ForwardOutside,
   survival: Type.Object({ voice: VoiceLoss, channel: ChannelLoss }),

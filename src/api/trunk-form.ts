@@ -50,6 +50,14 @@ const MOST_CALLS = 1_000_000
 const whole = (minimum: number, maximum = MOST_CALLS) =>
   Type.Optional(Type.Union([Type.Integer({ minimum, maximum }), Type.Null()]))
 const Auth = Type.Object({ user: Type.String(), password: Type.String() }, { additionalProperties: false })
+const Accept = Type.Object(
+  {
+    user: Type.String(),
+    password: Type.String(),
+    algorithm: Type.Optional(Type.Union([Type.Literal('MD5'), Type.Literal('SHA-256')], { description: 'Default MD5.' })),
+  },
+  { additionalProperties: false },
+)
 
 const fields = {
   maxIn: whole(0),
@@ -68,6 +76,9 @@ const fields = {
   ),
   tls: Type.Optional(Type.Union([Tls, Type.Null()])),
   auth: Type.Optional(Type.Union([Auth, Type.Null()])),
+  accept: Type.Optional(
+    Type.Union([Accept, Type.Null()], { description: 'With what its calls show who they are, beside their address.' }),
+  ),
   registerSeconds: whole(30, 86_400),
   optionsSeconds: whole(1, 3600),
   callsPerSecond: whole(1),
@@ -96,6 +107,7 @@ export interface TrunkFields {
   redirects?: NonNullable<TrunkConfig['redirects']>
   tls?: { ca?: string; certificate?: string; key?: string; serverName?: string } | null
   auth?: { user: string; password: string } | null
+  accept?: { user: string; password: string; algorithm?: 'MD5' | 'SHA-256' } | null
   registerSeconds?: number | null
   optionsSeconds?: number | null
   callsPerSecond?: number | null
@@ -141,16 +153,19 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
   }
   if (fields.auth === null) delete next.credentials
   else if (fields.auth) next.credentials = { user: fields.auth.user, password: seal(fields.auth.password) }
+  if (fields.accept === null) delete next.accept
+  else if (fields.accept) next.accept = { ...fields.accept, password: seal(fields.accept.password) }
   return next
 }
 
 /** A trunk as it is shown: its password and key are never told again. */
-export function shownTrunk({ credentials, tls, ...trunk }: TrunkConfig, state?: TrunkState) {
+export function shownTrunk({ credentials, tls, accept, ...trunk }: TrunkConfig, state?: TrunkState) {
   const { key: _key, ...told } = tls ?? {}
   return {
     ...trunk,
     ...(tls ? { tls: told } : {}),
     ...(credentials ? { user: credentials.user } : {}),
+    ...(accept ? { accept: { user: accept.user, algorithm: accept.algorithm ?? 'MD5' } } : {}),
     ...(state ? { state } : {}),
   }
 }

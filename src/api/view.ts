@@ -18,6 +18,7 @@ export function subscriberView(record: SubscriberRecord) {
       pbx: site.pbx,
       emergencyCallerId: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
+      telephoneDigest: site.digest ?? 'MD5',
       telephoneTls: site.tls?.telephones ?? 'allowed',
       codecs: site.codecs ?? null,
       transcode: site.transcode ?? true,

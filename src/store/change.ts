@@ -30,6 +30,7 @@ export async function updateTerms(
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
       forward_outside: forwardOutside,
+      telephone_digest: site.digest ?? 'MD5',
       telephone_tls: site.tls?.telephones ?? 'allowed',
       ...rowOfCodecs(site),
       voice_loss: survival.voice,

@@ -25,6 +25,7 @@ export interface Database {
     pbx: Json<object | null>
     emergency_caller_id: string | null
     srtp: Srtp
+    telephone_digest: Generated<'MD5' | 'SHA-256'>
     telephone_tls: Generated<'allowed' | 'required'>
     forward_outside: Generated<'allowed' | 'denied'>
     codecs: Codecs
@@ -122,6 +123,7 @@ export interface Database {
     tls: Json<object | null>
     auth_user: string | null
     auth_password: Sealed | null
+    accept: Json<object | null>
     register_seconds: number | null
     options_seconds: number | null
     calls_per_second: number | null

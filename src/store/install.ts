@@ -35,6 +35,7 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
       forward_outside: subscriber.forwardOutside,
+      telephone_digest: site.digest ?? 'MD5',
       telephone_tls: site.tls?.telephones ?? 'allowed',
       ...rowOfCodecs(site),
       voice_loss: subscriber.survival.voice,

@@ -93,6 +93,7 @@ function recordOf(row: Row): SubscriberRecord {
       pbx: row.pbx as SubscriberRecord['site']['pbx'],
       ...(row.emergency_caller_id === null ? {} : { emergencyCallerId: row.emergency_caller_id }),
       ...(row.srtp === 'off' ? {} : { srtp: row.srtp }),
+      ...(row.telephone_digest === 'MD5' ? {} : { digest: row.telephone_digest }),
       ...(row.siteTls ? { tls: { ...row.siteTls, telephones: row.telephone_tls } } : {}),
       ...codecsOfRow(row),
     },

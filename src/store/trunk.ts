@@ -43,6 +43,7 @@ export async function listTrunks(tx: Tx): Promise<TrunkConfig[]> {
     ...(row.auth_user !== null && row.auth_password !== null
       ? { credentials: { user: row.auth_user, password: row.auth_password } }
       : {}),
+    ...(row.accept === null ? {} : { accept: row.accept as NonNullable<TrunkConfig['accept']> }),
     ...(row.register_seconds === null ? {} : { registerSeconds: row.register_seconds }),
     ...(row.options_seconds === null ? {} : { optionsSeconds: row.options_seconds }),
     ...(row.calls_per_second === null ? {} : { callsPerSecond: row.calls_per_second }),
@@ -75,6 +76,7 @@ export async function writeTrunk(tx: Tx, trunk: TrunkConfig): Promise<void> {
     tls: trunk.tls ? json(trunk.tls) : null,
     auth_user: trunk.credentials?.user ?? null,
     auth_password: trunk.credentials?.password ?? null,
+    accept: trunk.accept ? json(trunk.accept) : null,
     register_seconds: trunk.registerSeconds ?? null,
     options_seconds: trunk.optionsSeconds ?? null,
     calls_per_second: trunk.callsPerSecond ?? null,

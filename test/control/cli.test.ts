@@ -211,6 +211,29 @@ describe('tieline', () => {
     assert.equal((await tieline('telephone', 'tls', 'acme', 'allowed')).code, 0)
   })
 
+  it('lets a PBX register as a telephone and carriers show who they are; secrets stay sealed', async () => {
+    assert.equal((await tieline('telephone', 'add', 'acme', 'office')).code, 0)
+    const pbx = ['subscriber', 'pbx', 'acme', '--account', 'office', '--digest', '--number', '+3225550101']
+    assert.match((await tieline(...pbx)).out, /registers as office calls by digest \(\+3225550101\)/)
+    assert.match((await tieline('subscriber', 'pbx', 'acme', '--account', 'nobody')).err, /none of this name/)
+    assert.equal((await tieline('telephone', 'digest', 'acme', 'SHA-256')).code, 0)
+    const { site } = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers!.upsert[0]!
+    assert.deepEqual(site.pbx, { port: 5060, number: '+3225550101', account: 'office', calls: 'digest' })
+    assert.equal(site.digest, 'SHA-256')
+    assert.equal((await tieline('telephone', 'digest', 'acme', 'MD5')).code, 0)
+    assert.equal((await tieline('subscriber', 'pbx', 'acme', '192.168.1.10', '--number', '+3225550101')).code, 0)
+    const password = join(bench.state, 'accept')
+    writeFileSync(password, 'circle of life')
+    const accept = ['--accept-user', 'carrier', '--accept-password-file', password, '--accept-algorithm', 'SHA-256']
+    assert.equal((await tieline('trunk', 'add', 'asked', '--gateway', '203.0.113.30', ...accept)).code, 0)
+    const shown = await json<{ accept: object }>('trunk', 'show', 'asked')
+    assert.deepEqual(shown.accept, { user: 'carrier', algorithm: 'SHA-256' })
+    assert.doesNotMatch(JSON.stringify(shown), /circle|v1\./)
+    assert.equal((await tieline('trunk', 'set', 'asked', '--no-accept')).code, 0)
+    assert.equal((await json<{ accept?: object }>('trunk', 'show', 'asked')).accept, undefined)
+    assert.equal((await tieline('trunk', 'remove', 'asked')).code, 0)
+  })
+
   it('stores what rings for a user and where its calls go instead, tells the switch, and refuses what leads nowhere', async () => {
     for (const name of ['301', '302']) assert.equal((await tieline('telephone', 'add', 'acme', name)).code, 0)
     const steps = ['user:301,user:302@15', 'number:+32470123456@20']

@@ -42,6 +42,7 @@ const BODIES: Record<string, Json> = {
     defaultRoute: { trunk: 'nasty', number: '+3225550199', via: 'trunk' },
     pbx: { host: 'pbx.office.lan', port: 5060, transport: 'udp', number: '+3225550199' },
     ...{ decisionDeadlineMs: 500, timeZone: 'Europe/Brussels', emergencyCallerId: '+3225550101', srtp: 'off' },
+    ...{ telephoneTls: 'allowed', telephoneDigest: 'MD5', forwardOutside: 'allowed' },
     ...{ survival: { voice: 'end' }, siteNetworks: ['192.168.1.0/24'], dns: { servers: ['192.168.1.53'], search: 'office.lan' } },
     agent: { memoryMebibytes: 64, cpuShare: 1, maxProcesses: 8, listen: [8080] },
   },
@@ -71,6 +72,7 @@ const BODIES: Record<string, Json> = {
     ...{ identity: 'pass', srtp: 'off', registerSeconds: 60, optionsSeconds: 30, callsPerSecond: 5 },
     gateways: [{ address: '203.0.113.10', port: 5060, transport: 'udp', priority: 1, weight: 1 }],
     auth: { user: 'tl', password: 'circle of life' },
+    accept: { user: 'carrier', password: 'circle of life', algorithm: 'MD5' },
     numbers: { in: [{ prefix: '0', replace: '+32' }], out: [{ prefix: '+32', replace: '0' }] },
   },
   'PATCH /v1/trunks/{trunk}': {

@@ -1,4 +1,5 @@
 import { causeOf } from '#platform/trunk/index.ts'
+import type { Target } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import type { Departure } from './desk.ts'
 import { dial } from './dial.ts'
@@ -14,9 +15,14 @@ export async function decideWithoutAgent(call: Call, why: Departure): Promise<vo
   await takeDefaultRoute(call, why)
 }
 
+/** As an extension in the default route: whatever number was called. */
+const CALLED = '*'
+
 /** Step 5 by the stored route; the event says why (DESIGN §4, 3). */
 async function takeDefaultRoute(call: Call, why: Departure): Promise<void> {
-  const { via, ...target } = call.subscriber.defaultRoute
+  const { via, ...stored } = call.subscriber.defaultRoute
+  // A PBX with numbers of its own is asked for the one that was called.
+  const target: Target = 'pbx' in stored && stored.pbx === CALLED ? { pbx: call.facts.to.number } : stored
   call.event('call.routed', { data: { by: 'default', why, target } })
   const result = await dial(call, { target, via, timeoutMs: call.x.limits.ringMs })
   call.end(result.cause)

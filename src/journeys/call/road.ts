@@ -1,6 +1,6 @@
 import { dialable, e164, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { SubscriberConfig, Target, TrunkConfig, Via } from '#platform/words/index.ts'
-import { type Hop, parseUri } from '#protocol/sip/index.ts'
+import { formatUri, type Hop, parseUri } from '#protocol/sip/index.ts'
 
 /** Where a telephone has registered: what it wants to be called, and where that goes. */
 export interface Contact {
@@ -13,19 +13,23 @@ export type Road =
   | { via: 'channel'; user: string; host: string; port: number; transport: 'udp' | 'tcp'; contact?: Contact }
   | { via: 'trunk'; trunk: TrunkConfig; number: string }
 
+interface RoadOptions {
+  via?: Via | undefined
+  subscriber: SubscriberConfig
+  directory: TrunkDirectory
+  contacts(user: string): Contact[]
+}
+
 /** The roads to a target: the channel first where there is one, the stored public number behind it (DESIGN §4, 5). */
-export function roadsTo(
-  target: Target,
-  options: { via?: Via | undefined; subscriber: SubscriberConfig; directory: TrunkDirectory; contacts(user: string): Contact[] },
-): Road[] | { refused: Reason } {
-  const { via, subscriber, directory } = options
-  if ('pbx' in target) return toPbx(target.pbx, via, subscriber, directory)
+export function roadsTo(target: Target, options: RoadOptions): Road[] | { refused: Reason } {
+  const { via, directory } = options
+  if ('pbx' in target) return toPbx(target.pbx, options)
   if ('sip' in target) return toUri(target.sip)
   if ('user' in target) return toTelephone(target.user, options.contacts(target.user))
   const trunk = 'trunk' in target ? directory.byName(target.trunk) : directory.trunks[0]
   if (!trunk) return { refused: 'no-trunk' }
   if (!dialable(target.number)) return { refused: 'incomplete-number' }
-  if (via === 'channel') return toPbx(target.number, via, subscriber, directory)
+  if (via === 'channel') return toPbx(target.number, options)
   return [{ via: 'trunk', trunk, number: e164(target.number) ?? target.number }]
 }
 
@@ -38,23 +42,31 @@ function toTelephone(user: string, contacts: Contact[]): Road[] | { refused: Rea
   }))
 }
 
-function toPbx(
-  user: string,
-  via: Via | undefined,
-  subscriber: SubscriberConfig,
-  directory: TrunkDirectory,
-): Road[] | { refused: Reason } {
+function toPbx(user: string, { via, subscriber, directory, contacts }: RoadOptions): Road[] | { refused: Reason } {
   const { pbx } = subscriber.site
   if (!pbx) return { refused: 'no-route' }
   if (!dialable(user)) return { refused: 'incomplete-number' }
   const roads: Road[] = []
   if (via !== 'trunk') {
-    const { host, port, transport = 'udp' } = pbx
-    roads.push({ via: 'channel', user, host, port, transport })
+    const { host, port, transport = 'udp', account } = pbx
+    // One that has registered twice has moved: it is where it has said last.
+    const contact = account === undefined ? undefined : contacts(account).at(-1)
+    if (contact) roads.push(toRegistered(user, contact))
+    else if (host !== undefined) roads.push({ via: 'channel', user, host, port, transport })
   }
   const trunk = directory.trunks[0]
   if (pbx.number && trunk) roads.push({ via: 'trunk', trunk, number: pbx.number })
-  return roads.length > 0 ? roads : { refused: 'no-route' }
+  return roads.length > 0 ? roads : { refused: pbx.account === undefined || via === 'trunk' ? 'no-route' : 'unavailable' }
+}
+
+/** What is dialled takes the place of the name that a PBX has registered by: it has many numbers (RFC 6140 §5.2). */
+function toRegistered(user: string, { uri, hop }: Contact): Road {
+  const { host, port, params } = parseUri(uri)
+  const named = formatUri({ user, host, ...(port === undefined ? {} : { port }), params: Object.fromEntries(params) })
+  return {
+    ...{ via: 'channel', user, contact: { uri: named, hop }, transport: 'udp' },
+    ...{ host: hop.address, port: hop.port },
+  }
 }
 
 function toUri(text: string): Road[] | { refused: Reason } {

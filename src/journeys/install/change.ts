@@ -33,6 +33,7 @@ export interface SubscriberPatch {
   /** Null: what is usual. */
   codecs?: CodecName[] | null
   transcode?: boolean
+  telephoneDigest?: NonNullable<SiteConfig['digest']>
   survival?: Survival
   forwardOutside?: SubscriberRecord['forwardOutside']
   siteNetworks?: string[]
@@ -73,6 +74,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       pbx: patch.pbx === undefined ? site.pbx : patch.pbx,
       ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
+      ...(patch.telephoneDigest ? { digest: patch.telephoneDigest } : {}),
       ...(patch.telephoneTls && site.tls ? { tls: { ...site.tls, telephones: patch.telephoneTls } } : {}),
       ...spoken,
     },
@@ -85,7 +87,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
     },
     agent: { ...record.agent, ...patch.agent, ...deadline },
   }
-  checkSite({ networks: next.channel.siteNetworks, dns: next.channel.dns, pbx: next.site.pbx })
+  checkSite({ networks: next.channel.siteNetworks, dns: next.channel.dns, pbx: next.site.pbx, telephones: next.telephones })
   checkRoute('defaultRoute', next.defaultRoute, next.site.pbx)
   return next
 }
@@ -138,6 +140,7 @@ export async function writeTrunk(
   codecsOf({}, trunk)
   if (trunk.registerSeconds !== undefined && !trunk.credentials)
     throw invalid('registerSeconds', 'A trunk that registers has a user and a password.')
+  if (trunk.accept && /[\r\n\0"\\:]/.test(trunk.accept.user)) throw invalid('accept', 'A user name has no : " or line break.')
   if (trunk.credentials && /[\r\n\0"\\:]/.test(trunk.credentials.user))
     throw invalid('auth', 'A user name has no : " or line break.')
   for (const { prefix, replace } of [...(trunk.numbers?.in ?? []), ...(trunk.numbers?.out ?? [])])

@@ -86,7 +86,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
   const presharedKey = newPresharedKey()
   const apiKey = newApiKey('subscriber')
   const memoryMebibytes = order.agent?.memoryMebibytes ?? 256
-  const { emergencyCallerId, srtp, telephoneTls, networks, dns } = order.site
+  const { emergencyCallerId, srtp, telephoneTls, telephoneDigest, networks, dns } = order.site
   const { address } = config.channel
   const siteTls = sealSiteTls(sealer, await issueSiteTls(clock, { name: order.name, address }))
   const subscriber: NewSubscriber = {
@@ -114,6 +114,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       pbx: pbxOf(order),
       ...(emergencyCallerId ? { emergencyCallerId } : {}),
       ...(srtp ? { srtp } : {}),
+      ...(telephoneDigest ? { digest: telephoneDigest } : {}),
       tls: { ca: siteTls.ca, certificate: siteTls.certificate, key: siteTls.key, telephones: telephoneTls ?? 'allowed' },
       ...codecsOf({}, order.site),
     },

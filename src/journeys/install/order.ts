@@ -14,7 +14,15 @@ import {
   type DefaultRoute,
   invalid,
 } from '#platform/subscriber/index.ts'
-import { type Allocation, type CodecPolicy, KINDS, type SiteConfig, type SiteTls, type Survival } from '#platform/words/index.ts'
+import {
+  type Allocation,
+  type CodecPolicy,
+  KINDS,
+  type PbxConfig,
+  type SiteConfig,
+  type SiteTls,
+  type Survival,
+} from '#platform/words/index.ts'
 import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
 
 /** What an operator says of a new subscriber. */
@@ -27,7 +35,7 @@ export interface InstallOrder {
   allocations?: Allocation[]
   site: {
     networks: string[]
-    pbx?: { host: string; port?: number; transport?: 'udp' | 'tcp'; number?: string }
+    pbx?: Omit<PbxConfig, 'port'> & { port?: number }
     dns?: { servers: string[]; search?: string }
     /** The site's own WireGuard public key: then no private key of the site ever exists here. */
     publicKey?: string
@@ -39,6 +47,8 @@ export interface InstallOrder {
     /** What its legs may speak, best first, and whether it may be transcoded. */
     codecs?: CodecName[] | null
     transcode?: boolean
+    /** By which digest telephones show who they are; MD5 unless said. */
+    telephoneDigest?: NonNullable<SiteConfig['digest']>
     /** Whether the site's gateway masquerades the platform's address, or the LAN has a route to it. */
     lan?: 'route' | 'masquerade'
   }
@@ -55,8 +65,7 @@ export interface InstallOrder {
 export function pbxOf({ site }: InstallOrder): SiteConfig['pbx'] {
   const { pbx } = site
   if (!pbx) return null
-  const { host, port = 5060, transport, number } = pbx
-  return { host, port, ...(transport ? { transport } : {}), ...(number ? { number } : {}) }
+  return { ...pbx, port: pbx.port ?? 5060 }
 }
 
 /** What is said of codecs, laid over what was said before: null takes back to what is usual. Rejects with `invalid-argument`. */
@@ -102,7 +111,8 @@ export function checkOrder(order: InstallOrder): void {
   if (order.site.emergencyCallerId !== undefined) checkNumber('site.emergencyCallerId', order.site.emergencyCallerId)
   codecsOf({}, order.site)
   const pbx = pbxOf(order)
-  checkSite({ networks: order.site.networks, dns: order.site.dns ?? null, pbx })
+  const telephones = (order.telephones ?? []).map((name) => ({ name }))
+  checkSite({ networks: order.site.networks, dns: order.site.dns ?? null, pbx, telephones })
   checkRoute('defaultRoute', order.defaultRoute, pbx)
   checkAgent(order.agent ?? {})
 }
@@ -112,6 +122,7 @@ export function checkSite(site: {
   networks: string[]
   dns: { servers: string[]; search?: string } | null
   pbx: SiteConfig['pbx']
+  telephones: readonly { name: string }[]
 }): void {
   for (const network of site.networks) checkNetwork('site.networks', network)
   if (site.networks.length === 0) throw invalid('site.networks', 'A site has at least one network: nothing else is routed to it.')
@@ -122,12 +133,21 @@ export function checkSite(site: {
   }
   if (site.dns?.search !== undefined) checkHost('site.dns.search', site.dns.search)
   if (!site.pbx) return
-  checkHost('site.pbx.host', site.pbx.host)
-  checkPort('site.pbx.port', site.pbx.port)
-  if (site.pbx.number !== undefined) checkNumber('site.pbx.number', site.pbx.number)
-  if (isIP(site.pbx.host) !== 0 && !inside(site.pbx.host))
+  const { host, port, number, account, calls } = site.pbx
+  checkPort('site.pbx.port', port)
+  if (number !== undefined) checkNumber('site.pbx.number', number)
+  if (account !== undefined && !site.telephones.some(({ name }) => name === account))
+    throw invalid('site.pbx.account', 'A PBX registers as a telephone of the site: there is none of this name.')
+  if (calls === 'digest' && account === undefined)
+    throw invalid('site.pbx.calls', 'A PBX proves by an account who it is: name one.')
+  if (host === undefined) {
+    if (account === undefined) throw invalid('site.pbx.host', 'Say where the PBX is, or as which telephone it registers.')
+    return
+  }
+  checkHost('site.pbx.host', host)
+  if (isIP(host) !== 0 && !inside(host))
     throw invalid('site.pbx.host', 'The PBX is in none of the networks of the site, so that nothing would be routed to it.')
-  if (isIP(site.pbx.host) === 0 && !site.dns)
+  if (isIP(host) === 0 && !site.dns)
     throw invalid('site.pbx.host', 'A name needs a DNS server of the site: name one, or give an address.')
 }
 

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import type { PbxConfig } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import { allocation, codecs, collect, endpoint, onOff, part, route, saidOfCodecs, spokenText, whole } from './parse.ts'
@@ -17,9 +18,9 @@ interface Subscriber {
   site: {
     networks: string[]
     dns: { servers: string[]; search?: string } | null
-    pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
     codecs: string[] | null
     transcode: boolean
+    pbx: PbxConfig | null
   }
   survival: { voice: string; channel: string }
   channel: { listenPort: number; publicKey: string; peerPublicKey: string }
@@ -94,6 +95,8 @@ function installCommand(noun: Command, context: Contextual): void {
     .option('--site-network <cidr>', 'a network of its site; again for more', collect, [])
     .option('--pbx <[tcp:]host[:port]>', "the site's PBX, by UDP or TCP")
     .option('--pbx-number <e164>', 'its public number, the road round a dead tunnel')
+    .option('--pbx-account <telephone>', 'it registers as this telephone, and its calls go to where that is')
+    .option('--pbx-digest', 'its own calls have to prove that account')
     .option('--dns <address>', "the site's DNS server; again for more", collect, [])
     .option('--search <domain>', 'the domain that short names are looked up in')
     .requiredOption(
@@ -134,6 +137,8 @@ interface InstallOptions {
   siteNetwork: string[]
   pbx?: string
   pbxNumber?: string
+  pbxAccount?: string
+  pbxDigest?: true
   dns: string[]
   search?: string
   defaultRoute: string
@@ -157,10 +162,11 @@ interface InstallOptions {
 
 function orderOf(name: string, o: InstallOptions) {
   if (o.siteNetwork.length === 0) throw usage('Name at least one --site-network, such as 192.168.1.0/24.')
-  if (o.pbxNumber && !o.pbx) throw usage('--pbx-number goes with --pbx.')
+  if (o.pbxNumber && !o.pbx && !o.pbxAccount) throw usage('--pbx-number goes with --pbx or --pbx-account.')
   if (o.search && o.dns.length === 0) throw usage('--search goes with --dns.')
   if (o.lan !== 'route' && o.lan !== 'masquerade') throw usage('--lan is route or masquerade.')
-  const pbx = o.pbx ? pbxOf(o.pbx, o.pbxNumber) : undefined
+  const pbx =
+    o.pbx || o.pbxAccount ? pbxOf({ at: o.pbx, number: o.pbxNumber, account: o.pbxAccount, digest: o.pbxDigest }) : undefined
   return {
     name,
     numbers: o.number,
@@ -189,16 +195,36 @@ function orderOf(name: string, o: InstallOptions) {
   }
 }
 
-function pbxOf(text: string, number: string | undefined) {
+/** The PBX of options: where it is, or as which telephone it registers. */
+function pbxOf({ at, number, account, digest }: PbxOptions) {
+  return {
+    ...(at === undefined ? {} : placeOf(at)),
+    ...(number === undefined ? {} : { number }),
+    ...(account === undefined ? {} : { account }),
+    ...(digest ? { calls: 'digest' } : {}),
+  }
+}
+
+interface PbxOptions {
+  at?: string | undefined
+  number?: string | undefined
+  account?: string | undefined
+  digest?: true | undefined
+}
+
+function placeOf(text: string) {
   const [, transport, where = ''] = /^(?:(udp|tcp):)?(.*)$/.exec(text) ?? []
   const { address: host, port } = endpoint(where)
-  return { host, ...(transport ? { transport } : {}), ...(port === undefined ? {} : { port }), ...(number ? { number } : {}) }
+  return { host, ...(transport ? { transport } : {}), ...(port === undefined ? {} : { port }) }
 }
 
 function pbxText(pbx: Subscriber['site']['pbx']): string | null {
   if (!pbx) return null
-  const { transport, host, port, number } = pbx
-  return `${transport === 'tcp' ? 'tcp:' : ''}${host}:${port}${number ? ` (${number})` : ''}`
+  const { transport, host, port, number, account, calls } = pbx
+  const where = host === undefined ? '' : `${transport === 'tcp' ? 'tcp:' : ''}${host}:${port}`
+  const registers = account === undefined ? '' : `registers as ${account}`
+  const asked = calls === 'digest' ? 'calls by digest' : ''
+  return [where, registers, asked, number && `(${number})`].filter(Boolean).join(' ')
 }
 
 function tell(out: Context['out'], installed: Installed, file: string | undefined): void {
@@ -263,6 +289,18 @@ function changeCommands(noun: Command, context: Contextual): void {
       const { client, out } = context(command)
       const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { srtp })
       out.done(subscriber, `SRTP over the channel of ${name}: ${srtp}.`)
+    })
+  noun
+    .command('pbx <subscriber> [where]')
+    .description('set its PBX: [tcp:]host[:port], or the telephone as which it registers, or none of both for no PBX')
+    .option('--number <e164>', 'its public number, the road round a dead tunnel')
+    .option('--account <telephone>', 'it registers as this telephone, and its calls go to where that is')
+    .option('--digest', 'its own calls have to prove that account')
+    .action(async (name: string, at: string | undefined, options: Omit<PbxOptions, 'at'>, command: Command) => {
+      const { client, out } = context(command)
+      const pbx = at === undefined && options.account === undefined ? null : { port: 5060, ...pbxOf({ at, ...options }) }
+      const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { pbx })
+      out.done(subscriber, `The PBX of ${name}: ${pbxText(subscriber.site.pbx) ?? 'none'}.`)
     })
   noun
     .command('forward-outside <name> <policy>')

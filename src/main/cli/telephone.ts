@@ -49,6 +49,14 @@ export function telephoneCommands(program: Command, context: (command: Command) 
       out.done(changed, `TLS for the telephones of ${subscriber}: ${telephoneTls}.`)
     })
   noun
+    .command('digest <subscriber> <algorithm>')
+    .description('by what telephones show who they are: MD5, which all know, or SHA-256')
+    .action(async (subscriber: string, telephoneDigest: string, _options, command: Command) => {
+      const { client, out } = context(command)
+      const changed = await client.patch(`/v1/subscribers/${part(subscriber)}`, { telephoneDigest })
+      out.done(changed, `Telephones of ${subscriber} are asked for ${telephoneDigest}.`)
+    })
+  noun
     .command('add <subscriber> <name>')
     .description('give a telephone a user name and a password, which is told this once')
     .action(async (subscriber: string, name: string, _options, command: Command) => {

@@ -20,6 +20,10 @@ interface TrunkOptions {
   user?: string
   passwordFile?: string
   auth?: boolean
+  acceptUser?: string
+  acceptPasswordFile?: string
+  acceptAlgorithm?: string
+  accept?: boolean
   register?: number | false
   options?: number | false
   callsPerSecond?: number
@@ -111,6 +115,10 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .option('--user <name>', 'answer its challenges as this user')
     .option('--password-file <file>', 'the password of --user; - for standard input')
     .option('--no-auth', 'answer no challenges any more')
+    .option('--accept-user <name>', 'challenge its calls: they have to come from this user, beside their address')
+    .option('--accept-password-file <file>', 'the password of --accept-user; - for standard input')
+    .option('--accept-algorithm <name>', 'MD5 or SHA-256; default MD5')
+    .option('--no-accept', 'challenge its calls no more')
     .option('--register <seconds>', 'register there as --user, for so long at a time', whole('--register'))
     .option('--no-register', 'register no more')
     .option('--options <seconds>', 'ask its gateways by OPTIONS so often', whole('--options'))
@@ -145,6 +153,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
         ...saidOfCodecs(rest.codecs),
         ...tlsOf(rest),
         ...authOf(rest),
+        ...acceptOf(rest),
       }
       const trunk = adds
         ? await client.post<ShownTrunk>('/v1/trunks', { name, ...fields })
@@ -196,9 +205,21 @@ function authOf({ user, passwordFile, auth }: Omit<TrunkOptions, 'gateway'>) {
   if (auth === false) return { auth: null }
   if (user === undefined && passwordFile === undefined) return {}
   if (user === undefined || passwordFile === undefined) throw usage('--user and --password-file go together.')
-  // Never an argument: those are for everybody on the machine to see.
-  const password = readFileSync(passwordFile === '-' ? 0 : passwordFile, 'utf8').replace(/\r?\n$/, '')
-  return { auth: { user, password } }
+  return { auth: { user, password: passwordIn(passwordFile) } }
+}
+
+function acceptOf({ acceptUser, acceptPasswordFile, acceptAlgorithm, accept }: Omit<TrunkOptions, 'gateway'>) {
+  if (accept === false) return { accept: null }
+  if (acceptUser === undefined && acceptPasswordFile === undefined && acceptAlgorithm === undefined) return {}
+  if (acceptUser === undefined || acceptPasswordFile === undefined)
+    throw usage('--accept-user and --accept-password-file go together.')
+  const algorithm = acceptAlgorithm === undefined ? {} : { algorithm: acceptAlgorithm }
+  return { accept: { user: acceptUser, password: passwordIn(acceptPasswordFile), ...algorithm } }
+}
+
+/** Never an argument: those are for everybody on the machine to see. */
+function passwordIn(file: string): string {
+  return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/\r?\n$/, '')
 }
 
 function tlsOf({ tls, tlsCa, tlsCertificate, tlsKey, tlsName }: Omit<TrunkOptions, 'gateway'>) {

@@ -2,7 +2,7 @@ import type { Id } from '#lib/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
 import type { Configuration } from '#platform/switch/index.ts'
 import type { TrunkDirectory } from '#platform/trunk/index.ts'
-import type { Realm, Sealed, SubscriberConfig } from '#platform/words/index.ts'
+import type { Realm, Sealed, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { Credentials, Hop } from '#protocol/sip/index.ts'
 
 /** What answers the challenges of a trunk's gateways: unsealed when it is first asked for, and for no other address (F05). */
@@ -20,6 +20,11 @@ export function trunkCredentials(options: { sealer: Sealer; directory(): TrunkDi
     }
     return { user: credentials.user, password }
   }
+}
+
+/** The passwords by which trunks show who they are when they call: unsealed when one is asked for, and not kept. */
+export function trunkPasswords({ sealer }: { sealer: Sealer }) {
+  return ({ accept }: TrunkConfig): string | undefined => accept && sealer.openText(accept.password)
 }
 
 /** The passwords of telephones, by the newest snapshot: unsealed when one is asked for, and not kept. */

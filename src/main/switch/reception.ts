@@ -2,7 +2,7 @@ import { BlockList } from 'node:net'
 import { type Exchange, inbound, outbound } from '#journeys/call/index.ts'
 import type { Clock, Id } from '#lib/index.ts'
 import type { Configuration, Load } from '#platform/switch/index.ts'
-import type { Strangers, TrunkDirectory } from '#platform/trunk/index.ts'
+import type { Strangers, TrunkCallers, TrunkDirectory } from '#platform/trunk/index.ts'
 import type { Realm, SubscriberConfig } from '#platform/words/index.ts'
 import {
   ALLOW,
@@ -21,6 +21,7 @@ interface ReceptionOptions {
   configuration: Configuration
   strangers: Strangers
   load: Load
+  callers: TrunkCallers
   directory(): TrunkDirectory
 }
 
@@ -66,7 +67,7 @@ export class Reception {
     }
     if (realm === 'node') {
       const trunk = this.#options.directory().bySource(invite.source.address)
-      if (trunk) void inbound(exchange, trunk, invite)
+      if (trunk && this.#options.callers.admits(trunk, invite)) void inbound(exchange, trunk, invite)
       return
     }
     const subscriber = this.#options.configuration.subscriber(realm)

@@ -18,7 +18,7 @@ import {
 } from '#platform/switch/index.ts'
 import { Registrar } from '#platform/telephone/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
-import { CallPace, createDirectory, Locations, Strangers } from '#platform/trunk/index.ts'
+import { CallPace, createDirectory, Locations, Strangers, TrunkCallers } from '#platform/trunk/index.ts'
 import {
   type ChannelState,
   instantOf,
@@ -31,7 +31,7 @@ import {
 } from '#platform/words/index.ts'
 import { AgentDoor } from './agents.ts'
 import { watchCarriers } from './carriers.ts'
-import { telephonePasswords, trunkCredentials } from './credentials.ts'
+import { telephonePasswords, trunkCredentials, trunkPasswords } from './credentials.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
 import { switchMetrics } from './metrics.ts'
@@ -114,7 +114,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const strangers = new Strangers({ clock, log })
   const count = new MessageCount()
   const load = new Load({ clock, limits: config.load, utilization: loopUtilization() })
-  const reception = new Reception({ directory: () => trunks, strangers, load, configuration, clock })
+  const callers = new TrunkCallers({ clock, password: trunkPasswords({ sealer: createSealer(start.sealingKey ?? '') }) })
+  const reception = new Reception({ directory: () => trunks, strangers, load, callers, configuration, clock })
   const voice = new VoicePool({ log, clock })
   const agents = new AgentDoor({ path: path.join(run, LINKS.agents), log, clock, start, configuration })
   const security = new TrunkSecurity({
@@ -164,6 +165,11 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     clock,
     password: passwords,
     record: (subscriber, user, bindings) => record({ type: 'registration', at: now(), subscriber, user, bindings }),
+    algorithm: (subscriber) => configuration.subscriber(subscriber)?.site.digest ?? 'MD5',
+    pbx(subscriber) {
+      const { account, calls } = configuration.subscriber(subscriber)?.site.pbx ?? {}
+      return account === undefined ? undefined : { account, asked: calls === 'digest' }
+    },
     tlsOnly: (subscriber) => configuration.subscriber(subscriber)?.site.tls?.telephones === 'required',
     bind: (subscriber, flow) => realms.bind(subscriber, flow),
   })

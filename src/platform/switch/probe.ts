@@ -9,15 +9,17 @@ export type ProbeResult = SwitchMethods['channel.probe']['result']
 /** Asks the site's DNS for its PBX, and its PBX for a sign of life, from inside the subscriber's namespace. */
 export async function probeSite(site: SwitchRealm, subscriber: SubscriberConfig, timeoutMs: number): Promise<ProbeResult> {
   const { pbx } = subscriber.site
-  if (!pbx) return { dns: null, pbx: null }
-  const named = !isIPv4(pbx.host)
+  const host = pbx?.host
+  // A PBX that registers is asked for nothing: its registration is the sign of its life.
+  if (!pbx || host === undefined) return { dns: null, pbx: null }
+  const named = !isIPv4(host)
   try {
-    const address = await site.resolver.resolve(pbx.host, timeoutMs / 2)
-    const dns = named ? { ok: true, text: `The site's DNS says ${address} for ${pbx.host}.` } : null
+    const address = await site.resolver.resolve(host, timeoutMs / 2)
+    const dns = named ? { ok: true, text: `The site's DNS says ${address} for ${host}.` } : null
     return { dns, pbx: await probePbx(site, { address, port: pbx.port, transport: pbx.transport ?? 'udp' }, timeoutMs) }
   } catch (error) {
     if (!(error instanceof TielineError)) throw error
-    const text = `The site's DNS did not tell the address of ${pbx.host} (${String(error.details.why)}); check that it answers the tunnel's address.`
+    const text = `The site's DNS did not tell the address of ${host} (${String(error.details.why)}); check that it answers the tunnel's address.`
     return { dns: { ok: false, text }, pbx: null }
   }
 }

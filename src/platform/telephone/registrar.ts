@@ -1,6 +1,7 @@
 import type { Clock, Id } from '#lib/index.ts'
 import type { Binding, TelephoneState } from '#platform/words/index.ts'
 import {
+  type DigestAlgorithm,
   DigestGuard,
   type HeaderList,
   type Hop,
@@ -12,12 +13,6 @@ import { boundContacts, register } from './binding.ts'
 
 const REALM = 'tieline'
 
-/**
- * Telephones in use fail altogether when they are offered SHA-256 beside MD5 (libre before 2.5, which is baresip of Debian 12).
- * Passwords are 120 random bits and travel inside the tunnel, so that MD5 gives nothing away.
- */
-const ALGORITHMS = ['MD5'] as const
-
 /** What a telephone that comes in the clear is told where that is not allowed (RFC 3261 §20.43: for people). */
 const TLS_ONLY: HeaderList = [['Warning', '399 tieline "Telephones of this site connect by TLS"']]
 
@@ -27,6 +22,10 @@ export interface RegistrarOptions {
   password(subscriber: Id<'sub'>, user: string): string | undefined
   /** The bindings of a telephone have changed, none left when empty: for the journal, before the answer leaves. */
   record(subscriber: Id<'sub'>, user: string, bindings: Binding[]): void
+  /** By what telephones of this subscriber are asked to show who they are. */
+  algorithm(subscriber: Id<'sub'>): DigestAlgorithm
+  /** The telephone as which the site's PBX registers; `asked`: it has to prove it to call. */
+  pbx(subscriber: Id<'sub'>): { account: string; asked: boolean } | undefined
   /** Whether telephones of this subscriber speak by TLS alone. */
   tlsOnly(subscriber: Id<'sub'>): boolean
   /** A telephone has registered by this connection: it is called by it, and by no other. */
@@ -44,7 +43,7 @@ export class Registrar {
 
   constructor(options: RegistrarOptions) {
     this.#options = options
-    this.#guard = new DigestGuard({ realm: REALM, clock: options.clock, algorithms: ALGORITHMS })
+    this.#guard = new DigestGuard({ realm: REALM, clock: options.clock })
   }
 
   /** What a former process has left. Its connections ended with it, and whoever was there by one has to come again. */
@@ -93,18 +92,21 @@ export class Registrar {
 
   /**
    * Whether an INVITE may come in under the name that it shows. Who shows the name of a telephone has to prove it; what
-   * shows none is the site's PBX. Refused ones have been answered.
+   * shows none is the site's PBX, which is asked too where that is so. Refused ones have been answered.
    */
   admits(subscriber: Id<'sub'>, invite: IncomingInvite): boolean {
     const { user } = invite.request.from.uri
-    if (!user || this.#options.password(subscriber, user) === undefined) return true
+    const pbx = this.#options.pbx(subscriber)
+    const named = user !== undefined && this.#options.password(subscriber, user) !== undefined
+    if (!named && !pbx?.asked) return true
     if (this.#inTheClear(subscriber, invite.source)) {
       invite.refuse(403, { headers: TLS_ONLY })
       return false
     }
     const verdict = this.#check(subscriber, invite.request)
     if ('challenge' in verdict) invite.refuse(401, { headers: verdict.challenge })
-    else if (verdict.user !== user) invite.refuse(403)
+    // A PBX vouches for its extensions, also where a telephone of ours has the name of one.
+    else if (verdict.user !== user && verdict.user !== pbx?.account) invite.refuse(403)
     else return true
     return false
   }
@@ -150,7 +152,10 @@ export class Registrar {
   }
 
   #check(subscriber: Id<'sub'>, request: SipRequest) {
-    return this.#guard.check(request, (user) => this.#options.password(subscriber, user))
+    // One alone: telephones in use fail altogether when they are offered SHA-256 beside MD5 (libre before 2.5, which is baresip of
+    // Debian 12). Passwords are 120 random bits and travel inside the tunnel, so that MD5 gives nothing away.
+    const algorithms = [this.#options.algorithm(subscriber)]
+    return this.#guard.check(request, (user) => this.#options.password(subscriber, user), algorithms)
   }
 
   #live(subscriber: Id<'sub'>, user: string): Binding[] {

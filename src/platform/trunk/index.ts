@@ -1,3 +1,4 @@
+export { TrunkCallers } from './caller.ts'
 export { emergencyCaller, ownNumber, type ShownCaller, shownCaller } from './callerid.ts'
 export { CAUSES, causeOf, causeOfStatus, dialStatus, type Reason, readReason, toldStatus, writeReason } from './cause.ts'
 export { createDirectory, type DirectorySource, type TrunkDirectory } from './directory.ts'

@@ -96,6 +96,8 @@ export interface TrunkConfig extends CodecPolicy {
   tls?: TrunkTls
   /** With what a challenge of its gateways is answered, and of nobody else (PITFALLS F05). */
   credentials?: { user: string; password: Sealed }
+  /** With what its calls show who they are, beside their address; absent: the address is enough. `algorithm` is MD5 unless said. */
+  accept?: { user: string; password: Sealed; algorithm?: 'MD5' | 'SHA-256' }
   /** Registers there as the user of the credentials, asking for so many seconds. */
   registerSeconds?: number
   /** Seconds between two OPTIONS to a gateway; absent for none, and then only calls show who lives. */
@@ -175,14 +177,29 @@ export interface ChannelConfig {
 }
 
 export interface SiteConfig extends CodecPolicy {
-  /** The site's PBX: where it is in the site's network, and its public number, the road round a dead tunnel. */
-  pbx: { host: string; port: number; transport?: 'udp' | 'tcp'; number?: string } | null
+  pbx: PbxConfig | null
   /** The caller id registered for emergency calls. */
   emergencyCallerId?: string
   /** Of legs over the channel. */
   srtp?: SrtpPolicy
   /** Of telephones that connect by TLS; absent: they are not offered it. */
   tls?: SiteTls
+  /** By which algorithm telephones show who they are; absent: MD5. Some fail where they are asked for more than one. */
+  digest?: 'MD5' | 'SHA-256'
+}
+
+/** The site's PBX. */
+export interface PbxConfig {
+  /** Where it is in the site's network; absent where it registers. */
+  host?: string
+  port: number
+  transport?: 'udp' | 'tcp'
+  /** Its public number, the road round a dead tunnel. */
+  number?: string
+  /** The telephone as which it registers: then all its calls go to where that is, by the number that is dialled (RFC 6140 §5). */
+  account?: string
+  /** `digest`: whoever calls in the name of no telephone proves to be that account. Absent: being in the site's networks is enough. */
+  calls?: 'network' | 'digest'
 }
 
 /** How the switch proves itself to a site's telephones, PEM. */

@@ -26,31 +26,34 @@ export class DigestGuard {
 
   readonly #algorithms: readonly DigestAlgorithm[]
 
-  /** Asks for these algorithms, the best first; default SHA-256 and MD5. Answers in either are understood. */
+  /** Asks for these algorithms, the best first; default SHA-256 and MD5. */
   constructor(options: { realm: string; clock: Clock; algorithms?: readonly DigestAlgorithm[] }) {
     this.#realm = options.realm
     this.#algorithms = options.algorithms ?? ['SHA-256', 'MD5']
     this.#clock = options.clock
   }
 
-  /** Whose request it is. `password` gives that of a user, undefined for a stranger, who is told no more than anybody. */
-  check(request: SipRequest, password: (user: string) => string | undefined): Verdict {
+  /**
+   * Whose request it is. `password` gives that of a user, undefined for a stranger, who is told no more than anybody. An answer by
+   * another algorithm than those that are asked for is none: nobody in between may choose a weaker one (RFC 8760 §2.3).
+   */
+  check(request: SipRequest, password: (user: string) => string | undefined, algorithms = this.#algorithms): Verdict {
     const answers = request.headers('authorization').flatMap((value) => parseAnswer(value) ?? [])
-    const answer = answers.find(({ realm }) => realm === this.#realm)
-    if (!answer) return this.#challenge({ stale: false, refused: false })
+    const answer = answers.find(({ realm, algorithm }) => realm === this.#realm && algorithms.includes(algorithm))
+    if (!answer) return this.#challenge(algorithms, { stale: false, refused: false })
     const known = password(answer.user)
     // The work is the same whether the user exists or not.
     const right = equal(answer.response.toLowerCase(), expectedResponse(answer, known ?? 'nobody', request.method))
-    if (known === undefined || !right) return this.#challenge({ stale: false, refused: true })
+    if (known === undefined || !right) return this.#challenge(algorithms, { stale: false, refused: true })
     // §3.3: the right password with a nonce that is old, spent or of a former process.
-    if (!this.#isFresh(answer)) return this.#challenge({ stale: true, refused: false })
+    if (!this.#isFresh(answer)) return this.#challenge(algorithms, { stale: true, refused: false })
     return { user: answer.user }
   }
 
-  #challenge({ stale, refused }: { stale: boolean; refused: boolean }): Verdict {
+  #challenge(algorithms: readonly DigestAlgorithm[], { stale, refused }: { stale: boolean; refused: boolean }): Verdict {
     const nonce = this.#nonce(Math.floor(this.#clock.now()))
     const rest = `realm=${quote(this.#realm)}, nonce="${nonce}", qop="auth"${stale ? ', stale=true' : ''}`
-    const values = this.#algorithms.map((algorithm) => ['WWW-Authenticate', `Digest ${rest}, algorithm=${algorithm}`] as const)
+    const values = algorithms.map((algorithm) => ['WWW-Authenticate', `Digest ${rest}, algorithm=${algorithm}`] as const)
     return { challenge: values, refused }
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { digestAnswer } from './digest.ts'
 import { headersOf, type Message } from './message.ts'
 import { type Hop, newBranch, newTag } from './socket.ts'
 
@@ -23,27 +23,18 @@ export interface RegisterOptions {
   for?: string
   /** Behind the contact, such as `;+sip.instance="<urn:uuid:…>";reg-id=1`. */
   params?: string
+  /** Default MD5. */
+  algorithm?: 'MD5' | 'SHA-256'
 }
 
-/** REGISTER by hand, with digest (MD5, written apart from ours): answers with the final response, challenged or not. */
+/** REGISTER by hand, with digest: answers with the final response, challenged or not. */
 export async function register(socket: Asking, options: RegisterOptions): Promise<Message> {
   const callId = newTag()
   const first = await ask(socket, options, callId, 1)
   if (first.status !== 401) return first
-  const challenge = headersOf(first, 'www-authenticate').find((value) => /algorithm=MD5/.test(value)) ?? ''
-  const field = (name: string) => new RegExp(`[ ,]${name}="([^"]+)`).exec(challenge)?.[1] ?? ''
-  return ask(socket, options, callId, 2, answer(options, field('realm'), field('nonce')))
-}
-
-function answer({ user, password, to }: RegisterOptions, realm: string, nonce: string): string {
-  const md5 = (text: string) => createHash('md5').update(text).digest('hex')
-  const uri = `sip:${to.address}`
-  const ha1 = md5(`${user}:${realm}:${password}`)
-  const response = md5(`${ha1}:${nonce}:00000001:c0ffee:auth:${md5(`REGISTER:${uri}`)}`)
-  return (
-    `Digest username="${user}", realm="${realm}", nonce="${nonce}", uri="${uri}", response="${response}", ` +
-    'algorithm=MD5, qop=auth, nc=00000001, cnonce="c0ffee"'
-  )
+  const { algorithm } = options
+  const how = { method: 'REGISTER', uri: `sip:${options.to.address}`, ...(algorithm ? { algorithm } : {}) }
+  return ask(socket, options, callId, 2, digestAnswer(headersOf(first, 'www-authenticate'), options, how))
 }
 
 function ask(
