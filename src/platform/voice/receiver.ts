@@ -72,7 +72,11 @@ export class Receiver {
     } else if (codec && packet.payloadLength > 0) {
       endpoint.control.reception.time(packet.timestamp, now)
       this.#sound(endpoint, codec, now)
-    } else if (endpoint.ear) endpoint.ear.push(packet, bytes, now)
+    } else {
+      // Comfort noise, and packets that hold nothing, were agreed on with nobody else.
+      endpoint.ear?.push(packet, bytes, now)
+      endpoint.peer?.out.leaveOut(packet.ssrc, packet.sequence)
+    }
   }
 
   /** Takes one datagram from an endpoint's RTCP socket. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { type Clock, newId, silentLog, systemClock, TielineError, TurnedClock } from '#lib/index.ts'
 import type { EndpointDescription } from '#platform/words/index.ts'
+import type { Arrival } from './arrivals.fixture.ts'
 import { Handover } from './handover.ts'
 import { loadLibc } from './libc.ts'
 import { VoiceService } from './service.ts'
@@ -159,4 +162,39 @@ test('R02 a switch that is found dead late takes nothing from the one that has c
   clock.turn(15_000)
   while ((await service.status()).endpoints > 0 && performance.now() < deadline) await pause(5)
   assert.equal((await service.status()).endpoints, 0)
+})
+
+test('M07 a main thread that is blocked for 400 ms again and again delays no packet: no burst, no gap, right times', async (t) => {
+  const { service, open } = start(t, { first: 27_040, last: 27_049 })
+  const far = new Worker(new URL('./arrivals.fixture.ts', import.meta.url))
+  t.after(() => far.terminate())
+  const [{ port }] = (await once(far, 'message')) as [{ port: number }]
+  const { endpoint } = await open()
+  const format = { codec: 'PCMU', payloadType: 0, ptimeMs: 20 } as const
+  const description: EndpointDescription = {
+    ...{ transport: 'rtp', remote: { address: '127.0.0.1', port }, send: format, receive: format, direction: 'sendrecv' },
+  }
+  await service['endpoint.describe']({ endpoint, description })
+  const tone = [{ frequencies: [700], onMs: 1000, offMs: 0 }]
+  const played = service.play({ endpoint, verb: newId('verb'), source: { tone, totalMs: 60_000 } })
+  await pause(200)
+  for (let i = 0; i < 4; i++) {
+    const until = performance.now() + 400
+    while (performance.now() < until);
+    await pause(100)
+  }
+  far.postMessage('end')
+  const [{ arrivals }] = (await once(far, 'message')) as [{ arrivals: Arrival[] }]
+  await service['endpoint.close']({ endpoint })
+  await played
+  assert.ok(arrivals.length > 80, `${arrivals.length} packets`)
+  const [first] = arrivals
+  const late: number[] = []
+  for (const [i, { at, sequence, timestamp }] of arrivals.entries()) {
+    assert.equal((sequence - first!.sequence) & 0xffff, i)
+    late.push(at - first!.at - ((timestamp - first!.timestamp) >>> 0) / 8)
+  }
+  // A machine that others use holds up any thread now and then; a blocked one would hold up twenty packets of each second.
+  const spread = late.sort((a, b) => a - b)
+  assert.ok(spread[Math.floor(spread.length * 0.9)]! - spread[Math.floor(spread.length * 0.1)]! < 40, 'each at its time')
 })

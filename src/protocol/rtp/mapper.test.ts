@@ -85,3 +85,20 @@ test('timestamps never go back between sources, whatever comes (M06)', () => {
     }),
   )
 })
+
+test('M16 a packet that is not passed on leaves no hole, and one that comes late keeps its own number', () => {
+  const out = new StreamMapper(1, 500, 9000)
+  const sequences = [10, 11, 13].map((sequence) => {
+    out.map(7, sequence, sequence * 160, false, sequence * 20)
+    return out.sequence
+  })
+  assert.deepEqual(sequences, [501, 502, 504])
+  out.leaveOut(7, 14)
+  out.map(7, 15, 15 * 160, true, 300)
+  assert.equal(out.sequence, 505)
+  out.map(7, 12, 12 * 160, false, 301) // it was late, and fills the place that was kept for it
+  assert.equal(out.sequence, 503)
+  out.leaveOut(8, 16) // of another stream
+  out.map(7, 16, 16 * 160, false, 320)
+  assert.equal(out.sequence, 506)
+})

@@ -39,6 +39,8 @@ export class StreamMapper implements OutgoingPacket {
   #sequenceOffset = 0
   #timestampOffset = 0
   #samplesPerMs = 8
+  /** The newest packet of it that was left out; −1 for none. Those before it are numbered as if it were there. */
+  #leftOut = -1
 
   /** `ssrc`, `sequence` and `timestamp` are random numbers of 32, 16 and 32 bits. */
   constructor(ssrc: number, sequence: number, timestamp: number) {
@@ -65,9 +67,18 @@ export class StreamMapper implements OutgoingPacket {
     }
     if (sequenceDelta(sequence, this.#inSequence) > 0) this.#inSequence = sequence
     this.marker = marker
-    this.sequence = (sequence + this.#sequenceOffset) & 0xffff
+    const late = this.#leftOut >= 0 && sequenceDelta(sequence, this.#leftOut) < 0
+    this.sequence = (sequence + this.#sequenceOffset + (late ? 1 : 0)) & 0xffff
     this.timestamp = (timestamp + this.#timestampOffset) >>> 0
     this.#remember(now)
+  }
+
+  /** A packet of the relayed source is not passed on: what follows is numbered so that nobody takes it for lost. */
+  leaveOut(ssrc: number, sequence: number): void {
+    if (!this.#mapped || ssrc !== this.#inSsrc || sequenceDelta(sequence, this.#inSequence) !== 1) return
+    this.#inSequence = sequence
+    this.#sequenceOffset--
+    this.#leftOut = sequence
   }
 
   /**
@@ -118,6 +129,7 @@ export class StreamMapper implements OutgoingPacket {
 
   #restart(ssrc: number, sequence: number, timestamp: number, now: number): void {
     this.#mapped = true
+    this.#leftOut = -1
     this.#inSsrc = ssrc
     this.#inSequence = sequence
     this.#inTimestamp = timestamp
