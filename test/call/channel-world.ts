@@ -61,6 +61,8 @@ export interface Site extends AsyncDisposable {
   /** Ends the site's tunnel, as a cut line does. */
   cut(): Promise<void>
   mend(): Promise<void>
+  /** Goes on from another port, with a new session, as behind a NAT that has forgotten it. */
+  move(): Promise<void>
 }
 
 export interface World extends AsyncDisposable {
@@ -73,6 +75,8 @@ export interface World extends AsyncDisposable {
   subscriber(name: string, slot: number, changes?: Partial<SubscriberConfig>): SubscriberConfig
   site(subscriber: SubscriberConfig): Promise<Site>
   namespaceOf(subscriber: SubscriberConfig): string
+  /** Where the site was last heard from. */
+  endpointOf(subscriber: SubscriberConfig): string | undefined
   channelsAgain(): Channels
 }
 
@@ -139,6 +143,7 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel): Wor
     made,
     subscriber,
     site,
+    endpointOf: ({ id }) => endpoints.get(id),
     namespaceOf: (config) => `tl${instance}-${config.name}`,
     channelsAgain,
     async [Symbol.asyncDispose]() {
@@ -204,6 +209,18 @@ interface SiteParts {
   preshared: string
 }
 
+/** The site's end, at a port of its own choice. */
+function deviceOf({ site, platformKey, preshared, port }: SiteParts) {
+  const peer = {
+    publicKey: platformKey,
+    presharedKey: preshared,
+    endpoint: `127.0.0.1:${port}`,
+    allowedIps: [`${PLATFORM_ADDRESS}/32`],
+    keepaliveSeconds: 1,
+  }
+  return { privateKey: site.privateKey, listenPort: 0, peers: [peer] }
+}
+
 async function makeSite(parts: SiteParts): Promise<Site> {
   const { instance, config } = parts
   // Not the platform's prefix: reconciliation must leave the sites alone.
@@ -235,19 +252,7 @@ async function makeSite(parts: SiteParts): Promise<Site> {
       interface: device,
       namespace: gateway,
       mtu: 1420,
-      device: {
-        privateKey: parts.site.privateKey,
-        listenPort: 0,
-        peers: [
-          {
-            publicKey: parts.platformKey,
-            presharedKey: parts.preshared,
-            endpoint: `127.0.0.1:${parts.port}`,
-            allowedIps: [`${PLATFORM_ADDRESS}/32`],
-            keepaliveSeconds: 1,
-          },
-        ],
-      },
+      device: deviceOf(parts),
     })
     await ips(gateway, [
       `ip addr replace ${GATEWAY_ADDRESS}/32 dev ${device}`,
@@ -259,6 +264,7 @@ async function makeSite(parts: SiteParts): Promise<Site> {
     await tunnel?.close()
     tunnel = null
   }
+  const move = async () => void (await tunnel?.configure(deviceOf(parts)))
   try {
     await mend()
   } catch (error) {
@@ -271,6 +277,7 @@ async function makeSite(parts: SiteParts): Promise<Site> {
     lan,
     cut,
     mend,
+    move,
     async [Symbol.asyncDispose]() {
       await cut()
       await remove()
