@@ -8,6 +8,7 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   link: () => import('./link.ts'),
   'sip-messages': () => import('./sip-messages.ts'),
   relay: () => import('./relay.ts'),
+  transcode: () => import('./transcode.ts'),
   delay: () => import('./delay.ts'),
   prompt: () => import('./prompt.ts'),
   recording: () => import('./recording.ts'),

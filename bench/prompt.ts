@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId } from '#lib/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { bytesOf, openSound } from '#protocol/soundfile/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
@@ -16,9 +17,13 @@ const WARM_UP_MS = 5000
 const TURN_MS = 10_000
 const PORTS = { first: 21_000, last: 21_999 }
 
-/** What a call costs that hears a file, and whether each gets all of its frames. */
+/** What a call costs that hears a file, in G.711 and in Opus, and whether each gets all of its frames. */
 export async function measure(): Promise<Figure[]> {
   const decoding = await decoded()
+  return [...(await heard('PCMU')), ...(await heard('opus')), ...decoding]
+}
+
+async function heard(codec: CodecName): Promise<Figure[]> {
   await using voice = await VoiceProcess.start(PORTS)
   using load = new Load()
   const file = join(voice.directory, 'prompt.ulaw')
@@ -30,21 +35,21 @@ export async function measure(): Promise<Figure[]> {
   for (const port of ports) {
     const endpoint = newId('med')
     await voice.call('endpoint.open', { call: newId('call'), endpoint, realm: 'node' })
-    await voice.call('endpoint.describe', { endpoint, description: description(port) })
+    await voice.call('endpoint.describe', { endpoint, description: description(port, codec) })
     void voice.call('play', { endpoint, verb: newId('verb'), source: { file }, loop: 1000 }).catch(() => {})
   }
-  const heard = { endless: true, mute: true }
-  await load.ask({ runMs: WARM_UP_MS, ...heard })
+  const listening = { endless: true, mute: true }
+  await load.ask({ runMs: WARM_UP_MS, ...listening })
   const before = cpuMs([voice.pid])
-  const { received } = await load.ask<{ sent: number; received: number }>({ runMs: TURN_MS, ...heard })
+  const { received } = await load.ask<{ sent: number; received: number }>({ runMs: TURN_MS, ...listening })
   const perCallSecond = (cpuMs([voice.pid]) - before) / (CALLS * (TURN_MS / 1000))
   const due = CALLS * (TURN_MS / 20)
   const figure = { must: null, aim: null, peer: null } as const
+  const what = codec === 'PCMU' ? 'prompts' : `prompts in ${codec}`
   return [
-    { ...figure, name: `${CALLS} prompts, CPU a call-second`, value: perCallSecond, unit: 'ms', better: 'lower' },
-    { ...figure, name: 'prompts, calls a core', value: 1000 / perCallSecond, unit: 'calls', better: 'higher' },
-    { ...figure, name: 'prompts, frames missing', value: Math.max(0, 1 - received / due) * 100, unit: '%', better: 'lower' },
-    ...decoding,
+    { ...figure, name: `${CALLS} ${what}, CPU a call-second`, value: perCallSecond, unit: 'ms', better: 'lower' },
+    { ...figure, name: `${what}, calls a core`, value: 1000 / perCallSecond, unit: 'calls', better: 'higher' },
+    { ...figure, name: `${what}, frames missing`, value: Math.max(0, 1 - received / due) * 100, unit: '%', better: 'lower' },
   ]
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { newId } from '#lib/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
 import { cpuMs } from './process.ts'
@@ -15,13 +16,18 @@ const PORTS = { first: 21_000, last: 21_999 }
 /** Two channels of 16-bit sound at 8 kHz, in bytes a second. */
 const RATE = 32_000
 
-/** What recording adds to a relayed call: the same calls without and with it, in one run. */
+/** What recording adds to a relayed call, in G.711 and in Opus: the same calls without and with it, in one run. */
 export async function measure(): Promise<Figure[]> {
+  return [...(await measured('PCMU')), ...(await measured('opus'))]
+}
+
+async function measured(codec: CodecName): Promise<Figure[]> {
   await using voice = await VoiceProcess.start(PORTS)
   using load = new Load()
   const { ports } = await load.ask<{ ports: number[] }>({ open: 2 * CALLS })
   const pairs: { a: `med_${string}`; b: `med_${string}` }[] = []
-  await load.ask({ aim: await relayOurs(voice, ports, (a, b) => pairs.push({ a, b })) })
+  await load.ask({ speak: ports.map(() => codec) })
+  await load.ask({ aim: await relayOurs(voice, ports, (a, b) => pairs.push({ a, b }), [codec, codec]) })
   const turn = async () => {
     await load.ask({ runMs: WARM_UP_MS })
     const before = cpuMs([voice.pid])
@@ -44,14 +50,15 @@ export async function measure(): Promise<Figure[]> {
   const recorded = await turn()
   const expected = (RATE * (performance.now() - started)) / 1000
   const written = Math.min(...files.map((file) => statSync(file).size))
+  const what = codec === 'PCMU' ? 'recorded calls' : `recorded calls in ${codec}`
   const figure = { must: null, aim: null, peer: null } as const
   return [
-    { ...figure, name: `${CALLS} recorded calls, CPU a call-second`, value: recorded, unit: 'ms', better: 'lower' },
-    { ...figure, name: 'recording both sides adds', value: recorded - without, unit: 'ms', better: 'lower' },
-    { ...figure, name: 'recorded calls a core', value: 1000 / recorded, unit: 'calls', better: 'higher' },
+    { ...figure, name: `${CALLS} ${what}, CPU a call-second`, value: recorded, unit: 'ms', better: 'lower' },
+    { ...figure, name: `${what}: recording both sides adds`, value: recorded - without, unit: 'ms', better: 'lower' },
+    { ...figure, name: `${what}, calls a core`, value: 1000 / recorded, unit: 'calls', better: 'higher' },
     {
       ...figure,
-      name: 'recording, least that was written',
+      name: `${what}, least that was written`,
       value: (100 * written) / expected,
       unit: '% of its time',
       better: 'higher',

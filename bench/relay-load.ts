@@ -1,27 +1,11 @@
 import koffi from 'koffi'
 import { loadLibc, MSG_DONTWAIT, reserve } from '#platform/voice/libc.ts'
 import { writeSockaddr } from '#platform/voice/sockaddr.ts'
+import { type CodecName, codecOf } from '#protocol/audio/index.ts'
 import { writeRtpHeader } from '#protocol/rtp/index.ts'
-
-/** What the load is told, in order: `open`, then `aim` once the relay is ready, then `run` as often as wanted. */
-export type LoadCommand =
-  | { open: number }
-  /** Where the far end `i` sends to. */
-  | { aim: number[] }
-  /** `endless` where what comes doesn't end with what is sent, and can't be waited for. */
-  | { runMs: number; endless?: boolean; mute?: boolean }
-  /** The first two speak to each other through the relay, and tell how long each packet was on its way, in ms. */
-  | { probeMs: number }
-
-export type LoadReport =
-  | { ports: number[] }
-  | { aimed: true }
-  | { sent: number; received: number }
-  | { sent: number; delays: number[] }
+import { type LoadCommand, type LoadReport, PAYLOAD_TYPES } from './relay-payloads.ts'
 
 const FRAME_MS = 20
-const PAYLOAD_BYTES = 160
-const PACKET_BYTES = 12 + PAYLOAD_BYTES
 const AF_INET = 2
 const SOCK_DGRAM_NONBLOCK = 2 | 0o4000
 
@@ -40,6 +24,43 @@ interface FarEnd {
   /** Its place among the 20 ms. */
   phaseMs: number
   due: number
+  speech: Speech
+}
+
+/** A second of a codec's packets, to be sent over and over. */
+interface Speech {
+  payloads: Uint8Array[]
+  payloadType: number
+  ticks: number
+}
+
+const SILENCE: Speech = { payloads: [new Uint8Array(160)], payloadType: 0, ticks: 160 }
+const speeches = new Map<CodecName, Speech>()
+
+/** Something like a voice: a pitch that wanders, its overtones, and breath, in syllables. */
+function speechIn(name: CodecName): Speech {
+  const known = speeches.get(name)
+  if (known) return known
+  const codec = codecOf(name)
+  const rate = codec.soundRate
+  const encoder = codec.encoder(rate)
+  const samples = (FRAME_MS * rate) / 1000
+  const pcm = new Int16Array(samples)
+  const into = new Uint8Array(2000)
+  let phase = 0
+  const payloads = Array.from({ length: 1000 / FRAME_MS }, (_, frame) => {
+    for (let i = 0; i < samples; i++) {
+      const t = (frame * samples + i) / rate
+      phase += (2 * Math.PI * (140 + 40 * Math.sin(2 * Math.PI * t))) / rate
+      let sum = 0
+      for (let overtone = 1; overtone <= 12; overtone++) sum += Math.sin(overtone * phase) / overtone
+      pcm[i] = (3500 * sum + 600 * (Math.random() - 0.5)) * (0.55 + 0.45 * Math.sin(8 * Math.PI * t))
+    }
+    return into.slice(0, encoder.encode(pcm, samples, into, 0))
+  })
+  const speech = { payloads, payloadType: PAYLOAD_TYPES[name], ticks: (FRAME_MS * codec.clockRate) / 1000 }
+  speeches.set(name, speech)
+  return speech
 }
 
 const packet = reserve(2048)
@@ -56,8 +77,19 @@ function open(count: number): void {
     getsockname(fd, address.address, address.address + 40)
     const port = (address.bytes[2]! << 8) | address.bytes[3]!
     const phaseMs = (i * FRAME_MS) / count
-    ends.push({ fd, port, target: reserve(64), sequence: 1, timestamp: i * 1000, phaseMs, due: 0 })
+    ends.push({ fd, port, target: reserve(64), sequence: 1, timestamp: i * 1000, phaseMs, due: 0, speech: SILENCE })
   }
+}
+
+/** Writes an end's next packet. @returns its length in bytes */
+function write(end: FarEnd): number {
+  const { payloads, payloadType, ticks } = end.speech
+  const payload = payloads[end.sequence % payloads.length]!
+  end.sequence = (end.sequence + 1) & 0xffff
+  end.timestamp = (end.timestamp + ticks) >>> 0
+  writeRtpHeader(packet.bytes, false, payloadType, end.sequence, end.timestamp, end.port)
+  packet.bytes.set(payload, 12)
+  return 12 + payload.length
 }
 
 /** Sends 50 packets a second from every far end that is not `mute`, and counts what comes back. Blocks for `ms`. */
@@ -70,10 +102,7 @@ function run(ms: number, endless: boolean, mute: boolean): { sent: number; recei
     for (const end of ends) {
       if (end.due > now) continue
       end.due += FRAME_MS
-      end.sequence = (end.sequence + 1) & 0xffff
-      end.timestamp += 160
-      writeRtpHeader(packet.bytes, false, 0, end.sequence, end.timestamp, end.port)
-      if (!mute && libc.sendto(end.fd, packet.address, PACKET_BYTES, MSG_DONTWAIT, end.target.address, 16) > 0) sent++
+      if (!mute && libc.sendto(end.fd, packet.address, write(end), MSG_DONTWAIT, end.target.address, 16) > 0) sent++
       while (libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0) received++
     }
     libc.usleep(1000)
@@ -106,11 +135,9 @@ function probe(ms: number): { sent: number; delays: number[] } {
       }
       if (end.due > now || now >= start + ms) continue
       end.due += FRAME_MS
-      end.sequence = (end.sequence + 1) & 0xffff
-      end.timestamp += 160
-      writeRtpHeader(packet.bytes, false, 0, end.sequence, end.timestamp, end.port)
+      const length = write(end)
       stamp.setFloat64(16, performance.now())
-      if (libc.sendto(end.fd, packet.address, PACKET_BYTES, MSG_DONTWAIT, end.target.address, 16) > 0) sent++
+      if (libc.sendto(end.fd, packet.address, length, MSG_DONTWAIT, end.target.address, 16) > 0) sent++
     }
     libc.usleep(100)
   }
@@ -126,10 +153,15 @@ process.on('message', (command: LoadCommand) => {
     open(command.open)
     report({ ports: ends.slice(-command.open).map(({ port }) => port) })
   } else if ('aim' in command) {
-    command.aim.forEach((port, i) => {
-      writeSockaddr(ends[i]!.target.bytes, 0, '127.0.0.1', port)
+    command.aim.forEach(({ address, port }, i) => {
+      writeSockaddr(ends[i]!.target.bytes, 0, address, port)
     })
     report({ aimed: true })
+  } else if ('speak' in command) {
+    command.speak.forEach((name, i) => {
+      ends[i]!.speech = speechIn(name)
+    })
+    report({ spoken: true })
   } else if ('probeMs' in command) report(probe(command.probeMs))
   else report(run(command.runMs, command.endless ?? false, command.mute ?? false))
 })

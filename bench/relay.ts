@@ -2,10 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { type Id, newId } from '#lib/index.ts'
 import type { EndpointDescription } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
 import { cpuMs } from './process.ts'
-import type { LoadCommand, LoadReport } from './relay-load.ts'
+import { type LoadCommand, type LoadReport, PAYLOAD_TYPES, type Target } from './relay-payloads.ts'
 import { Rtpengine } from './relay-rtpengine.ts'
 
 /** Calls at once, and how long each turn of ours and of the peer lasts. */
@@ -38,25 +39,26 @@ export class Load implements Disposable {
   }
 }
 
-export function description(port: number): EndpointDescription {
-  const format = { codec: 'PCMU', payloadType: 0, ptimeMs: 20, telephoneEvent: 101 } as const
+export function description(port: number, codec: CodecName = 'PCMU'): EndpointDescription {
+  const format = { codec, payloadType: PAYLOAD_TYPES[codec], ptimeMs: 20, telephoneEvent: 101 } as const
   return { transport: 'rtp', remote: { address: '127.0.0.1', port }, send: format, receive: format, direction: 'sendrecv' }
 }
 
-/** Joins the far ends two by two; answers with the ports that they send to, in their order. */
+/** Joins the far ends two by two; answers with where they send to, in their order. */
 export async function relayOurs(
   voice: VoiceProcess,
   ports: number[],
   joined?: (a: Id<'med'>, b: Id<'med'>) => void,
-): Promise<number[]> {
-  const targets: number[] = []
+  codecs: readonly [CodecName, CodecName] = ['PCMU', 'PCMU'],
+): Promise<Target[]> {
+  const targets: Target[] = []
   for (let i = 0; i < ports.length; i += 2) {
     const call = newId('call')
     const endpoints: Id<'med'>[] = []
-    for (const port of ports.slice(i, i + 2)) {
+    for (const [side, port] of ports.slice(i, i + 2).entries()) {
       const endpoint = newId('med')
-      targets.push((await voice.call('endpoint.open', { call, endpoint, realm: 'node' })).port)
-      await voice.call('endpoint.describe', { endpoint, description: description(port) })
+      targets.push(await voice.call('endpoint.open', { call, endpoint, realm: 'node' }))
+      await voice.call('endpoint.describe', { endpoint, description: description(port, codecs[side]) })
       await voice.call('endpoint.watch', { endpoint, timeoutMs: 30_000 })
       endpoints.push(endpoint)
     }
@@ -66,9 +68,12 @@ export async function relayOurs(
   return targets
 }
 
-async function relayTheirs(engine: Rtpengine, ports: number[]): Promise<number[]> {
-  const targets: number[] = []
-  for (let i = 0; i < ports.length; i += 2) targets.push(...(await engine.relay(`call${i}`, ports[i]!, ports[i + 1]!)))
+async function relayTheirs(engine: Rtpengine, ports: number[]): Promise<Target[]> {
+  const targets: Target[] = []
+  for (let i = 0; i < ports.length; i += 2) {
+    const two = await engine.relay(`call${i}`, ports[i]!, ports[i + 1]!)
+    targets.push(...two.map((port) => ({ address: '127.0.0.1', port })))
+  }
   return targets
 }
 
@@ -79,7 +84,7 @@ interface Measured {
   lost: number
 }
 
-export async function turn(load: Load, targets: number[], pid: number, ms: number): Promise<Measured> {
+export async function turn(load: Load, targets: Target[], pid: number, ms: number): Promise<Measured> {
   await load.ask({ aim: targets })
   const before = cpuMs([pid])
   const { sent, received } = await load.ask<{ sent: number; received: number }>({ runMs: ms })

@@ -15,6 +15,8 @@ export interface BaresipOptions {
   tone: number
   /** SRTP by SDP: never without it, or as the far end likes. */
   srtp?: 'required' | 'offered'
+  /** What it speaks, as it writes it: `opus/48000/2`. Default G.711. */
+  codecs?: readonly string[]
   /** Leads into a namespace. */
   enter?: readonly string[]
   /** Registers there, with digest, every minute. */
@@ -135,9 +137,14 @@ function toWav(samples: Int16Array): Buffer {
   return Buffer.concat([head, Buffer.from(samples.buffer)])
 }
 
+/** The first channel, at 8 kHz: what is looked for is far below the half of that. */
 function windows(wav: Buffer): Int16Array[] {
+  const format = wav.indexOf('fmt ') + 8
+  const channels = wav.readUInt16LE(format + 2)
+  const step = (wav.readUInt32LE(format + 4) / RATE) * channels
   const at = wav.indexOf('data') + 8
-  const samples = new Int16Array(wav.buffer.slice(wav.byteOffset + at, wav.byteOffset + wav.length - ((wav.length - at) % 2)))
+  const all = new Int16Array(wav.buffer.slice(wav.byteOffset + at, wav.byteOffset + wav.length - ((wav.length - at) % 2)))
+  const samples = Int16Array.from({ length: Math.floor(all.length / step) }, (_, i) => all[i * step]!)
   const found: Int16Array[] = []
   for (let i = 0; i + 800 <= samples.length; i += 800) found.push(samples.subarray(i, i + 800))
   return found
@@ -148,9 +155,12 @@ function configuration(options: BaresipOptions, directory: string): string {
   const lines = [
     `sip_listen ${address}:${port}`,
     'module_path /usr/lib/baresip/modules',
-    ...['g711', 'aufile', 'sndfile', 'srtp'].map((module) => `module ${module}.so`),
+    ...['g711', 'g722', 'opus', 'l16', 'aufile', 'sndfile', 'srtp'].map((module) => `module ${module}.so`),
     ...['account', 'menu', ...(controlPort ? ['ctrl_tcp'] : [])].map((module) => `module_app ${module}.so`),
     `audio_source aufile,${directory}/tone.wav`,
+    // The tone's own rate, whatever its codec wants.
+    `ausrc_srate ${RATE}`,
+    'ausrc_channels 1',
     `snd_path ${directory}`,
     'rtp_ports 30000-30998',
   ]
@@ -161,11 +171,11 @@ function configuration(options: BaresipOptions, directory: string): string {
   return `${lines.join('\n')}\n`
 }
 
-function account({ user, address, port, register, srtp, tls }: BaresipOptions): string {
+function account({ user, address, port, register, srtp, tls, codecs = ['PCMU', 'PCMA'] }: BaresipOptions): string {
   const transport = tls ? 'tls' : 'udp'
   const own = register
     ? `<sip:${user}@${register.at};transport=${transport}>;auth_user=${user};auth_pass=${register.password};regint=60`
     : `<sip:${user}@${address}:${tls ? port + 1 : port};transport=${transport}>;regint=0`
   const encryption = srtp ? `;mediaenc=${srtp === 'required' ? 'srtp-mand' : 'srtp'}` : ''
-  return `${own};answermode=auto;audio_codecs=PCMU,PCMA${encryption}\n`
+  return `${own};answermode=auto;audio_codecs=${codecs.join(',')}${encryption}\n`
 }
