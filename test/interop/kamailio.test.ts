@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TrunkConfig } from '#platform/words/index.ts'
 import { DID, World } from '../call/harness.ts'
-import { until } from '../peer/clock.ts'
+import { sleep, until } from '../peer/clock.ts'
 import { startDns } from '../peer/dns.ts'
 import { Kamailio, type KamailioOptions } from '../peer/kamailio.ts'
 import type { Call } from '../peer/sip/call.ts'
@@ -53,6 +53,15 @@ async function call(world: World, to: string): Promise<{ caller: Call; callee: C
   return { caller, callee }
 }
 
+/** The answer to a re-INVITE, asked again where it met the end of the one before, whose ACK is on its way (RFC 3261 §14.1). */
+async function reinvited(call: Call): Promise<number> {
+  for (let refused = 0; ; refused++) {
+    const status = await call.reinvite()
+    if (status !== 491 || refused === 5) return status
+    await sleep(300)
+  }
+}
+
 test('S25 two record-routing Kamailios on each side: ACK, re-INVITE and BYE of both parties take all four, to Contacts behind them', {
   timeout: 60_000,
 }, async () => {
@@ -74,8 +83,8 @@ test('S25 two record-routing Kamailios on each side: ACK, re-INVITE and BYE of b
     assert.deepEqual([ack.from, vias(ack)], [`${world.net}.14`, 3])
     assert.equal(ack.message.uri, `sip:second@${world.net}.3:5060`, 'the Contact, behind the proxies')
     assert.deepEqual(headersOf(ack.message, 'route'), [], 'each proxy has taken its own')
-    assert.equal(await caller.reinvite(), 200)
-    assert.equal(await callee.reinvite(), 200)
+    assert.equal(await reinvited(caller), 200)
+    assert.equal(await reinvited(callee), 200)
     const [forth, back] = [toSecond.filter(({ message }) => message.method === 'INVITE')[1]!, first(toCarrier, 'INVITE')]
     assert.deepEqual([forth.from, vias(forth), back.from, vias(back)], [`${world.net}.14`, 3, `${world.net}.11`, 3])
     await until('their ACKs', () => [toCarrier, toSecond].every((seen) => first(seen, 'ACK')), 3000)
@@ -114,8 +123,8 @@ test('S25 S42 Kamailio between TCP and UDP records itself twice: what is inside 
   const recorded = headersOf(invite!.message, 'record-route').join(',')
   assert.equal(recorded.match(/r2=on/g)?.length, 2, recorded)
   assert.match(headersOf(invite!.message, 'via').join(','), /SIP\/2\.0\/TCP /)
-  assert.equal(await caller.reinvite(), 200)
-  assert.equal(await callee.reinvite(), 200)
+  assert.equal(await reinvited(caller), 200)
+  assert.equal(await reinvited(callee), 200)
   const back = first(toCarrier, 'INVITE')
   assert.deepEqual([back.from, vias(back)], [`${world.net}.12`, 2])
   callee.hangup()
