@@ -1,4 +1,12 @@
-import { type CodecName, codecOf, type Decoder, Doubler, Halver, LONGEST_DECODED, type SoundRate } from '#protocol/audio/index.ts'
+import {
+  type CodecName,
+  codecOf,
+  type Decoder,
+  Downsampler,
+  LONGEST_DECODED,
+  type SoundRate,
+  Upsampler,
+} from '#protocol/audio/index.ts'
 import { JitterBuffer, type RtpReader } from '#protocol/rtp/index.ts'
 
 /** RFC 3389: says how loud the silence is. */
@@ -30,8 +38,8 @@ export class Ear {
   readonly #piece = new Int16Array(LONGEST_DECODED)
   readonly #second = new Int16Array(LONGEST_DECODED)
   readonly #narrow = new Int16Array(LONGEST_DECODED)
-  readonly #halver: Halver | null
-  readonly #doubler: Doubler | null
+  readonly #halver: Downsampler | null
+  readonly #doubler: Upsampler | null
   /** Samples of the last packet: those of one that is lost. */
   #frame: number
   #timestamp = 0
@@ -53,8 +61,8 @@ export class Ear {
     this.#codec = codec
     this.#codecOfType = codecOfType
     this.#overhear = overhear
-    this.#halver = rate === 8000 ? null : new Halver()
-    this.#doubler = rate === 8000 ? null : new Doubler()
+    this.#halver = rate === 8000 ? null : new Downsampler(2)
+    this.#doubler = rate === 8000 ? null : new Upsampler(2)
     this.#frame = (20 * rate) / 1000
     this.#buffer.clockRate = codecOf(codec).clockRate
   }

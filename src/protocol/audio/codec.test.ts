@@ -3,7 +3,6 @@ import { describe, test } from 'node:test'
 import koffi from 'koffi'
 import { type AudioCodec, frameOf, LONGEST_DECODED, type SoundRate } from './codec.ts'
 import { CODEC_NAMES, codecOf } from './codecs.ts'
-import { Doubler, Halver } from './halfband.ts'
 
 const RATES: readonly SoundRate[] = [8000, 16_000]
 
@@ -130,22 +129,4 @@ test('G.722 says the same bits as spandsp, and hears the same sound', () => {
   const own: number[] = []
   for (let n = 0; n < 100; n++) own.push(...into.subarray(0, decoder.decode(theirs, n * 160, 160, into)))
   assert.deepEqual(Int16Array.from(own), heard)
-})
-
-test('a half-band filter keeps what both rates have and takes out what only the higher has', () => {
-  const into = new Int16Array(16_000)
-  const halve = (hz: number) => {
-    new Halver().run(tone(hz, 16_000, 8000), 8000, into)
-    return strength(into.subarray(200, 4000), hz < 4000 ? hz : 8000 - hz, 8000)
-  }
-  const double = (hz: number, at: number) => {
-    new Doubler().run(tone(hz, 8000, 4000), 4000, into)
-    return strength(into.subarray(400, 8000), at, 16_000)
-  }
-  for (const hz of [300, 1000, 3000]) {
-    assert.ok(Math.abs(halve(hz) - 8000) < 400, `${hz} Hz halved: ${halve(hz)}`)
-    assert.ok(Math.abs(double(hz, hz) - 8000) < 400, `${hz} Hz doubled: ${double(hz, hz)}`)
-    assert.ok(double(hz, 8000 - hz) < 40, `image of ${hz} Hz: ${double(hz, 8000 - hz)}`)
-  }
-  for (const hz of [5200, 7000]) assert.ok(halve(hz) < 40, `${hz} Hz folded: ${halve(hz)}`)
 })

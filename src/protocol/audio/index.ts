@@ -21,7 +21,6 @@ export { countryTone, TONE_COUNTRIES, TONE_NAMES, type ToneName } from './countr
 export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts'
 export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SILENCE } from './g711.ts'
 export { amplitudeAt, heardTone, level } from './goertzel.ts'
-export { Doubler, Halver } from './halfband.ts'
 export { createOpusDecoder } from './opus.ts'
 export { type Progress, ProgressDetector, type ProgressTone } from './progress-detector.ts'
 export { Downsampler, Upsampler } from './rate-step.ts'

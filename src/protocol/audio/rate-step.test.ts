@@ -28,3 +28,30 @@ for (const factor of [2, 3, 6]) {
     assert.ok(amplitudeAt(down.subarray(200, 1000), 1000) < whole / 50)
   })
 }
+
+test('what both rates have is kept at its strength, without an image of it; what only the higher has is taken out', () => {
+  for (const factor of [2, 3, 6]) {
+    const down = (hz: number) => new Downsampler(factor).push(tone(hz, 8000 * factor, 4000 * factor)).subarray(200, 3800)
+    const up = (hz: number) => new Upsampler(factor).push(tone(hz, 8000, 4000)).subarray(200 * factor, 3800 * factor)
+    for (const hz of [300, 1000, 3000]) {
+      assert.ok(Math.abs(amplitudeAt(down(hz), hz) - 8000) < 400, `${hz} Hz by ${factor}`)
+      // At its own rate the tone and its image lie at the factor's part.
+      const high = up(hz)
+      assert.ok(Math.abs(amplitudeAt(high, hz / factor) - 8000) < 400, `${hz} Hz times ${factor}`)
+      assert.ok(amplitudeAt(high, (8000 - hz) / factor) < 40, `image of ${hz} Hz times ${factor}`)
+    }
+    for (const hz of [5200, 7000]) assert.ok(amplitudeAt(down(hz), 8000 - hz) < 40, `${hz} Hz folded by ${factor}`)
+  }
+})
+
+test('a piece may be written over itself, and any pieces make the same sound', () => {
+  const sound = tone(700, 48_000, 9600)
+  const whole = new Downsampler(6).push(sound)
+  const step = new Downsampler(6)
+  const got: number[] = []
+  for (let at = 0, size = 1; at < sound.length; at += size, size = (size * 5) % 997) {
+    const piece = sound.slice(at, at + size)
+    got.push(...piece.subarray(0, step.run(piece, piece.length, piece)))
+  }
+  assert.deepEqual(Int16Array.from(got), whole)
+})

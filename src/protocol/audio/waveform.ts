@@ -1,6 +1,6 @@
 import { type AudioCodec, type CodecName, type Decoder, type Encoder, LONGEST_DECODED, type SoundRate } from './codec.ts'
 import { Concealer } from './concealer.ts'
-import { Doubler, Halver } from './halfband.ts'
+import { Downsampler, Upsampler } from './rate-step.ts'
 
 /** Packets of any length in whole frames of 10 ms. */
 const FRAMES = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
@@ -29,15 +29,15 @@ export function waveformCodec(wave: Waveform): AudioCodec {
 class WaveformDecoder implements Decoder {
   readonly #wave: Waveform
   readonly #concealer: Concealer
-  readonly #halver: Halver | null
-  readonly #doubler: Doubler | null
+  readonly #halver: Downsampler | null
+  readonly #doubler: Upsampler | null
   readonly #own = new Int16Array(LONGEST_DECODED)
 
   constructor(wave: Waveform, rate: SoundRate) {
     this.#wave = wave
     this.#concealer = new Concealer(rate)
-    this.#halver = rate < wave.rate ? new Halver() : null
-    this.#doubler = rate > wave.rate ? new Doubler() : null
+    this.#halver = rate < wave.rate ? new Downsampler(2) : null
+    this.#doubler = rate > wave.rate ? new Upsampler(2) : null
   }
 
   decode(bytes: Uint8Array, start: number, length: number, into: Int16Array): number {
@@ -60,14 +60,14 @@ class WaveformDecoder implements Decoder {
 
 class WaveformEncoder implements Encoder {
   readonly #wave: Waveform
-  readonly #halver: Halver | null
-  readonly #doubler: Doubler | null
+  readonly #halver: Downsampler | null
+  readonly #doubler: Upsampler | null
   readonly #own = new Int16Array(LONGEST_DECODED)
 
   constructor(wave: Waveform, rate: SoundRate) {
     this.#wave = wave
-    this.#halver = rate > wave.rate ? new Halver() : null
-    this.#doubler = rate < wave.rate ? new Doubler() : null
+    this.#halver = rate > wave.rate ? new Downsampler(2) : null
+    this.#doubler = rate < wave.rate ? new Upsampler(2) : null
   }
 
   encode(pcm: Int16Array, samples: number, bytes: Uint8Array, start: number): number {
