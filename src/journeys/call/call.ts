@@ -24,6 +24,7 @@ import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import type { Hold } from './hold.ts'
 import { CallOver, OVER } from './over.ts'
+import type { Pickup } from './pickup.ts'
 import type { CallRecording } from './recording.ts'
 import type { Slot } from './slot.ts'
 import type { Move } from './survive.ts'
@@ -83,6 +84,8 @@ export class Call {
   wish: Wish | null = null
   onWish: ((wish: Wish) => void) | null = null
   consulting: Consulting | null = null
+  /** Where it rings: who of the site may take it. */
+  pickup: Pickup | null = null
   /** Where it is parked. */
   slot: Slot | null = null
   /** Legs that we hold. */

@@ -11,7 +11,7 @@ import { answerCaller } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { openMedia } from './media.ts'
-import { replacedLeg } from './replaced.ts'
+import { replacedLeg, ringingCall } from './replaced.ts'
 import { run } from './run.ts'
 import { slotNamed } from './slot.ts'
 import { isFree, type Joiner, wish } from './wish.ts'
@@ -35,6 +35,11 @@ export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig,
   // Where a number is called, its owner's calls alone are meant.
   const owner = trunk && x.directory().owner(readArrival(invite.request, { trusted: true, trunk }).to.number)?.subscriber
   const found = replacedLeg(x, { ...asker, subscriber: trunk ? owner?.id : (side as SubscriberConfig).id }, replaces)
+  if (!found && !trunk) {
+    const { id } = side as SubscriberConfig
+    const ringing = ringingCall(x, { realm: id, subscriber: id }, replaces)
+    if (ringing) return pickUpRinging(x, side as SubscriberConfig, ringing, invite)
+  }
   if (!found) return void refuse(invite, 'no-dialog')
   // RFC 3891 §3: it is answered, and would have been taken before that alone.
   if (replaces.earlyOnly) return invite.refuse(486)
@@ -56,6 +61,15 @@ export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig,
     }
   }
   await comeIn(x, { subscriber: call.subscriber, ...(trunk ? { trunk } : {}), find }, invite)
+}
+
+/** A telephone of the site takes a call that rings at another one. */
+async function pickUpRinging(x: Exchange, subscriber: SubscriberConfig, call: Call, invite: IncomingInvite): Promise<void> {
+  const find = (): Place | Reason => {
+    const { pickup } = call
+    return pickup ? async (joiner) => (pickup.take(joiner) ? new Promise(() => {}) : causeOf('switch', 'no-dialog')) : 'no-dialog'
+  }
+  await comeIn(x, { subscriber, find }, invite)
 }
 
 /** A telephone of the site has dialled the slot where a call is parked. */

@@ -8,6 +8,8 @@ import type { Call } from './call.ts'
  */
 export class Patience implements Disposable {
   readonly #release: () => void
+  /** Nobody waits any more, for this cause. */
+  readonly giveUp: (cause: CallCause) => void
   #spent: CallCause | null = null
   readonly #onSpent = new Set<(cause: CallCause) => void>()
 
@@ -17,6 +19,7 @@ export class Patience implements Disposable {
       this.#spent ??= cause
       for (const run of this.#onSpent) run(this.#spent)
     }
+    this.giveUp = spend
     const { timeoutMs, within } = options
     const timer = Number.isFinite(timeoutMs) ? call.x.clock.after(timeoutMs, () => spend(causeOf('switch', 'no-answer'))) : null
     const forget = within ? within.tell(spend) : call.onOver(() => spend(call.cause ?? causeOf('switch', 'fault')))

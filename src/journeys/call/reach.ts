@@ -7,6 +7,7 @@ import type { Call } from './call.ts'
 import { connect } from './connect.ts'
 import { attemptAll, firstOf, takenTogether } from './fork.ts'
 import { Patience } from './patience.ts'
+import { Pickup, pickedUp } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
@@ -49,10 +50,20 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
     const count = { alone: turn.length === 1, single: targets.length === 1 }
     const search: Search = { call, options, ringing, patience, ...count, path: [], sentOn: [] }
     const [only] = turn
-    const end =
-      turn.length === 1 && only
-        ? await walk(search, only)
-        : await firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one)))
+    using pickup = new Pickup(call)
+    const searching =
+      turn.length === 1 && only ? walk(search, only) : firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one)))
+    const end = await Promise.race([searching, pickup.came])
+    if (end.kind === 'picked') {
+      const elsewhere = causeOf('switch', 'answered-elsewhere')
+      patience.giveUp(elsewhere)
+      const late = await searching.catch(() => null)
+      if (late?.kind === 'answered') late.leg.end(elsewhere)
+      call.throwIfOver()
+      ringing.answered()
+      const got = await pickedUp(call, options.listener ?? call.a, end.joiner)
+      return 'leg' in got ? got : failed(call, got.cause)
+    }
     call.throwIfOver()
     if (end.kind === 'answered') {
       patience.satisfied()

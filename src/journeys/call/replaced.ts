@@ -12,6 +12,15 @@ export interface Asker {
   subscriber?: Id<'sub'> | undefined
 }
 
+/** The call that rings in the dialog which a Replaces names, at the asker's own side (RFC 3891 §3: one that we have begun). */
+export function ringingCall(x: Exchange, { realm, subscriber }: Asker, replaces: Replaces): Call | null {
+  for (const call of x.calls.values()) {
+    if (call.subscriber.id !== subscriber || !call.pickup) continue
+    if (call.legs.some((leg) => leg.facts.realm === realm && leg.outgoing?.is(replaces))) return call
+  }
+  return null
+}
+
 /** The leg whose dialog a Replaces names (RFC 3891 §3), among those with the asker's own side. */
 export function replacedLeg(x: Exchange, asker: Asker, replaces: Replaces): { call: Call; leg: Leg } | null {
   for (const call of x.calls.values()) {

@@ -21,9 +21,16 @@ export async function audible(call: Call, leg: Leg): Promise<void> {
 
 /**
  * A leg of another call becomes one of this call and is joined to `partner`; its own call ends with `cause`. Everything
- * that it needs is leased before. Rejects, with all as it was, when that cannot be. @throws ResourceUnavailable
+ * that it needs is leased before, and `begin` is run when it is. Rejects, with all as it was, when that cannot be. @throws
+ * ResourceUnavailable
  */
-export async function takeOver(call: Call, joiner: Joiner, partner: Leg, cause: CallCause): Promise<void> {
+export async function takeOver(
+  call: Call,
+  joiner: Joiner,
+  partner: Leg,
+  cause: CallCause,
+  begin: () => void = () => {},
+): Promise<void> {
   const { call: from, leg } = joiner
   await audible(call, partner)
   await audible(from, leg)
@@ -31,6 +38,7 @@ export async function takeOver(call: Call, joiner: Joiner, partner: Leg, cause: 
   call.throwIfOver()
   checkPair(call, partner, from.media.get(leg.id))
   oneRelay(call, joiner, partner)
+  begin()
   move(call, joiner, cause)
   await joinAudio(call, partner, leg)
 }

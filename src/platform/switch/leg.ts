@@ -113,6 +113,10 @@ export class Leg {
     return this.#dialog.kind === 'incoming' ? this.#dialog.invite : null
   }
 
+  get outgoing(): OutgoingInvite | null {
+    return this.#dialog.kind === 'outgoing' ? this.#dialog.invite : null
+  }
+
   /** A leg in has arrived: its caller hears nothing yet. */
   arrive(invite: IncomingInvite): void {
     this.#dialog = { kind: 'incoming', invite }

@@ -7,6 +7,7 @@ import { type Dialog, dialogOfClient, nextHop, requestInside } from './dialog.ts
 import { EarlyDialogs } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
+import type { Replaces } from './replaces.ts'
 import type { SentAck } from './sent-reinvite.ts'
 import { ConfirmedSession } from './session.ts'
 import { askInterval, grantedInterval, INTERVAL_S, minimumOf } from './session-interval.ts'
@@ -15,6 +16,9 @@ import type { HeaderList, Hop, InviteOptions, OutgoingInvite, OutgoingSnapshot, 
 
 /** How long an INVITE of a former process, which nobody cancels, may still bring answers. */
 const ABANDONED_MS = 180_000
+
+/** Early dialogs of one INVITE that can be told apart. */
+const MOST_FORKS = 32
 
 /** An INVITE of ours, from its sending to the last of its forks (RFC 3261 §13.2). */
 export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
@@ -34,6 +38,8 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   readonly #early: EarlyDialogs
   /** Asks again with a longer session interval (RFC 4028 §7.3); false where it has been longer before. */
   lengthen: ((seconds: number) => boolean) | undefined
+  /** Of the forks that have rung. */
+  readonly #tags = new Set<string>()
   #settled = false
   #provisional = false
   #final = false
@@ -108,7 +114,13 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       return
     }
     if (response.status === 100) return
+    const { tag } = response.to
+    if (tag !== undefined && this.#tags.size < MOST_FORKS) this.#tags.add(tag)
     if (this.#early.receive(response, () => this.#dialogOf(response))) this.#onProvisional?.(response)
+  }
+
+  is({ callId, toTag, fromTag }: Replaces): boolean {
+    return !this.#settled && callId === this.callId && toTag === this.#localTag && this.#tags.has(fromTag)
   }
 
   #dialogOf(response: SipResponse): Dialog {

@@ -138,6 +138,8 @@ export interface RequestOptions extends Omit<InviteOptions, 'onProvisional' | 'o
 
 export interface OutgoingInvite {
   readonly callId: string
+  /** Whether one of its early dialogs is meant (RFC 3891 §3). */
+  is(replaced: Replaces): boolean
   /**
    * Resolves with the session of the first 2xx; the ACK has been sent. Rejects with SipFailure on any other end. Later
    * 2xx of other forks get ACK and BYE by themselves (S17).
