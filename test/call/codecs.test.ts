@@ -280,3 +280,17 @@ test('a transcoded call outlives a voice process: each end is asked in its own c
     { answered: true, released: 'hangup' },
   ])
 })
+
+test('S53 a far end that answers with several codecs may speak any of them, also one that it did not name first', async (t) => {
+  const { a, b, invite } = await placed(t, world, { a: ['PCMU'] })
+  await b.take(t, 'opus')
+  b.hears(invite.body)
+  b.leg.reply(invite, 200, { body: b.sdp(['PCMU', 'opus']) })
+  await b.leg.next('ACK')
+  const answer = await a.leg.next('200 INVITE')
+  a.leg.ack(answer)
+  a.hears(answer.body)
+  b.phone.speak(700)
+  await until('a hears b', () => a.phone.tone([440, 700]) === 700, 5000)
+  await hangUp(world, a, b)
+})

@@ -212,6 +212,8 @@ export class Endpoint {
   /** The codec of a payload type that may come in; static types mean what RFC 3551 says; undefined for others. */
   codecOf(payloadType: number): CodecName | undefined {
     if (payloadType === this.#receive?.payloadType) return this.#receive.codec
+    const another = this.#receive?.also?.find((other) => other.payloadType === payloadType)
+    if (another) return another.codec
     return payloadType === 0 ? 'PCMU' : payloadType === 8 ? 'PCMA' : undefined
   }
 

@@ -22,6 +22,8 @@ export interface StreamFormat {
   ptimeMs: number
   /** RFC 4733, at the codec's clock rate; absent when it was not negotiated. */
   telephoneEvent?: number
+  /** What may come beside it, where the answer has named more than one codec (RFC 3264 §7). Only of what we receive. */
+  also?: { codec: CodecName; payloadType: number }[]
 }
 
 /** What the signalling says of an endpoint's far end. */

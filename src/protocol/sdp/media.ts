@@ -46,6 +46,8 @@ export interface StreamFormat<N extends string = string> {
   ptimeMs: number
   /** RFC 4733, at the clock rate of the codec; absent when it was not negotiated. */
   telephoneEvent?: number
+  /** What may come beside it, where the answer has named more than one codec (RFC 3264 §7). Only of what we receive. */
+  also?: { codec: N; payloadType: number }[]
 }
 
 /** What offer and answer have agreed on, from our side. */

@@ -94,6 +94,18 @@ test('S50 in a session no number comes to mean something else, whatever is offer
   assert.equal(new Set(formats).size, 9, ours)
 })
 
+test('S53 an answer may name several codecs: the first is what we send, and any of them may come, by our numbers', () => {
+  const offer = createOffer(LOCAL, RTP, AUDIO_CODECS)
+  const answer = offerOf('m=audio 6000 RTP/AVP 9 111 0', 'a=rtpmap:111 opus/48000/2')
+  const read = readAnswer(offer, answer, RTP, AUDIO_CODECS)
+  assert.ok(read.agreed)
+  assert.equal(read.agreement.send.codec, 'G722')
+  assert.deepEqual(read.agreement.receive.also, [
+    { codec: 'opus', payloadType: 96 },
+    { codec: 'PCMU', payloadType: 0 },
+  ])
+})
+
 test('what the other leg speaks is preferred, then its like, then what the far end likes best', () => {
   const prefer = (...groups: string[][]) => answerOf(SOFTPHONE, { ...RTP, prefer: groups }).codec
   assert.equal(prefer(), 'opus')

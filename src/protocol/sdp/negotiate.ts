@@ -218,7 +218,7 @@ export function createAnswer(
 
 /**
  * What an answer to our offer means (RFC 3264 §7): pure. We send with the answerer's payload types and receive with those that
- * we offered, which may differ (RFC 3264 §5.1, PITFALLS S50). A codec that we had not offered counts as none (S53).
+ * we offered, which may differ (RFC 3264 §5.1, PITFALLS S50). The first codec of several is what we send; all of them may come. A codec that we had not offered counts as none (S53).
  */
 export function readAnswer<N extends string, T extends Transport>(
   offer: SdpSession | string | Uint8Array,
@@ -244,7 +244,15 @@ export function readAnswer<N extends string, T extends Transport>(
     const both = events[0] !== undefined && events[1] !== undefined
     const receivePtime = policy.ptimeMs ?? DEFAULT_PTIME_MS
     const send = format(codec.name, payload.payloadType, ptimeOf(got, receivePtime), both ? events[0] : undefined)
-    const receive = format(codec.name, own.payloadType, receivePtime, both ? events[1] : undefined)
+    const also = answered.flatMap((other) => {
+      const another = other === payload ? undefined : codecs.find((candidate) => isCodec(other, candidate))
+      const ours = another && offered.find((candidate) => isCodec(candidate, another))
+      return another && ours ? [{ codec: another.name, payloadType: ours.payloadType }] : []
+    })
+    const receive = {
+      ...format(codec.name, own.payloadType, receivePtime, both ? events[1] : undefined),
+      ...(also.length > 0 ? { also } : {}),
+    }
     // What the answerer says is from its side, and already within what we have offered.
     const direction = meet(statedDirection(ours, asked), statedDirection(theirs, got))
     const agreement = { transport: policy.transport, remote, send, receive, direction, ...(crypto ? { crypto } : {}) }
