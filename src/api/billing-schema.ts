@@ -21,7 +21,9 @@ export const Usage = Type.Object({
   billableMs: Type.Integer(),
   reason: Type.String(),
   detail: Type.Record(Type.String(), Type.Unknown()),
-  review: Type.Boolean({ description: 'A crash has closed it, at the last proven moment.' }),
+  review: Type.Boolean({
+    description: 'A crash, or a far end that was gone without a word, has closed it at the last proven moment.',
+  }),
 })
 
 export const BillSummary = Type.Object({

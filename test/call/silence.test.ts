@@ -29,6 +29,30 @@ test('M03 a leg whose channel is cut ends within the media timeout and its proof
   assert.equal(types.filter((type) => type === 'leg.cleared').length, 2)
 })
 
+test('B06 both far ends are gone without a BYE: the call ends, and is paid for until they were last heard', async () => {
+  await using world = await World.open({ voice: true, mediaTimeoutMs: 1500 })
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 10, tone: 700 }]
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('audio', () => heard(call, 700) >= 2, 4000)
+  for (const end of [world.carrier, world.second]) {
+    for (const { stream } of end.calls) stream.close()
+    end.socket.onRequest = () => {}
+  }
+  const gone = Date.now()
+  await until('the end', async () => (await world.events()).some(({ type }) => type === 'call.cleared'), 20_000)
+  await world.quiet()
+  const found = Date.now()
+  const ended = (await world.records()).flatMap((record) => (record.type === 'lease.released' ? [record] : []))
+  const silent = ended.filter(({ review }) => review)
+  const kinds = new Set(silent.map(({ lease }) => lease.kind))
+  assert.ok(kinds.has('trunk.in') || kinds.has('trunk.out'), [...kinds].join())
+  for (const { lease } of silent) {
+    assert.ok(lease.released!.wall <= gone + 300, `${lease.kind} is paid for ${lease.released!.wall - gone} ms beyond its end`)
+    assert.ok(lease.released!.wall >= lease.answered!.wall, 'nor less than nothing')
+  }
+  assert.ok(found - gone >= 1500)
+})
+
 test('M03 a leg whose channel is cut moves to the trunk where that is the policy: the site is reached by its public number', async () => {
   await using world = await World.open({ voice: true, mediaTimeoutMs: 800, subscriber: { survival: { channel: 'trunk' } } })
   world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 10, tone: 700 }]

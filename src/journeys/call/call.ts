@@ -292,7 +292,7 @@ export class Call {
     const ports = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' ? [lease.id] : []))
     const reason = leg.cause?.reason ?? 'closed'
     const closed = media.close().then((stats) => {
-      this.x.registry.release(ports, reason, stats ? { detail: { media: stats } } : {})
+      this.x.registry.release(ports, reason, { ...endOf(leg), ...(stats ? { detail: { media: stats } } : {}) })
       done?.(stats)
     })
     this.#closing.push(closed)
@@ -326,7 +326,7 @@ export class Call {
     this.holds.delete(leg)
     this.#unpair(leg, cause.reason)
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
-    registry.release(held, cause.reason)
+    registry.release(held, cause.reason, endOf(leg))
     if (leg.wasConnected) {
       this.clearing.set(leg, cause)
       this.closeMedia(leg, (media) => this.#cleared(leg, cause, media))
@@ -386,6 +386,11 @@ export class Call {
       this.end(causeOf('switch', 'hangup'))
     })
   }
+}
+
+/** Who was gone before that was found out is paid for until it was last there, and somebody may look at it (PITFALLS B06). */
+function endOf({ provenUntil }: Leg): { at?: Instant; review?: true } {
+  return provenUntil ? { at: provenUntil, review: true } : {}
 }
 
 /** What the far end of a leg is told: our words only, nothing of the other leg's (PITFALLS F08). */

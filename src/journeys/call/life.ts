@@ -1,6 +1,7 @@
 import type { Timer } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
+import type { Instant } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 
 /**
@@ -36,9 +37,17 @@ async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs
   if (watch.stopped || leg.cause) return
   call.event(state === 'silent' ? 'media.silent' : 'media.flowing', { leg, data: { silentMs } })
   if (state === 'flowing' || leg.state === 'hold' || call.holds.has(leg)) return
+  const lastHeard = before(call, silentMs)
   if (await proves(call, leg, watch)) return
+  leg.provenUntil = lastHeard
   const cut = leg.facts.via === 'channel'
   leg.end(causeOf('network', cut ? 'channel-lost' : 'media-silent'))
+}
+
+/** A while ago; ms. */
+function before(call: Call, ms: number): Instant {
+  const now = call.now()
+  return { ...now, wall: now.wall - Math.round(ms), mono: now.mono - Math.round(ms) }
 }
 
 /** Whether the leg's far end answers inside the dialog; 481 and 408 end the session by themselves. */

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { CallCause, ConnectionState, Direction, LegView, Party, Realm, Via } from '#platform/words/index.ts'
+import type { CallCause, ConnectionState, Direction, Instant, LegView, Party, Realm, Via } from '#platform/words/index.ts'
 import type {
   HeaderList,
   IncomingInvite,
@@ -65,6 +65,8 @@ export class Leg {
   readonly facts: LegFacts
   /** What its far end was last told, where audio passes by us; {@link LegMedia} knows it otherwise. */
   description: string | null = null
+  /** The last moment at which its far end was known to be there, where it was gone before that was found out (PITFALLS B06). */
+  provenUntil: Instant | null = null
   #hooks: LegHooks
   #state: ConnectionState = 'null'
   #dialog: Dialog = { kind: 'none' }
