@@ -34,9 +34,13 @@ export function decide(s: Standing, count: number, emergency: boolean): Limit | 
   if (s.all + count > s.capacity || (more > 0 && s.committed + more > s.capacity)) {
     return { limitedBy: 'pool', limit: s.capacity, inUse: s.all }
   }
-  const t = s.trunk
-  if (t && (t.all - t.emergency + count > t.limit - t.reserve || t.all + count > t.limit)) {
-    return { limitedBy: 'trunk', limit: t.limit - t.reserve, inUse: t.all - t.emergency }
+  const { trunk } = s
+  if (!trunk) return null
+  const ordinary = trunk.all - trunk.emergency
+  if (trunk.reserve > 0 && ordinary + count > trunk.limit - trunk.reserve) {
+    return { limitedBy: 'trunk', limit: trunk.limit - trunk.reserve, inUse: ordinary }
   }
+  // Emergency calls beyond the reserve take what ordinary ones would have had.
+  if (trunk.all + count > trunk.limit) return { limitedBy: 'trunk', limit: trunk.limit, inUse: trunk.all }
   return null
 }

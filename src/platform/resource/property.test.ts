@@ -111,6 +111,38 @@ function naive(config: Configuration, leases: Lease[], who: Lease['subscriber'],
   return true
 }
 
+test('a trunk that emergency calls fill is told as full, with all that is in use (R03)', () => {
+  const registry = new ResourceRegistry({ clock: new TurnedClock(), boot: 'b', record: () => {} })
+  registry.configure(
+    configured({
+      kinds: [
+        [
+          6,
+          [
+            [0, 0],
+            [0, 3],
+            [0, 0],
+          ],
+        ],
+      ].map(([capacity, rights]) => ({ capacity, rights })) as never,
+      trunks: [
+        [undefined, 0],
+        [3, 0],
+      ] as never,
+    }),
+  )
+  const demand = { kind: KINDS[0]!, trunk: TRUNKS[1]! }
+  registry.admit({
+    subscriber: SUBSCRIBERS[0]!,
+    call: newId('call'),
+    demands: [{ ...demand, count: 1, detail: { emergency: true } }],
+  })
+  assert.throws(
+    () => registry.admit({ subscriber: SUBSCRIBERS[1]!, call: newId('call'), demands: [{ ...demand, count: 3 }] }),
+    (error: ResourceUnavailable) => error.refusal.inUse === 1 && error.refusal.limit === 3 && error.refusal.requested === 3,
+  )
+})
+
 test('in any order of events the registry decides as a count of the leases would, and is never negative (R03, R04, R05)', () => {
   fc.assert(
     fc.property(configuration, fc.array(step, { maxLength: 60 }), (first, steps) => {

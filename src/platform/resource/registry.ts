@@ -242,13 +242,18 @@ function refusalOf(request: Request, refused: Demand, limit: Limit, place: Place
     kind,
     limitedBy,
     limit: limit.limit,
-    inUse: { ceiling: mine, pool: all, trunk: channels ? channels.all - channels.emergency : 0 }[limitedBy],
+    inUse: { ceiling: mine, pool: all, trunk: channels ? onTrunk(channels, limit) : 0 }[limitedBy],
     requested: request.demands
       .filter((d) => d.kind === kind && (limitedBy !== 'trunk' || d.trunk === trunk))
       .reduce((sum, d) => sum + d.count, 0),
     holders: holders(place, limitedBy, 20),
     fault: limitedBy === 'ceiling' ? 'subscriber' : 'system',
   }
+}
+
+/** All channels in use where all of them were the limit; else those of ordinary calls, beside the reserve. */
+function onTrunk(channels: NonNullable<Place['channels']>, { limit }: Limit): number {
+  return limit === channels.limit ? channels.all : channels.all - channels.emergency
 }
 
 function checkWhole(count: number): void {
