@@ -119,7 +119,8 @@ test('S41 a connection that died without a word is replaced, and the request del
   assert.equal(third.answer.status, 200)
   assert.ok(now() - began < 3 * 2000, `it took ${Math.round(now() - began)} ms`)
   assert.equal(peer.connections.length, 3)
-  assert.equal(mute.requests('INVITE').length, 2, 'the one that was not heard is the one that was sent again')
+  // The second INVITE, or an OPTIONS that asked before it: either was not heard, and told that the connection is dead.
+  assert.ok(mute.requests('INVITE').length + mute.requests('OPTIONS').length >= 2, 'what was not heard was sent again')
   third.hangup()
   await world.quiet()
 })
