@@ -66,9 +66,12 @@ export class Engine {
     this.#free.push(slot)
   }
 
-  /** A message and a wake-up cost more than what they tell: those of one turn share them. */
+  /**
+   * A message and a wake-up cost more than what they tell: those that are sent together share them. They leave before any
+   * answer does: whoever hears that two legs are joined may count on it.
+   */
   send(command: MediaCommand): void {
-    if (this.#unsent.push(command) === 1) setImmediate(() => this.#flush())
+    if (this.#unsent.push(command) === 1) queueMicrotask(() => this.#flush())
   }
 
   /** Stops the thread; whatever is open is closed and reported first. */
