@@ -162,34 +162,23 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     })
 }
 
+/** Options that the API knows by the same name. */
+const AS_GIVEN = [
+  'maxIn',
+  'maxOut',
+  'emergencyReserve',
+  'media',
+  'earlyMedia',
+  'diversion',
+  'identity',
+  'redirects',
+  'callsPerSecond',
+  'transcode',
+] as const satisfies readonly (keyof TrunkOptions)[]
+
 function pick(options: Omit<TrunkOptions, 'gateway'>) {
-  const {
-    maxIn,
-    maxOut,
-    emergencyReserve,
-    media,
-    earlyMedia,
-    diversion,
-    identity,
-    redirects,
-    callsPerSecond,
-    transcode,
-    register,
-    options: ask,
-  } = options
-  const known = {
-    maxIn,
-    maxOut,
-    emergencyReserve,
-    media,
-    earlyMedia,
-    diversion,
-    identity,
-    redirects,
-    callsPerSecond,
-    transcode,
-  }
-  const given: [string, unknown][] = Object.entries(known).filter(([, value]) => value !== undefined)
+  const { register, options: ask } = options
+  const given: [string, unknown][] = AS_GIVEN.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))
   // Commander says true for a `--no-…` that was not given.
   for (const [name, value] of [
     ['registerSeconds', register],

@@ -1,4 +1,5 @@
 import type { ToneName } from './country-tones.ts'
+import { amplitudeAt } from './goertzel.ts'
 import { type Tonality, tonality } from './tonality.ts'
 import { type Cadence, cadencesOf, recognise, type Turn } from './tone-cadence.ts'
 
@@ -147,17 +148,9 @@ export class ProgressDetector {
   }
 }
 
-/** Mean square of one frequency (Goertzel). */
+/** Mean square of one frequency. */
 function powerAt(samples: Int16Array, hz: number): number {
-  const coefficient = 2 * Math.cos((2 * Math.PI * hz) / 8000)
-  let s1 = 0
-  let s2 = 0
-  for (const sample of samples) {
-    const s0 = sample + coefficient * s1 - s2
-    s2 = s1
-    s1 = s0
-  }
-  return (2 * (s1 * s1 + s2 * s2 - coefficient * s1 * s2)) / samples.length ** 2
+  return amplitudeAt(samples, hz) ** 2 / 2
 }
 
 /** Hears the three special information tones, one after the other. */
