@@ -11,9 +11,9 @@ export interface Sipp extends AsyncDisposable {
 }
 
 /** Starts SIPp. `files` are written beside it first, such as its certificate. */
-export async function startSipp(args: readonly string[], files: Record<string, string> = {}): Promise<Sipp> {
+export async function startSipp(args: readonly string[], files: Record<string, string | Uint8Array> = {}): Promise<Sipp> {
   const directory = await mkdtemp(join(tmpdir(), 'tl-sipp-'))
-  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text)
+  for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content)
   const child = spawn('sipp', [...args, '-nostdin', '-timeout', '20s', '-timeout_error'], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
