@@ -52,6 +52,12 @@ export const BillLine = Type.Object({
   includedUnits: Type.Integer(),
   amount: Type.String(),
   leases: Type.Array(Type.String()),
+  review: Type.Optional(
+    Type.Array(Type.String(), {
+      description:
+        'Of these leases: nobody ended them, so they are charged up to the last proven moment. Absent where there are none.',
+    }),
+  ),
 })
 
 export const Bill = Type.Object({

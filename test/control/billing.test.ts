@@ -37,14 +37,14 @@ function cli(...args: string[]): Promise<{ code: number; out: string; error: str
 }
 
 /** Leases of calls that are over, in the switch's journal. */
-function calls(subscriber: Id<'sub'>, seconds: number[]): Id<'lse'>[] {
+function calls(subscriber: Id<'sub'>, seconds: number[], mark: { review?: true } = {}): Id<'lse'>[] {
   return seconds.map((s) => {
     const wall = Date.now() - s * 1000 - 1000
     const taken = { wall, mono: 1000, boot: 'b' }
     const released = { wall: wall + s * 1000, mono: 1000 + s * 1000, boot: 'b' }
     const lease: Lease = { id: newId('lse'), subscriber, kind: 'trunk.in', count: 1, call: newId('call'), taken }
     Object.assign(lease, { released, reason: s ? 'hangup' : 'cancelled' }, s ? { answered: taken } : {})
-    journal(bench, { type: 'lease.released', at: released, lease })
+    journal(bench, { type: 'lease.released', at: released, lease, ...mark })
     return lease.id
   })
 }
@@ -53,7 +53,7 @@ const month = () => new Date().toISOString().slice(0, 7)
 const usageOf = async (name: string, key?: string) =>
   (await bench.api<{ items: UsageRecord[] }>('GET', `/v1/subscribers/${name}/usage`, key ? { key } : {})).body.items
 
-test('from the journal to the bill: usage, a draft of this month, its PDF, and lines that lead back to leases', async () => {
+test('from the journal to the bill: usage, a draft of this month, its PDF, and lines that lead back to leases, also those to be reviewed (B06)', async () => {
   const acme = await installed(bench, 'acme', '+3225550101', { plan: 'standard' })
   const leases = calls(acme.subscriber.id, [60, 30, 0])
   await until('the usage to be shipped', async () => (await usageOf('acme')).length === 3)
@@ -71,6 +71,12 @@ test('from the journal to the bill: usage, a draft of this month, its PDF, and l
   const sum = [...invoice.lines, ...invoice.taxes].reduce((s, l) => s + parseMicros(l.amount), parseMicros(invoice.rounding))
   assert.equal(sum, parseMicros(invoice.total))
 
+  const [silent] = calls(acme.subscriber.id, [20], { review: true })
+  await until('the usage to be shipped', async () => (await usageOf('acme')).length === 4)
+  await cli('bill', 'run', '--period', month())
+  const reviewed: Invoice = JSON.parse((await cli('bill', 'show', `acme/${month()}`, '--json')).out)
+  assert.deepEqual(reviewed.lines.find((l) => l.rate === 'trunk.in')?.review, [silent], 'B06 named on its line')
+
   const file = join(directory, 'acme.pdf')
   assert.equal((await cli('bill', 'show', bill.id, '--pdf', file)).code, 0)
   assert.equal(readFileSync(file).subarray(0, 5).toString(), '%PDF-')
@@ -80,7 +86,7 @@ test('from the journal to the bill: usage, a draft of this month, its PDF, and l
   assert.deepEqual(readFileSync(again), readFileSync(file), 'the same bytes')
 
   const text = await cli('bill', 'show', bill.id)
-  assert.match(text.out, /Calls in +trunk\.in +2 +90 +2 +0\.009/)
+  assert.match(text.out, /Calls in +trunk\.in +3 +110 +3 \(1 to review\) +0\.011/)
   assert.match((await cli('bill', 'list')).out, /acme +\d{4}-\d\d +draft/)
   assert.match((await cli('usage', 'list', 'acme')).out, /trunk\.in +1 +60\.000 +hangup/)
 })

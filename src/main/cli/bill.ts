@@ -128,7 +128,7 @@ function print(bill: Invoice, { out }: Context): void {
       ['RATE', (l) => l.rate],
       ['COUNT', (l) => l.count],
       ['UNITS', (l) => (l.type === 'recurring' ? null : l.units)],
-      ['LEASES', (l) => l.leases.length],
+      ['LEASES', (l) => (l.review ? `${l.leases.length} (${l.review.length} to review)` : l.leases.length)],
       [bill.currency, (l) => l.amount],
     ],
     'Nothing is owed.',
@@ -215,7 +215,7 @@ function usageCommands(program: Command, context: Contextual): void {
     .option('--to <time>', 'released before')
     .option('--kind <kind>', 'of one kind')
     .option('--call <call>', 'of one call')
-    .option('--review', 'only what a crash has closed')
+    .option('--review', 'only what was closed at the last proven moment, since nobody ended it')
     .option('--limit <n>', 'at most', whole('--limit'), 100)
     .action(async (subscriber: string, options: UsageOptions, command: Command) => {
       const { client, out } = context(command)

@@ -74,6 +74,15 @@ test('lines group leases by rate and name each; the sum of lines, taxes and roun
   assert.equal(invoice.total, '30.64')
 })
 
+test('a line names the leases that nobody ended, in JSON and PDF; other lines name none (B06)', async () => {
+  const lost = call(7, 'trunk.in', '2026-11-05T10:00:00.000Z', 30, { review: true })
+  const { invoice } = close([...usage, lost])
+  const [line, other] = ['trunk.in', 'trunk.out +32'].map((rate) => invoice.lines.find((l) => l.rate === rate))
+  assert.deepEqual([line?.leases.length, line?.review], [3, [lost.lease]])
+  assert(!('review' in other!))
+  assert(textOf(await invoicePdf(invoice)).includes('1 to be reviewed'))
+})
+
 test('every lease that costs something has one entry; debits are credits, and the receivable is the total', () => {
   const { invoice, entries } = close(usage)
   const sum = (account: string) =>

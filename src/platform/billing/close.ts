@@ -44,7 +44,7 @@ export function closePeriod(closing: Closing): Statement {
       found.set(key, line)
       byLine.set(line, [])
     }
-    addTo(line, rated.rating)
+    addTo(line, rated.rating, usage.review)
     byLine.get(line)!.push(rated.rating)
   }
   lines.push(...sorted([...found.values()], closing.plans))
@@ -97,13 +97,14 @@ function usageLine(usage: UsageRecord, rating: Rating, plan: Plan, adjusts: stri
   }
 }
 
-function addTo(line: DraftLine, rating: Rating): void {
+function addTo(line: DraftLine, rating: Rating, review: boolean): void {
   line.count++
   line.billableMs += rating.billableMs
   line.units += rating.units
   line.includedUnits += rating.includedUnits
   line.amount += rating.amount
   line.leases.push(rating.lease)
+  if (review) line.review = [...(line.review ?? []), rating.lease]
 }
 
 /** This period's lines first, then adjustments by period; within them as the plans list their rates. */

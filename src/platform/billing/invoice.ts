@@ -50,6 +50,11 @@ export interface InvoiceLine {
   amount: string
   /** Every lease that the line is made of. */
   leases: Id<'lse'>[]
+  /**
+   * Those of them that nobody ended: they are charged up to the last moment at which their far end, or the switch, was proven to
+   * be there, and somebody may look at them (B06). Absent where there are none.
+   */
+  review?: Id<'lse'>[]
 }
 
 /** A line before it is written down. */

@@ -86,7 +86,7 @@ function table(doc: Document, invoice: Invoice): void {
     }
     row(doc, {
       line: String(line.line),
-      title: line.rate ? `${line.title} (${line.rate})` : line.title,
+      title: titleOf(line),
       count: line.type === 'recurring' ? '' : String(line.count),
       minutes: line.type === 'recurring' ? '' : minutes(line.units),
       reference: reference(line),
@@ -94,6 +94,11 @@ function table(doc: Document, invoice: Invoice): void {
     })
   }
   rule(doc)
+}
+
+function titleOf({ title, rate, review }: InvoiceLine): string {
+  const named = rate ? `${title} (${rate})` : title
+  return review ? `${named}, ${review.length} to be reviewed` : named
 }
 
 function foot(doc: Document, invoice: Invoice): void {
