@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { newId } from '#lib/index.ts'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
 import { DID, PUBLIC, World } from './harness.ts'
@@ -126,3 +127,47 @@ test('O01 a plain stop ends all calls with BYE; a handover leaves them for the n
   await world.startSwitch()
   await world.quiet()
 })
+
+for (const { voice, also } of [
+  { voice: false, also: 'where there is no voice' },
+  { voice: true, also: 'while voice is away, too' },
+]) {
+  test(`a switch that is started again takes new calls at once, whatever it has taken up, ${also}`, async () => {
+    await using world = await World.open({ voice })
+    world.second.rules = [
+      { user: '+3225557001', does: 'ring' },
+      { user: '*', does: 'answer', ringMs: 10 },
+    ]
+    const numbers = ['+3225557000', '+3225557001']
+    const program = await Program.connect(world, async (call) => {
+      const number = numbers.shift()
+      if (number) await call.do('call.dial', { target: { trunk: 'other', number } })
+      else await call.do('call.reject', {})
+    })
+    const version = { id: newId('agt'), digest: '', path: '/', entry: '' }
+    await world.change({ agent: { ...world.snapshot.subscribers[0]!.agent, version } })
+    const place = () => world.carrier.place({ to: world.node, from: CALLER, number: DID })
+    const up = await place()
+    await until('an answer', () => up.phase === 'up', 3000)
+    const ringing = await place()
+    await until('it to ring', () => ringing.report().timeline.some(({ what }) => what === '< 180'), 3000)
+    await world.kill('switch')
+    if (voice) await world.kill('voice')
+    // It waits where host keeps what nobody reads, and its agent finds the new switch a moment after it.
+    const waiting = await place()
+    await world.startSwitch()
+    const began = performance.now()
+    await until('its agent to decide', () => waiting.phase === 'ended', 1000)
+    assert.equal(waiting.report().final?.status, 603)
+    const next = await place()
+    await until('another one, too', () => next.phase === 'ended', 1000)
+    assert.equal(next.report().final?.status, 603)
+    await until('who was in set-up to be told', () => ringing.phase === 'ended', 1000)
+    assert.equal(ringing.report().final?.status, 503)
+    assert.ok(performance.now() - began < 1500, 'nobody waited for voice')
+    assert.equal(up.phase, 'up')
+    program[Symbol.dispose]()
+    up.hangup()
+    await world.quiet()
+  })
+}

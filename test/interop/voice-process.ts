@@ -1,16 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import dgram from 'node:dgram'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { silentLog, TielineError, token } from '#lib/index.ts'
+import { silentLog } from '#lib/index.ts'
+import { loadLibc, Sockets } from '#platform/channel/index.ts'
 import {
   type HostMethods,
   LINKS,
   type PlatformConfig,
   type Realm,
-  type SocketHandover,
   type StartMessage,
   type VoiceMethods,
   type VoiceNotifications,
@@ -30,6 +29,7 @@ export class VoiceProcess implements AsyncDisposable {
   readonly told: Told[] = []
   /** Sockets that host was asked for. */
   opened = 0
+  readonly #sockets = new Sockets(loadLibc())
   #host: LinkServer<HostEnd> | undefined
   #link: LinkClient<SwitchEnd> | undefined
 
@@ -107,22 +107,10 @@ export class VoiceProcess implements AsyncDisposable {
   }
 
   async #open({ realm, port }: { realm: Realm; port: number }): Promise<{ id: string; address: string; port: number }> {
-    const address = addressOf(realm)
-    const socket = dgram.createSocket('udp4')
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', () => {
-        reject(new TielineError('The port is taken.', { code: 'port-taken', fault: 'system', retry: true, http: 409 }))
-      })
-      socket.bind({ address, port, exclusive: true }, resolve)
-    })
-    const id = token()
-    const message: SocketHandover = { socket: { id, realm, purpose: 'rtp', address, port } }
-    await new Promise<void>((resolve, reject) => {
-      this.child.send(message, socket, {}, (error) => (error ? reject(error) : resolve()))
-    })
-    socket.close()
+    const request = { realm, namespace: null, purpose: 'rtp', address: addressOf(realm), port } as const
+    const handover = await this.#sockets.open(request, this.child)
     this.opened++
-    return { id, address, port }
+    return handover
   }
 }
 

@@ -12,8 +12,10 @@ import { perform } from './verb.ts'
  */
 export async function attend(call: Call, kind: 'offered' | 'resumed', split?: Id<'call'>): Promise<Departure> {
   const { x, subscriber } = call
-  if (!x.agents.connected(subscriber.id)) return 'agent-down'
   const deadlineMs = subscriber.agent.decisionDeadlineMs
+  const returning = kind === 'resumed' ? !split : x.agents.expected(subscriber.id)
+  const waitedMs = returning ? await agentOrPatience(call) : 0
+  if (!x.agents.connected(subscriber.id)) return 'agent-down'
   const desk = new Desk(x.clock)
   call.desk = desk
   if (call.cause) desk.close(new CallOver(call.cause))
@@ -24,7 +26,7 @@ export async function attend(call: Call, kind: 'offered' | 'resumed', split?: Id
       desk.leave('link-lost')
     },
   )
-  let patienceMs = deadlineMs
+  let patienceMs = kind === 'offered' ? deadlineMs - waitedMs : deadlineMs
   for (;;) {
     const next = await desk.next(patienceMs)
     if (typeof next === 'string') {
@@ -35,6 +37,21 @@ export async function attend(call: Call, kind: 'offered' | 'resumed', split?: Id
     await carryOut(call, desk, next)
     patienceMs = x.limits.idleMs
   }
+}
+
+/**
+ * Agents find a switch that was started again within moments; one that does not has used its deadline up. Resolves with the
+ * ms that it took. @throws CallOver
+ */
+async function agentOrPatience(call: Call): Promise<number> {
+  const { x, subscriber } = call
+  const began = x.clock.now()
+  const until = began + subscriber.agent.decisionDeadlineMs
+  while (!x.agents.connected(subscriber.id) && x.clock.now() < until) {
+    call.throwIfOver()
+    await new Promise<void>((resolve) => x.clock.after(20, resolve, { keepAlive: true }))
+  }
+  return x.clock.now() - began
 }
 
 /** Carries one verb out and tells its sender how it went. Rejects only when the call is over. */

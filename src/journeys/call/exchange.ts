@@ -21,6 +21,8 @@ import type { Slot } from './slot.ts'
 /** The agents, as calls need them; the gateway is one. */
 export interface Agents {
   connected(subscriber: Id<'sub'>): boolean
+  /** The switch has begun moments ago, and it has not found it yet. */
+  expected(subscriber: Id<'sub'>): boolean
   /** Resolves when the agent's function for the call has returned; rejects when the agent is gone. */
   offer(subscriber: Id<'sub'>, kind: 'offered' | 'resumed', call: OfferedCall): Promise<{ outcome: 'returned' | 'threw' }>
   ended(subscriber: Id<'sub'>, call: Id<'call'>, cause: CallCause): void

@@ -31,7 +31,7 @@ export interface Left {
  * Takes up what a former process has left: joined calls are carried on, calls in a verb go back to their agent or to the
  * default route, calls in set-up are ended cleanly. Leases that nobody holds any more end at the last proven moment.
  * Synchronous, so that it is done before the first datagram is read. Answers with the functions of the calls that go on:
- * they are begun when the links are up.
+ * each waits by itself for what it needs, so that nothing else waits for it.
  */
 export function restore(x: Exchange, left: Left): (() => Promise<void>)[] {
   x.registry.restore(left.leases)
@@ -78,10 +78,10 @@ function takeUp(
     call.save()
     return () =>
       run(call, async () => {
-        if (call.holds.size > 0) {
-          await unheld(call, left)
-          await joinAudio(call, a, b)
-        }
+        await claimed(call)
+        const held = call.holds.size > 0
+        await unheld(call, left)
+        if (held) await joinAudio(call, a, b)
         call.end((await converse(call, b)).cause)
       })
   }
@@ -91,8 +91,16 @@ function takeUp(
   return () => run(call, async () => call.end(causeOf('switch', 'switch-restart')))
 }
 
+/** Resolves when it is known of all its sound whether voice still has it; what voice has lost is moved, or ends its leg. @throws CallOver */
+async function claimed(call: Call): Promise<void> {
+  const all = [...call.media.values()].map(({ endpoint }) => call.x.voice.settled(endpoint))
+  await call.whileUp(Promise.all(all))
+}
+
 /** Whoever commanded that a leg is held is not there any more: it is held no longer, and hears no music. */
 async function unheld(call: Call, left: Left): Promise<void> {
+  if (call.holds.size === 0) return
+  await claimed(call)
   for (const leg of call.holds.keys()) {
     for (const lease of call.leasesOf(leg)) {
       if (!MUSIC.has(lease.kind)) continue
@@ -112,7 +120,6 @@ async function goOn(call: Call, left: Left): Promise<void> {
   // Whom it was placed to reach is not being reached any more, and nobody else decides over it.
   if (call.facts.made && !call.decided) return call.end(causeOf('switch', 'switch-restart'))
   await unheld(call, left)
-  await agentOrPatience(call)
   const departure = await attend(call, 'resumed')
   await decideWithoutAgent(call, departure)
 }
@@ -122,15 +129,6 @@ function endVerbs(call: Call, left: Left): void {
   const keeps = new Set(['voice.port', 'voice.relay', ...(call.pair ? ['voice.transcode'] : [])])
   const verbs = call.leasesOf(call.a).filter(({ kind }) => kind.startsWith('voice.') && !keeps.has(kind))
   for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
-}
-
-/** Agents find the switch again within moments: the decision's deadline begins when there is one, or is used up. */
-async function agentOrPatience(call: Call): Promise<void> {
-  const { x, subscriber } = call
-  const until = x.clock.now() + subscriber.agent.decisionDeadlineMs
-  while (!x.agents.connected(subscriber.id) && x.clock.now() < until && !call.cause) {
-    await new Promise<void>((resolve) => x.clock.after(20, resolve, { keepAlive: true }))
-  }
 }
 
 /** What was in set-up had its leases until the process died, not until now. */

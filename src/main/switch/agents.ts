@@ -10,6 +10,9 @@ import { LinkLost } from '#protocol/link/index.ts'
 /** Ms for which an agent's former certificate is still good after a new one has been published. */
 const OVERLAP_MS = 60_000
 
+/** Ms within which an agent finds a switch that was started again. */
+const RETURN_MS = 3000
+
 /** The agents' gateway, opened as soon as a snapshot brings its certificate, and kept at the newest one. */
 export class AgentDoor implements Agents {
   readonly #options: { path: string; log: Log; clock: Clock; start: StartMessage['start']; configuration: Configuration }
@@ -18,13 +21,23 @@ export class AgentDoor implements Agents {
   #opening: Promise<void> | null = null
   #certificate = ''
   #closed = false
+  readonly #begunAt: number
+  /** Whose agents have found this switch. */
+  readonly #found = new Set<Id<'sub'>>()
 
   constructor(options: { path: string; log: Log; clock: Clock; start: StartMessage['start']; configuration: Configuration }) {
     this.#options = options
+    this.#begunAt = options.clock.now()
   }
 
   connected(subscriber: Id<'sub'>): boolean {
     return this.#gateway?.connected(subscriber) ?? false
+  }
+
+  expected(subscriber: Id<'sub'>): boolean {
+    const { clock, configuration } = this.#options
+    if (clock.now() - this.#begunAt > RETURN_MS || this.#found.has(subscriber)) return false
+    return Boolean(configuration.subscriber(subscriber)?.agent.version)
   }
 
   async offer(subscriber: Id<'sub'>, kind: 'offered' | 'resumed', call: OfferedCall): Promise<{ outcome: 'returned' | 'threw' }> {
@@ -85,7 +98,10 @@ export class AgentDoor implements Agents {
       isCurrent: (subscriber, fingerprint) => this.#isCurrent(subscriber, fingerprint),
       onVerb: (subscriber, method, params, signal) =>
         command(exchange, subscriber, method, params, signal) as Promise<VerbMethods[typeof method]['result']>,
-      onState: (subscriber, state) => log.info({ subscriber, state }, 'an agent’s link has changed'),
+      onState: (subscriber, state) => {
+        this.#found.add(subscriber)
+        log.info({ subscriber, state }, 'an agent’s link has changed')
+      },
     })
   }
 

@@ -239,7 +239,6 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     metrics: () => switchMetrics({ exchange, carriers, journal, traces, load, strangers, count }),
     startedAt: clock.now(),
   })
-  if (begun.length > 0) await voice.ready()
   for (const goOn of begun) void goOn()
   log.info({ boot, resumed: begun.length, snapshot: configuration.snapshot.number }, 'the switch is ready')
 

@@ -136,7 +136,10 @@ function wrapTcp(fd: number): Wrapped {
   return { handle: _handle, close: () => socket.destroy() }
 }
 
-/** It never reads: what is in the queue is the receiver's. */
+/**
+ * It never reads: what is in the queue is the receiver's. Node's own handle travels here too: a dgram.Socket would begin to
+ * read as it arrives, before anybody listens to it.
+ */
 function wrapUdp(fd: number, address: string): Wrapped {
   const socket = dgram.createSocket(isIPv6(address) ? 'udp6' : 'udp4')
   // `bind` of a descriptor begins to read in the same turn; it is stopped before the loop can come round.
@@ -145,5 +148,5 @@ function wrapUdp(fd: number, address: string): Wrapped {
   const state = symbol && (socket as unknown as Record<symbol, { handle: UdpHandle }>)[symbol]
   if (!state) throw new Error('this Node has no UDP handle where it is expected')
   state.handle.recvStop()
-  return { handle: socket, close: () => socket.close() }
+  return { handle: state.handle as unknown as SendHandle, close: () => socket.close() }
 }

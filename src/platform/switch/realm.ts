@@ -1,5 +1,5 @@
-import type { Socket } from 'node:dgram'
-import { connect, Socket as NetSocket, Server } from 'node:net'
+import { createSocket, type Socket } from 'node:dgram'
+import { connect, isIPv6, Socket as NetSocket, Server } from 'node:net'
 import { type Clock, type Log, token } from '#lib/index.ts'
 import type { Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
 import {
@@ -212,14 +212,14 @@ export class Realms {
     })
   }
 
-  /** Takes a socket that host has handed over: a dgram.Socket, or Node's own handle of a TCP socket. */
+  /** Takes a socket that host has handed over: Node's own handle of it, which nobody has read from yet. */
   adopt({ id, realm, purpose, address, port }: SocketHandover['socket'], handle: unknown): void {
     switch (purpose) {
       case 'sip':
-        this.#adoptSip(realm, address, port, handle as Socket)
+        this.#adoptSip(realm, address, port, datagrams(handle, address))
         return
       case 'dns':
-        this.#adoptDns(realm, handle as Socket)
+        this.#adoptDns(realm, datagrams(handle, address))
         return
       case 'sip-tcp':
         this.#adoptListener(realm, 'tcp', handle)
@@ -231,7 +231,7 @@ export class Realms {
         this.#adoptStream(id, handle as object)
         return
       case 'rtp':
-        ;(handle as Socket).close()
+        datagrams(handle, address).close()
     }
   }
 
@@ -297,4 +297,9 @@ export class Realms {
   close(): void {
     for (const realm of [...this.#realms.keys()]) this.gone(realm)
   }
+}
+
+/** Reads from a UDP handle of Node's from the next turn on. */
+function datagrams(handle: unknown, address: string): Socket {
+  return createSocket(isIPv6(address) ? 'udp6' : 'udp4').bind(handle as never)
 }

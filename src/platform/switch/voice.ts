@@ -192,10 +192,14 @@ export class VoiceEndpoint {
   /** Gives the ports back. Resolves with null when voice could not be told; it finds out by itself. */
   close(): Promise<MediaStats | null> {
     if (this.#lost) this.#closed ??= Promise.resolve(null)
-    this.#closed ??= this.#ask('endpoint.close', { endpoint: this.id })
+    this.#closed ??= (this.#pool.reach(this)?.then(() => this.#close()) ?? this.#close())
       .catch(() => null)
       .finally(() => this.#pool.forget(this))
     return this.#closed
+  }
+
+  #close(): Promise<MediaStats | null> {
+    return this.#ask('endpoint.close', { endpoint: this.id })
   }
 
   #ask<M extends keyof VoiceMethods>(method: M, params: Params<M>): Promise<Result<M>> {
@@ -249,11 +253,6 @@ export class VoicePool {
     }
   }
 
-  /** Resolves when every process is linked, or has had `timeoutMs` to be. */
-  async ready(timeoutMs = AT_ONCE_MS): Promise<void> {
-    await Promise.allSettled(this.#links.map((link) => link.ready(timeoutMs)))
-  }
-
   /** Endpoints that are open: zero when nothing is left. */
   get size(): number {
     return this.#endpoints.size
@@ -303,6 +302,12 @@ export class VoicePool {
     if (!link) throw new VoiceUnavailable(`there is no voice process ${voice}`)
     const answer = link.call(method, params as never, timeoutMs === undefined ? undefined : { timeoutMs })
     return (await answer) as Result<M>
+  }
+
+  /** Where its process is not linked at the moment: resolves when it is, rejects after 2 s. */
+  reach({ snapshot: { voice } }: VoiceEndpoint): Promise<unknown> | null {
+    const link = this.#links[voice]
+    return link && !link.link ? link.ready(AT_ONCE_MS) : null
   }
 
   /** Resolves when it is known whether the endpoint's process still has it; at once while it can be reached. */

@@ -1,4 +1,3 @@
-import dgram from 'node:dgram'
 import { type Clock, TielineError, type Timer } from '#lib/index.ts'
 import type { SocketHandover } from '#platform/words/index.ts'
 import type { Libc } from './libc.ts'
@@ -7,17 +6,10 @@ import type { RtpSocket } from './pool.ts'
 /** How long a socket and the answer that names it may be apart, ms. */
 const PATIENCE_MS = 5000
 
+/** Node's own handle of a UDP socket, as it comes over the IPC channel. */
 interface Native {
   fd: number
   close(): void
-}
-
-/** The descriptor in what Node hands over: its bare UDP handle, or a dgram socket around one. */
-function nativeOf(handle: unknown): Native {
-  if (!(handle instanceof dgram.Socket)) return handle as Native
-  const state = Object.getOwnPropertySymbols(handle).find((symbol) => symbol.description === 'state symbol')
-  const native = state && (handle as unknown as Record<symbol, { handle?: Native }>)[state]?.handle
-  return { fd: native?.fd ?? -1, close: () => handle.close() }
 }
 
 /**
@@ -37,7 +29,7 @@ export class Handover {
 
   /** Takes a socket that has come. */
   accept({ socket: { id, address, port } }: SocketHandover, handle: unknown): void {
-    const native = nativeOf(handle)
+    const native = handle as Native
     const fd = native.fd < 0 ? -1 : this.#libc.duplicate(native.fd)
     native.close()
     if (fd < 0) return

@@ -37,7 +37,9 @@ function start(t: TestContext, ports: { first: number; last: number }, script = 
           socket.once('error', reject)
           socket.bind({ address: '127.0.0.1', port, exclusive: true }, resolve)
         })
-        handover.accept({ socket: { id: String(port), realm, purpose: 'rtp', address: '127.0.0.1', port } }, socket)
+        const state = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol')!
+        const { handle } = (socket as unknown as Record<symbol, { handle: object }>)[state]!
+        handover.accept({ socket: { id: String(port), realm, purpose: 'rtp', address: '127.0.0.1', port } }, handle)
         return handover.take(String(port))
       },
     },

@@ -74,7 +74,7 @@ export interface HostNotifications {
   'agent.state': AgentStatus
 }
 
-/** The message that carries a socket over Node's IPC channel; the handle is its second argument. */
+/** The message that carries a socket over Node's IPC channel; its second argument is Node's own handle, not read from yet. */
 export interface SocketHandover {
   socket: {
     id: string
