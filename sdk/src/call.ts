@@ -122,7 +122,7 @@ export class Call {
     await this.#verb('call.answer', {})
   }
 
-  /** Turns an unanswered call away; default 486 *Busy Here*. */
+  /** Turns an unanswered call away; default 603 *Decline*. 401, 407 and 503 would be misunderstood, and are told as that, too. */
   async reject(options: { status?: number; reason?: string } = {}): Promise<void> {
     await this.#verb('call.reject', options)
   }

@@ -1,5 +1,5 @@
 import type { Leg } from '#platform/switch/index.ts'
-import { causeOf } from '#platform/trunk/index.ts'
+import { causeOf, rejection } from '#platform/trunk/index.ts'
 import type { AmdOptions, Heard, VerbMethods } from '#platform/words/index.ts'
 import { Answering, answeredBy } from './answering.ts'
 import type { Call } from './call.ts'
@@ -63,8 +63,7 @@ export async function perform(call: Call, desk: Desk, verb: Verb): Promise<unkno
 
 function reject(call: Call, { status, reason }: Params<'call.reject'>): null {
   if (!call.a.incoming) throw verbError('invalid-argument', 'the call is answered: it can be hung up, not rejected')
-  const cause = causeOf('agent', 'rejected', reason)
-  call.end(status !== undefined && status >= 400 ? { ...cause, sip: status } : cause)
+  call.end(rejection(status, reason))
   return null
 }
 

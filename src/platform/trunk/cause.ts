@@ -144,8 +144,19 @@ export function causeOfStatus(
   return { by, reason, sip: status, q850: told?.q850 ?? CAUSES[reason].q850, text: text || CAUSES[reason].text }
 }
 
+/** Statuses that would ask a carrier for a password, or make it drop us for everyone. */
+const NEVER_TOLD: ReadonlySet<number> = new Set([401, 407, 503])
+
+/** The cause of a call that its agent turns away, with the status of its choice. */
+export function rejection(status: number | undefined, text: string | undefined): CallCause {
+  const cause = causeOf('agent', 'rejected', text)
+  if (status === undefined || status < 400 || NEVER_TOLD.has(status)) return cause
+  return { ...cause, sip: status, q850: CAUSES[reasonOfStatus(status)].q850 }
+}
+
 /** The status with which a caller's INVITE is refused for this cause. */
 export function toldStatus(cause: CallCause): number {
+  if (cause.reason === 'rejected') return cause.sip ?? CAUSES.rejected.sip
   return cause.reason in CAUSES ? CAUSES[cause.reason as Reason].sip : 500
 }
 

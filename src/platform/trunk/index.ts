@@ -1,6 +1,16 @@
 export { TrunkCallers } from './caller.ts'
 export { emergencyCaller, ownNumber, type ShownCaller, shownCaller } from './callerid.ts'
-export { CAUSES, causeOf, causeOfStatus, dialStatus, type Reason, readReason, toldStatus, writeReason } from './cause.ts'
+export {
+  CAUSES,
+  causeOf,
+  causeOfStatus,
+  dialStatus,
+  type Reason,
+  readReason,
+  rejection,
+  toldStatus,
+  writeReason,
+} from './cause.ts'
 export { createDirectory, type DirectorySource, type TrunkDirectory } from './directory.ts'
 export { type AttemptEnd, orderServers, patience, triesNext } from './gateway.ts'
 export { GatewayHealth } from './health.ts'

@@ -16,6 +16,7 @@ import {
   patience,
   type Reason,
   readReason,
+  rejection,
   Strangers,
   shownCaller,
   toldStatus,
@@ -94,6 +95,12 @@ test('S46 every final status has a reason, and no challenge, redirection or 503 
     const told = toldStatus(cause)
     assert.ok(told >= 400 && ![401, 407, 503].includes(told), `${status} is told as ${told}`)
   }
+})
+
+test('a call that its agent turns away is refused with the status that it has chosen, unless a carrier would misunderstand it', () => {
+  const told = [486, 404, 603, undefined, 300, 401, 407, 503].map((status) => toldStatus(rejection(status, undefined)))
+  assert.deepEqual(told, [486, 404, 603, 603, 603, 603, 603, 603])
+  assert.match(writeReason(rejection(486, undefined)), /cause=17/)
 })
 
 test('O04 reasons can be told apart: no two have the same name, status, Q.850 cause and text', () => {
