@@ -45,6 +45,8 @@ export interface WorldOptions {
   maxCallSeconds?: number
   /** Options of Node for the processes, such as `--cpu-prof`. */
   execArgv?: string[]
+  /** Variables of the environment for the processes, beside our own. */
+  env?: Record<string, string>
   /** Whether carriers and PBX are our own far ends; a bench has others at their addresses. Default true. */
   farEnds?: boolean
   /** Where the trunk side is; default an address of the world's own, port 5060. TLS is one port above. */
@@ -391,7 +393,7 @@ export class World implements AsyncDisposable {
     const child = fork(join(SOURCE, `${program}.ts`), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: this.options.execArgv ?? [],
-      env,
+      env: { ...env, ...this.options.env },
     })
     this.children.set(name, child)
     return child

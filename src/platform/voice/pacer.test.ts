@@ -34,6 +34,15 @@ test('M07 held up for 100 ms every second: no burst over 3, and the stream keeps
   assert.ok(Math.abs(packets * 20 + skipped - 60_000) <= 20, `${packets * 20 + skipped} ms`)
 })
 
+test('M07 after a burst of three the next packet comes half a frame later at least', () => {
+  for (let stall = 60; stall < 200; stall++) {
+    const pacer = new Pacer(20, 0)
+    while (pacer.take(stall));
+    assert.ok(pacer.due >= stall + 10 && pacer.due <= stall + 30, `${pacer.due} after ${stall}`)
+    assert.equal(pacer.due % 20, 0)
+  }
+})
+
 test('a prompt is played to its last sample, and begins again when it loops', () => {
   const source = new PcmSource({ pcm: Int16Array.from({ length: 100 }, (_, i) => i * 100), samples: 250 })
   const pcm = new Int16Array(400)

@@ -35,7 +35,8 @@ export class Pacer {
       return false
     }
     if (++this.#burst > LARGEST_BURST) {
-      const behind = Math.floor((now - this.#due) / this.frameMs) + 1
+      // The next one comes half a frame later at least: it would belong to the burst else.
+      const behind = Math.floor((now - this.#due) / this.frameMs + 0.5) + 1
       this.#due += behind * this.frameMs
       this.skippedMs = behind * this.frameMs
       this.#burst = 0
