@@ -94,6 +94,8 @@ export interface CallCause {
   sip?: number
   q850?: number
   text?: string
+  /** Until when it holds, where that is known: seconds from then. */
+  retryAfterSeconds?: number
 }
 
 export interface Tone {

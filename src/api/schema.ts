@@ -223,6 +223,10 @@ export const Trunk = Type.Object({
   registerSeconds: Type.Optional(Type.Integer()),
   optionsSeconds: Type.Optional(Type.Integer()),
   callsPerSecond: Type.Optional(Type.Integer()),
+  priority: Type.Optional(Type.Integer({ description: 'The lowest is tried first; else 0.' })),
+  destinations: Type.Optional(
+    Type.Array(Type.String(), { description: 'What the numbers begin with that it may carry; else all.' }),
+  ),
   numbers: Type.Optional(Type.Object({ in: Type.Array(NumberRule), out: Type.Array(NumberRule) })),
   state: Type.Optional(
     Type.Object({

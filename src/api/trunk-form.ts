@@ -82,6 +82,18 @@ const fields = {
   registerSeconds: whole(30, 86_400),
   optionsSeconds: whole(1, 3600),
   callsPerSecond: whole(1),
+  priority: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65535,
+      description: 'Of the trunks that may carry a number the lowest is tried first; default 0.',
+    }),
+  ),
+  destinations: Type.Optional(
+    Type.Union([Type.Array(Type.String({ pattern: '^\\+?[0-9]{1,15}$' }), { maxItems: 1000 }), Type.Null()], {
+      description: 'What the numbers begin with that it may carry; null for all. Emergency numbers it may always.',
+    }),
+  ),
   numbers: Type.Optional(Type.Union([NumberRules, Type.Null()])),
 }
 export const NewTrunk = Type.Object({ name: Type.String(), gateways: Gateways, ...fields }, { additionalProperties: false })
@@ -111,10 +123,15 @@ export interface TrunkFields {
   registerSeconds?: number | null
   optionsSeconds?: number | null
   callsPerSecond?: number | null
+  priority?: number
+  destinations?: string[] | null
   numbers?: TrunkConfig['numbers'] | null
 }
 
-const OPTIONAL = ['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond', 'numbers', 'codecs'] as const
+const OPTIONAL = [
+  ...(['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond'] as const),
+  ...(['priority', 'destinations', 'numbers', 'codecs'] as const),
+]
 
 function completed(gateway: NonNullable<TrunkFields['gateways']>[number]): GatewayConfig {
   const { address, port = gateway.transport === 'tls' ? 5061 : 5060 } = gateway

@@ -115,6 +115,8 @@ export interface Database {
     max_in: number | null
     max_out: number | null
     emergency_reserve: number
+    priority: Generated<number>
+    destinations: string[] | null
     media: 'relay' | 'direct'
     early_media: Generated<'pass' | 'ignore'>
     diversion: Generated<'diversion' | 'history-info' | 'none'>

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { newId } from '#lib/index.ts'
-import type { SnapshotChange } from '#platform/words/index.ts'
+import type { SnapshotChange, TrunkConfig } from '#platform/words/index.ts'
 import { buildProgram } from '../../src/main/cli/program.ts'
 import { createTestCa } from '../call/agent-ca.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
@@ -312,8 +312,12 @@ describe('tieline', () => {
 
   it('knows gateways by name, as they are written, and refuses what is none', async () => {
     const gateways = ['--gateway', 'SIP.Carrier.Example,0', '--gateway', 'tls:edge.carrier.example:5071,1']
-    assert.equal((await tieline('trunk', 'add', 'named', ...gateways, '--redirects', 'follow')).code, 0)
-    type Named = { gateways: { address: string; port?: number; transport?: string }[]; redirects: string }
+    const choice = ['--priority', '3', '--destinations', '+32,+33']
+    assert.equal((await tieline('trunk', 'add', 'named', ...gateways, '--redirects', 'follow', ...choice)).code, 0)
+    type Named = { gateways: { address: string; port?: number; transport?: string }[]; redirects: string } & Pick<
+      TrunkConfig,
+      'priority' | 'destinations'
+    >
     const told = await json<Named>('trunk', 'show', 'named')
     assert.deepEqual(
       told.gateways.map(({ address, port, transport }) => [address, port, transport]),
@@ -323,6 +327,7 @@ describe('tieline', () => {
       ],
     )
     assert.equal(told.redirects, 'follow')
+    assert.deepEqual([told.priority, told.destinations], [3, ['+32', '+33']])
     const change = bench.fakes.published.switch.at(-1) as SnapshotChange
     assert.deepEqual(change.trunks?.find(({ name }) => name === 'named')?.gateways[0], {
       ...{ address: 'sip.carrier.example', priority: 0 },
@@ -331,8 +336,10 @@ describe('tieline', () => {
       (await tieline('trunk', 'show', 'named')).out,
       /sip\.carrier\.example \(priority 0, weight 1\)[\s\S]*redirects +follow/,
     )
-    assert.equal((await tieline('trunk', 'set', 'named', '--gateway', 'udp:sip.carrier.example')).code, 0)
-    assert.equal((await json<Named>('trunk', 'show', 'named')).gateways[0]?.transport, 'udp')
+    const all = ['--priority', '0', '--destinations', 'all']
+    assert.equal((await tieline('trunk', 'set', 'named', '--gateway', 'udp:sip.carrier.example', ...all)).code, 0)
+    const now = await json<Named>('trunk', 'show', 'named')
+    assert.deepEqual([now.gateways[0]?.transport, now.priority ?? 0, now.destinations], ['udp', 0, undefined])
     assert.match((await tieline('trunk', 'add', 'again', '--gateway', 'sip.carrier.example')).err, /belongs to a trunk already/)
     for (const wrong of ['carrier', 'sip..carrier.example', '203.0.113.300', 'sip carrier.example'])
       assert.notEqual((await tieline('trunk', 'set', 'named', '--gateway', wrong)).code, 0, wrong)

@@ -11,7 +11,7 @@ import {
   serverUri,
   triesNext,
 } from '#platform/trunk/index.ts'
-import type { CallCause, Demand, LeaseDetail } from '#platform/words/index.ts'
+import type { CallCause, Demand, LeaseDetail, TrunkConfig } from '#platform/words/index.ts'
 import {
   formatNameAddr,
   formatUri,
@@ -33,10 +33,13 @@ import { causeOfError } from './run.ts'
 /** What a far end says to an offer that it can't take: RFC 3261 §21.4.26, §21.4.13, §21.6.4. */
 const REFUSED_MEDIA: ReadonlySet<number> = new Set([488, 415, 606])
 
-/** What became of one road. `moveOn` says that it showed no sign of life, so that the next one is worth a try. */
+/**
+ * What became of one road. `moveOn` says that it does not serve now, so that the next one is worth a try; `refused` is what
+ * its trunk had no channel for.
+ */
 export type Attempt =
   | { kind: 'answered'; leg: Leg; session: Session }
-  | { kind: 'failed'; leg: Leg | null; cause: CallCause; moveOn: boolean }
+  | { kind: 'failed'; leg: Leg | null; cause: CallCause; moveOn: boolean; refused?: ResourceUnavailable }
 
 export interface AttemptOptions {
   call: Call
@@ -48,6 +51,8 @@ export interface AttemptOptions {
   /** Whom it is to talk to, where that is not the call's first leg. */
   listener?: Leg | undefined
   patience: Patience
+  /** Nothing else is left where this road does not serve. */
+  lastRoad: boolean
   /** The site's users that have sent the call on, the last one first. */
   sentOn: readonly SentOn[]
   onProvisional(leg: Leg, response: SipResponse): void
@@ -60,10 +65,13 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   const { call, road, direct, emergency, patience } = options
   const down = road.via === 'channel' && channelTrouble(call)
   if (down) return { kind: 'failed', leg: null, cause: causeOf('network', 'channel-down', down), moveOn: true }
+  const resting = road.via === 'trunk' && !emergency ? trunkRests(call, road.trunk) : null
+  if (resting) return { kind: 'failed', leg: null, cause: resting, moveOn: true }
   if (road.via === 'trunk' && !emergency && !call.x.pace.take(road.trunk, call.x.clock.now()))
-    return { kind: 'failed', leg: null, cause: causeOf('switch', 'trunk-pace'), moveOn: false }
+    return { kind: 'failed', leg: null, cause: causeOf('switch', 'trunk-pace'), moveOn: true }
   const id = newId('leg')
-  call.admit(demands(options, id))
+  const refused = admitted(call, demands(options, id))
+  if (refused) return { kind: 'failed', leg: null, cause: causeOfError(refused), moveOn: true, refused }
   const realm = road.via === 'channel' ? call.subscriber.id : 'node'
   const number = road.via === 'channel' ? road.user : road.number
   const leg = call.addLeg({
@@ -78,7 +86,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   call.event('leg.originated', { leg, data: { via: road.via, number } })
   const forget = patience.tell((cause) => leg.end(cause))
   try {
-    const hops = await hopsOf(call, road, leg)
+    const hops = await hopsOf(call, road, leg, { emergency })
     if (!direct) await prepareMedia(call, leg)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     const offer = direct ? passedOn(call, leg) : ownOffer(call, leg, options.listener)
@@ -95,6 +103,23 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   } finally {
     forget()
   }
+}
+
+/** Leases them, or says that the trunk has no channel left, which another one may have. @throws ResourceUnavailable */
+function admitted(call: Call, wanted: readonly Demand[]): ResourceUnavailable | null {
+  try {
+    call.admit(wanted)
+    return null
+  } catch (error) {
+    if (error instanceof ResourceUnavailable && error.refusal.limitedBy === 'trunk') return error
+    throw error
+  }
+}
+
+/** RFC 3261 §21.5.4: all servers of the trunk have said for how long they can't serve, and are left alone until then. */
+function trunkRests(call: Call, trunk: TrunkConfig): CallCause | null {
+  const ms = call.x.gateways.restsMs(trunk)
+  return ms === 0 ? null : { ...causeOf('network', 'trunk-resting'), retryAfterSeconds: Math.ceil(ms / 1000) }
 }
 
 /** Why the channel is not worth an INVITE; false when it is, or when nobody has said anything of it yet. */
@@ -133,7 +158,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
   const redirects = new Redirects(call, road)
   const left = [...hops]
   for (let next = left.shift(); next; next = left.shift()) {
-    const end = await tryOffers(options, leg, next, silenceOf(call, road, left.length === 0), offer.sdp)
+    const end = await tryOffers(options, leg, next, silenceOf(call, road, options.lastRoad && left.length === 0), offer.sdp)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     if (!(end instanceof Error)) {
       const session = end as Session
@@ -153,13 +178,22 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
     if (elsewhere) left.splice(0, left.length, ...elsewhere)
     else if (!triesNext(how) || left.length === 0) {
       leg.failed(cause)
-      return { kind: 'failed', leg, cause, moveOn: how.kind !== 'status' && road.via === 'channel' }
+      return { kind: 'failed', leg, cause, moveOn: movesOn(options, how, cause) }
     }
     call.log.warn({ leg: leg.id, status: cause.sip, left: left.length }, 'a server does not serve: the next one is tried')
   }
   leg.failed(cause)
-  return { kind: 'failed', leg, cause, moveOn: false }
+  return { kind: 'failed', leg, cause, moveOn: road.via === 'trunk' }
 }
+
+/** A site that says 503 has been reached; a trunk that does so has not, and an emergency call takes no trunk's word for it. */
+function movesOn({ road, emergency }: AttemptOptions, how: AttemptEnd, { reason }: CallCause): boolean {
+  if (road.via === 'channel') return how.kind !== 'status'
+  return triesNext(how) || (emergency && !FINAL_TO_EMERGENCIES.has(reason))
+}
+
+/** Said by whoever was called, and not by the network on the way there. */
+const FINAL_TO_EMERGENCIES: ReadonlySet<string> = new Set(['busy', 'busy-everywhere', 'declined', 'cancelled'])
 
 /** Sends the offer; where it asks for protection, is refused for it and can do without, once more in the clear. */
 async function tryOffers(options: AttemptOptions, leg: Leg, next: NextHop, silenceMs: number, offer: string): Promise<unknown> {

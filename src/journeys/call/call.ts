@@ -393,10 +393,15 @@ function endOf({ provenUntil }: Leg): { at?: Instant; review?: true } {
   return provenUntil ? { at: provenUntil, review: true } : {}
 }
 
-/** What the far end of a leg is told: our words only, nothing of the other leg's (PITFALLS F08). */
-function farewell(cause: CallCause): Farewell {
+/**
+ * What the far end of a leg is told: our words only, nothing of the other leg's (PITFALLS F08). That no trunk serves is 503 to a
+ * site, and 500 to a carrier, which would send nobody's calls here any more (RFC 3261 §21.5.4).
+ */
+function farewell(cause: CallCause, leg: Leg): Farewell {
   const headers: [string, string][] = [['Reason', writeReason(cause)]]
-  const status = toldStatus(cause)
-  if (status === CAUSES.pool.sip) headers.push(['Retry-After', RETRY_AFTER_SECONDS])
+  const elsewhere = cause.reason === 'trunk-resting' && leg.facts.via === 'trunk'
+  const status = toldStatus(elsewhere ? causeOf('network', 'temporary-failure') : cause)
+  if (cause.retryAfterSeconds !== undefined) headers.push(['Retry-After', String(cause.retryAfterSeconds)])
+  else if (status === CAUSES.pool.sip) headers.push(['Retry-After', RETRY_AFTER_SECONDS])
   return { status, headers }
 }

@@ -56,6 +56,10 @@ export interface Gateways {
   stays(trunk: Id<'trk'>, hop: Hop): void
   /** It says that it cannot serve for so many ms. */
   unavailable(server: GatewayServer, ms: number): void
+  /** Whether it has said that, and the time is not over. */
+  rests(server: GatewayServer): boolean
+  /** Ms until the first of a trunk's servers may be asked, where all of them rest; else 0. */
+  restsMs(trunk: TrunkConfig): number
 }
 
 /** Times that calls are held to, in ms. */

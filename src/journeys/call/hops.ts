@@ -13,13 +13,17 @@ export interface NextHop {
   uri?: string
 }
 
-/** Where the INVITE goes, in order. None where no server of a trunk is known. @throws NameNotResolved */
-export async function hopsOf(call: Call, road: Road, leg: Leg): Promise<NextHop[]> {
+/**
+ * Where the INVITE goes, in order. None where no server of a trunk is known; who has asked to be left alone is, except by an
+ * emergency call. @throws NameNotResolved
+ */
+export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { emergency: boolean }): Promise<NextHop[]> {
   if (road.via === 'trunk') {
     const { gateways } = call.x
     const ready = gateways.ready(road.trunk)
     if (ready) await Promise.race([ready, leg.ended])
-    return gateways.order(road.trunk).map((server) => ({ server, hop: serverHop(road.trunk, server) }))
+    const servers = gateways.order(road.trunk).filter((server) => emergency || !gateways.rests(server))
+    return servers.map((server) => ({ server, hop: serverHop(road.trunk, server) }))
   }
   if (road.contact) return [{ hop: road.contact.hop }]
   const site = call.x.realms.get(call.subscriber.id)

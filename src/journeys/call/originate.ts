@@ -9,12 +9,13 @@ import { Call } from './call.ts'
 import { dial } from './dial.ts'
 import { watchDialog } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
-import { attemptAll, takenTogether } from './fork.ts'
+import { attemptAll } from './fork.ts'
 import { CallOver, verbError } from './over.ts'
 import { Patience } from './patience.ts'
 import { lease, type VerbLease } from './prompt.ts'
 import { type Road, roadsTo } from './road.ts'
 import { run } from './run.ts'
+import { walkRoads } from './walk.ts'
 
 type Wanted = VerbMethods['call.make']['params']
 
@@ -102,26 +103,20 @@ async function raise(call: Call, wanted: Wanted, onLeg: () => void): Promise<voi
   const timeoutMs = wanted.timeoutSeconds === undefined ? RING_MS : wanted.timeoutSeconds * 1000
   using patience = new Patience(call, { timeoutMs })
   const rung = new Set<Leg>()
-  let last: CallCause = causeOf('switch', 'no-route')
-  for (const group of takenTogether(roads)) {
+  const onProvisional = (leg: Leg, { status }: SipResponse) => {
+    if (status > 100) leg.alert()
+    if (status > 100 && !rung.has(leg)) call.event('leg.delivered', { leg, data: { sip: status } })
+    if (status > 100) rung.add(leg)
+  }
+  const { emergency } = call.facts
+  const end = await walkRoads(call, patience, roads, async (group, lastRoad) => {
     const shown = shownTo(call, group[0]!, wanted.callerId)
     if ('refused' in shown) give(call, causeOf('switch', 'caller-id'))
-    const onProvisional = (leg: Leg, { status }: SipResponse) => {
-      if (status > 100) leg.alert()
-      if (status > 100 && !rung.has(leg)) call.event('leg.delivered', { leg, data: { sip: status } })
-      if (status > 100) rung.add(leg)
-    }
-    const { emergency } = call.facts
-    const end = await attemptAll({ call, shown, emergency, direct: false, patience, sentOn: [], onProvisional, onLeg }, group)
-    call.throwIfOver()
-    if (end.kind === 'answered') {
-      patience.satisfied()
-      return answered(call, end.leg, end.session)
-    }
-    last = end.cause
-    if (!end.moveOn || patience.spent) break
-  }
-  give(call, last)
+    return attemptAll({ call, shown, emergency, direct: false, patience, lastRoad, sentOn: [], onProvisional, onLeg }, group)
+  })
+  if (end.kind === 'failed') give(call, end.cause)
+  patience.satisfied()
+  answered(call, end.leg, end.session)
 }
 
 /** The call has its first leg. */

@@ -81,7 +81,7 @@ async function dialEmergency(call: Call, target: { number: string }) {
   let result = null
   for (const trunk of call.x.directory().trunks) {
     result = await dial(call, { target: { ...target, trunk: trunk.id }, timeoutMs: ringMs(call) })
-    if (result.status === 'answered' || result.cause.by === 'callee') return result
+    if (result.status === 'answered' || result.status === 'busy') return result
   }
   return result ?? { cause: causeOf('switch', 'no-trunk') }
 }

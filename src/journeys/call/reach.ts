@@ -5,13 +5,14 @@ import type { SipResponse } from '#protocol/sip/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import { connect } from './connect.ts'
-import { attemptAll, firstOf, takenTogether } from './fork.ts'
+import { attemptAll, firstOf } from './fork.ts'
 import { Patience } from './patience.ts'
 import { Pickup, pickedUp } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 import { callUser, type UserSearch } from './user.ts'
+import { walkRoads } from './walk.ts'
 
 export interface ReachOptions {
   /** Several are tried by `strategy`: at once unless it says `serial`; each has `timeoutMs` for itself then. */
@@ -88,18 +89,17 @@ interface Search extends UserSearch {
 
 /** A user by what is stored for it, anything else by its roads. */
 function walk(search: Search, target: Target, itself = false): Promise<Attempt> {
-  return 'user' in target && !itself ? callUser(search, target.user, walk) : walkRoads(search, target)
+  return 'user' in target && !itself ? callUser(search, target.user, walk) : takeRoads(search, target)
 }
 
 /** The roads to one target in their order, until one of them answers or has said why not. */
-async function walkRoads(search: Search, target: Target): Promise<Attempt> {
+async function takeRoads(search: Search, target: Target): Promise<Attempt> {
   const { call, options, ringing, patience, alone, single, onLeg, sentOn } = search
   const directory = call.x.directory()
   const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
   const roads = roadsTo(target, { via: options.via, subscriber: call.subscriber, directory, contacts })
   if ('refused' in roads) return nowhere(roads.refused)
-  const groups = takenTogether(roads)
-  for (const [i, group] of groups.entries()) {
+  return walkRoads(call, patience, roads, async (group, lastRoad) => {
     const road = group[0]!
     const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
     const shown = show(call, road, emergency, options.callerId)
@@ -111,22 +111,14 @@ async function walkRoads(search: Search, target: Target): Promise<Attempt> {
       direct: options.relay !== true && single && takesDirect(call, road),
       listener: options.listener,
       patience,
+      lastRoad,
       sentOn,
       onProvisional: (leg: Leg, response: SipResponse) =>
         ringing.provisional(leg, response, { alone: alone && group.length === 1 }),
       ...(onLeg ? { onLeg } : {}),
     }
-    const end: Attempt = await attemptAll(how, group)
-    call.throwIfOver()
-    const next = groups[i + 1]?.[0]
-    if (end.kind === 'answered' || !end.moveOn || !next || patience.spent) return end
-    call.event('leg.diverted', {
-      ...(end.leg ? { leg: end.leg } : {}),
-      cause: end.cause,
-      data: { from: road.via, to: next.via, why: end.cause.reason },
-    })
-  }
-  return nowhere('no-route')
+    return attemptAll(how, group)
+  })
 }
 
 function nowhere(reason: Reason): Attempt {

@@ -26,11 +26,18 @@ export function roadsTo(target: Target, options: RoadOptions): Road[] | { refuse
   if ('pbx' in target) return toPbx(target.pbx, options)
   if ('sip' in target) return toUri(target.sip)
   if ('user' in target) return toTelephone(target.user, options.contacts(target.user))
-  const trunk = 'trunk' in target ? directory.byName(target.trunk) : directory.trunks[0]
-  if (!trunk) return { refused: 'no-trunk' }
+  const named = 'trunk' in target ? directory.byName(target.trunk) : undefined
+  if ('trunk' in target ? !named : directory.trunks.length === 0) return { refused: 'no-trunk' }
   if (!dialable(target.number)) return { refused: 'incomplete-number' }
   if (via === 'channel') return toPbx(target.number, options)
-  return [{ via: 'trunk', trunk, number: e164(target.number) ?? target.number }]
+  const roads = overTrunks(target.number, directory).filter(({ trunk }) => !named || trunk === named)
+  return roads.length > 0 ? roads : { refused: 'no-route' }
+}
+
+/** The trunks that may carry a call to this number, one after the other. */
+function overTrunks(dialled: string, directory: TrunkDirectory): (Road & { via: 'trunk' })[] {
+  const number = e164(dialled) ?? dialled
+  return directory.carriersOf(number).map((trunk) => ({ via: 'trunk', trunk, number }))
 }
 
 /** All that the telephone is registered at, rung at once. */
@@ -54,8 +61,7 @@ function toPbx(user: string, { via, subscriber, directory, contacts }: RoadOptio
     if (contact) roads.push(toRegistered(user, contact))
     else if (host !== undefined) roads.push({ via: 'channel', user, host, port, transport })
   }
-  const trunk = directory.trunks[0]
-  if (pbx.number && trunk) roads.push({ via: 'trunk', trunk, number: pbx.number })
+  if (pbx.number) roads.push(...overTrunks(pbx.number, directory))
   return roads.length > 0 ? roads : { refused: pbx.account === undefined || via === 'trunk' ? 'no-route' : 'unavailable' }
 }
 

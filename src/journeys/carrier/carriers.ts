@@ -30,6 +30,8 @@ export class Carriers implements LiveGateways {
   readonly #names: GatewayNames
   readonly #health = new Map<string, GatewayHealth>()
   readonly #watched = new Map<string, Watched>()
+  /** Monotonic ms: the last moment at which any server rests. */
+  #restsUntil = 0
 
   constructor(deps: CarrierDeps) {
     this.#deps = deps
@@ -79,12 +81,28 @@ export class Carriers implements LiveGateways {
     }
   }
 
+  rests(server: GatewayServer): boolean {
+    const now = this.#deps.clock.now()
+    return now < this.#restsUntil && (this.#health.get(serverKey(server))?.restsMs(now) ?? 0) > 0
+  }
+
+  /** Ms until the first of its servers may be asked again, where all have said that they can't serve (RFC 3261 §21.5.4); else 0. */
+  restsMs(trunk: TrunkConfig): number {
+    const now = this.#deps.clock.now()
+    if (now >= this.#restsUntil) return 0
+    const rests = this.#servers(trunk).map((server) => this.#health.get(serverKey(server))?.restsMs(now) ?? 0)
+    return rests.length === 0 ? 0 : Math.min(...rests)
+  }
+
   stays(trunk: Id<'trk'>, { address, transport }: Hop): void {
     this.#deps.locations.stays(trunk, address, transport !== 'tls')
   }
 
   unavailable(server: GatewayServer, ms: number): void {
-    this.#healthOf(server).unavailable(this.#deps.clock.now(), ms)
+    const now = this.#deps.clock.now()
+    const health = this.#healthOf(server)
+    health.unavailable(now, ms)
+    this.#restsUntil = Math.max(this.#restsUntil, now + health.restsMs(now))
   }
 
   states(): TrunkState[] {

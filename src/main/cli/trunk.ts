@@ -27,6 +27,8 @@ interface TrunkOptions {
   register?: number | false
   options?: number | false
   callsPerSecond?: number
+  priority?: number
+  destinations?: string
   maxIn?: number
   maxOut?: number
   emergencyReserve?: number
@@ -124,6 +126,12 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .option('--options <seconds>', 'ask its gateways by OPTIONS so often', whole('--options'))
     .option('--no-options', 'ask no more')
     .option('--calls-per-second <calls>', 'calls out that may begin in a second', whole('--calls-per-second'))
+    .option(
+      '--priority <number>',
+      'of the trunks that may carry a number the lowest is tried first; default 0',
+      whole('--priority'),
+    )
+    .option('--destinations <prefixes>', 'what the numbers begin with that it may carry, such as +32,+33; all for all of them')
     .option('--number-in <prefix=replace>', 'from its numbers to E.164, such as 0=+32; again for more', collect, [])
     .option('--number-out <prefix=replace>', 'from E.164 to its numbers, such as +32=0; again for more', collect, [])
     .option('--srtp <policy>', 'protect the sound: off, offered or required')
@@ -173,6 +181,7 @@ const AS_GIVEN = [
   'identity',
   'redirects',
   'callsPerSecond',
+  'priority',
   'transcode',
 ] as const satisfies readonly (keyof TrunkOptions)[]
 
@@ -185,6 +194,8 @@ function pick(options: Omit<TrunkOptions, 'gateway'>) {
     ['optionsSeconds', ask],
   ] as const)
     if (typeof value === 'number' || value === false) given.push([name, value === false ? null : value])
+  if (options.destinations !== undefined)
+    given.push(['destinations', options.destinations === 'all' ? null : options.destinations.split(',').filter(Boolean)])
   if (options.numberIn.length + options.numberOut.length > 0)
     given.push(['numbers', { in: options.numberIn.map(ruleOf), out: options.numberOut.map(ruleOf) }])
   return Object.fromEntries(given)
@@ -269,6 +280,8 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
     ['calls in', trunk.maxIn],
     ['calls out', trunk.maxOut],
     ['calls per second', trunk.callsPerSecond],
+    ['priority', trunk.priority ?? 0],
+    ['destinations', trunk.destinations ? trunk.destinations.join(' ') || 'none' : 'all'],
     ['emergency', trunk.emergencyReserve],
     ['media', trunk.media],
     ['early media', trunk.earlyMedia ?? 'pass'],

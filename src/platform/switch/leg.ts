@@ -49,7 +49,7 @@ export interface LegHooks {
   /** The leg is over: once, with its one cause. */
   ended(leg: Leg, cause: CallCause): void
   /** What the other side is told for a cause. */
-  farewell(cause: CallCause): Farewell
+  farewell(cause: CallCause, leg: Leg): Farewell
 }
 
 /**
@@ -147,7 +147,7 @@ export class Leg {
     this.#dialog = { kind: 'session', session }
     this.#tellDialog(session.callId)
     if (this.#cause) {
-      void session.bye(this.#hooks.farewell(this.#cause).headers)
+      void session.bye(this.#hooks.farewell(this.#cause, this).headers)
       return
     }
     this.#wasConnected = true
@@ -176,7 +176,7 @@ export class Leg {
   end(cause: CallCause): void {
     if (this.#cause) return
     this.#cause = cause
-    const { status, headers } = this.#hooks.farewell(cause)
+    const { status, headers } = this.#hooks.farewell(cause, this)
     switch (this.#dialog.kind) {
       case 'incoming':
         this.#dialog.invite.refuse(status, { headers })

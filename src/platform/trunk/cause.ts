@@ -9,8 +9,9 @@ interface CauseRow {
 
 /**
  * Our reasons, one row each: what a caller is told where the reason ends its call. SIP and Q.850 go together as in
- * RFC 3398 §7.2.4.1 and §8.2.6.1, with two departures: nothing but an empty pool, and a switch that stops or has just
- * died, is told as 503, since carriers take a gateway that says 503 out of service for everyone, and a challenge of the far end (401, 407) is never passed on.
+ * RFC 3398 §7.2.4.1 and §8.2.6.1, with two departures: nothing but an empty pool, a switch that stops or has just died, and
+ * to a site that no trunk serves at the moment, is told as 503, since carriers take a gateway that says 503 out of service for everyone;
+ * and a challenge of the far end (401, 407) is never passed on.
  */
 export const CAUSES = {
   hangup: { sip: 480, q850: 16, text: 'Normal call clearing' },
@@ -40,6 +41,7 @@ export const CAUSES = {
   ceiling: { sip: 486, q850: 17, text: 'Subscribed resources in use' },
   pool: { sip: 503, q850: 34, text: 'No circuit available' },
   'trunk-pace': { sip: 486, q850: 42, text: 'Switching equipment congestion' },
+  'trunk-resting': { sip: 503, q850: 42, text: 'Switching equipment congestion' },
   'no-route': { sip: 404, q850: 3, text: 'No route to destination' },
   'caller-id': { sip: 403, q850: 57, text: 'Caller id not allowed' },
   killed: { sip: 480, q850: 31, text: 'Cleared by the operator' },

@@ -12,7 +12,10 @@ export interface TrunkDirectory {
   owner(number: string): { subscriber: SubscriberConfig; number: string } | undefined
   /** Whether the dialled digits are an emergency number. */
   isEmergency(dialled: string): boolean
+  /** By priority, then as they were published. */
   readonly trunks: readonly TrunkConfig[]
+  /** Those that may carry a call to this number, the first to be tried first; an emergency number any of them. */
+  carriersOf(number: string): readonly TrunkConfig[]
 }
 
 export interface DirectorySource {
@@ -34,8 +37,10 @@ export function createDirectory({ trunks, subscribers, emergency, locations }: D
     for (const { number } of subscriber.numbers) owners.set(digitsOf(number), { subscriber, number })
   }
   const emergencies = new Set(emergency.numbers)
+  const ordered = trunks.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0))
   return {
-    trunks,
+    trunks: ordered,
+    carriersOf: (number) => (emergencies.has(number) ? ordered : ordered.filter((trunk) => mayCarry(trunk, number))),
     sourceOf: (address) => locations.sourceOf(address),
     bySource(address) {
       const source = locations.sourceOf(address)
@@ -45,4 +50,8 @@ export function createDirectory({ trunks, subscribers, emergency, locations }: D
     owner: (number) => owners.get(digitsOf(number)),
     isEmergency: (dialled) => emergencies.has(dialled),
   }
+}
+
+function mayCarry({ destinations }: TrunkConfig, number: string): boolean {
+  return destinations?.some((prefix) => number.startsWith(prefix)) ?? true
 }

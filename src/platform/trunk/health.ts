@@ -17,6 +17,11 @@ export class GatewayHealth {
     return this.#lost
   }
 
+  /** Ms for which it has said that it can't serve; 0 where it may be asked. */
+  restsMs(now: number): number {
+    return Math.max(0, this.#unavailableUntil - now)
+  }
+
   /** Monotonic ms. */
   isDown(now: number): boolean {
     return this.#lost >= LOST_UNTIL_DOWN || now < Math.max(this.#downUntil, this.#unavailableUntil)

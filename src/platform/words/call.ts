@@ -14,6 +14,8 @@ export interface CallCause {
   sip?: number
   q850?: number
   text?: string
+  /** Until when it holds, where that is known: seconds from then. */
+  retryAfterSeconds?: number
 }
 
 /** One end of a call: the number where there is one, what was shown, and the SIP URI as it came. */

@@ -111,6 +111,10 @@ export interface TrunkConfig extends CodecPolicy {
   maxOut?: number
   /** Of `maxOut`, how many only emergency calls may use. */
   emergencyReserve: number
+  /** Of the trunks that may carry a number, the lowest is tried first; equals by name. Default 0. */
+  priority?: number
+  /** What the numbers begin with (`+32`) that it may carry; absent: all. Emergency numbers it may always. */
+  destinations?: string[]
   /** `direct` lets audio pass by the node between two trunks that both say so. */
   media: 'relay' | 'direct'
   /** Whether sound from the trunk is heard before the answer. Default `pass`. */
