@@ -1,4 +1,4 @@
-/** One measured figure, with DESIGN's budget beside it where there is one. Printed, never asserted. */
+/** One measured figure, with DESIGN's budget beside it where there is one. A speed is printed, never asserted. */
 export interface Figure {
   name: string
   value: number
@@ -9,4 +9,6 @@ export interface Figure {
   better: 'lower' | 'higher'
   /** The same work by another program in the same run, or null. */
   peer: { name: string; value: number } | null
+  /** Something that must hold at any speed and does not: the bench fails. */
+  broken?: boolean
 }

@@ -21,6 +21,7 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   steady: () => import('./steady.ts'),
   hold: () => import('./hold.ts'),
   flood: () => import('./flood.ts'),
+  tunnel: () => import('./tunnel.ts'),
 }
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
@@ -35,7 +36,10 @@ let failed = false
 for (const name of positionals.length ? positionals : Object.keys(BENCHES)) {
   try {
     const { measure } = await BENCHES[name]!()
-    for (const figure of await measure()) process.stdout.write(`${values.json ? JSON.stringify(figure) : line(figure)}\n`)
+    for (const figure of await measure()) {
+      process.stdout.write(`${values.json ? JSON.stringify(figure) : line(figure)}\n`)
+      if (figure.broken) failed = true
+    }
   } catch (error) {
     failed = true
     process.stderr.write(`bench ${name} failed: ${error instanceof Error ? error.stack : error}\n`)

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { until } from './clock.ts'
 import type { Customer } from './crm.ts'
 import type { Records } from './dns.ts'
+import type { Flood } from './sip/flood.ts'
 import type { CallReport, PlaceOptions, Rule } from './sip/rule.ts'
 import type { SpeechAsked, SpeechMood } from './speech-server.ts'
 
@@ -19,7 +20,7 @@ export class Peer extends EventEmitter<{ call: [CallReport] }> implements AsyncD
   #errors = ''
 
   /** `enter` is put before the command: what leads into a namespace. */
-  constructor(name: string, role: 'sip' | 'dns' | 'crm' | 'speech' | 'http', enter: readonly string[]) {
+  constructor(name: string, role: 'sip' | 'flood' | 'dns' | 'crm' | 'speech' | 'http', enter: readonly string[]) {
     super()
     this.name = name
     const command = [...enter, process.execPath, MAIN, role]
@@ -127,6 +128,18 @@ export class SipPeer extends Peer {
   find(what: string, since: number, fits: (report: CallReport) => boolean, timeoutMs = 5000): Promise<CallReport> {
     const look = async () => (await this.list()).find((report) => report.invitedAt >= since && fits(report))
     return until(`${what} at ${this.name}`, look, timeoutMs, 20)
+  }
+}
+
+/** Whoever keeps to no rule; a process of its own, so that its sending is not what slows others. */
+export class FloodPeer extends Peer {
+  constructor(name: string, enter: readonly string[]) {
+    super(name, 'flood', enter)
+  }
+
+  /** Resolves when all has been sent: how much it was, and how many messages came back. */
+  flood(flood: Flood): Promise<{ sent: number; heard: number }> {
+    return this.ask('flood', flood)
   }
 }
 

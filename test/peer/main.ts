@@ -1,5 +1,5 @@
 /**
- * A far end as a process of its own: `main.ts sip|dns|crm|speech|http`. It is commanded by JSON lines on standard input,
+ * A far end as a process of its own: `main.ts sip|flood|dns|crm|speech|http`. It is commanded by JSON lines on standard input,
  * `{ id, method, params }`, and answers `{ id, result }` or `{ id, error }` and `{ event, … }` on standard output.
  */
 import { randomUUID } from 'node:crypto'
@@ -8,6 +8,8 @@ import { now, until } from './clock.ts'
 import { type Customer, startCrm } from './crm.ts'
 import { type Records, startDns } from './dns.ts'
 import { FarEnd } from './sip/far-end.ts'
+import { type Flood, floodMessage, junk } from './sip/flood.ts'
+import { RawEnd } from './sip/raw.ts'
 import type { PlaceOptions, Rule } from './sip/rule.ts'
 import { type SpeechMood, type SpeechServer, startSpeechServer } from './speech-server.ts'
 
@@ -47,6 +49,16 @@ function sipMethods(): Methods {
     sing: ({ call, frequency }: { call: string; frequency: number }) => end.call(call).sing(frequency),
     report: ({ call }: { call: string }) => end.call(call).report(),
     list: () => end.calls.map((call) => ({ ...call.report(), media: null })),
+  }
+}
+
+function floodMethods(): Methods {
+  return {
+    async flood({ from, to, perSecond, ms, what }: Flood) {
+      await using end = await RawEnd.open(from)
+      const make = 'bytes' in what ? junk(what.bytes) : floodMessage(end, to, what.user)
+      return { sent: await end.flood(make, to, perSecond, ms), heard: end.heard.length }
+    },
   }
 }
 
@@ -102,6 +114,7 @@ function httpMethods(): Methods {
 
 const ROLES: Record<string, () => Methods> = {
   sip: sipMethods,
+  flood: floodMethods,
   dns: dnsMethods,
   crm: crmMethods,
   speech: speechMethods,

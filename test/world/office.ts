@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Customer, type Peer, SipPeer, SpeechPeer, startCrmPeer, startDnsPeer } from '../peer/index.ts'
-import { cable, must, type Namespace } from './namespace.ts'
+import { cable, makeNamespaces, must, type Namespace } from './namespace.ts'
 
 /** Both offices have the same addresses. */
 export const OFFICE = {
@@ -12,6 +12,13 @@ export const OFFICE = {
   speech: '192.168.1.30',
   dns: '192.168.1.53',
 } as const
+
+/** As most providers have it: nothing comes in that was not asked for, and each stream gets a port that it cannot foresee. */
+const NAT = `table ip nat {
+  chain out { type nat hook postrouting priority srcnat; oifname public masquerade fully-random; }
+  chain pass { type filter hook forward priority filter; policy drop; iifname customer accept; ct state established,related accept; }
+}
+`
 
 export interface OfficePlan {
   /** `acme`: also its subscriber's name. */
@@ -33,6 +40,8 @@ export class Office implements AsyncDisposable {
   dns!: Peer
   /** Name of its end of the tunnel; unique on the machine, since that is what wireguard-go's socket is called. */
   readonly tunnel: string
+  /** Its provider's NAT, where it has one. */
+  provider: Namespace | null = null
   #speech: SpeechPeer | undefined
   #directory: string
   #net: Namespace
@@ -76,14 +85,20 @@ export class Office implements AsyncDisposable {
 
   /** Starts the machines of the office. `watched` are the frequencies that its ears tell apart. */
   async open(watched: readonly number[]): Promise<void> {
-    const { name, tone, customers } = this.plan
-    const { pbx, crm, dns } = this.machines
+    const { name, customers } = this.plan
+    const { crm, dns } = this.machines
     const names = { 'crm.office.lan': OFFICE.crm, 'pbx.office.lan': OFFICE.pbx, 'speech.office.lan': OFFICE.speech }
-    ;[this.pbx, this.crm, this.dns] = await Promise.all([
-      SipPeer.start(`${name}-pbx`, OFFICE.pbx, pbx.enter, watched),
+    ;[, this.crm, this.dns] = await Promise.all([
+      this.openPbx(watched),
       startCrmPeer(`${name}-crm`, OFFICE.crm, crm.enter, customers),
       startDnsPeer(`${name}-dns`, OFFICE.dns, dns.enter, names),
     ])
+  }
+
+  /** Starts the PBX alone. */
+  async openPbx(watched: readonly number[]): Promise<void> {
+    const { name, tone } = this.plan
+    this.pbx = await SipPeer.start(`${name}-pbx`, OFFICE.pbx, this.machines.pbx.enter, watched)
     await this.pbx.rules([
       { user: '101', does: 'answer', tone, ringMs: 50 },
       { user: '109', does: 'ring' },
@@ -98,8 +113,39 @@ export class Office implements AsyncDisposable {
     return this.#speech
   }
 
-  /** Does with the file that install printed what its head says: `wg-quick up`, on the office's router. */
-  async connect(siteFile: string): Promise<void> {
+  /**
+   * Puts a provider's NAT between the router and the public network: it has the public address, changes ports, and forgets
+   * who has been silent for `memorySeconds`. Before {@link connect}.
+   */
+  async behindNat(memorySeconds: number): Promise<void> {
+    const { name, publicAddress } = this.plan
+    const role = `${name}-provider`
+    const [provider] = await makeNamespaces([{ name: this.router.name.replace(/router$/, 'provider'), role }])
+    this.provider = provider!
+    await this.router.ip(`addr flush dev eth0`, `link set eth0 netns ${provider!.name} name public`)
+    await cable(provider!, 'customer', this.router, 'eth0')
+    await provider!.ip(
+      `addr add ${publicAddress}/24 dev public`,
+      'link set public up',
+      'addr add 100.64.0.1/24 dev customer',
+      'link set customer up',
+    )
+    await this.router.ip('addr add 100.64.0.2/24 dev eth0', 'link set eth0 up', 'route add default via 100.64.0.1')
+    await provider!.run(['nft', '-f', '-'], NAT)
+    const settings = {
+      'net/ipv4/ip_forward': 1,
+      'net/netfilter/nf_conntrack_udp_timeout': memorySeconds,
+      'net/netfilter/nf_conntrack_udp_timeout_stream': memorySeconds,
+    }
+    const script = Object.entries(settings).map(([path, value]) => `echo ${value} > /proc/sys/${path}`)
+    await provider!.run(['sh', '-es'], script.join('\n'))
+  }
+
+  /**
+   * Does with the file that install printed what its head says: `wg-quick up`, on the office's router. `binds` are files that
+   * the router has in place of this machine's.
+   */
+  async connect(siteFile: string, binds: { from: string; to: string }[] = []): Promise<void> {
     const file = join(this.#directory, `${this.tunnel}.conf`)
     writeFileSync(file, siteFile, { mode: 0o600 })
     const env = {
@@ -107,7 +153,8 @@ export class Office implements AsyncDisposable {
       WG_QUICK_USERSPACE_IMPLEMENTATION: 'wireguard-go',
       WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1',
     }
-    await must([...this.router.enter, 'wg-quick', 'up', file], '', env)
+    const mounts = binds.map(({ from, to }) => `mount --bind ${from} ${to} &&`).join(' ')
+    await must([...this.router.enter, 'unshare', '--mount', 'sh', '-c', `${mounts} exec wg-quick up "$0"`, file], '', env)
   }
 
   async disconnect(): Promise<void> {

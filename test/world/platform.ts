@@ -114,8 +114,9 @@ export class Platform implements AsyncDisposable {
     return (await this.api<{ processes: ProcessStatus[] }>('GET', '/v1/status')).processes
   }
 
-  /** Captures every namespace that the platform has made so far. */
+  /** Captures every namespace that the platform has made so far, in a world that captures all. */
   async captureAll(): Promise<void> {
+    if (!this.world.capturesAll) return
     for (const name of this.world.platformNamespaces()) {
       const role = `platform-${name.slice(name.indexOf('-') + 1)}`
       await this.world.capture(new Namespace(name, role)).catch(() => {})

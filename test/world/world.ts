@@ -19,6 +19,8 @@ export interface WorldPlan {
   offices: OfficePlan[]
   /** Hz that every ear of the world can tell apart. */
   watched: number[]
+  /** Whether all packets are captured, which costs time of the machine; otherwise only where it is asked for. Default true. */
+  captures?: boolean
 }
 
 /**
@@ -73,6 +75,10 @@ export class World implements AsyncDisposable {
       stopReaper(reaper)
       throw error
     }
+  }
+
+  get capturesAll(): boolean {
+    return this.#plan.captures !== false
   }
 
   office(name: string): Office {
@@ -152,7 +158,7 @@ export class World implements AsyncDisposable {
         offices.map((plan) => Office.build(plan, spaces, this.net, this.directory, `${this.id}${plan.name}`.slice(0, 15))),
       )),
     )
-    await Promise.all(spaces.map((space) => this.capture(space)))
+    if (this.capturesAll) await Promise.all(spaces.map((space) => this.capture(space)))
   }
 
   /** Starts the programs on its machines. Apart from {@link open}, so that the platform may start beside them. */

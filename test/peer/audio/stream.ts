@@ -15,6 +15,8 @@ export interface StreamReport {
   lastReceivedAt: number | null
   /** The longest time without a packet between the first and the last. */
   largestGapMs: number
+  /** Packets of the newest source that are missing between its first and its last (RFC 3550 §6.4.1). */
+  missing: number
   /** Packets that came from elsewhere than the signalling said. */
   strangers: number
   /** RTP sources seen. */
@@ -45,6 +47,7 @@ export class Stream {
   #firstAt: number | null = null
   #lastAt: number | null = null
   #gap = 0
+  #numbers = { source: -1, first: 0, last: -1, count: 0 }
   #strangers = 0
   #sources = new Set<number>()
   #digits = ''
@@ -103,6 +106,7 @@ export class Stream {
       firstReceivedAt: this.#firstAt,
       lastReceivedAt: this.#lastAt,
       largestGapMs: this.#gap,
+      missing: this.#numbers.last - this.#numbers.first + 1 - this.#numbers.count,
       strangers: this.#strangers,
       sources: [...this.#sources],
       digits: this.#digits,
@@ -166,6 +170,7 @@ export class Stream {
     this.#lastAt = at
     this.#received++
     this.#sources.add(packet.readUInt32BE(8))
+    this.#count(packet.readUInt32BE(8), packet.readUInt16BE(2))
     const type = packet[1]! & 0x7f
     const body = packet.subarray(12 + 4 * (packet[0]! & 0x0f))
     if (type === 0 || type === 8) this.#ear.listen(decode(body, type), at)
@@ -173,5 +178,17 @@ export class Stream {
       this.#lastDigit = packet.readUInt32BE(4)
       this.#digits += KEYS[body[0]!] ?? ''
     }
+  }
+
+  #count(source: number, sequence: number): void {
+    const numbers = this.#numbers
+    if (source !== numbers.source) {
+      this.#numbers = { source, first: sequence, last: sequence, count: 1 }
+      return
+    }
+    // The step from the last one, in 16 bits with its sign.
+    const last = numbers.last + (((sequence - numbers.last) << 16) >> 16)
+    numbers.last = Math.max(numbers.last, last)
+    numbers.count++
   }
 }

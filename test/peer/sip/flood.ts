@@ -1,4 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { type RawEnd, rawRequest } from './raw.ts'
+
+/** What is to be sent, from an address of the sender's own, for how long. */
+export interface Flood {
+  from: string
+  to: { address: string; port: number }
+  perSecond: number
+  ms: number
+  /** Octets that are nothing, or SIP to a user. */
+  what: { bytes: number } | { user: string }
+}
 
 const METHODS = ['INVITE', 'REGISTER', 'OPTIONS', 'INVITE', 'SUBSCRIBE', 'BYE', 'MESSAGE', 'INVITE'] as const
 
@@ -16,4 +27,11 @@ export function floodMessage(from: RawEnd, to: { address: string; port: number }
       ...(method === 'BYE' ? { dialog } : {}),
     })
   }
+}
+
+/** Octets that are nothing, for whoever takes them. */
+export function junk(bytes: number): () => Uint8Array {
+  const some = Array.from({ length: 16 }, () => randomBytes(bytes))
+  let n = 0
+  return () => some[n++ % some.length]!
 }

@@ -26,7 +26,7 @@ export class RawEnd implements AsyncDisposable {
     return this.#socket.address()
   }
 
-  send(text: string, to: Place): void {
+  send(text: string | Uint8Array, to: Place): void {
     this.#socket.send(text, to.port, to.address)
   }
 
@@ -44,7 +44,7 @@ export class RawEnd implements AsyncDisposable {
   }
 
   /** Sends `perSecond` messages a second for `ms`, each made by `make` from its number; gives how many left. */
-  async flood(make: (n: number) => string, to: Place, perSecond: number, ms: number): Promise<number> {
+  async flood(make: (n: number) => string | Uint8Array, to: Place, perSecond: number, ms: number): Promise<number> {
     const begin = performance.now()
     let sent = 0
     for (;;) {
