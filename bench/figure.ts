@@ -12,3 +12,9 @@ export interface Figure {
   /** Something that must hold at any speed and does not: the bench fails. */
   broken?: boolean
 }
+
+/** How much is wanted of a bench that has no end of its own: `--times`, `--minutes`. */
+export interface Extent {
+  times?: number
+  minutes?: number
+}

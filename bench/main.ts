@@ -1,8 +1,8 @@
 import { parseArgs, styleText } from 'node:util'
-import type { Figure } from './figure.ts'
+import type { Extent, Figure } from './figure.ts'
 
 /** The benches by name, in the order in which they run. Each is a module that measures on import of nothing else. */
-const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> = {
+const BENCHES: Record<string, () => Promise<{ measure(extent: Extent): Promise<Figure[]> }>> = {
   admission: () => import('./admission.ts'),
   journal: () => import('./journal.ts'),
   link: () => import('./link.ts'),
@@ -22,9 +22,17 @@ const BENCHES: Record<string, () => Promise<{ measure(): Promise<Figure[]> }>> =
   hold: () => import('./hold.ts'),
   flood: () => import('./flood.ts'),
   tunnel: () => import('./tunnel.ts'),
+  kills: () => import('./kills.ts'),
 }
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, times: { type: 'string' }, minutes: { type: 'string' } },
+  allowPositionals: true,
+})
+const extent: Extent = {
+  ...(values.times ? { times: Number(values.times) } : {}),
+  ...(values.minutes ? { minutes: Number(values.minutes) } : {}),
+}
 
 const unknown = positionals.filter((name) => !(name in BENCHES))
 if (unknown.length) {
@@ -36,7 +44,7 @@ let failed = false
 for (const name of positionals.length ? positionals : Object.keys(BENCHES)) {
   try {
     const { measure } = await BENCHES[name]!()
-    for (const figure of await measure()) {
+    for (const figure of await measure(extent)) {
       process.stdout.write(`${values.json ? JSON.stringify(figure) : line(figure)}\n`)
       if (figure.broken) failed = true
     }

@@ -131,6 +131,13 @@ export class Platform implements AsyncDisposable {
       .join('\n')
   }
 
+  /** Kills host, and nobody else: the kernel ends its children. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this[Symbol.asyncDispose]()
+    await this.#exited
+  }
+
   /** Ends it as an operator would, and says what it has left behind: nothing. */
   async stop(): Promise<string[]> {
     await this[Symbol.asyncDispose]()
