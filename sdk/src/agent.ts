@@ -1,7 +1,7 @@
 import type { Call } from './call.ts'
 import { Interrupted } from './error.ts'
 import { AgentSession, type AgentSurroundings } from './session.ts'
-import type { MadeCall, MakeCallOptions, Target } from './types.ts'
+import type { Destination, MadeCall, MakeCallOptions, Target } from './types.ts'
 
 /** What a subscriber writes: one function for a call. */
 export interface AgentProgram {
@@ -28,11 +28,12 @@ export interface Agent {
    */
   start(surroundings: AgentSurroundings): AgentSession
   /**
-   * Calls `from`, and when it has answered, `to`, which it hears ring; `'agent'` gives the call to `call` of the program instead.
+   * Calls `from`, and when it has answered, `to`, which it hears ring; `'agent'` gives the call to `call` of the program instead,
+   * and `{ pickUp }` gives `from` what rings elsewhere, which ends the call that was made.
    * Resolves with the id of the call when `from` is being called. Rejects with ResourceUnavailable when a lease is refused,
    * VerbError when there is no way to `from`, Interrupted while there is no link to the switch.
    */
-  makeCall(from: Target, to: Target | 'agent', options?: MakeCallOptions): Promise<string>
+  makeCall(from: Target, to: Destination, options?: MakeCallOptions): Promise<string>
 }
 
 /** Makes an agent of a program. */

@@ -2,10 +2,11 @@ import type { Duplex } from 'node:stream'
 import type { RecognitionEngine, SpeechEngine } from './engine.ts'
 import { CallGone, VerbError, verbError } from './error.ts'
 import { hear } from './hear.ts'
+import { amdOf, coachOf, heardOf, musicOf, pickUpOf } from './params.ts'
 import { CallStream } from './stream.ts'
 import type {
+  Alerting,
   Amd,
-  AmdOptions,
   CallCause,
   ConferenceOptions,
   ConsultOptions,
@@ -295,9 +296,13 @@ export class Call {
     return (result ?? { reason: 'parked', durationSeconds: 0 }) as ParkResult
   }
 
-  /** The caller goes over to the call that is parked in the slot; this call is over by it. */
-  async pickUp(slot: string): Promise<void> {
-    await this.#verb('call.pickUp', { slot })
+  /**
+   * The caller goes over to the call that is parked in the slot, or that rings elsewhere: at or for a user of the office, or as
+   * one call or leg. Whoever it rang at is let go, and this call is over by it. Rejects with a VerbError where somebody else was faster; this
+   * call, which has been answered, is still up then.
+   */
+  async pickUp(what: string | Alerting): Promise<void> {
+    await this.#verb('call.pickUp', typeof what === 'string' ? { slot: what } : pickUpOf(what))
   }
 
   /**
@@ -422,24 +427,4 @@ export class Call {
       )
     })
   }
-}
-
-/** @internal As the link has it. */
-export function amdOf(amd: true | AmdOptions | undefined): { amd?: object } {
-  if (amd === undefined) return {}
-  const { timeout, ...rest } = amd === true ? {} : amd
-  return { amd: { ...rest, ...(timeout === undefined ? {} : { timeoutSeconds: timeout }) } }
-}
-
-/** A call is named by its id on the link. */
-function coachOf(coach: { id: string } | null | undefined): { coach?: string } {
-  return coach ? { coach: coach.id } : {}
-}
-
-function musicOf(music: string | Heard | undefined): { music?: Heard } {
-  return music === undefined ? {} : { music: heardOf(music) }
-}
-
-function heardOf(what: string | Heard): Heard {
-  return typeof what === 'string' ? { file: what } : what
 }

@@ -3,9 +3,10 @@ import { newId } from '#lib/index.ts'
 import type { AgentMethods, AgentNotifications, OfferedCall, VerbMethods } from '#platform/words/index.ts'
 import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 import type { AgentProgram } from './agent.ts'
-import { amdOf, Call } from './call.ts'
+import { Call } from './call.ts'
 import { CallGone, Interrupted, verbError } from './error.ts'
-import type { MadeCall, MakeCallOptions, Target } from './types.ts'
+import { amdOf } from './params.ts'
+import type { Destination, MadeCall, MakeCallOptions, Target } from './types.ts'
 
 /** What the platform brings along. */
 export interface AgentSurroundings {
@@ -71,7 +72,7 @@ export class AgentSession implements Disposable {
   }
 
   /** The program's own call, over the newest link. */
-  async makeCall(from: Target, to: Target | 'agent', { callerId, timeout, amd }: MakeCallOptions): Promise<string> {
+  async makeCall(from: Target, to: Destination, { callerId, timeout, amd }: MakeCallOptions): Promise<string> {
     const { link } = this.#client
     if (!link) throw new Interrupted()
     const given = {

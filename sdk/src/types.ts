@@ -76,6 +76,12 @@ export interface MadeCall {
   cause: CallCause
 }
 
+/** What rings: at or for a user of the office, the longest of several; a call; one of its legs. */
+export type Alerting = { user: string } | { call: string } | { leg: string }
+
+/** Whom a call is for that `makeCall` places: somebody, `call` of the program, or nobody but who takes what rings elsewhere. */
+export type Destination = Target | 'agent' | { pickUp: Alerting }
+
 /** Where `dial` may send a call. */
 export type Target =
   | { pbx: string } // an extension of the office's PBX

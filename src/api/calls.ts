@@ -87,6 +87,11 @@ const Target = Type.Union([
   Type.Object({ trunk: Text(64), number: Text(32) }, Closed),
   Type.Object({ sip: Text(512) }, Closed),
 ])
+const LegId = Type.String({ description: 'A leg, which has to ring.', maxLength: 64 })
+const Alerting = Type.Union(
+  [Type.Object({ user: Text(64) }, Closed), Type.Object({ call: Text(64) }, Closed), Type.Object({ leg: Text(64) }, Closed)],
+  { description: 'What rings: at or for a user of the site, the longest of several; a call; one of its legs.' },
+)
 const WhichParty = Type.Optional(
   Type.Union([Type.Literal('caller'), Type.Literal('dialled')], { description: 'Default: the caller' }),
 )
@@ -96,7 +101,7 @@ const Music = Type.Optional(
   }),
 )
 
-/** What can be commanded of a call whose two legs talk, by anybody who may see it. */
+/** What can be commanded of a call whose two legs talk, or that rings, by anybody who may see it. */
 const ORDERS = {
   hold: { summary: 'Hold one of the two who talk', body: Type.Object({ party: WhichParty, music: Music }, Closed) },
   retrieve: { summary: 'Let them talk again', body: Type.Object({ party: WhichParty }, Closed) },
@@ -110,6 +115,10 @@ const ORDERS = {
       { slot: Text(7), timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 3600 })), music: Music },
       Closed,
     ),
+  },
+  pickup: {
+    summary: 'Call somebody to take a call that rings elsewhere; answers when that is so, or could not be',
+    body: Type.Object({ by: Target, leg: Type.Optional(LegId) }, Closed),
   },
 } as const
 
@@ -136,7 +145,11 @@ const Made = Type.Object(
   {
     id: Type.Optional(Type.String({ description: 'The id that the call shall have; the same again is the same call.' })),
     from: Target,
-    to: Type.Union([Target, Type.Literal('agent', { description: 'Offered to the agent, once it has been answered' })]),
+    to: Type.Union([
+      Target,
+      Type.Literal('agent', { description: 'Offered to the agent, once it has been answered' }),
+      Type.Object({ pickUp: Alerting }, { ...Closed, description: '`from` takes what rings elsewhere' }),
+    ]),
     callerId: Type.Optional(Text(32)),
     timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 300, description: 'How long `from` may ring; default 30' })),
     amd: Type.Optional(Amd),

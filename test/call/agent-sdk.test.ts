@@ -180,6 +180,8 @@ test('the verbs of call control say what their arguments mean, and wrong ones ar
       told.push(await call.split())
       told.push(await call.park('*701', { timeout: 60, music: 'music.wav' }))
       await call.pickUp('701')
+      await call.pickUp({ user: '101' })
+      await call.pickUp({ call: other })
       for (const bad of [
         () => call.hold({ party: 'agent' as never }),
         () => call.hold({ music: { file: 'a.wav', text: 'both' } as never }),
@@ -187,6 +189,8 @@ test('the verbs of call control say what their arguments mean, and wrong ones ar
         () => call.join({ id: 'nobody' }),
         () => call.park('lobby'),
         () => call.pickUp(''),
+        () => call.pickUp({ leg: '1' }),
+        () => call.pickUp({ user: '101', leg: `leg_${'0'.repeat(32)}` } as never),
       ])
         wrong.push(await bad().catch((error) => error instanceof sdk.InvalidArgument))
     },
@@ -206,9 +210,11 @@ test('the verbs of call control say what their arguments mean, and wrong ones ar
     ['call.split', {}],
     ['call.park', { slot: '*701', timeoutSeconds: 60, music: { file: 'music.wav' } }],
     ['call.pickUp', { slot: '701' }],
+    ['call.pickUp', { user: '101' }],
+    ['call.pickUp', { other }],
   ])
   assert.deepEqual(told, [undefined, other, { reason: 'parked', durationSeconds: 0 }])
-  assert.deepEqual(wrong, Array(6).fill(true))
+  assert.deepEqual(wrong, Array(8).fill(true))
 })
 
 test('a verb sent 0 to 50 ms after the end gives CallGone, hangup does nothing, and the agent lives (C04)', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type Id, newId } from '#lib/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
@@ -7,15 +8,17 @@ import { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, type Message, tagOf } from '../peer/sip/message.ts'
 import { register } from '../peer/sip/register.ts'
 import { DID, World } from './harness.ts'
+import { type Commanded, Program } from './program.ts'
 
 const CALLER = '+32470123456'
 const PASSWORD = 'circle of life'
 
-/** A telephone 101 that rings for ever, and the PBX, which picks up. */
+/** A telephone 101 that rings for ever, the PBX, which picks up, and a user `sales`, for whom 101 rings too. */
 async function open() {
   const world = await World.open({ voice: true })
   const telephones = [{ name: '101', password: createSealer(world.sealingKey).seal(PASSWORD) }]
-  await world.change({ telephones, defaultRoute: { user: '101' } })
+  const users = [{ name: 'sales', ring: [{ at: [{ user: '101' }], seconds: 60 }] }]
+  await world.change({ telephones, users, defaultRoute: { user: '101' } })
   const desk = await FarEnd.open({ address: `${world.net}.75`, port: 5060, name: 'desk', watched: [400, 700] })
   world.defer(() => desk.close())
   desk.rules = [{ user: '101', does: 'ring' }]
@@ -83,5 +86,115 @@ test('S29 S18 a pickup from elsewhere, of nothing, or too late gets 481; whoever
   const brief = await world.pbx.place({ to: world.siteSwitch, from: '200', number: '101', headers, hangUpAfterMs: 0 })
   await until('its end', () => brief.phase === 'ended', 4000)
   await until('the caller to be let go', () => again.phase === 'ended', 4000)
+  await world.quiet()
+})
+
+/** What answered legs and calls of a case have cost, and that it has ended as it should: one last event for each leg. */
+async function over(world: World, from: number) {
+  await world.quiet()
+  const events = (await world.events()).slice(from)
+  const begun = events.filter(({ type }) => type === 'leg.originated' || type === 'call.offered').map(({ leg }) => leg)
+  const last = events.filter(({ type }) => type === 'leg.cleared' || type === 'leg.failed').map(({ leg }) => leg)
+  assert.deepEqual([...last].sort(), [...new Set(begun)].sort(), 'one terminal event for each leg')
+  return events
+}
+
+test('CSTA Directed Pickup Call: by a code and its agent, by command, for a user; what cannot be picked up is said', async () => {
+  const { world, desk } = await open()
+  await using _ = world
+  const told: unknown[] = []
+  const codeOf = (code: string) => (code === '*8sales' ? { user: 'sales' } : { user: code.slice(2) })
+  await Program.connect(world, async (call: Commanded) => {
+    const { number } = call.offered.to
+    if (number === DID) return void (await call.do('call.dial', { target: { user: 'sales' } }))
+    const error = await call.do('call.pickUp', codeOf(number)).catch((e) => e)
+    told.push([number, error.verdict?.code ?? error.code])
+  })
+  const place = async () => {
+    const before = desk.calls.length
+    const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+    await until(
+      'its ringing',
+      () => desk.calls.length > before && call.report().timeline.some(({ what }) => what === '< 180'),
+      4000,
+    )
+    return { call, rung: desk.calls[before]! }
+  }
+  const dialCode = (number: string) => world.pbx.place({ to: world.siteSwitch, from: '200', number, tone: 700 })
+  const elsewhere = (rung: Call) =>
+    until('it to be silent', () => /completed elsewhere/.test(rung.report().ending?.reason ?? ''), 3000)
+  world.pbx.rules = [
+    { user: '102', does: 'answer', ringMs: 150, tone: 700 },
+    { user: '103', does: 486 },
+  ]
+  const ringing = async () => (await world.link.call('call.list', {})).find(({ state }) => state === 'setup')!
+  const order = (id: Id<'call'>, params: Record<string, unknown>) =>
+    world.link.call('call.order', { call: id, order: { verb: 'pickup', params }, by: 'operator' })
+
+  // By a code that a telephone dials.
+  let from = (await world.events()).length
+  const first = await place()
+  const nothing = await dialCode('*8999')
+  await until('a refusal', () => nothing.phase === 'ended', 4000)
+  const picker = await dialCode('*8101')
+  await until('both to hear each other', () => heard(first.call, 700) && heard(picker, 400), 6000)
+  await elsewhere(first.rung)
+  first.call.hangup()
+  await until('its end', () => picker.phase === 'ended', 3000)
+  const events = await over(world, from)
+  const types = events.filter(({ call }) => call === events[0]!.call).map(({ type }) => type)
+  assert.deepEqual(
+    types.filter((type) => /^leg|^call/.test(type)),
+    [
+      ...['call.offered', 'call.routed', 'leg.originated', 'leg.delivered', 'leg.diverted', 'leg.failed', 'leg.established'],
+      ...['leg.transferred', 'leg.cleared', 'leg.cleared', 'call.cleared'],
+    ],
+  )
+  assert.deepEqual(events.find(({ type }) => type === 'leg.diverted')?.data, { from: '101', to: '200', why: 'pick-up' })
+  const billed = (await world.leases()).filter(({ answered }) => answered).map(({ kind }) => kind)
+  assert.deepEqual(billed.sort(), ['channel.leg', 'trunk.in', 'voice.port', 'voice.port', 'voice.relay'])
+  assert.deepEqual(told, [
+    ['*8999', 'invalid-argument'],
+    ['*8101', 'call-gone'],
+  ])
+
+  // By command: somebody is called for it, who sees who calls.
+  from = (await world.events()).length
+  const second = await place()
+  const { id, legs } = await ringing()
+  await assert.rejects(order(id, { by: { user: '101' } }), /rings there already/)
+  await assert.rejects(order(id, { by: { pbx: '102' }, leg: newId('leg') }), /no such call/)
+  await assert.rejects(order(newId('call'), { by: { pbx: '102' } }), /over/)
+  const busy = (await order(id, { by: { pbx: '103' } })) as { pickedUp: boolean; cause: { reason: string } }
+  assert.deepEqual([busy.pickedUp, busy.cause.reason], [false, 'busy'])
+  assert.deepEqual(await order(id, { by: { pbx: '102' }, leg: legs.at(-1)!.id }), { pickedUp: true })
+  const taker = world.pbx.calls.at(-1)!
+  assert.match(taker.report().from, new RegExp(CALLER.slice(1)))
+  await until('both to hear each other', () => heard(second.call, 700) && heard(taker, 400), 6000)
+  await elsewhere(second.rung)
+  await assert.rejects(order(id, { by: { pbx: '102' } }), /it is answered/)
+  second.call.hangup()
+  await over(world, from)
+
+  // S18: two at once, for whom it rings; the first has it, and of the other nothing is left.
+  const third = await place()
+  const both = await Promise.all([ringing(), ringing()])
+  const results = await Promise.all(both.map((call) => order(call.id, { by: { pbx: '102' } }) as Promise<{ pickedUp: boolean }>))
+  assert.deepEqual(results.map(({ pickedUp }) => pickedUp).sort(), [false, true])
+  await elsewhere(third.rung)
+  third.call.hangup()
+  await world.quiet()
+
+  // Whoever rings for it does so no longer than the call does.
+  const fourth = await place()
+  world.pbx.rules = [{ user: '102', does: 'ring' }]
+  const waiting = order((await ringing()).id, { by: { pbx: '102' } }) as Promise<{ pickedUp: boolean; cause: { reason: string } }>
+  await until('it to ring', () => world.pbx.calls.at(-1)!.phase === 'setup', 3000)
+  const late = await dialCode('*8sales')
+  await until('a refusal, for it is no code', () => late.phase === 'ended', 3000)
+  assert.equal(late.report().final?.status, 484)
+  fourth.call.cancel()
+  assert.deepEqual([(await waiting).pickedUp, (await waiting).cause.reason], [false, 'cancelled'])
+  await until('it to be silent', () => world.pbx.calls.at(-2)!.phase === 'ended', 3000)
   await world.quiet()
 })

@@ -378,7 +378,7 @@ describe('tieline', () => {
     assert.match(out, /^fails +route-back +No answer to OPTIONS\.$/m)
   })
 
-  it('holds, retrieves, parks and transfers a call, and says why a transfer could not be', async () => {
+  it('holds, retrieves, parks, transfers and picks up a call, and says why one could not be', async () => {
     const [{ id: subscriber } = { id: '' }] = await json<{ id: string }[]>('subscriber', 'list')
     const id = newId('call')
     const party = { number: '+32470123456' }
@@ -397,6 +397,11 @@ describe('tieline', () => {
     assert.equal((await tieline('call', 'transfer', id)).code, 1)
     bench.fakes.order = () => ({ transferred: true })
     await json('call', 'transfer', id, '--number', '+32470999999')
+    bench.fakes.order = () => ({ pickedUp: false, cause: { by: 'switch', reason: 'answered-elsewhere' } })
+    const late = await tieline('call', 'pickup', id, '--user', '102', '--leg', 'leg_1')
+    assert.deepEqual([late.code, /answered-elsewhere/.test(late.err)], [1, true])
+    bench.fakes.order = () => ({ pickedUp: true })
+    assert.equal((await tieline('call', 'pickup', id, '--user', '102')).out, 'It is picked up.\n')
     assert.deepEqual(
       bench.fakes.ordered.map(({ order }) => [order.verb, order.params]),
       [
@@ -405,6 +410,8 @@ describe('tieline', () => {
         ['park', { slot: '*701', timeoutSeconds: 30 }],
         ['transfer', { target: { pbx: '102' } }],
         ['transfer', { target: { number: '+32470999999' } }],
+        ['pickup', { by: { user: '102' }, leg: 'leg_1' }],
+        ['pickup', { by: { user: '102' } }],
       ],
     )
     bench.fakes.calls.length = 0

@@ -66,6 +66,7 @@ const BODIES: Record<string, Json> = {
   'POST /v1/calls/{call}/hold': { party: 'caller', music: { text: 'One moment, please.' } },
   'POST /v1/calls/{call}/retrieve': { party: 'caller' },
   'POST /v1/calls/{call}/transfer': { target: { trunk: 'nasty', number: '+3225550190' } },
+  'POST /v1/calls/{call}/pickup': { by: { user: '102' }, leg: newId('leg') },
   'POST /v1/calls/{call}/park': { slot: '*701', timeoutSeconds: 30, music: { signal: 'ringback' } },
   'POST /v1/trunks': {
     ...{ name: 'nasty', emergencyReserve: 1, media: 'relay', maxIn: 5, maxOut: 5, earlyMedia: 'pass', diversion: 'none' },

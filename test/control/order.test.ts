@@ -20,7 +20,7 @@ after(async () => {
   await postgres?.stop()
 })
 
-test('T02 R08 hold, retrieve, transfer, park and kill by API: for the operator and the call’s own subscriber, checked, with the switch’s word', async () => {
+test('T02 R08 hold, retrieve, transfer, park, pick up and kill by API: for the operator and the call’s own subscriber, checked, with the switch’s word', async () => {
   const call = newId('call')
   const party = { number: '+32470123456' }
   bench.fakes.calls.push({
@@ -42,6 +42,9 @@ test('T02 R08 hold, retrieve, transfer, park and kill by API: for the operator a
   bench.fakes.order = () => ({ transferred: true })
   const transferred = await post('transfer', { target: { pbx: '102' } }, acme.apiKey)
   assert.deepEqual([transferred.status, transferred.body.transferred], [200, true])
+  bench.fakes.order = () => ({ pickedUp: true })
+  const leg = newId('leg')
+  assert.deepEqual((await post('pickup', { by: { user: '102' }, leg }, acme.apiKey)).body, { pickedUp: true })
   assert.deepEqual(
     bench.fakes.ordered.map(({ order, by }) => [order.verb, order.params, by]),
     [
@@ -49,17 +52,21 @@ test('T02 R08 hold, retrieve, transfer, park and kill by API: for the operator a
       ['retrieve', {}, 'subscriber'],
       ['park', { slot: '*701', timeoutSeconds: 30 }, 'subscriber'],
       ['transfer', { target: { pbx: '102' } }, 'subscriber'],
+      ['pickup', { by: { user: '102' }, leg }, 'subscriber'],
     ],
   )
   for (const verb of ['hold', 'retrieve', 'kill']) {
     assert.equal((await post(verb, {}, globex.apiKey)).status, 404, verb)
     assert.equal((await post(verb, {}, acme.apiKey, newId('call'))).status, 404, verb)
   }
+  assert.equal((await post('pickup', { by: { user: '102' } }, globex.apiKey)).status, 404)
   for (const [verb, body] of [
     ['hold', { party: 'nobody' }],
     ['park', {}],
     ['transfer', { target: { pbx: '1', number: '2' } }],
     ['transfer', {}],
+    ['pickup', {}],
+    ['pickup', { by: { leg: '101' } }],
   ] as const)
     assert.equal((await post(verb, body)).status, 400, `${verb} ${JSON.stringify(body)}`)
   bench.fakes.order = () => {

@@ -53,6 +53,8 @@ export interface AttemptOptions {
   patience: Patience
   /** Nothing else is left where this road does not serve. */
   lastRoad: boolean
+  /** The site's users for whose sake it is called. */
+  users: readonly string[]
   /** The site's users that have sent the call on, the last one first. */
   sentOn: readonly SentOn[]
   onProvisional(leg: Leg, response: SipResponse): void
@@ -82,6 +84,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     party: { number },
     ...(road.via === 'trunk' ? { trunk: road.trunk.id } : {}),
   })
+  leg.users = options.users
   options.onLeg?.(leg)
   call.event('leg.originated', { leg, data: { via: road.via, number } })
   const forget = patience.tell((cause) => leg.end(cause))

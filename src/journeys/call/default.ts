@@ -15,11 +15,17 @@ export async function decideWithoutAgent(call: Call, why: Departure): Promise<vo
   await takeDefaultRoute(call, why)
 }
 
+/** What a telephone dials that is neither a number nor a name: its agent alone knows what is meant. */
+export function isCode(number: string): boolean {
+  return /^\*[\d*]{1,31}$/.test(number)
+}
+
 /** As an extension in the default route: whatever number was called. */
 const CALLED = '*'
 
 /** Step 5 by the stored route; the event says why (DESIGN §4, 3). */
 async function takeDefaultRoute(call: Call, why: Departure): Promise<void> {
+  if (isCode(call.facts.to.number)) return call.end(causeOf('switch', 'incomplete-number'))
   const { via, ...stored } = call.subscriber.defaultRoute
   // A PBX with numbers of its own is asked for the one that was called.
   const target: Target = 'pbx' in stored && stored.pbx === CALLED ? { pbx: call.facts.to.number } : stored

@@ -1,10 +1,11 @@
 import { causeOf } from '#platform/trunk/index.ts'
-import type { DialResult, VerbMethods } from '#platform/words/index.ts'
+import type { Alerting, DialResult, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { converse } from './converse.ts'
 import { verbError } from './over.ts'
+import { alertingCall } from './pickup.ts'
 import { answer } from './prompt.ts'
-import { slotNamed } from './slot.ts'
+import { type Slot, slotNamed } from './slot.ts'
 import { takeOver } from './take-over.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
@@ -25,10 +26,27 @@ export async function join(call: Call, { other: id }: Params<'call.join'>): Prom
   return converse(call, leg)
 }
 
-/** The caller picks up who is parked: it goes over to that call, and this one is over by it, which its program hears. */
-export async function pickUp(call: Call, { slot }: Params<'call.pickUp'>): Promise<null> {
+/**
+ * The caller picks up who is parked, or what rings elsewhere: it goes over to that call, and this one is over by it, which its
+ * program hears. Where it cannot be had, all is as it was; the caller has been answered.
+ */
+export async function pickUp(call: Call, { slot, ...what }: Params<'call.pickUp'>): Promise<never> {
+  const find = () => (slot === undefined ? alertingCall(call.x, call.subscriber.id, alertingOf(what)) : parkedIn(call, slot))
+  find()
   await answer(call)
-  const found = slotNamed(call.x, call.subscriber.id, slot)
-  if (!found?.take({ call, leg: call.a })) throw verbError('invalid-argument', 'nobody is parked in that slot')
-  return call.whileUp(new Promise<null>(() => {}))
+  const cause = await call.whileUp(find().take({ call, leg: call.a }))
+  throw verbError('verb-failed', cause.text ?? cause.reason)
+}
+
+function parkedIn(call: Call, slot: string): Slot {
+  const parked = slotNamed(call.x, call.subscriber.id, slot)
+  if (!parked) throw verbError('invalid-argument', 'nobody is parked in that slot')
+  return parked
+}
+
+function alertingOf({ user, other, leg }: Omit<Params<'call.pickUp'>, 'slot'>): Alerting {
+  if (user !== undefined) return { user }
+  if (other !== undefined) return { call: other }
+  if (leg !== undefined) return { leg }
+  throw verbError('invalid-argument', 'one of slot, user, other and leg says what is picked up')
 }

@@ -67,7 +67,7 @@ export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig,
 async function pickUpRinging(x: Exchange, subscriber: SubscriberConfig, call: Call, invite: IncomingInvite): Promise<void> {
   const find = (): Place | Reason => {
     const { pickup } = call
-    return pickup ? async (joiner) => (pickup.take(joiner) ? new Promise(() => {}) : causeOf('switch', 'no-dialog')) : 'no-dialog'
+    return pickup ? (joiner) => pickup.take(joiner) : 'no-dialog'
   }
   await comeIn(x, { subscriber, find }, invite)
 }
@@ -81,9 +81,7 @@ export async function pickUpFromSite(
 ): Promise<void> {
   const find = (): Place | Reason => {
     const parked = slotNamed(x, subscriber.id, slot)
-    return parked
-      ? async (joiner) => (parked.take(joiner) ? new Promise(() => {}) : causeOf('switch', 'unallocated'))
-      : 'unallocated'
+    return parked ? (joiner) => parked.take(joiner) : 'unallocated'
   }
   await comeIn(x, { subscriber, find }, invite)
 }

@@ -12,6 +12,7 @@ import type { Exchange } from './exchange.ts'
 import { attemptAll } from './fork.ts'
 import { CallOver, verbError } from './over.ts'
 import { Patience } from './patience.ts'
+import { alertingCall, type Pickup } from './pickup.ts'
 import { lease, type VerbLease } from './prompt.ts'
 import { type Road, roadsTo } from './road.ts'
 import { run } from './run.ts'
@@ -24,7 +25,7 @@ const RING_MS = 30_000
 
 /**
  * Third-party make call (click to dial): `from` is called, and when it has answered, `to`, which it hears ring; or the call is
- * handed to the agent as one that has been answered. Resolves when `from` is being called; the same id again is the same call.
+ * handed to the agent as one that has been answered; or it takes what rings elsewhere. Resolves when `from` is being called; the same id again is the same call.
  * Rejects with ResourceUnavailable when a lease is refused, with `verb-failed` when there is no way to `from`.
  */
 export function originate(
@@ -39,9 +40,15 @@ export function originate(
   const known = x.calls.get(wanted.call)
   if (known && known.subscriber.id !== id) return Promise.reject(new CallOver())
   if (known) return Promise.resolve({ call: known.id })
+  let pickup: Pickup | null = null
+  try {
+    pickup = pickUpOf(x, id, wanted)
+  } catch (error) {
+    return Promise.reject(error)
+  }
   const call = new Call(x, subscriber, {
     ...{ id: wanted.call, direction: 'out', startedAt: instantOf(x.clock, x.boot), made: true },
-    ...{ from: partyOf(wanted.from), to: wanted.to === 'agent' ? agentParty(subscriber, wanted) : partyOf(wanted.to) },
+    ...{ from: partyOf(wanted.from), to: pickup?.call.facts.from ?? calledParty(subscriber, wanted) },
     ...{ anonymous: false, maxForwards: 70, emergency: isEmergency(x, wanted.to) },
   })
   call.originating = true
@@ -55,13 +62,14 @@ export function originate(
         begun = true
         resolve({ call: call.id })
       }
+      pickup?.onOver((cause) => call.end(cause))
       await raise(call, wanted, onLeg)
     } catch (error) {
       // As nobody is being called, whoever asked is told; afterwards the events tell.
       reject(error instanceof CallOver ? notReached(call) : error)
       throw error
     }
-    await goOn(call, wanted, detector)
+    await goOn(call, wanted, { detector, pickup })
   })
   return promise
 }
@@ -76,8 +84,21 @@ function detectorFor(call: Call, refuse: (error: unknown) => void): VerbLease {
   }
 }
 
+/** What `from` is called to take, which has to ring. @throws invalid-argument */
+function pickUpOf(x: Exchange, id: Id<'sub'>, { from, to }: Wanted): Pickup | null {
+  if (to === 'agent' || !('pickUp' in to)) return null
+  const pickup = alertingCall(x, id, to.pickUp)
+  if ('user' in from && pickup.ringsAt(from.user)) throw verbError('invalid-argument', 'it rings there already')
+  return pickup
+}
+
 /** `from` is on the line. */
-async function goOn(call: Call, { to, callerId, amd }: Wanted, detector: VerbLease | null): Promise<void> {
+async function goOn(
+  call: Call,
+  { to, callerId, amd }: Wanted,
+  { detector, pickup }: { detector: VerbLease | null; pickup: Pickup | null },
+): Promise<void> {
+  if (pickup) return call.end(await call.whileUp(pickup.take({ call, leg: call.a })))
   const listenTo = (leg: Leg) => {
     const media = call.media.get(leg.id)
     return amd && detector && media ? new Answering(call, leg, media, amd, detector) : null
@@ -89,7 +110,8 @@ async function goOn(call: Call, { to, callerId, amd }: Wanted, detector: VerbLea
     call.end(causeOf('agent', departure === 'returned' ? 'agent-returned' : 'left-alone'))
     return
   }
-  const result = await dial(call, { target: to, callerId, timeoutMs: call.x.limits.ringMs, ...(amd ? { amd: listenTo } : {}) })
+  const target = to as Target
+  const result = await dial(call, { target, callerId, timeoutMs: call.x.limits.ringMs, ...(amd ? { amd: listenTo } : {}) })
   call.end(result.cause)
 }
 
@@ -112,7 +134,8 @@ async function raise(call: Call, wanted: Wanted, onLeg: () => void): Promise<voi
   const end = await walkRoads(call, patience, roads, async (group, lastRoad) => {
     const shown = shownTo(call, group[0]!, wanted.callerId)
     if ('refused' in shown) give(call, causeOf('switch', 'caller-id'))
-    return attemptAll({ call, shown, emergency, direct: false, patience, lastRoad, sentOn: [], onProvisional, onLeg }, group)
+    const how = { call, shown, emergency, direct: false, patience, lastRoad, users: [], sentOn: [], onProvisional, onLeg }
+    return attemptAll(how, group)
   })
   if (end.kind === 'failed') give(call, end.cause)
   patience.satisfied()
@@ -161,7 +184,8 @@ function partyOf(target: Target): Party {
 }
 
 /** A call of the agent's own is for the number that it shows. */
-function agentParty({ numbers }: Call['subscriber'], { callerId }: Wanted): Party {
+function calledParty({ numbers }: Call['subscriber'], { to, callerId }: Wanted): Party {
+  if (to !== 'agent' && !('pickUp' in to)) return partyOf(to)
   return { number: callerId ?? numbers[0]?.number ?? 'anonymous' }
 }
 

@@ -5,8 +5,10 @@ import { type Demand, instantOf, type SubscriberConfig } from '#platform/words/i
 import type { IncomingInvite } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { loops, readArrival } from './arrival.ts'
+import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { policyOf } from './codecs.ts'
+import { decideWithoutAgent, isCode } from './default.ts'
 import { dial } from './dial.ts'
 import type { Exchange } from './exchange.ts'
 import { pickUpFromSite, replace } from './newcomer.ts'
@@ -15,7 +17,8 @@ import { slotNamed } from './slot.ts'
 import { isUser } from './user.ts'
 
 /**
- * A call from the site's PBX or telephones, over the channel, to a number outside or to a telephone of the site. An emergency number is placed whatever else is the
+ * A call from the site's PBX or telephones, over the channel, to a number outside or to a telephone of the site; a code, such as
+ * `*8101`, is what the agent makes of it. An emergency number is placed whatever else is the
  * matter: without agent, ceiling or cap, on the trunks' reserved share, with the site's registered caller id.
  */
 export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite: IncomingInvite): Promise<void> {
@@ -27,7 +30,9 @@ export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite
   await run(call, async () => {
     admit(call)
     const { number } = call.facts.to
-    const target = !call.facts.emergency && isUser(x, subscriber, number) ? { user: number } : { number }
+    const ofSite = !call.facts.emergency && isUser(x, subscriber, number)
+    if (!call.facts.emergency && !ofSite && isCode(number)) return decideWithoutAgent(call, await attend(call, 'offered'))
+    const target = ofSite ? { user: number } : { number }
     call.event('call.routed', { data: { by: call.facts.emergency ? 'emergency' : 'default', why: 'site', target } })
     const result = call.facts.emergency
       ? await dialEmergency(call, { number })
@@ -43,7 +48,8 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     if (arrival.maxForwards < 1) return refuse(invite, 'too-many-hops')
     if (loops(arrival, inSetup(x, subscriber))) return refuse(invite, 'loop')
     const { number } = arrival.to
-    if (!number.startsWith('+') && !isUser(x, subscriber, number)) return refuse(invite, 'incomplete-number')
+    if (!number.startsWith('+') && !isUser(x, subscriber, number) && !(isCode(number) && x.agents.connected(subscriber.id)))
+      return refuse(invite, 'incomplete-number')
   }
   // An emergency is taken in whatever form it comes.
   if (!emergency && !acceptsOffer(invite.request.description, policyOf(subscriber.site))) return refuse(invite, 'not-acceptable')

@@ -7,7 +7,7 @@ import type { Call } from './call.ts'
 import { connect } from './connect.ts'
 import { attemptAll, firstOf } from './fork.ts'
 import { Patience } from './patience.ts'
-import { Pickup, pickedUp } from './pickup.ts'
+import { Pickup, pickedUp, tellDiverted } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
@@ -45,18 +45,19 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   const targets = Array.isArray(target) ? target : [target]
   const turns = strategy === 'serial' ? targets.map((one) => [one]) : [targets]
   using ringing = new Ringing(call, options)
+  using pickup = new Pickup(call)
   let last: CallCause = causeOf('switch', 'no-route')
   for (const turn of turns) {
     using patience = new Patience(call, options)
     const count = { alone: turn.length === 1, single: targets.length === 1 }
     const search: Search = { call, options, ringing, patience, ...count, path: [], sentOn: [] }
     const [only] = turn
-    using pickup = new Pickup(call)
     const searching =
       turn.length === 1 && only ? walk(search, only) : firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one)))
     const end = await Promise.race([searching, pickup.came])
     if (end.kind === 'picked') {
       const elsewhere = causeOf('switch', 'answered-elsewhere')
+      tellDiverted(call, end.joiner)
       patience.giveUp(elsewhere)
       const late = await searching.catch(() => null)
       if (late?.kind === 'answered') late.leg.end(elsewhere)
@@ -94,7 +95,7 @@ function walk(search: Search, target: Target, itself = false): Promise<Attempt> 
 
 /** The roads to one target in their order, until one of them answers or has said why not. */
 async function takeRoads(search: Search, target: Target): Promise<Attempt> {
-  const { call, options, ringing, patience, alone, single, onLeg, sentOn } = search
+  const { call, options, ringing, patience, alone, single, onLeg, path, sentOn } = search
   const directory = call.x.directory()
   const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
   const roads = roadsTo(target, { via: options.via, subscriber: call.subscriber, directory, contacts })
@@ -112,6 +113,7 @@ async function takeRoads(search: Search, target: Target): Promise<Attempt> {
       listener: options.listener,
       patience,
       lastRoad,
+      users: path,
       sentOn,
       onProvisional: (leg: Leg, response: SipResponse) =>
         ringing.provisional(leg, response, { alone: alone && group.length === 1 }),

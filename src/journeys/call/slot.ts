@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
 import type { CallCause } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
@@ -14,7 +15,7 @@ export class Slot implements Disposable {
   readonly #key: string
   readonly #x: Exchange
   #came = Promise.withResolvers<Joiner | null>()
-  #taken: Joiner | null = null
+  #taken: { refuse(cause: CallCause): void } | null = null
   #closed = false
 
   constructor(call: Call, name: string) {
@@ -25,12 +26,13 @@ export class Slot implements Disposable {
     this.#x.slots.set(this.#key, this)
   }
 
-  /** Whoever picks the call up; false where somebody else was faster, or nobody is waited for any more. */
-  take(joiner: Joiner): boolean {
-    if (this.#closed || this.#taken) return false
-    this.#taken = joiner
+  /** Whoever comes first has the call, which ends its own. Resolves with why somebody has not got it, and else never. */
+  take(joiner: Joiner): Promise<CallCause> {
+    if (this.#closed || this.#taken) return Promise.resolve(causeOf('switch', 'unallocated'))
+    const { promise, resolve } = Promise.withResolvers<CallCause>()
+    this.#taken = { refuse: resolve }
     this.#came.resolve(joiner)
-    return true
+    return promise
   }
 
   /** Resolves with who has come, or with null when nobody is waited for any more. */
@@ -44,9 +46,9 @@ export class Slot implements Disposable {
     if (!this.#taken) this.#came.resolve(null)
   }
 
-  /** Whoever has come could not be had: its call ends, and the next one is waited for. */
+  /** Whoever has come could not be had: it is told, and the next one is waited for. */
   failed(cause: CallCause): void {
-    this.#taken?.call.end(cause)
+    this.#taken?.refuse(cause)
     this.#taken = null
     this.#came = Promise.withResolvers()
     if (this.#closed) this.#came.resolve(null)

@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 import { CliError } from './error.ts'
 import { part } from './parse.ts'
 
-/** `tieline call hold|retrieve|transfer|park`: commands for a call whose two legs talk. */
+/** `tieline call hold|retrieve|transfer|park`: commands for a call whose two legs talk; `pickup` for one that rings. */
 export function orderCommands(noun: Command, context: (command: Command) => Context): void {
   const order = async (command: Command, call: string, verb: string, body: object, sentence: string) => {
     const { client, out } = context(command)
@@ -30,22 +30,49 @@ export function orderCommands(noun: Command, context: (command: Command) => Cont
       const body = { slot, ...(timeout === undefined ? {} : { timeoutSeconds: Number(timeout) }) }
       await order(command, call, 'park', body, `It is parked in ${slot}.`)
     })
-  noun
-    .command('transfer <call>')
-    .description('let the caller go on with somebody else')
-    .option('--pbx <extension>', 'an extension of the PBX of the site')
-    .option('--user <name>', 'a telephone of the site')
-    .option('--number <number>', 'a number outside')
-    .action(async (call: string, options: Record<string, string>, command: Command) => {
-      const [first, ...more] = Object.entries(options)
-      if (!first || more.length > 0) throw new CliError('Say one of --pbx, --user and --number.')
-      const target = { [first[0]]: first[1] } as unknown as Target
+  targeted(noun.command('transfer <call>').description('let the caller go on with somebody else')).action(
+    async (call: string, options: Targeted, command: Command) => {
       const { client, out } = context(command)
       const { transferred, cause } = await client.post<{ transferred: boolean; cause?: CallCause }>(
         `/v1/calls/${part(call)}/transfer`,
-        { target },
+        { target: targetOf(options) },
       )
-      if (!transferred) throw new CliError(`It talks to whom it did: ${cause?.text ?? cause?.reason ?? 'nobody answered'}.`)
+      if (!transferred) throw new CliError(`It talks to whom it did: ${why(cause)}.`)
       out.done(null, 'It is transferred.')
+    },
+  )
+  targeted(noun.command('pickup <call>').description('call somebody to take a call that rings elsewhere'))
+    .option('--leg <leg>', 'which of its legs has to ring')
+    .action(async (call: string, { leg, ...options }: Targeted & { leg?: string }, command: Command) => {
+      const { client, out } = context(command)
+      const { pickedUp, cause } = await client.post<{ pickedUp: boolean; cause?: CallCause }>(`/v1/calls/${part(call)}/pickup`, {
+        by: targetOf(options),
+        ...(leg === undefined ? {} : { leg }),
+      })
+      if (!pickedUp) throw new CliError(`It is not picked up: ${why(cause)}.`)
+      out.done(null, 'It is picked up.')
     })
+}
+
+interface Targeted {
+  pbx?: string
+  user?: string
+  number?: string
+}
+
+function targeted(command: Command): Command {
+  return command
+    .option('--pbx <extension>', 'an extension of the PBX of the site')
+    .option('--user <name>', 'a telephone of the site')
+    .option('--number <number>', 'a number outside')
+}
+
+function targetOf(options: Targeted): Target {
+  const [first, ...more] = Object.entries(options)
+  if (!first || more.length > 0) throw new CliError('Say one of --pbx, --user and --number.')
+  return { [first[0]]: first[1] } as unknown as Target
+}
+
+function why(cause: CallCause | undefined): string {
+  return cause?.text ?? cause?.reason ?? 'nobody answered'
 }

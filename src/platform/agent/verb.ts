@@ -66,7 +66,24 @@ const target: Check = (v) => {
   )
   return ok ? null : 'has text without spaces and brackets'
 }
-const targetOrAgent: Check = (v) => (v === 'agent' ? null : target(v))
+const legId: Check = (v) => (isId('leg', v) ? null : 'is the id of a leg')
+
+/** What rings, named by one thing. */
+const ALERTING: Record<string, Check> = { user: text(64), call: callId, leg: legId }
+const alerting: Check = (v) => {
+  const wrong = 'is one of { user }, { call } and { leg }'
+  if (typeof v !== 'object' || v === null || Object.keys(v).length !== 1) return wrong
+  return Object.entries(v).every(([name, value]) => ALERTING[name]?.(value) === null) ? null : wrong
+}
+
+/** Whom a call is for that is placed: somebody, the agent, or what `from` picks up. */
+const destination: Check = (v) => {
+  if (v === 'agent') return null
+  const { pickUp } = (v ?? {}) as { pickUp?: unknown }
+  if (pickUp === undefined) return target(v)
+  const wrong = Object.keys(v as object).length === 1 ? alerting(pickUp) : 'has nothing beside it'
+  return wrong === null ? null : `has a pickUp that ${wrong}`
+}
 
 /** One target, or some that are dialled at once or in turn. */
 const targets: Check = (v) => {
@@ -204,12 +221,12 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.join': { required: ['other'], fields: { other: callId } },
   'call.split': { required: [], fields: {} },
   'call.park': { required: ['slot'], fields: { slot, timeoutSeconds: seconds(3600), music: item } },
-  'call.pickUp': { required: ['slot'], fields: { slot } },
+  'call.pickUp': { required: [], fields: { slot, user: text(64), other: callId, leg: legId } },
   'call.answeredBy': { required: [], fields: { until: untilWhen } },
   'call.dtmf': { required: ['digits'], fields: { digits: keys } },
   'call.make': {
     required: ['from', 'to'],
-    fields: { from: target, to: targetOrAgent, callerId: shownNumber, timeoutSeconds: seconds(300), amd },
+    fields: { from: target, to: destination, callerId: shownNumber, timeoutSeconds: seconds(300), amd },
   },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }
@@ -243,6 +260,9 @@ export function checkVerb<V extends VerbName>(verb: V, params: unknown): VerbMet
     throw invalid(verb, 'file', 'or text, tone, signal or list, one of them, must be given')
   if (verb === 'call.announce' && sourcesOf(checked) !== 1)
     throw invalid(verb, 'text', 'or file, tone or signal, one of them, must be given')
+  const { call: _, ...named } = checked
+  if (verb === 'call.pickUp' && Object.keys(named).length !== 1)
+    throw invalid(verb, 'slot', 'or user, other or leg, one of them, must be given')
   return checked as VerbMethods[V]['params']
 }
 

@@ -67,6 +67,8 @@ export class Leg {
   description: string | null = null
   /** The last moment at which its far end was known to be there, where it was gone before that was found out (PITFALLS B06). */
   provenUntil: Instant | null = null
+  /** The site's users for whose sake it is called, beside whom it is called at. */
+  users: readonly string[] = []
   #hooks: LegHooks
   #state: ConnectionState = 'null'
   #dialog: Dialog = { kind: 'none' }

@@ -55,7 +55,7 @@ export const CAUSES = {
   'answered-elsewhere': { sip: 487, q850: 26, text: 'Call completed elsewhere' },
   transferred: { sip: 480, q850: 16, text: 'Transferred' },
   parked: { sip: 480, q850: 16, text: 'Parked' },
-  'picked-up': { sip: 480, q850: 16, text: 'Picked up from where a call was parked' },
+  'picked-up': { sip: 480, q850: 16, text: 'Has picked up another call' },
   replaced: { sip: 480, q850: 16, text: 'Replaced by another dialog' },
   consulted: { sip: 480, q850: 16, text: 'The consultation is over' },
   joined: { sip: 480, q850: 16, text: 'Joined to another call' },

@@ -190,8 +190,14 @@ export interface VerbMethods {
     params: { call: Id<'call'>; slot: string; timeoutSeconds?: number; music?: Heard }
     result: { reason: 'picked-up' | 'timeout'; durationSeconds: number; cause?: CallCause }
   }
-  /** The caller goes over to the call that is parked in the slot; this one is over then. */
-  'call.pickUp': { params: { call: Id<'call'>; slot: string }; result: null }
+  /**
+   * The caller goes over to the call that is parked in the slot, or that rings elsewhere, named by one of `user`, `other` and `leg`
+   * (CSTA Directed Pickup Call); this one is over then. Rejects with `verb-failed` where somebody else was faster.
+   */
+  'call.pickUp': {
+    params: { call: Id<'call'>; slot?: string; user?: string; other?: Id<'call'>; leg?: Id<'leg'> }
+    result: null
+  }
   /**
    * Of a call that was placed with `amd`: waits until it is known who has answered; with `message-end`, until a machine listens, too.
    * Answers with the newest of what is known, `unknown` included.
@@ -204,14 +210,14 @@ export interface VerbMethods {
   'call.dtmf': { params: { call: Id<'call'>; digits: string }; result: null }
   /**
    * Third-party make call (ECMA-269 §17.1.4): `from` is called first, and when it has answered, `to`; `agent` offers the call to the
-   * program as one that has been answered. `call` is the id that it will have. Answers when `from` is being called. `amd`
+   * program as one that has been answered, and `pickUp` gives `from` what rings elsewhere. `call` is the id that it will have. Answers when `from` is being called. `amd`
    * listens to whom it is for: `to`, or `from` where the agent talks to it.
    */
   'call.make': {
     params: {
       call: Id<'call'>
       from: Target
-      to: Target | 'agent'
+      to: Target | 'agent' | { pickUp: Alerting }
       callerId?: string
       timeoutSeconds?: number
       amd?: AmdOptions
@@ -220,6 +226,9 @@ export interface VerbMethods {
   }
   'call.hangup': { params: { call: Id<'call'>; reason?: string }; result: null }
 }
+
+/** What rings: whatever does at a user of the site, or for it; a call; one of its legs. */
+export type Alerting = { user: string } | { call: string } | { leg: string }
 
 /** Which of two joined legs is held. */
 export type Held = 'caller' | 'dialled'

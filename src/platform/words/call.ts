@@ -51,9 +51,12 @@ export type DialStrategy = 'parallel' | 'serial'
 /** Which road a leg takes; `channel` falls back to the trunk where a public number is stored. */
 export type Via = 'channel' | 'trunk'
 
-/** What somebody outside may command of a call whose two legs talk; `params` are those of the agent's verb of that name. */
+/**
+ * What somebody outside may command of a call whose two legs talk, or, to pick it up, that rings; `params` are those of the agent's
+ * verb of that name, and for `pickup` who takes it: `by`, a target, and which `leg` has to ring.
+ */
 export interface CallOrder {
-  verb: 'hold' | 'retrieve' | 'transfer' | 'park'
+  verb: 'hold' | 'retrieve' | 'transfer' | 'park' | 'pickup'
   params: Record<string, unknown>
 }
 

@@ -40,7 +40,7 @@ export type EventType =
   | 'leg.held' // data: by (far-end | agent | consult | park | operator | subscriber)
   | 'leg.retrieved'
   | 'leg.transferred' // the leg talks to another far end; data: by (leg), to (leg), target or call. Where it has left this call: call, why
-  | 'leg.diverted' // another road was taken; data: from, to, why
+  | 'leg.diverted' // another road was taken, or somebody picks it up (why: pick-up); data: from, to, why
   | 'leg.failed' // a leg that was never answered is over
   | 'leg.cleared' // an answered leg is over
   | 'leg.digits' // DTMFDigitsDetected
