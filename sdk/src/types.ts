@@ -277,7 +277,10 @@ export interface DialResult {
 /** Why a resource was refused. */
 export interface Refusal {
   kind: string
-  limitedBy: 'ceiling' | 'pool' | 'trunk'
+  /** `class`: the operator denies calls out to numbers of this class. */
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class'
+  /** Of the number that was to be called, such as `premium`. */
+  class?: string
   limit: number
   inUse: number
   requested: number

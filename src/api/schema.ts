@@ -89,6 +89,15 @@ const ForwardOutside = Type.Union([Type.Literal('allowed'), Type.Literal('denied
   description: "Whether users' calls may be sent on to numbers outside, at the subscriber's cost.",
 })
 
+export const TollPolicy = Type.Union([Type.Literal('allowed'), Type.Literal('denied')], {
+  description: 'Whether numbers of the class may be called.',
+})
+
+const TollRules = Type.Object(
+  { classes: Type.Optional(Type.Record(Type.String({ maxLength: 32 }), TollPolicy)) },
+  { ...closed, description: 'What its calls out may be; a class that is not named is as the class says.' },
+)
+
 const TelephoneTls = Type.Union([Type.Literal('allowed'), Type.Literal('required')], {
   description: 'Whether telephones may register and call without TLS.',
 })
@@ -138,6 +147,7 @@ export const SubscriberPatch = Type.Object(
     telephoneDigest: Type.Optional(TelephoneDigest),
     survival: Type.Optional(Survival),
     forwardOutside: Type.Optional(ForwardOutside),
+    toll: Type.Optional(TollRules),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
     dns: Type.Optional(Nullable(Dns)),
     agent: Type.Optional(Type.Object(agentLimits, closed)),
@@ -165,6 +175,7 @@ export const Subscriber = Type.Object({
     telephoneDigest: TelephoneDigest,
   }),
   forwardOutside: ForwardOutside,
+  toll: TollRules,
   survival: Type.Object({ voice: VoiceLoss, channel: ChannelLoss }),
   channel: Type.Object({
     address: Type.String(),

@@ -21,6 +21,7 @@ import { statusRoutes } from './status.ts'
 import { subscriberRoutes } from './subscribers.ts'
 import { telephoneRoutes } from './telephones.ts'
 import { findUnwritable } from './text.ts'
+import { tollRoutes } from './toll.ts'
 import { trunkRoutes } from './trunks.ts'
 import { userRoutes } from './users.ts'
 
@@ -68,6 +69,7 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
     recordingRoutes,
     resourceRoutes,
     trunkRoutes,
+    tollRoutes,
     statusRoutes,
     metricRoutes,
     alarmRoutes,

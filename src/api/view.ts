@@ -25,6 +25,7 @@ export function subscriberView(record: SubscriberRecord) {
     },
     survival: record.survival,
     forwardOutside: record.forwardOutside,
+    toll: record.toll,
     channel: {
       address: channel.address,
       peerAddress: channel.peerAddress,

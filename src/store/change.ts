@@ -21,7 +21,7 @@ export async function updateRouting(tx: Tx, record: SubscriberRecord): Promise<v
 /** Writes what only the operator may change of a subscriber. */
 export async function updateTerms(
   tx: Tx,
-  { id, agent, site, survival, timeZone, forwardOutside }: SubscriberRecord,
+  { id, agent, site, survival, timeZone, forwardOutside, toll }: SubscriberRecord,
 ): Promise<void> {
   await tx
     .updateTable('subscriber')
@@ -30,6 +30,7 @@ export async function updateTerms(
       emergency_caller_id: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
       forward_outside: forwardOutside,
+      toll: json(toll),
       telephone_digest: site.digest ?? 'MD5',
       telephone_tls: site.tls?.telephones ?? 'allowed',
       ...rowOfCodecs(site),

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
-import type { GatewayTransport, Sealed } from '#platform/words/index.ts'
+import type { GatewayTransport, Sealed, TollPolicy } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 
 /** PostgreSQL's bigint comes back as text, so that nothing is lost; every figure of these tables is below 2^53. */
@@ -28,6 +28,7 @@ export interface Database {
     telephone_digest: Generated<'MD5' | 'SHA-256'>
     telephone_tls: Generated<'allowed' | 'required'>
     forward_outside: Generated<'allowed' | 'denied'>
+    toll: Json<object | null | undefined>
     codecs: Codecs
     transcode: Generated<boolean>
     voice_loss: Generated<'move' | 'end'>
@@ -144,6 +145,7 @@ export interface Database {
     weight: number | null
   }
   capacity: { node: string; kind: string; capacity: Bigint }
+  toll_class: { name: string; title: string; prefixes: string[]; policy: TollPolicy }
   emergency_number: { number: string }
   authority: { name: 'ca' | 'switch'; certificate: string; private_key: Sealed; not_after: Date }
   operator_key: { id: string; hash: string; label: string; created_at: Date; expires_at: Date | null; revoked_at: Date | null }

@@ -6,6 +6,7 @@ import { listCapacities } from './allocation.ts'
 import { readAuthorities } from './authority.ts'
 import type { Store, Tx } from './store.ts'
 import { readSubscribers } from './subscriber.ts'
+import { listTollClasses } from './toll.ts'
 import { listEmergencyNumbers, listTrunks } from './trunk.ts'
 
 /** Publications made of the rows, each read in one transaction with its number. */
@@ -25,6 +26,7 @@ async function readSnapshot(tx: Tx, node: string): Promise<Snapshot> {
     trunks: await listTrunks(tx),
     subscribers: (await readSubscribers(tx)).flatMap((record) => subscriberConfig(record) ?? []),
     emergency: { numbers: await listEmergencyNumbers(tx) },
+    tollClasses: await listTollClasses(tx),
     ca: ca.certificate,
     switchCertificate: own,
   }
@@ -43,6 +45,7 @@ async function readParts(tx: Tx, node: string, what: ChangedParts): ReturnType<P
     number,
     parts: {
       ...(what.trunks ? { trunks: await listTrunks(tx), emergency: { numbers: await listEmergencyNumbers(tx) } } : {}),
+      ...(what.tollClasses ? { tollClasses: await listTollClasses(tx) } : {}),
       ...(what.capacities ? { capacities: await listCapacities(tx, node) } : {}),
     },
     subscribers: new Map(ids.map((id) => [id, configOf(id)])),

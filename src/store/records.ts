@@ -10,6 +10,7 @@ import { deleteSubscriber, insertSubscriber, setState } from './install.ts'
 import { listKeys, principalOf, replaceOperatorKey, revokeKey, rotateKey } from './key.ts'
 import type { Store } from './store.ts'
 import { findSubscriber, listSubscribers } from './subscriber.ts'
+import * as toll from './toll.ts'
 import * as trunk from './trunk.ts'
 import * as user from './user.ts'
 
@@ -101,6 +102,9 @@ function platformRecords(store: Store, { node }: RecordsOptions): PlatformStore 
     deleteTrunk: (id) => store.transaction('platform', (tx) => trunk.deleteTrunk(tx, id)),
     listCapacities: () => store.transaction('platform', (tx) => listCapacities(tx, node)),
     setCapacity: (capacity) => store.transaction('platform', (tx) => setCapacity(tx, node, capacity)),
+    listTollClasses: () => store.transaction('platform', (tx) => toll.listTollClasses(tx)),
+    writeTollClass: (one) => store.transaction('platform', (tx) => toll.writeTollClass(tx, one)),
+    deleteTollClass: (name) => store.transaction('platform', (tx) => toll.deleteTollClass(tx, name)),
     listEmergencyNumbers: () => store.transaction('platform', (tx) => trunk.listEmergencyNumbers(tx)),
     setEmergencyNumbers: (numbers) => store.transaction('platform', (tx) => trunk.setEmergencyNumbers(tx, numbers)),
   }

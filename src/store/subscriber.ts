@@ -113,6 +113,7 @@ function recordOf(row: Row): SubscriberRecord {
     telephones: row.telephones,
     users: row.users.map(userOf),
     forwardOutside: row.forward_outside,
+    toll: (row.toll ?? {}) as SubscriberRecord['toll'],
     createdAt: row.created_at.toISOString(),
   }
 }

@@ -3,6 +3,7 @@ import type { RecordingShelf } from '#platform/recording/index.ts'
 import type { ResourceRegistry } from '#platform/resource/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
+import type { TollGate } from '#platform/toll/index.ts'
 import type { DialogOwner } from '#platform/trace/index.ts'
 import type { CallPace, GatewayServer, TrunkDirectory } from '#platform/trunk/index.ts'
 import type {
@@ -97,6 +98,8 @@ export interface Exchange {
   readonly limits: CallLimits
   readonly configuration: Configuration
   readonly registry: ResourceRegistry
+  /** Which numbers a subscriber may call; the registry asks it, too. */
+  readonly toll: Pick<TollGate, 'refusesNumber'>
   readonly voice: VoicePool
   readonly realms: Realms
   /** Seals what the journal may not tell. */

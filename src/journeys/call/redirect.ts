@@ -1,5 +1,5 @@
-import { redirectedTo, serverHop } from '#platform/trunk/index.ts'
-import { SipFailure } from '#protocol/sip/index.ts'
+import { digitsOf, e164, redirectedTo, rewrite, serverHop } from '#platform/trunk/index.ts'
+import { parseUri, SipFailure } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import type { NextHop } from './hops.ts'
 import type { Road } from './road.ts'
@@ -8,7 +8,10 @@ import type { Road } from './road.ts'
 const MOST_TURNS = 3
 const MOST_PLACES = 8
 
-/** Follows the 3xx of a trunk that asks for it, to that trunk's own hosts and nowhere else; no place twice (RFC 3261 §8.1.3.4). */
+/**
+ * Follows the 3xx of a trunk that asks for it, to that trunk's own hosts and nowhere else; no place twice (RFC 3261 §8.1.3.4), and to
+ * no number that the call could not have been placed to (PITFALLS F14).
+ */
 export class Redirects {
   readonly #call: Call
   readonly #road: Road
@@ -29,9 +32,19 @@ export class Redirects {
     const places = redirectedTo(end.response.list('contact'), road.trunk, this.#call.x.gateways.order(road.trunk))
     const fresh = places.filter(({ uri, server }) => {
       const place = `${uri} ${server.address} ${server.port}`
-      return !this.#seen.has(place) && this.#seen.add(place)
+      return !this.#seen.has(place) && this.#seen.add(place) && this.#mayCall(uri, road)
     })
     if (fresh.length === 0) return null
     return fresh.slice(0, MOST_PLACES).map(({ uri, server }) => ({ uri, server, hop: serverHop(road.trunk, server) }))
+  }
+
+  #mayCall(uri: string, { trunk, number }: Road & { via: 'trunk' }): boolean {
+    const user = parseUri(uri).user?.replace(/;.*$/, '') ?? ''
+    const told = rewrite(number, trunk.numbers?.out)
+    if ([number, told].some((known) => digitsOf(known) === digitsOf(user))) return true
+    const named = rewrite(user, trunk.numbers?.in)
+    const refusal = this.#call.x.toll.refusesNumber(this.#call.subscriber.id, e164(named) ?? e164(`+${digitsOf(named)}`) ?? named)
+    if (refusal) this.#call.event('resource.refused', { data: { refusal } })
+    return refusal === null
   }
 }

@@ -1,7 +1,7 @@
 import { TielineError } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { CAUSES, causeOf, type Reason } from '#platform/trunk/index.ts'
-import type { CallCause } from '#platform/words/index.ts'
+import type { CallCause, Refusal } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 
 /**
@@ -25,9 +25,14 @@ export async function run(call: Call, steps: () => Promise<void>): Promise<void>
 /** The cause of a call that an error has ended. Where it was over already, its own cause stands. */
 export function causeOfError(error: unknown): CallCause {
   if (error instanceof ResourceUnavailable) {
-    if (error.refusal.kind === 'voice.transcode') return causeOf('switch', 'transcoding', error.message)
-    return causeOf('switch', error.refusal.limitedBy === 'ceiling' ? 'ceiling' : 'pool', error.message)
+    return causeOf('switch', reasonOf(error.refusal), error.message)
   }
   if (error instanceof TielineError && error.verdict.code in CAUSES) return causeOf('switch', error.verdict.code as Reason)
   return causeOf('switch', 'fault')
+}
+
+function reasonOf({ kind, limitedBy }: Refusal): Reason {
+  if (kind === 'voice.transcode') return 'transcoding'
+  if (limitedBy === 'class') return 'barred'
+  return limitedBy === 'ceiling' ? 'ceiling' : 'pool'
 }

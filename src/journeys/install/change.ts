@@ -13,7 +13,8 @@ import {
   type Scope,
   type SubscriberRecord,
 } from '#platform/subscriber/index.ts'
-import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TrunkConfig } from '#platform/words/index.ts'
+import { checkRules } from '#platform/toll/index.ts'
+import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TollRules, TrunkConfig } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
@@ -36,6 +37,8 @@ export interface SubscriberPatch {
   telephoneDigest?: NonNullable<SiteConfig['digest']>
   survival?: Survival
   forwardOutside?: SubscriberRecord['forwardOutside']
+  /** In the place of what was. */
+  toll?: TollRules
   siteNetworks?: string[]
   dns?: { servers: string[]; search?: string } | null
   agent?: Omit<NonNullable<InstallOrder['agent']>, 'decisionDeadlineMs'>
@@ -51,6 +54,7 @@ export async function changeSubscriber(
   { id }: SubscriberRecord,
   patch: SubscriberPatch,
 ): Promise<SubscriberRecord> {
+  if (patch.toll) checkRules(patch.toll, await deps.store.listTollClasses())
   const changed = await deps.store.update(scope, id, (record) => patched(record, patch))
   if (patch.plan !== undefined && scope === 'platform') await deps.store.bindPlan(id, patch.plan)
   await publishChange(deps, { subscribers: [id] })
@@ -79,6 +83,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       ...spoken,
     },
     forwardOutside: patch.forwardOutside ?? record.forwardOutside,
+    toll: patch.toll ?? record.toll,
     survival: { ...record.survival, ...patch.survival },
     channel: {
       ...record.channel,

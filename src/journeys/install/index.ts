@@ -25,4 +25,5 @@ export {
   rotateCertificate,
   rotatePresharedKey,
 } from './rotate.ts'
+export { removeTollClass, writeTollClass } from './toll.ts'
 export { removeUser, writeUser } from './user.ts'

@@ -12,6 +12,7 @@ import { resourceCommands } from './resource.ts'
 import { statusCommands } from './status.ts'
 import { subscriberCommands } from './subscriber.ts'
 import { telephoneCommands } from './telephone.ts'
+import { tollCommands } from './toll.ts'
 import { trunkCommands } from './trunk.ts'
 import { upCommand } from './up.ts'
 
@@ -38,6 +39,7 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
   recordingCommands(program, context)
   resourceCommands(program, context)
   trunkCommands(program, context)
+  tollCommands(program, context)
   telephoneCommands(program, context)
   billCommands(program, context)
   acceptEverywhere(program)

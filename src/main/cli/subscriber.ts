@@ -4,6 +4,7 @@ import type { PbxConfig } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import { allocation, codecs, collect, endpoint, onOff, part, route, saidOfCodecs, spokenText, whole } from './parse.ts'
+import { capCommand } from './toll.ts'
 import { waitFor } from './wait.ts'
 
 interface Subscriber {
@@ -84,6 +85,7 @@ export function subscriberCommands(program: Command, context: Contextual): void 
         out.done(subscriber, `${name} is ${subscriber.state}.`)
       })
   changeCommands(noun, context)
+  capCommand(noun, context)
   rotateCommand(noun, context)
 }
 

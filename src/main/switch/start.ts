@@ -17,6 +17,7 @@ import {
   VoicePool,
 } from '#platform/switch/index.ts'
 import { Registrar } from '#platform/telephone/index.ts'
+import { TollGate } from '#platform/toll/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
 import { CallPace, createDirectory, Locations, Strangers, TrunkCallers } from '#platform/trunk/index.ts'
 import {
@@ -106,7 +107,13 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     journal.append(entry)
     outbox.wake()
   }
-  const registry = new ResourceRegistry({ clock, boot, record })
+  const toll = new TollGate()
+  const registry = new ResourceRegistry({
+    clock,
+    boot,
+    record,
+    refuses: (subscriber, demand) => toll.refuses(subscriber, demand),
+  })
   const locations = new Locations({ now: () => clock.now(), formerMs: config.calls.maxSeconds * 1000 })
   locations.configure(configuration.snapshot.trunks)
   let trunks = createDirectory({ ...configuration.snapshot, locations })
@@ -182,6 +189,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     limits: { ...LIMITS, maxCallMs: config.calls.maxSeconds * 1000, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },
     configuration,
     registry,
+    toll,
     voice,
     realms,
     sealer: createSealer(start.sealingKey ?? ''),
@@ -208,6 +216,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const configure = () => {
     trunks = createDirectory({ ...configuration.snapshot, locations })
     registry.configure(configuration.snapshot)
+    toll.configure(configuration.snapshot)
     carriers.configure(configuration.snapshot.trunks)
     for (const subscriber of configuration.snapshot.subscribers) {
       const { resolver } = realms.ensure(subscriber.id, siteAddress(subscriber.channel.address, config.siteSipPort))

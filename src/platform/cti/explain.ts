@@ -45,7 +45,7 @@ export function visibleEvent(event: PlatformEvent, reader: 'operator' | Id<'sub'
   return { ...event, data: { ...event.data, refusal: visible(event.data.refusal as Refusal, reader) } }
 }
 
-const LIMITED_BY: Record<Refusal['limitedBy'], string> = {
+const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class'>, string> = {
   ceiling: "the subscriber's own ceiling",
   pool: 'the pool of the node',
   trunk: 'the channels of the trunk',
@@ -53,6 +53,7 @@ const LIMITED_BY: Record<Refusal['limitedBy'], string> = {
 
 export function refusalText(refusal: Refusal): string {
   const { kind, limitedBy, limit, inUse, requested } = refusal
+  if (limitedBy === 'class') return `${kind} was refused: the operator denies calls out to numbers of the class ${refusal.class}.`
   return `${kind} was refused by ${LIMITED_BY[limitedBy]}: ${inUse} of ${limit} were in use and ${requested} more was asked for.`
 }
 

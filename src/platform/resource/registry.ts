@@ -24,6 +24,8 @@ export interface RegistryOptions {
   boot: string
   /** Gets `lease.taken`, `lease.answered` and `lease.released`, in the same turn: the journal's `append`. */
   record(record: JournalRecord): void
+  /** A limit of another kind that a demand may meet; asked last. */
+  refuses?(subscriber: Id<'sub'>, demand: Demand): Refusal | null
 }
 
 /** What else is known of a lease's end. */
@@ -85,9 +87,10 @@ export class ResourceRegistry {
       const place = this.#tally.place(subscriber, demand.kind, demand.trunk)
       const emergency = demand.detail?.emergency === true
       const limit = decide(standing(place), demand.count, emergency)
-      if (limit) {
+      const further = limit ? null : this.#options.refuses?.(subscriber, demand)
+      if (limit || further) {
         for (const [i, taken] of places.entries()) count(taken, call, -demands[i]!.count, demands[i]!.detail?.emergency === true)
-        throw new ResourceUnavailable(refusalOf(request, demand, limit, place))
+        throw new ResourceUnavailable(limit ? refusalOf(request, demand, limit, place) : further!)
       }
       count(place, call, demand.count, emergency)
       places.push(place)

@@ -8,8 +8,8 @@ export class ResourceUnavailable extends TielineError {
   readonly retryAfterSeconds?: number
 
   constructor(refusal: Refusal) {
-    const own = refusal.limitedBy === 'ceiling'
-    const verdict = refusal.kind === 'voice.transcode' ? UNLIKE : own ? OWN : SYSTEM
+    const own = refusal.fault === 'subscriber'
+    const verdict = refusal.kind === 'voice.transcode' ? UNLIKE : refusal.limitedBy === 'class' ? BARRED : own ? OWN : SYSTEM
     super(sentence(refusal), verdict, { refusal, ...(own ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }) })
     this.name = 'ResourceUnavailable'
     this.refusal = refusal
@@ -22,6 +22,9 @@ const RETRY_AFTER_SECONDS = 5
 /** 486 and not 503: many carriers take a gateway that says 503 out of service, for everyone. Q.850 17 is *user busy*. */
 const OWN: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 486, q850: 17 }
 
+/** Q.850 52 is *outgoing calls barred*, which RFC 3398 §7.2.4.1 tells as 403. */
+const BARRED: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: false, http: 403, sip: 403, q850: 52 }
+
 /** Q.850 34 is *no circuit/channel available*. */
 const SYSTEM: Verdict = { code: 'resource-unavailable', fault: 'system', retry: true, http: 503, sip: 503, q850: 34 }
 
@@ -29,6 +32,7 @@ const SYSTEM: Verdict = { code: 'resource-unavailable', fault: 'system', retry: 
 const UNLIKE: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 488, q850: 58 }
 
 function sentence(r: Refusal): string {
+  if (r.limitedBy === 'class') return `calls out to numbers of the class ${r.class} are denied`
   const whose = { ceiling: "the subscriber's ceiling", pool: "the node's pool", trunk: "the trunk's channels" }[r.limitedBy]
   return `no ${r.kind} left: ${whose} is ${r.limit}, ${r.inUse} in use, ${r.requested} more asked for`
 }

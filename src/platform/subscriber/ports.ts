@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Allocation, Capacity, Kind, Sealed, TrunkConfig, UserConfig } from '#platform/words/index.ts'
+import type { Allocation, Capacity, Kind, Sealed, TollClass, TrunkConfig, UserConfig } from '#platform/words/index.ts'
 import type { Credential } from './authority.ts'
 import type {
   AgentVersionRecord,
@@ -78,6 +78,10 @@ export interface PlatformStore {
   listCapacities(): Promise<Capacity[]>
   /** Rejects with `capacity-exceeded` when more is guaranteed. */
   setCapacity(capacity: Capacity): Promise<void>
+  listTollClasses(): Promise<TollClass[]>
+  writeTollClass(one: TollClass): Promise<void>
+  /** Rejects with `not-found`. */
+  deleteTollClass(name: string): Promise<void>
   listEmergencyNumbers(): Promise<string[]>
   setEmergencyNumbers(numbers: string[]): Promise<void>
 }

@@ -19,6 +19,7 @@ export interface ChangedParts {
   subscribers?: Id<'sub'>[]
   trunks?: boolean
   capacities?: boolean
+  tollClasses?: boolean
 }
 
 /** Who acts on publications: host and switch, as their links offer it. */

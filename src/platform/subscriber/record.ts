@@ -7,6 +7,7 @@ import type {
   SiteConfig,
   SubscriberConfig,
   Survival,
+  TollRules,
   UserConfig,
 } from '#platform/words/index.ts'
 
@@ -45,11 +46,13 @@ export interface SubscriberRecord {
   users: UserConfig[]
   /** Whether users' calls may be sent on to numbers outside. */
   forwardOutside: 'allowed' | 'denied'
+  /** What the operator says of its calls out, beside what the classes say. */
+  toll: TollRules
   createdAt: string
 }
 
 /** What is decided before a subscriber gets its slot, which the database gives. */
-export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telephones' | 'users' | 'createdAt'> & {
+export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telephones' | 'users' | 'toll' | 'createdAt'> & {
   channel: Omit<SubscriberRecord['channel'], 'listenPort'>
   agentCertificate: { id: Id<'crt'>; serial: string; notBefore: Date; notAfter: Date }
   apiKey: { id: Id<'key'>; hash: string }

@@ -87,8 +87,10 @@ export interface Lease {
 /** Why admission said no: everything a person needs to understand it. */
 export interface Refusal {
   kind: Kind
-  /** Which limit was met: the subscriber's own ceiling, the node's pool, or a trunk's channels. */
-  limitedBy: 'ceiling' | 'pool' | 'trunk'
+  /** Which limit was met: the subscriber's own ceiling, the node's pool, a trunk's channels, or what numbers may be called. */
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class'
+  /** The class of the number that was to be called, where that is what is limited. */
+  class?: string
   limit: number
   inUse: number
   requested: number

@@ -2,6 +2,7 @@ import type { Id } from '#lib/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import type { Target } from './call.ts'
 import type { Allocation, Capacity } from './resource.ts'
+import type { TollClass, TollRules } from './toll.ts'
 import type { UserConfig } from './user.ts'
 
 /** A secret sealed with the platform's key (AES-256-GCM): `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. */
@@ -18,6 +19,8 @@ export interface Snapshot {
   trunks: TrunkConfig[]
   subscribers: SubscriberConfig[]
   emergency: EmergencyConfig
+  /** Which numbers outside cost alike; absent: all may be called. */
+  tollClasses?: TollClass[]
   /** The platform's own CA, PEM. Agents' and links' certificates come from it. */
   ca: string
   /** The switch's own certificate and key for the agents' links. */
@@ -31,6 +34,7 @@ export interface SnapshotChange {
   capacities?: Capacity[]
   trunks?: TrunkConfig[]
   emergency?: EmergencyConfig
+  tollClasses?: TollClass[]
   ca?: string
   switchCertificate?: { certificate: string; key: Sealed }
   subscribers?: { upsert: SubscriberConfig[]; remove: Id<'sub'>[] }
@@ -144,6 +148,8 @@ export interface SubscriberConfig {
   users?: UserConfig[]
   /** Whether a user's calls may be sent on to numbers outside; absent: they may. */
   forwardOutside?: 'allowed' | 'denied'
+  /** What the operator says of its calls out; absent: what the classes say. */
+  toll?: TollRules
   /** What becomes of calls when something dies under them. */
   survival?: Survival
   /** Taken when the agent is down, late or broken. */

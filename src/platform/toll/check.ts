@@ -1,0 +1,29 @@
+import { TielineError } from '#lib/index.ts'
+import type { TollClass, TollRules } from '#platform/words/index.ts'
+
+/** A class that came from outside, held against the others. Rejects with `invalid-argument`, or with `prefix-taken`. */
+export function checkClass(one: TollClass, others: readonly TollClass[]): void {
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(one.name)) throw wrong('name', 'A class is named with a-z, 0-9 and -, from a letter on.')
+  if (one.prefixes.length === 0) throw wrong('prefixes', 'A class has at least one prefix.')
+  for (const prefix of one.prefixes)
+    if (!/^(\+?[0-9*#]{1,15}|\+)?$/.test(prefix))
+      throw wrong('prefixes', 'A prefix is how a number begins: + and up to 15 digits, a short code, or nothing for all numbers.')
+  if (new Set(one.prefixes).size < one.prefixes.length) throw wrong('prefixes', 'A prefix stands in a class once.')
+  for (const { name, prefixes } of others) {
+    const taken = one.prefixes.find((prefix) => prefixes.includes(prefix))
+    if (taken === undefined) continue
+    const verdict = { code: 'prefix-taken', fault: 'caller', retry: false, http: 409 } as const
+    throw new TielineError(`The prefix "${taken}" belongs to the class ${name}.`, verdict, { prefix: taken, class: name })
+  }
+}
+
+/** What is said of a subscriber's calls out. Rejects with `invalid-argument`. */
+export function checkRules(rules: TollRules, classes: readonly TollClass[]): void {
+  const known = new Set(classes.map(({ name }) => name))
+  for (const name of Object.keys(rules.classes ?? {}))
+    if (!known.has(name)) throw wrong('toll.classes', `There is no class ${name}: add it with tieline toll set.`)
+}
+
+function wrong(field: string, sentence: string): TielineError {
+  return new TielineError(sentence, { code: 'invalid-argument', fault: 'caller', retry: false, http: 422 }, { field })
+}

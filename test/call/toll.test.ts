@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { newId } from '#lib/index.ts'
+import { STANDARD_CLASSES } from '#platform/toll/index.ts'
+import type { Refusal, TollRules } from '#platform/words/index.ts'
+import { until } from '../peer/clock.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
+import { DID, World } from './harness.ts'
+import { type Commanded, Program } from './program.ts'
+
+const CALLER = '+32470123456'
+const OUTSIDE = '+32470999999'
+const PREMIUM = '+3290312345'
+
+let world: World
+let decide: (call: Commanded) => Promise<void> = async () => {}
+/** Numbers that the carrier was asked for. */
+let asked: string[] = []
+
+before(async () => {
+  world = await World.open({ voice: true })
+  world.pbx.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  for (const far of [world.carrier, world.second]) {
+    far.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+    const { onRequest } = far.socket
+    far.socket.onRequest = (message, from) => {
+      if (message.method === 'INVITE') asked.push(/sip:([^@;]+)/.exec(message.uri ?? '')?.[1] ?? '')
+      onRequest(message, from)
+    }
+  }
+  await Program.connect(world, (call) => decide(call))
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, tollClasses: [...STANDARD_CLASSES] })
+})
+after(() => world[Symbol.asyncDispose]())
+
+const rules = (toll: TollRules) => world.change({ toll })
+const fromSite = (number: string) => world.pbx.place({ to: world.siteSwitch, from: '101', number })
+const fromOutside = () => world.carrier.place({ to: world.node, from: CALLER, number: DID })
+const ended = (call: { phase: string }) => until('the end', () => call.phase === 'ended', 5000)
+
+/** What `play` is refused, and what carriers are asked for meanwhile. */
+async function refused(play: () => Promise<void>): Promise<{ refusals: Refusal[]; numbers: string[] }> {
+  const before = (await world.events()).length
+  asked = []
+  await play()
+  await world.quiet()
+  const events = (await world.events()).slice(before)
+  return { refusals: events.flatMap(({ data }) => (data.refusal ? [data.refusal as Refusal] : [])), numbers: asked }
+}
+
+const PREMIUM_IS_DENIED = { kind: 'trunk.out', limitedBy: 'class', class: 'premium', fault: 'subscriber' }
+function isDenied({ refusals, numbers }: Awaited<ReturnType<typeof refused>>): void {
+  assert.deepEqual(
+    refusals.map(({ kind, limitedBy, class: name, fault }) => ({ kind, limitedBy, class: name, fault })),
+    [PREMIUM_IS_DENIED],
+  )
+  assert.ok(!numbers.includes(PREMIUM), 'no carrier hears of it')
+}
+
+test('F14 a telephone that dials a denied class hears 403 with the reason, and no carrier hears of it; allowed, it is placed', async () => {
+  const premium = async () => {
+    const call = await fromSite(PREMIUM)
+    await until('an answer', () => call.phase === 'up' || call.phase === 'ended', 3000)
+    call.hangup()
+    await ended(call)
+    return call.report().final!.status
+  }
+  isDenied(await refused(async () => assert.equal(await premium(), 403)))
+  await rules({ classes: { premium: 'allowed' } })
+  const placed = await refused(async () => assert.equal(await premium(), 200))
+  assert.deepEqual([placed.refusals, placed.numbers], [[], [PREMIUM]])
+  await rules({})
+})
+
+test('F14 an emergency call passes, whatever the classes say, and so does what stays inside', async () => {
+  await rules({ classes: { unknown: 'denied', international: 'denied' } })
+  const { refusals, numbers } = await refused(async () => {
+    decide = async (call) => void (await call.do('call.dial', { target: { pbx: '101' } }))
+    for (const call of [await fromSite('112'), await fromOutside()]) {
+      await until('an answer', () => call.phase === 'up', 3000)
+      call.hangup()
+      await ended(call)
+    }
+  })
+  assert.deepEqual([refusals, numbers], [[], ['112']])
+  await rules({})
+})
+
+test('F14 what an agent dials, a transfer by a telephone, a forward, and a call that is placed by API meet the same gate', async () => {
+  const errors: { verdict?: { code: string }; details?: { refusal?: Refusal } }[] = []
+  isDenied(
+    await refused(async () => {
+      decide = async (call) => {
+        await call.do('call.dial', { target: { number: PREMIUM } }).catch((error) => errors.push(error))
+        await call.do('call.hangup', {})
+      }
+      await ended(await fromOutside())
+    }),
+  )
+  assert.deepEqual([errors[0]?.verdict?.code, errors[0]?.details?.refusal?.class], ['resource-unavailable', 'premium'])
+
+  isDenied(
+    await refused(async () => {
+      await world.change({ users: [{ name: '104', forward: { unconditional: { number: PREMIUM } } }] })
+      decide = async (call) => {
+        await call.do('call.dial', { target: { user: '104' } }).catch(() => {})
+        await call.do('call.hangup', {})
+      }
+      await ended(await fromOutside())
+    }),
+  )
+
+  isDenied(
+    await refused(async () => {
+      const make = { subscriber: world.acme, by: 'operator', from: { number: PREMIUM }, to: { pbx: '101' } } as const
+      await assert.rejects(
+        world.link.call('call.make', { ...make, call: newId('call') }),
+        (error: { verdict?: { code: string; http: number } }) => error.verdict?.http === 403,
+      )
+    }),
+  )
+
+  isDenied(
+    await refused(async () => {
+      const sdp = `v=0\r\no=- 1 1 IN IP4 ${world.pbx.socket.address}\r\ns=-\r\nc=IN IP4 ${world.pbx.socket.address}\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n`
+      const a = ScriptedLeg.place(world.pbx, world.siteSwitch, OUTSIDE, { body: sdp })
+      a.ack(await a.next('200 INVITE'))
+      const far = await until(
+        'the far end',
+        () => world.carrier.calls.find((c) => c.direction === 'in' && c.phase === 'up'),
+        3000,
+      )
+      a.ask('REFER', { headers: [['Refer-To', `<sip:${PREMIUM}@tieline.test>`]] })
+      await a.next('202')
+      await a.progress()
+      assert.equal(far.phase, 'up', 'they talk on')
+      a.ask('BYE')
+      await a.next('200 BYE')
+    }),
+  )
+})
+
+test('F14 a carrier’s 3xx is not followed to a number that could not have been dialled', async () => {
+  const [main, other] = world.snapshot.trunks
+  const trunks = [{ ...main!, redirects: 'follow' as const }, other!]
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  for (const [to, placed] of [
+    [PREMIUM, false],
+    [PREMIUM.slice(1), false],
+    ['+32470888888', true],
+  ] as const) {
+    const contact = `<sip:${to}@${world.carrier.socket.address}>`
+    world.carrier.rules = [
+      { user: OUTSIDE, does: 302, headers: [['Contact', contact]] },
+      { user: '*', does: 'answer', ringMs: 5 },
+    ]
+    const { numbers, refusals } = await refused(async () => {
+      const call = await fromSite(OUTSIDE)
+      await until('an end or an answer', () => call.phase !== 'setup', 3000)
+      call.hangup()
+      await ended(call)
+    })
+    assert.deepEqual(numbers, placed ? [OUTSIDE, to] : [OUTSIDE])
+    assert.deepEqual(
+      refusals.map((refusal) => refusal.class),
+      placed ? [] : ['premium'],
+    )
+  }
+})

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Snapshot, TollClass, TollRules } from '#platform/words/index.ts'
+import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
+import { type Bench, type InstalledBody, installed, startBench } from './bench.ts'
+
+const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
+let postgres: TestPostgres
+let bench: Bench
+let acme: InstalledBody
+before(async () => {
+  postgres = await startPostgres()
+  bench = await startBench(postgres.url)
+  acme = await installed(bench, 'acme', '+3225550101')
+})
+after(async () => {
+  await bench?.[Symbol.asyncDispose]()
+  await postgres?.stop()
+})
+
+/** Runs the CLI as the operator; rejects with what it says where it fails. */
+function cli<T>(...args: string[]): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const options = { env: { TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
+  execFile(process.execPath, [CLI, ...args, '--json'], options, (error, out, err) =>
+    error ? reject(new Error(err)) : resolve(JSON.parse(out)),
+  )
+  return promise
+}
+
+/** What the switch was told last, of classes and of acme. */
+function told(): { classes: TollClass[] | undefined; acme: TollRules | undefined } {
+  const all = bench.fakes.published.switch
+  const classes = all.findLast(({ tollClasses }) => tollClasses)?.tollClasses
+  const subscribers = all.flatMap((publication) =>
+    'base' in publication ? (publication.subscribers?.upsert ?? []) : (publication as Snapshot).subscribers,
+  )
+  return { classes, acme: subscribers.findLast(({ id }) => id === acme.subscriber.id)?.toll }
+}
+
+test('F14 a new installation denies what is dear; the operator adds, changes and removes classes, and the switch is told', async () => {
+  const seeded = await cli<TollClass[]>('toll', 'list')
+  const policies = Object.fromEntries(seeded.map(({ name, policy }) => [name, policy]))
+  const denied = { premium: 'denied', satellite: 'denied', 'high-cost': 'denied', unknown: 'denied' }
+  assert.deepEqual(policies, { international: 'allowed', ...denied })
+  await cli('toll', 'set', 'national', '--prefix', '+32', '--policy', 'allowed', '--title', 'Belgium')
+  await cli('toll', 'set', 'premium', '--add', '+3278', '--drop', '+3277')
+  await assert.rejects(cli('toll', 'set', 'mine', '--prefix', '+3278'), /belongs to the class premium/)
+  await assert.rejects(cli('toll', 'set', 'mine', '--prefix', 'x'), /how a number begins/)
+  const { classes } = told()
+  assert.deepEqual(
+    classes?.find(({ name }) => name === 'national'),
+    { name: 'national', title: 'Belgium', prefixes: ['+32'], policy: 'allowed' },
+  )
+  const premium = classes?.find(({ name }) => name === 'premium')?.prefixes ?? []
+  assert.deepEqual([premium.includes('+3278'), premium.includes('+3277')], [true, false])
+  await cli('toll', 'remove', 'national')
+  assert.ok(!told().classes?.some(({ name }) => name === 'national'))
+})
+
+test('F14 what one subscriber may call is the operator’s word, which it may read', async () => {
+  assert.deepEqual(await cli('subscriber', 'cap', 'acme', '--class', 'premium=allowed', '--class', 'international=denied'), {
+    classes: { premium: 'allowed', international: 'denied' },
+  })
+  assert.deepEqual(await cli('subscriber', 'cap', 'acme', '--class', 'international=off'), { classes: { premium: 'allowed' } })
+  assert.deepEqual(told().acme, { classes: { premium: 'allowed' } })
+  await assert.rejects(cli('subscriber', 'cap', 'acme', '--class', 'nothing=denied'), /no class nothing/)
+  const key = acme.apiKey
+  const shown = await bench.api<{ toll: TollRules }>('GET', '/v1/subscribers/acme', { key })
+  assert.deepEqual(shown.body.toll, { classes: { premium: 'allowed' } })
+  const own = { toll: { classes: { satellite: 'allowed' } } }
+  assert.equal((await bench.api('PATCH', '/v1/subscribers/acme', { key, body: own })).status, 403)
+  assert.equal((await bench.api('GET', '/v1/toll-classes', { key })).status, 403)
+})
