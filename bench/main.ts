@@ -9,6 +9,7 @@ const BENCHES: Record<string, () => Promise<{ measure(extent: Extent): Promise<F
   'sip-messages': () => import('./sip-messages.ts'),
   relay: () => import('./relay.ts'),
   transcode: () => import('./transcode.ts'),
+  continuity: () => import('./continuity.ts'),
   delay: () => import('./delay.ts'),
   prompt: () => import('./prompt.ts'),
   recording: () => import('./recording.ts'),

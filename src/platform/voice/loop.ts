@@ -315,6 +315,7 @@ function part(endpoint: Endpoint): void {
   if (!peer) return
   for (const one of [endpoint, peer]) {
     one.peer = null
+    one.out.interrupt()
     one.reframing = null
     one.transcoding = null
     one.ear = null

@@ -65,7 +65,10 @@ export class Receiver {
       if (endpoint.ssrc >= 0) endpoint.events.reset()
       endpoint.ssrc = packet.ssrc
     }
-    if (!endpoint.canReceive) return
+    if (!endpoint.canReceive) {
+      endpoint.peer?.out.interrupt()
+      return
+    }
     if (isEvent) {
       endpoint.events.receive(bytes, packet.payloadStart, packet.payloadLength, packet.timestamp, now)
       if (endpoint.peer) this.#relayEvent(endpoint, endpoint.peer, now)
@@ -115,7 +118,7 @@ export class Receiver {
     const passes = peer === null || peer.takes(codec)
     if (seat || !passes || !isLaw(codec)) {
       if (seat || !passes || endpoint.isOverheard) this.#hear(endpoint, passes ? null : peer, now)
-      if (passes && peer && !this.#yields(endpoint, peer)) this.#passOn(peer, codec, now)
+      if (passes && peer && this.#goesTo(peer, endpoint)) this.#passOn(peer, codec, now)
       return
     }
     const { bytes } = this.#transmitter
@@ -124,12 +127,14 @@ export class Receiver {
     endpoint.detecting?.timeline.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
     endpoint.streaming?.heard?.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
     if (endpoint.receiveEvents < 0) endpoint.tones.push(codec, bytes, payloadStart, payloadLength, now)
-    if (peer && !this.#yields(endpoint, peer)) this.#relay(peer, codec, now)
+    if (peer && this.#goesTo(peer, endpoint)) this.#relay(peer, codec, now)
   }
 
-  /** Whether the peer must not get what the endpoint says: it can't, or hears something of ours, or a key that is spoken. */
-  #yields(endpoint: Endpoint, peer: Endpoint): boolean {
-    return !peer.canSend || peer.isSpeaking || (peer.sendEvents < 0 && endpoint.events.active)
+  /** Whether the peer gets what the endpoint says: not while it can't, hears something of ours, or a key that is spoken. */
+  #goesTo(peer: Endpoint, endpoint: Endpoint): boolean {
+    const goes = peer.canSend && !peer.isSpeaking && !(peer.sendEvents < 0 && endpoint.events.active)
+    if (!goes) peer.out.interrupt()
+    return goes
   }
 
   /** Gives the packet to the ear, which is pulled by the conference, by the peer that gets it in another codec, or by nobody but us. */

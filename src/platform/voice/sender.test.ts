@@ -141,3 +141,24 @@ test('a decoder that is late leaves a pause, marked, and not a hole in the sound
   checkStream(desk.sent, 20)
   assert.equal(desk.ended.length, 1)
 })
+
+test('M06 a key that is pressed while the far end is held is not sent from its middle on; the next one is, at its own time', () => {
+  const desk = new Desk()
+  const hold = (held: boolean) => {
+    const send = { ...FORMAT, telephoneEvent: 101 }
+    desk.endpoint.describe({ ...DESCRIPTION, send, direction: held ? 'inactive' : 'sendrecv' }, false, desk.now)
+  }
+  hold(false)
+  desk.sender.play(desk.endpoint, 1, { pcm: prompt(10), samples: 1600 }, desk.now)
+  for (let i = 0; i < 60; i++) desk.turn(5)
+  const spoken = desk.sent.length
+  hold(true)
+  desk.sender.press(desk.endpoint, { play: 2, digits: '15', onMs: 200, offMs: 60 }, desk.now)
+  for (let i = 0; i < 20; i++) desk.turn(5)
+  hold(false)
+  for (let i = 0; i < 120; i++) desk.turn(5)
+  const keys = desk.sent.slice(spoken)
+  assert.equal(new Set(keys.map(({ timestamp }) => timestamp)).size, 1)
+  assert.ok(keys[0]!.marker)
+  checkStream([desk.sent[0]!, { ...keys[0]!, sequence: desk.sent[0]!.sequence + 1 }], 20)
+})

@@ -7,10 +7,13 @@ import type { Sounding } from './sounding.ts'
 import { Reframer, sourceOf } from './source.ts'
 import type { Transmitter } from './transmitter.ts'
 
-/** What leaves at our own pace: prompts, pressed keys, and relayed sound that is cut anew. */
 /** Samples of the longest frame, at 16 kHz. */
 const LONGEST_FRAME = 1600
 
+/** In place of a key's timestamp. */
+const UNSENT = -1
+
+/** What leaves at our own pace: prompts, pressed keys, and relayed sound that is cut anew. */
 export class Sender {
   readonly #transmitter: Transmitter
   readonly #report: (report: MediaReport) => void
@@ -150,10 +153,13 @@ export class Sender {
         this.unplay(endpoint, play, 'done')
         return
       }
-      if (step === 'pause' || !endpoint.canSend) continue
-      const { out } = endpoint
-      if (sender.first) endpoint.pressing!.timestamp = out.startingAt(endpoint.frameTicks, now)
-      out.at(endpoint.pressing!.timestamp, sender.first, now)
+      if (step === 'pause') continue
+      const { out, canSend } = endpoint
+      const pressing = endpoint.pressing!
+      // A key whose beginning could not be sent is not sent at all.
+      if (sender.first) pressing.timestamp = canSend ? out.startingAt(endpoint.frameTicks, now) : UNSENT
+      if (!canSend || pressing.timestamp === UNSENT) continue
+      out.at(pressing.timestamp, sender.first, now)
       sender.write(this.#transmitter.bytes, RTP_HEADER_BYTES)
       this.#transmitter.send(endpoint, endpoint.sendEvents, 4)
     }

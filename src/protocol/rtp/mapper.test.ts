@@ -102,3 +102,23 @@ test('M16 a packet that is not passed on leaves no hole, and one that comes late
   out.map(7, 16, 16 * 160, false, 320)
   assert.equal(out.sequence, 506)
 })
+
+test('M06 a source that was not sent during a hold goes on marked, by the clock, and without a hole in the numbers', () => {
+  const out = new StreamMapper(1, 500, 9000)
+  out.map(7, 10, 1600, false, 0)
+  out.interrupt()
+  out.map(7, 510, 81_600, false, 10_000)
+  assert.deepEqual(fields(out), { marker: true, sequence: 502, timestamp: 89_000 })
+})
+
+test('M06 a thousand changes of source, more quickly than frames, do not bring the stream before the clock for ever', () => {
+  const out = new StreamMapper(1, 500, 9000)
+  let now = 0
+  out.map(7, 10, 1600, false, now)
+  for (let i = 0; i < 1000; i++) {
+    now += i % 4 === 3 ? 60 : 10
+    out.map(i % 2, 10 + i, 1600 + 160 * i, false, now)
+  }
+  const ahead = timestampDelta(out.timestamp, 9000) / 8 - now
+  assert.ok(Math.abs(ahead) <= 60, `${ahead} ms`)
+})

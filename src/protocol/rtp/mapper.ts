@@ -30,6 +30,11 @@ export class StreamMapper implements OutgoingPacket {
   /** When the newest timestamp was sent, ms. */
   #sentAt = 0
   #started = false
+  /**
+   * Ms by which changes of source have brought it before the clock: each begins a frame after the packet before it at least, even
+   * where that was sent just now. The next pauses make up for it.
+   */
+  #aheadMs = 0
   /** Of the relayed source. */
   #mapped = false
   #inSsrc = 0
@@ -81,6 +86,11 @@ export class StreamMapper implements OutgoingPacket {
     this.#leftOut = sequence
   }
 
+  /** Packets of the relayed source are not sent for a while, as during a hold: what comes after them is as of a new one. */
+  interrupt(): void {
+    this.#mapped = false
+  }
+
   /**
    * Sets them for the next packet of a source of our own. `samples` is how much later than the packet before it sounds;
    * `fresh` says that the source has just begun or has paused: then the clock decides, and the marker is set.
@@ -88,7 +98,7 @@ export class StreamMapper implements OutgoingPacket {
   next(samples: number, fresh: boolean, now: number): void {
     this.#mapped = false
     this.sequence = (this.#sequence + 1) & 0xffff
-    this.timestamp = fresh ? this.#byClock(samples, now) : (this.#timestamp + samples) >>> 0
+    this.timestamp = fresh ? this.startingAt(samples, now) : (this.#timestamp + samples) >>> 0
     this.marker = fresh
     this.#remember(now)
   }
@@ -102,9 +112,11 @@ export class StreamMapper implements OutgoingPacket {
     this.#remember(now)
   }
 
-  /** The timestamp of something that begins now. */
+  /** The timestamp of something that begins now, `samples` after the packet before it at least. It must be what is sent next. */
   startingAt(samples: number, now: number): number {
-    return this.#byClock(samples, now)
+    const timestamp = this.#byClock(samples, now)
+    if (this.#started) this.#aheadMs = Math.max(0, this.#aheadMs + samples / this.#samplesPerMs - (now - this.#sentAt))
+    return timestamp
   }
 
   /** The timestamp that belongs to `now`, for a sender report. */
@@ -114,7 +126,7 @@ export class StreamMapper implements OutgoingPacket {
 
   #byClock(atLeast: number, now: number): number {
     if (!this.#started) return this.#timestamp
-    const elapsed = Math.round((now - this.#sentAt) * this.#samplesPerMs)
+    const elapsed = Math.round((now - this.#sentAt - this.#aheadMs) * this.#samplesPerMs)
     return (this.#timestamp + Math.max(atLeast, elapsed)) >>> 0
   }
 
@@ -135,7 +147,7 @@ export class StreamMapper implements OutgoingPacket {
     this.#inTimestamp = timestamp
     this.#inAt = now
     this.#sequenceOffset = this.#sequence + 1 - sequence
-    this.#timestampOffset = this.#byClock(this.#samplesPerMs * 20, now) - timestamp
+    this.#timestampOffset = this.startingAt(this.#samplesPerMs * 20, now) - timestamp
   }
 
   #remember(now: number): void {
