@@ -1,14 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { decodeG711, encodeG711 } from '#protocol/audio/index.ts'
+import { countryTone, decodeG711, encodeG711, TONE_COUNTRIES, toneCycle } from '#protocol/audio/index.ts'
 import { readWav } from '#protocol/soundfile/index.ts'
 
 /** What a call is answered by, with the sound of it: 8 kHz, as it comes over the telephone. */
 export interface Answer {
-  label: 'human' | 'machine' | 'fax' | 'nobody'
+  label: 'human' | 'machine' | 'fax' | 'nobody' | 'network'
   pcm: Int16Array
   /** Where the first greeting is over, ms; where a machine's beep begins, if it has one. */
   greetingEndMs: number
   beepMs: number | null
+  /** Whose network it is. */
+  country?: string
   /** For a person who looks for what went wrong. */
   title: string
 }
@@ -107,6 +109,7 @@ export function answers(half: 'train' | 'test', each: number): Answer[] {
   for (let i = 0; i < each; i++) {
     all.push(make.human(i), make.machine(i), i % 4 === 0 ? make.nobody() : make.fax())
   }
+  for (let i = 0; i < each; i++) all.push(make.network(i))
   return all
 }
 
@@ -168,6 +171,25 @@ class Maker {
 
   nobody(): Answer {
     return { label: 'nobody', ...this.#onLine(new Line().silence(8000)), greetingEndMs: 0, beepMs: null, title: 'nobody' }
+  }
+
+  /** A network that answers and says busy, that all its lines are, or by special information tones that there is no such number. */
+  network(i: number): Answer {
+    const country = TONE_COUNTRIES[i % TONE_COUNTRIES.length]!
+    const line = new Line().silence(this.#between(50, 1200))
+    const title = (['busy', 'congestion', 'special information'] as const)[Math.floor(this.#between(0, 2.999))]!
+    if (title === 'special information') {
+      const gap = this.#between(0, 30)
+      for (const hz of [950, 1400, 1800])
+        line.add(sine(hz + this.#between(-30, 30), 0, this.#between(300, 360)), 0.8).silence(gap)
+      const [language, ...sentences] = half(MACHINES, this.#half)[i % (MACHINES.length / 2)]!
+      line.silence(this.#between(100, 600)).add(this.#speak(sentences.at(-1)!, this.#voice(language)), 1)
+    } else {
+      const cycle = toneCycle(countryTone(title, country))
+      const sound = Int16Array.from({ length: samples(6000) }, (_, at) => cycle[at % cycle.length]!)
+      line.add(sound, 0.8)
+    }
+    return { label: 'network', ...this.#onLine(line), greetingEndMs: 0, beepMs: null, country, title: `${country}: ${title}` }
   }
 
   /** At some loudness, with some noise, between 300 and 3400 Hz, over G.711. */

@@ -2,10 +2,16 @@ import { ANSWER_FRAME, AnswerDetector, type AnsweredBy, type Verdict } from '#pr
 import { type Answer, answers } from './amd-set.ts'
 import type { Figure } from './figure.ts'
 
-/** Answers of each of three kinds, in each half of the set. */
+/** Answers of each of four kinds, in each half of the set. */
 const EACH = 120
 
-const RIGHT: Record<Answer['label'], AnsweredBy> = { human: 'human', machine: 'machine', fax: 'fax', nobody: 'unknown' }
+const RIGHT: Record<Answer['label'], AnsweredBy> = {
+  human: 'human',
+  machine: 'machine',
+  fax: 'fax',
+  nobody: 'unknown',
+  network: 'network',
+}
 
 /**
  * Who has answered, by a labelled set of synthetic voices on noisy lines. The thresholds were tuned on the first half: other
@@ -63,8 +69,8 @@ function beeps(half: string, told: { answer: Answer; verdicts: Verdict[] }[]): F
   ]
 }
 
-function verdictsOf({ pcm }: Answer): Verdict[] {
-  const detector = new AnswerDetector({ untilEnd: true })
+function verdictsOf({ pcm, country = '' }: Answer): Verdict[] {
+  const detector = new AnswerDetector({ untilEnd: true, country })
   const verdicts: Verdict[] = []
   for (let at = 0; at + ANSWER_FRAME <= pcm.length && !detector.over; at += ANSWER_FRAME) {
     verdicts.push(...detector.push(pcm.subarray(at, at + ANSWER_FRAME)))

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { RecognitionEngine, SpeechEngine } from './engine.ts'
 import { CallGone, VerbError, verbError } from './error.ts'
 import { hear } from './hear.ts'
-import { amdOf, coachOf, heardOf, musicOf, pickUpOf } from './params.ts'
+import { coachOf, heardOf, listenedFor, musicOf, pickUpOf } from './params.ts'
 import { CallStream } from './stream.ts'
 import type {
   Alerting,
@@ -17,6 +17,7 @@ import type {
   GatherResult,
   Heard,
   HoldOptions,
+  ListenOptions,
   ParkOptions,
   ParkResult,
   Party,
@@ -54,7 +55,7 @@ export interface CallEvents {
   partial: (text: string) => void
   /** Who has answered, where `amd` was asked for; behind `machine` may come `machine-end`. */
   amd: (amd: Amd) => void
-  /** A tone of the network, where `dial` was asked for `progress`. */
+  /** A tone of the network, where `progress` was asked for. */
   progress: (progress: Progress) => void
   /** The call is over; told once, whatever the end. */
   ended: (cause: CallCause) => void
@@ -181,13 +182,11 @@ export class Call {
   /** Calls the target, or several by `strategy`, and joins the first that answers to the caller. Resolves when the dialled leg is over, or could not be had. */
   dial(target: Target | Target[], options: DialOptions = {}): Promise<DialResult> {
     const { timeout, ring, amd, progress, ...rest } = options
-    const tones = progress === undefined ? {} : { progress: progress === true ? {} : progress }
     const music = ring === undefined ? {} : { ring: heardOf(ring) }
     return this.#verb('call.dial', {
       ...rest,
       ...music,
-      ...amdOf(amd),
-      ...tones,
+      ...listenedFor({ amd, progress }),
       target,
       timeoutSeconds: timeout,
     }) as Promise<DialResult>
@@ -242,8 +241,11 @@ export class Call {
    * While `dial` has joined a leg to the caller: the caller goes on with the target, and that leg is let go when the target
    * answers. At once; `dial` then resolves when the target's leg is over. If the target cannot be had, all is as it was.
    */
-  transfer(target: Target): Promise<{ transferred: boolean; cause?: CallCause }> {
-    return this.#verb('call.transfer', { target }) as Promise<{ transferred: boolean; cause?: CallCause }>
+  transfer(target: Target, options: ListenOptions = {}): Promise<{ transferred: boolean; cause?: CallCause }> {
+    return this.#verb('call.transfer', { target, ...listenedFor(options) }) as Promise<{
+      transferred: boolean
+      cause?: CallCause
+    }>
   }
 
   /** Holds one of two who talk: the other one hears nothing, and a telephone shows that it is held. At once. */
@@ -262,9 +264,9 @@ export class Call {
    */
   consult(
     target: Target,
-    { timeout, music, ...options }: ConsultOptions = {},
+    { timeout, music, amd, progress, ...options }: ConsultOptions = {},
   ): Promise<Pick<DialResult, 'status'> & { cause?: CallCause }> {
-    const params = { ...options, ...musicOf(music), target, timeoutSeconds: timeout }
+    const params = { ...options, ...musicOf(music), ...listenedFor({ amd, progress }), target, timeoutSeconds: timeout }
     return this.#verb('call.consult', params) as Promise<Pick<DialResult, 'status'> & { cause?: CallCause }>
   }
 

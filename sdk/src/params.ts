@@ -1,10 +1,18 @@
-import type { Alerting, AmdOptions, Heard } from './types.ts'
+import type { Alerting, Heard, ListenOptions } from './types.ts'
 
 /** As the link has it: times in seconds say so. */
-export function amdOf(amd: true | AmdOptions | undefined): { amd?: object } {
-  if (amd === undefined) return {}
-  const { timeout, ...rest } = amd === true ? {} : amd
-  return { amd: { ...rest, ...(timeout === undefined ? {} : { timeoutSeconds: timeout }) } }
+export function listenedFor({ amd, progress }: { [O in keyof ListenOptions]: ListenOptions[O] | undefined }): {
+  amd?: object
+  progress?: object
+} {
+  const { timeout, ...who } = amd === true ? {} : (amd ?? {})
+  const { afterAnswer, ...tones } = progress === true ? {} : (progress ?? {})
+  return {
+    ...(amd === undefined ? {} : { amd: { ...who, ...(timeout === undefined ? {} : { timeoutSeconds: timeout }) } }),
+    ...(progress === undefined
+      ? {}
+      : { progress: { ...tones, ...(afterAnswer === undefined ? {} : { afterAnswerSeconds: afterAnswer }) } }),
+  }
 }
 
 /** A call is named by its id on the link. */

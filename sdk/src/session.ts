@@ -5,7 +5,7 @@ import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 import type { AgentProgram } from './agent.ts'
 import { Call } from './call.ts'
 import { CallGone, Interrupted, verbError } from './error.ts'
-import { amdOf } from './params.ts'
+import { listenedFor } from './params.ts'
 import type { Destination, MadeCall, MakeCallOptions, Target } from './types.ts'
 
 /** What the platform brings along. */
@@ -72,13 +72,13 @@ export class AgentSession implements Disposable {
   }
 
   /** The program's own call, over the newest link. */
-  async makeCall(from: Target, to: Destination, { callerId, timeout, amd }: MakeCallOptions): Promise<string> {
+  async makeCall(from: Target, to: Destination, { callerId, timeout, amd, progress }: MakeCallOptions): Promise<string> {
     const { link } = this.#client
     if (!link) throw new Interrupted()
     const given = {
       ...(callerId === undefined ? {} : { callerId }),
       ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
-      ...amdOf(amd),
+      ...listenedFor({ amd, progress }),
     }
     const call = newId('call')
     this.#made.add(call)

@@ -17,13 +17,18 @@ export interface Diversion {
   reason: string
 }
 
-/** Who has answered, as it sounds; `machine-end`: a machine has said its greeting, and listens. */
-export type AnsweredBy = 'human' | 'machine' | 'machine-end' | 'fax' | 'unknown'
+/**
+ * Who has answered, as it sounds; `machine-end`: a machine has said its greeting, and listens; `network`: nobody has, and the
+ * network says so by a tone behind an answer of its own.
+ */
+export type AnsweredBy = 'human' | 'machine' | 'machine-end' | 'fax' | 'network' | 'unknown'
 
 /** How it is found out who has answered. Times in ms. */
 export interface AmdOptions {
   /** `message-end` goes on behind `machine`, until the machine listens; default `verdict`. */
   until?: 'verdict' | 'message-end'
+  /** Whose network's tones may come (ISO 3166-1, lower case); without one those of `progress`, or as most of Europe's. */
+  country?: string
   /** Seconds after which it is `unknown`, or `machine-end`; default 30. */
   timeout?: number
   /** A greeting of a person is shorter; default 2400. */
@@ -39,30 +44,45 @@ export interface AmdOptions {
 /** What has become known of who has answered. */
 export interface Amd {
   answeredBy: AnsweredBy
-  /** `short-greeting`, `long-greeting`, `beep`, `silence`, `fax-tone`, `no-speech`, `timeout`, `hangup` or `failed`. */
+  /**
+   * `short-greeting`, `long-greeting`, `beep`, `silence`, `fax-tone`, `busy-tone`, `congestion-tone`, `special-tone`, `no-speech`,
+   * `timeout`, `hangup` or `failed`.
+   */
   reason: string
   /** Since it was answered. */
   ms: number
 }
 
-/** Which tones of a network are listened for while a dialled leg rings with sound of its own. */
+/** Which tones of a network are listened for while whoever is called rings with sound of its own, and behind the answer. */
 export interface ProgressOptions {
   /** Whose tones (ISO 3166-1, lower case); without one as most of Europe's. */
   country?: string
-  /** Whether busy, congestion and the special information tones end the attempt, as a refusal would; default true. */
+  /** Whether busy, congestion and the special information tones end it, as a refusal would; default true. */
   end?: boolean
+  /** Seconds behind the answer for which they are listened for, too, up to 30: some networks answer, and then say busy. Default 0. */
+  afterAnswer?: number
 }
 
-/** A tone of the network; `sit` are the three rising tones before an announcement. `ms` since the leg had sound. */
+/**
+ * A tone of the network; `sit` are the three rising tones before an announcement. `ms` since the leg had sound, or, where it is
+ * `answered`, since then; such a leg is paid for.
+ */
 export interface Progress {
   tone: 'dial' | 'ringback' | 'busy' | 'congestion' | 'sit'
   ms: number
+  answered?: true
 }
 
-/** Of a call that the program places itself. */
-export interface MakeCallOptions {
-  /** Listens to whom the call is for: `to`, or `from` where the program talks to it. The call's `amd` tells. */
+/** What is listened for of whoever is called. */
+export interface ListenOptions {
+  /** Listens to who has answered; the call's `amd` tells. */
   amd?: true | AmdOptions
+  /** Listens to the tones of networks that say busy by a tone; the call's `progress` tells. */
+  progress?: true | ProgressOptions
+}
+
+/** Of a call that the program places itself. `amd` is about whom it is for: `to`, or `from` where the program talks to it. */
+export interface MakeCallOptions extends ListenOptions {
   /** One of the office's own numbers, for whoever is called over a trunk. */
   callerId?: string
   /** Seconds that `from` may ring; 30 unless said. */
@@ -215,7 +235,7 @@ export interface RecordOptions {
   beep?: boolean
 }
 
-export interface DialOptions {
+export interface DialOptions extends ListenOptions {
   /** How several targets are called: at once (the default), or one after the other, each with the whole `timeout`. */
   strategy?: 'parallel' | 'serial'
   /** Forces a road. */
@@ -228,10 +248,6 @@ export interface DialOptions {
   record?: 'mono' | 'stereo'
   /** What the caller hears while it rings, over and over: a file of music, a country's ringback. */
   ring?: string | Heard
-  /** Listens to who has answered, while the two talk already; the call's `amd` tells, and `answeredBy` of the result. */
-  amd?: true | AmdOptions
-  /** Listens to the tones of networks that say busy by a tone, behind 183; the call's `progress` tells. */
-  progress?: true | ProgressOptions
 }
 
 export interface HoldOptions {
@@ -241,7 +257,7 @@ export interface HoldOptions {
   music?: string | Heard
 }
 
-export interface ConsultOptions {
+export interface ConsultOptions extends ListenOptions {
   /** Seconds to ring. */
   timeout?: number
   /** One of the subscriber's own numbers. */
@@ -264,6 +280,7 @@ export interface ParkResult {
 }
 
 export interface DialResult {
+  /** `busy` or `failed` also where a network has answered and said so by a tone (`progress.afterAnswer`). */
   status: 'answered' | 'busy' | 'no-answer' | 'failed' | 'cancelled'
   /** Seconds that the dialled leg was answered. */
   durationSeconds: number

@@ -7,7 +7,7 @@ import type { CallView } from '#platform/words/index.ts'
 import { type App, readerOf, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
-import { OfSubscriber } from './schema.ts'
+import { OfSubscriber, Progress } from './schema.ts'
 
 const Party = Type.Object({
   number: Type.String(),
@@ -101,13 +101,33 @@ const Music = Type.Optional(
   }),
 )
 
+const Ms = (minimum: number, maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum, maximum, description }))
+
+const Amd = Type.Object(
+  {
+    until: Type.Optional(Type.Union([Type.Literal('verdict'), Type.Literal('message-end')])),
+    country: Type.Optional(Type.String({ description: 'Whose network’s tones may come behind an answer (ISO 3166-1)' })),
+    timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 60, description: 'Default 30' })),
+    greetingMs: Ms(500, 10_000, 'A greeting of a person is shorter; default 2400'),
+    greetingEndMs: Ms(300, 5000, 'Silence that ends a greeting; default 800'),
+    noSpeechMs: Ms(1000, 30_000, 'Nothing said for so long is `unknown`; default 5000'),
+    messageEndMs: Ms(500, 10_000, 'Silence after which a machine that does not beep listens; default 3000'),
+  },
+  {
+    ...Closed,
+    description:
+      'Listens to whom the call is for: `to`, or `from` where the agent talks to it. Events `call.amd` tell who has answered: human, machine, machine-end, fax, network (nobody: it says busy behind an answer) or unknown.',
+  },
+)
+
 /** What can be commanded of a call whose two legs talk, or that rings, by anybody who may see it. */
 const ORDERS = {
   hold: { summary: 'Hold one of the two who talk', body: Type.Object({ party: WhichParty, music: Music }, Closed) },
   retrieve: { summary: 'Let them talk again', body: Type.Object({ party: WhichParty }, Closed) },
   transfer: {
     summary: 'Let the caller go on with somebody else; answers when that is so, or could not be',
-    body: Type.Object({ target: Target }, Closed),
+    body: Type.Object({ target: Target, amd: Type.Optional(Amd), progress: Type.Optional(Progress) }, Closed),
   },
   park: {
     summary: 'Let the caller wait in a slot, which a telephone of the site picks up by dialling it',
@@ -122,25 +142,6 @@ const ORDERS = {
   },
 } as const
 
-const Ms = (minimum: number, maximum: number, description: string) =>
-  Type.Optional(Type.Integer({ minimum, maximum, description }))
-
-const Amd = Type.Object(
-  {
-    until: Type.Optional(Type.Union([Type.Literal('verdict'), Type.Literal('message-end')])),
-    timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 60, description: 'Default 30' })),
-    greetingMs: Ms(500, 10_000, 'A greeting of a person is shorter; default 2400'),
-    greetingEndMs: Ms(300, 5000, 'Silence that ends a greeting; default 800'),
-    noSpeechMs: Ms(1000, 30_000, 'Nothing said for so long is `unknown`; default 5000'),
-    messageEndMs: Ms(500, 10_000, 'Silence after which a machine that does not beep listens; default 3000'),
-  },
-  {
-    ...Closed,
-    description:
-      'Listens to whom the call is for: `to`, or `from` where the agent talks to it. Events `call.amd` tell who has answered: human, machine, machine-end, fax or unknown.',
-  },
-)
-
 const Made = Type.Object(
   {
     id: Type.Optional(Type.String({ description: 'The id that the call shall have; the same again is the same call.' })),
@@ -153,6 +154,7 @@ const Made = Type.Object(
     callerId: Type.Optional(Text(32)),
     timeoutSeconds: Type.Optional(Type.Number({ minimum: 1, maximum: 300, description: 'How long `from` may ring; default 30' })),
     amd: Type.Optional(Amd),
+    progress: Type.Optional(Progress),
   },
   Closed,
 )

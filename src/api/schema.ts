@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
+import { CODEC_NAMES, type CodecName, TONE_COUNTRIES } from '#protocol/audio/index.ts'
 
 /** Schemas that more than one route speaks of. They check, document and give the types. */
 
@@ -13,14 +13,46 @@ export const Allocation = Type.Object(
 
 const Via = Type.Optional(Type.Union([Type.Literal('channel'), Type.Literal('trunk')]))
 
+/** Which tones of a network are listened for. */
+export const Progress = Type.Object(
+  {
+    country: Type.Optional(
+      Type.Union(
+        TONE_COUNTRIES.map((country) => Type.Literal(country)),
+        { description: 'Whose tones (ISO 3166-1); without one as most of Europe’s' },
+      ),
+    ),
+    end: Type.Optional(
+      Type.Boolean({
+        description: 'Whether busy, congestion and special information tones end the leg, as a status would; default true',
+      }),
+    ),
+    afterAnswerSeconds: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 30,
+        description: 'For so long behind the answer, too: some networks answer, and then say busy. Default 0',
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description:
+      'Listens to the tones of whoever is called. Events `call.progress` tell dial, ringback, busy, congestion or sit.',
+  },
+)
+
+/** How a default route is taken. Nobody is there whom `amd` could tell who has answered, so that it has none. */
+const taken = { via: Via, progress: Type.Optional(Progress) }
+
 /** Where a call goes when no agent decides. */
 export const DefaultRoute = Type.Union(
   [
-    Type.Object({ pbx: Type.String(), via: Via }, closed),
-    Type.Object({ user: Type.String(), via: Via }, closed),
-    Type.Object({ sip: Type.String(), via: Via }, closed),
-    Type.Object({ trunk: Type.String(), number: Type.String(), via: Via }, closed),
-    Type.Object({ number: Type.String(), via: Via }, closed),
+    Type.Object({ pbx: Type.String(), ...taken }, closed),
+    Type.Object({ user: Type.String(), ...taken }, closed),
+    Type.Object({ sip: Type.String(), ...taken }, closed),
+    Type.Object({ trunk: Type.String(), number: Type.String(), ...taken }, closed),
+    Type.Object({ number: Type.String(), ...taken }, closed),
   ],
   { description: 'An extension of the PBX, a user, a SIP URI of the site, or a number, over a named trunk or any.' },
 )

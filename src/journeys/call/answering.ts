@@ -1,15 +1,31 @@
-import { type Id, newId } from '#lib/index.ts'
-import type { Leg, LegMedia } from '#platform/switch/index.ts'
-import type { AmdOptions, VerbMethods } from '#platform/words/index.ts'
+import { type Id, newId, sleep } from '#lib/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
+import { type AmdOptions, durationMs, type Instant, type VerbMethods } from '#platform/words/index.ts'
 import type { AnsweredBy, AnswerSettings } from '#protocol/audio/index.ts'
+import { LinkLost } from '#protocol/link/index.ts'
 import type { Call } from './call.ts'
 import { verbError } from './over.ts'
-import type { VerbLease } from './prompt.ts'
+import { heldAgain, type VerbLease } from './prompt.ts'
 
 /** Ms that voice has, after the end of a call, to end what listens. */
 const LAST_WORD_MS = 500
 
+/** How often voice is asked again that was lost and has the leg still, and ms before. */
+const AGAIN = { times: 3, afterMs: 20 } as const
+
 type Known = VerbMethods['call.answeredBy']['result']
+
+/** What listens to a leg, as the journal keeps it: voice goes on while the switch is away. */
+export interface AnsweringSnapshot {
+  leg: Id<'leg'>
+  verb: Id<'verb'>
+  lease: Id<'lse'>
+  amd: AmdOptions
+  startedAt: Instant
+  known: Known | null
+  /** The call was placed to find this out: `answeredBy` may be asked. */
+  placed: boolean
+}
 
 /** The verb of a call that was placed with `amd`. @throws CallOver, `invalid-argument` where it wasn't */
 export async function answeredBy(call: Call, { until = 'verdict' }: VerbMethods['call.answeredBy']['params']): Promise<Known> {
@@ -19,23 +35,56 @@ export async function answeredBy(call: Call, { until = 'verdict' }: VerbMethods[
 
 /**
  * Listens to who has answered a leg: each thing that becomes known is an event and is told to the agent. Whatever happens, at
- * least one is told, before the call's last event: `unknown` where the leg was over first.
+ * least one is told, before the call's last event: `unknown` where the leg was over first, or voice was lost.
  */
 export class Answering {
   readonly #call: Call
   readonly #leg: Leg
-  readonly #startedAt: number
+  readonly #held: VerbLease
+  readonly #snapshot: Omit<AnsweringSnapshot, 'known' | 'placed'>
   readonly #verdict = Promise.withResolvers<Known>()
   readonly #last = Promise.withResolvers<Known>()
   #known: Known | null = null
 
   /** Begins at once; the lease is given back when there is nothing more to be known. */
-  constructor(call: Call, leg: Leg, media: LegMedia, amd: AmdOptions, held: VerbLease) {
+  static begin(call: Call, leg: Leg, amd: AmdOptions, held: VerbLease): Answering {
+    held.begin()
+    return new Answering(call, leg, held, { verb: newId('verb'), amd, startedAt: call.now() })
+  }
+
+  /** Goes on behind a restart of the switch. A leg that is over by then has been told of, or nobody will know. */
+  static resume(call: Call, { leg: id, lease, known, placed, ...what }: AnsweringSnapshot): void {
+    const leg = call.legs.find((candidate) => candidate.id === id && !candidate.cause)
+    const held = heldAgain(call, [lease])
+    if (!leg || !held) {
+      const ms = durationMs(what.startedAt, call.now())
+      if (!known) tell(call, null, { answeredBy: 'unknown', reason: 'failed', ms })
+      return
+    }
+    const answering = new Answering(call, leg, held, what, known)
+    if (placed) call.answering = answering
+  }
+
+  private constructor(
+    call: Call,
+    leg: Leg,
+    held: VerbLease,
+    what: Pick<AnsweringSnapshot, 'verb' | 'amd' | 'startedAt'>,
+    known: Known | null = null,
+  ) {
     this.#call = call
     this.#leg = leg
-    this.#startedAt = call.x.clock.now()
-    held.begin()
-    call.awaitBeforeEnd(this.#run(media, newId('verb'), settingsOf(amd), held), LAST_WORD_MS)
+    this.#held = held
+    this.#snapshot = { ...what, leg: leg.id, lease: held.ids[0]! }
+    this.#known = known
+    if (known) this.#verdict.resolve(known)
+    call.listening.add(this)
+    call.save()
+    call.awaitBeforeEnd(this.#run(), LAST_WORD_MS)
+  }
+
+  get snapshot(): AnsweringSnapshot {
+    return { ...this.#snapshot, known: this.#known, placed: this.#call.answering === this }
   }
 
   /** As far as it is known. */
@@ -48,30 +97,56 @@ export class Answering {
     return (until === 'verdict' ? this.#verdict : this.#last).promise
   }
 
-  async #run({ endpoint }: LegMedia, verb: Id<'verb'>, amd: Partial<AnswerSettings>, held: VerbLease): Promise<void> {
-    endpoint.onAnswered = (verdict) => {
-      if (verdict.verb === verb) this.#tell(verdict.answeredBy, verdict.reason, verdict.ms)
-    }
-    const end = await endpoint.detect({ verb, amd }).catch((error: unknown) => {
+  async #run(): Promise<void> {
+    const end = await this.#listen().catch((error: unknown) => {
       this.#call.log.info({ err: error, leg: this.#leg.id }, 'it is not known who has answered')
       return null
     })
-    if (!end) held.failed(['voice.detection'])
-    held[Symbol.dispose]()
-    const ms = Math.round(this.#call.x.clock.now() - this.#startedAt)
-    if (!this.#known) this.#tell('unknown', end ? 'hangup' : 'failed', ms)
+    if (!end && !this.#known) this.#held.failed(['voice.detection'])
+    this.#held[Symbol.dispose]()
+    this.#call.listening.delete(this)
+    const ms = durationMs(this.#snapshot.startedAt, this.#call.now())
+    if (!this.#known) this.#tell({ answeredBy: 'unknown', reason: end ? 'hangup' : 'failed', ms })
     if (this.#known) this.#last.resolve(this.#known)
+    this.#call.save()
   }
 
-  #tell(answeredBy: AnsweredBy, reason: string, ms: number): void {
-    const call = this.#call
-    const known = { answeredBy, reason, ms }
+  /** Until voice has nothing more to tell. Where only the link to it was lost, or the switch, it has gone on meanwhile. */
+  async #listen(): Promise<unknown> {
+    const { clock, voice } = this.#call.x
+    const endpoint = this.#call.media.get(this.#leg.id)?.endpoint
+    if (!endpoint) return null
+    const { verb, amd } = this.#snapshot
+    const { id } = endpoint
+    endpoint.onAnswered = ({ verb: of, answeredBy, reason, ms }) => {
+      if (of === verb) this.#tell({ answeredBy, reason, ms })
+    }
+    for (let tries = 0; ; tries++) {
+      await voice.settled(endpoint)
+      if (endpoint.lost || endpoint.id !== id) return null
+      try {
+        return await endpoint.detect({ verb, amd: settingsOf(amd) })
+      } catch (error) {
+        if (!(error instanceof LinkLost) || tries === AGAIN.times) throw error
+        await sleep(clock, AGAIN.afterMs)
+      }
+    }
+  }
+
+  /** Once each: voice says again what it has said where it is asked again. */
+  #tell(known: Known): void {
+    if (this.#known?.answeredBy === known.answeredBy || (this.#known && known.answeredBy === 'machine')) return
     this.#known = known
     this.#verdict.resolve(known)
     // A leg that is over has had its last event.
-    call.event('call.amd', { ...(this.#leg.cause ? {} : { leg: this.#leg }), data: known })
-    call.x.agents.amd(call.subscriber.id, { call: call.id, ...known })
+    tell(this.#call, this.#leg.cause ? null : this.#leg, known)
+    this.#call.save()
   }
+}
+
+function tell(call: Call, leg: Leg | null, known: Known): void {
+  call.event('call.amd', { ...(leg ? { leg } : {}), data: { ...known } })
+  call.x.agents.amd(call.subscriber.id, { call: call.id, ...known })
 }
 
 function settingsOf({ until, timeoutSeconds, ...times }: AmdOptions): Partial<AnswerSettings> {

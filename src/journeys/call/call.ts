@@ -77,6 +77,8 @@ export class Call {
   streaming: Id<'verb'> | null = null
   /** Who has answered, where the call was placed with `amd`. */
   answering: Answering | null = null
+  /** What listens to who has answered its legs. */
+  readonly listening = new Set<Answering>()
   /** Resolves when that stream is over. */
   streamOver: Promise<void> = Promise.resolve()
   desk: Desk | null = null

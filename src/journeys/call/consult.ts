@@ -4,13 +4,14 @@ import { type CallCause, type DialResult, durationMs, type VerbMethods } from '#
 import type { Call } from './call.ts'
 import { pairUp } from './codecs.ts'
 import { joinAudio } from './connect.ts'
+import { ears } from './ears.ts'
 import { holdLeg, lift } from './hold.ts'
 import { failureOf, reachInstead } from './instead.ts'
 import { watchLife } from './life.ts'
 import { verbError } from './over.ts'
 import { promptOf } from './prompt.ts'
 import { bothAudible } from './take-over.ts'
-import { type Consultation, wish } from './wish.ts'
+import { type Consultation, isFree, wish } from './wish.ts'
 
 type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 type Result<V extends keyof VerbMethods> = VerbMethods[V]['result']
@@ -26,15 +27,16 @@ export interface Consulting {
 }
 
 /** CSTA Consultation Call: the dialled leg talks to somebody else, while the caller is held. Resolves when that one has answered, or not. */
-export function consult(call: Call, params: Params<'call.consult'>): Promise<Result<'call.consult'>> {
+export async function consult(call: Call, params: Params<'call.consult'>): Promise<Result<'call.consult'>> {
   const { promise, resolve } = Promise.withResolvers<Result<'call.consult'>>()
-  const { target, timeoutSeconds, callerId, music } = params
+  const { target, timeoutSeconds, callerId, music, amd, progress } = params
   const timeoutMs = timeoutSeconds === undefined ? RING_MS : timeoutSeconds * 1000
   const source = music ? promptOf(call, music) : null
-  if (!wish(call, { kind: 'consult', target, timeoutMs, callerId, music: source, report: resolve })) {
+  using listening = isFree(call) && (amd || progress) ? ears(call, { amd, progress }) : null
+  if (!wish(call, { kind: 'consult', target, timeoutMs, callerId, music: source, ears: listening, report: resolve })) {
     throw verbError('invalid-argument', 'only a dialled leg that is joined to the caller can consult somebody')
   }
-  return call.whileUp(promise)
+  return await call.whileUp(promise)
 }
 
 /** CSTA Transfer Call: the caller goes on with whoever was consulted, and the dialled leg is let go. */
@@ -73,8 +75,9 @@ export async function follow(call: Call, wished: Consultation, b: Leg): Promise<
     } catch (error) {
       return await failed(failureOf(call, error))
     }
-    const { target, timeoutMs, callerId } = wished
-    const reached = await reachInstead(call, { target, timeoutMs, callerId, listener: b, signal: givenUp.signal })
+    const { target, timeoutMs, callerId, ears } = wished
+    const how = { timeoutMs, callerId, listener: b, signal: givenUp.signal, ears: ears ?? undefined }
+    const reached = await reachInstead(call, { target, ...how })
     if ('failed' in reached) return await failed(reached.failed)
     const c = reached.leg
     consulting.leg = c

@@ -1,8 +1,10 @@
+import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { Target } from '#platform/words/index.ts'
+import type { ProgressOptions, Target } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import type { Departure } from './desk.ts'
 import { dial } from './dial.ts'
+import { type Ears, ears } from './ears.ts'
 
 /** What happens when no agent decides over a call any more. A program that has done its work is obeyed: the call ends. */
 export async function decideWithoutAgent(call: Call, why: Departure): Promise<void> {
@@ -26,10 +28,22 @@ const CALLED = '*'
 /** Step 5 by the stored route; the event says why (DESIGN §4, 3). */
 async function takeDefaultRoute(call: Call, why: Departure): Promise<void> {
   if (isCode(call.facts.to.number)) return call.end(causeOf('switch', 'incomplete-number'))
-  const { via, ...stored } = call.subscriber.defaultRoute
+  const { via, progress, ...stored } = call.subscriber.defaultRoute
   // A PBX with numbers of its own is asked for the one that was called.
   const target: Target = 'pbx' in stored && stored.pbx === CALLED ? { pbx: call.facts.to.number } : stored
   call.event('call.routed', { data: { by: 'default', why, target } })
-  const result = await dial(call, { target, via, timeoutMs: call.x.limits.ringMs })
+  using listening = listens(call, progress)
+  const result = await dial(call, { target, via, timeoutMs: call.x.limits.ringMs, ears: listening ?? undefined })
   call.end(result.cause)
+}
+
+/** A call that nobody decides over does not end for want of a detector. */
+function listens(call: Call, progress: ProgressOptions | undefined): Ears | null {
+  if (!progress) return null
+  try {
+    return ears(call, { progress })
+  } catch (error) {
+    if (error instanceof ResourceUnavailable) return null
+    throw error
+  }
 }

@@ -1,6 +1,6 @@
 import type { Leg } from '#platform/switch/index.ts'
+import { dialStatus } from '#platform/trunk/index.ts'
 import type { DialResult } from '#platform/words/index.ts'
-import type { Answering } from './answering.ts'
 import type { Call } from './call.ts'
 import { converse } from './converse.ts'
 import { type ReachOptions, reach } from './reach.ts'
@@ -9,8 +9,6 @@ import type { CallRecording } from './recording.ts'
 export interface DialOptions extends Omit<ReachOptions, 'relay'> {
   /** Records both sides once the leg is answered; a recorder has been leased. */
   record?: ((b: Leg) => CallRecording | null) | undefined
-  /** Listens to who has answered; a detector has been leased. */
-  amd?: ((b: Leg) => Answering | null) | undefined
 }
 
 /**
@@ -19,15 +17,18 @@ export interface DialOptions extends Omit<ReachOptions, 'relay'> {
  * ResourceUnavailable when a lease is refused.
  */
 export async function dial(call: Call, options: DialOptions): Promise<DialResult> {
-  const { record, music, amd, progress } = options
-  const relay = [record, music, amd, progress].some((option) => option !== undefined)
+  const { record, music, ears } = options
+  const relay = [record, music, ears].some((option) => option !== undefined)
   const reached = await reach(call, { ...options, relay })
   if ('failed' in reached) return reached.failed
   const recording = record?.(reached.leg)
-  const answering = amd?.(reached.leg)
   const result = await converse(call, reached.leg)
+  // Who answers for a network that has nobody has not answered.
+  const nobody = ears?.progress?.refused(reached.leg) ? { status: dialStatus(result.cause) } : {}
+  const answering = ears?.answering
   return {
     ...result,
+    ...nobody,
     ...(recording ? { recording: recording.id } : {}),
     ...(answering ? { answeredBy: answering.answeredBy } : {}),
   }

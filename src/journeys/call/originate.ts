@@ -3,17 +3,17 @@ import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, e164, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
 import { type CallCause, instantOf, type Party, type Target, type VerbMethods } from '#platform/words/index.ts'
 import type { Session, SipResponse } from '#protocol/sip/index.ts'
-import { Answering } from './answering.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { dial } from './dial.ts'
 import { watchDialog } from './dialog.ts'
+import { type Ears, ears } from './ears.ts'
 import type { Exchange } from './exchange.ts'
 import { attemptAll } from './fork.ts'
 import { CallOver, verbError } from './over.ts'
 import { Patience } from './patience.ts'
 import { alertingCall, type Pickup } from './pickup.ts'
-import { lease, type VerbLease } from './prompt.ts'
+import type { ProgressEar } from './progress.ts'
 import { type Road, roadsTo } from './road.ts'
 import { run } from './run.ts'
 import { walkRoads } from './walk.ts'
@@ -54,7 +54,7 @@ export function originate(
   call.originating = true
   const { promise, resolve, reject } = Promise.withResolvers<{ call: Id<'call'> }>()
   void run(call, async () => {
-    using detector = wanted.amd ? detectorFor(call, reject) : null
+    using listening = listens(call, wanted, reject)
     try {
       let begun = false
       const onLeg = () => {
@@ -63,21 +63,22 @@ export function originate(
         resolve({ call: call.id })
       }
       pickup?.onOver((cause) => call.end(cause))
-      await raise(call, wanted, onLeg)
+      await raise(call, wanted, { onLeg, ears: listening })
     } catch (error) {
       // As nobody is being called, whoever asked is told; afterwards the events tell.
       reject(error instanceof CallOver ? notReached(call) : error)
       throw error
     }
-    await goOn(call, wanted, { detector, pickup })
+    await goOn(call, wanted, { listening, pickup })
   })
   return promise
 }
 
 /** Leased before anybody is called. @throws ResourceUnavailable, which whoever asked is told */
-function detectorFor(call: Call, refuse: (error: unknown) => void): VerbLease {
+function listens(call: Call, { amd, progress }: Wanted, refuse: (error: unknown) => void): Ears | null {
+  if (!amd && !progress) return null
   try {
-    return lease(call, ['voice.detection'], null)
+    return ears(call, { amd, progress }, null)
   } catch (error) {
     refuse(error)
     throw error
@@ -95,28 +96,27 @@ function pickUpOf(x: Exchange, id: Id<'sub'>, { from, to }: Wanted): Pickup | nu
 /** `from` is on the line. */
 async function goOn(
   call: Call,
-  { to, callerId, amd }: Wanted,
-  { detector, pickup }: { detector: VerbLease | null; pickup: Pickup | null },
+  { to, callerId }: Wanted,
+  { listening, pickup }: { listening: Ears | null; pickup: Pickup | null },
 ): Promise<void> {
   if (pickup) return call.end(await call.whileUp(pickup.take({ call, leg: call.a })))
-  const listenTo = (leg: Leg) => {
-    const media = call.media.get(leg.id)
-    return amd && detector && media ? new Answering(call, leg, media, amd, detector) : null
-  }
   if (to === 'agent') {
-    call.answering = listenTo(call.a)
+    listening?.answered(call.a)
+    call.answering = listening?.answering ?? null
     call.decided = true
     const departure = await attend(call, 'offered')
     call.end(causeOf('agent', departure === 'returned' ? 'agent-returned' : 'left-alone'))
     return
   }
+  // That `from` was somebody is known by whoever is called now.
+  listening?.progress?.answered(call.a, null)
   const target = to as Target
-  const result = await dial(call, { target, callerId, timeoutMs: call.x.limits.ringMs, ...(amd ? { amd: listenTo } : {}) })
+  const result = await dial(call, { target, callerId, timeoutMs: call.x.limits.ringMs, ears: listening ?? undefined })
   call.end(result.cause)
 }
 
 /** Calls `from` on the roads that lead there. Resolves when it has answered; else the call is over. @throws CallOver, ResourceUnavailable */
-async function raise(call: Call, wanted: Wanted, onLeg: () => void): Promise<void> {
+async function raise(call: Call, wanted: Wanted, { onLeg, ears }: { onLeg: () => void; ears: Ears | null }): Promise<void> {
   const { subscriber, x } = call
   const directory = x.directory()
   const contacts = (user: string) => x.telephones.contacts(subscriber.id, user)
@@ -125,7 +125,8 @@ async function raise(call: Call, wanted: Wanted, onLeg: () => void): Promise<voi
   const timeoutMs = wanted.timeoutSeconds === undefined ? RING_MS : wanted.timeoutSeconds * 1000
   using patience = new Patience(call, { timeoutMs })
   const rung = new Set<Leg>()
-  const onProvisional = (leg: Leg, { status }: SipResponse) => {
+  const onProvisional = (leg: Leg, { status, description }: SipResponse) => {
+    if (ears?.progress && description.length > 0) hearEarly(call, leg, description, ears.progress)
     if (status > 100) leg.alert()
     if (status > 100 && !rung.has(leg)) call.event('leg.delivered', { leg, data: { sip: status } })
     if (status > 100) rung.add(leg)
@@ -140,6 +141,16 @@ async function raise(call: Call, wanted: Wanted, onLeg: () => void): Promise<voi
   if (end.kind === 'failed') give(call, end.cause)
   patience.satisfied()
   answered(call, end.leg, end.session)
+}
+
+/** Whoever is called first has early audio, which nobody hears but for the tones in it. */
+function hearEarly(call: Call, leg: Leg, description: Uint8Array, ear: ProgressEar): void {
+  try {
+    call.media.get(leg.id)?.readAnswer(description)
+    ear.listen(leg)
+  } catch (error) {
+    call.log.info({ err: error, leg: leg.id }, 'early audio cannot be listened to')
+  }
 }
 
 /** The call has its first leg. */

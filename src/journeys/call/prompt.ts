@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
-import { newId, TielineError } from '#lib/index.ts'
+import { type Id, newId, TielineError } from '#lib/index.ts'
 import type { Leg, LegMedia } from '#platform/switch/index.ts'
-import type { Demand, Heard, PromptSource, VerbMethods } from '#platform/words/index.ts'
+import type { Demand, Heard, Lease, PromptSource, VerbMethods } from '#platform/words/index.ts'
 import { countryTone } from '#protocol/audio/index.ts'
 import { LinkLost } from '#protocol/link/index.ts'
 import type { Call } from './call.ts'
@@ -122,6 +122,7 @@ async function audio(call: Call): Promise<LegMedia> {
 }
 
 export type VerbLease = Disposable & {
+  readonly ids: readonly Id<'lse'>[]
   begin(): void
   /** What was leased did not do what it was leased for: it is given back, and nobody pays for it (PITFALLS B14). */
   failed(kinds: readonly string[]): void
@@ -142,9 +143,19 @@ export function unbill(held: VerbLease, error: unknown): void {
 /** Leases for the length of one verb; billable from `begin`. `leg` is null where the call has none yet. */
 export function lease(call: Call, kinds: readonly string[], leg: Leg | null = call.a): VerbLease {
   const demands: Demand[] = kinds.map((kind) => ({ kind, count: 1, ...(leg ? { leg: leg.id } : {}) }))
-  const leases = call.admit(demands)
+  return held(call, call.admit(demands))
+}
+
+/** What a former process has leased for something that goes on. Null where it does not hold any more. */
+export function heldAgain(call: Call, ids: readonly Id<'lse'>[]): VerbLease | null {
+  const leases = call.x.registry.leasesOf(call.id).filter(({ id }) => ids.includes(id))
+  return leases.length === ids.length ? held(call, leases) : null
+}
+
+function held(call: Call, leases: readonly Lease[]): VerbLease {
   const ids = leases.map((l) => l.id)
   return {
+    ids,
     begin: () => call.x.registry.answered(ids),
     failed: (kinds) => {
       const useless = leases.filter((l) => kinds.includes(l.kind)).map((l) => l.id)

@@ -5,10 +5,10 @@ import type { SipResponse } from '#protocol/sip/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import { connect } from './connect.ts'
+import type { Ears } from './ears.ts'
 import { attemptAll, firstOf } from './fork.ts'
 import { Patience } from './patience.ts'
 import { Pickup, pickedUp, tellDiverted } from './pickup.ts'
-import type { ProgressEar } from './progress.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 import { callUser, type UserSearch } from './user.ts'
@@ -27,8 +27,8 @@ export interface ReachOptions {
   signal?: AbortSignal
   /** What the caller hears while it rings; its audio is there. */
   music?: Music | undefined
-  /** Listens to the tones of early audio; it is let go of when somebody answers. */
-  progress?: ProgressEar | undefined
+  /** Listens to the tones of early audio, and to whoever answers. */
+  ears?: Ears | undefined
   /** Whom the far end is to talk to, and who hears it ring; the call's first leg unless said. */
   listener?: Leg | undefined
   /** Audio has to pass through voice. */
@@ -74,6 +74,7 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
         early: ringing.answerOf(end.leg),
         listener: options.listener,
       })
+      options.ears?.answered(end.leg)
       return { leg: end.leg }
     }
     last = end.cause

@@ -3,6 +3,7 @@ import { type DialogSnapshot, type Leg, LegMedia, type LocalAddress, siteAddress
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
+import { Answering, type AnsweringSnapshot } from './answering.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
@@ -73,11 +74,12 @@ function takeUp(
     call.pair = [a, b]
     // A transfer that was under way: the two go on as they were.
     for (const leg of call.legs.slice(2)) leg.end(causeOf('switch', 'switch-restart'))
-    endVerbs(call, left)
+    endVerbs(call, left, snapshot.listening)
     call.event('call.resumed', { data: { phase: 'joined' } })
     call.save()
     return () =>
       run(call, async () => {
+        listenAgain(call, snapshot.listening)
         await claimed(call)
         const held = call.holds.size > 0
         await unheld(call, left)
@@ -86,7 +88,7 @@ function takeUp(
       })
   }
   const inVerb = snapshot.phase !== 'setup' && a?.isConnected
-  if (inVerb) return () => run(call, () => goOn(call, left))
+  if (inVerb) return () => run(call, () => goOn(call, left, snapshot.listening))
   closeAtLastProven(call, left)
   return () => run(call, async () => call.end(causeOf('switch', 'switch-restart')))
 }
@@ -111,11 +113,12 @@ async function unheld(call: Call, left: Left): Promise<void> {
 }
 
 /** A call in a verb: what it had beside its caller's leg is over; its agent takes it from here, or the default route. */
-async function goOn(call: Call, left: Left): Promise<void> {
+async function goOn(call: Call, left: Left, listening: readonly AnsweringSnapshot[] = []): Promise<void> {
   const { a } = call
   for (const leg of call.legs) if (leg !== a) leg.end(causeOf('switch', 'switch-restart'))
-  endVerbs(call, left)
+  endVerbs(call, left, listening)
   call.event('call.resumed', { data: { phase: 'verb' } })
+  listenAgain(call, listening)
   call.save()
   // Whom it was placed to reach is not being reached any more, and nobody else decides over it.
   if (call.facts.made && !call.decided) return call.end(causeOf('switch', 'switch-restart'))
@@ -124,11 +127,25 @@ async function goOn(call: Call, left: Left): Promise<void> {
   await decideWithoutAgent(call, departure)
 }
 
-/** What a verb had leased beside the sound itself: voice ended it with the process that had asked. */
-function endVerbs(call: Call, left: Left): void {
+/**
+ * What a verb had leased beside the sound itself: voice ended it with the process that had asked, but for what listens to who
+ * has answered a leg.
+ */
+function endVerbs(call: Call, left: Left, listening: readonly AnsweringSnapshot[] = []): void {
   const keeps = new Set(['voice.port', 'voice.relay', ...(call.pair ? ['voice.transcode'] : [])])
-  const verbs = call.leasesOf(call.a).filter(({ kind }) => kind.startsWith('voice.') && !keeps.has(kind))
+  const heard = new Set(listening.map(({ lease }) => lease))
+  const verbs = call.x.registry
+    .leasesOf(call.id)
+    .filter(
+      ({ id, leg, kind }) =>
+        (leg === undefined || leg === call.a.id) && kind.startsWith('voice.') && !keeps.has(kind) && !heard.has(id),
+    )
   for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
+}
+
+/** What listens to who has answered goes on; where that can't be, nobody will know, and that is told. */
+function listenAgain(call: Call, listening: readonly AnsweringSnapshot[] = []): void {
+  for (const snapshot of listening) Answering.resume(call, snapshot)
 }
 
 /** What was in set-up had its leases until the process died, not until now. */

@@ -6,7 +6,7 @@ import type { Call } from './call.ts'
 import { pairUp } from './codecs.ts'
 import { joinAudio } from './connect.ts'
 import { answerBody } from './dialog.ts'
-import type { ProgressEar } from './progress.ts'
+import type { Ears } from './ears.ts'
 
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
@@ -21,7 +21,7 @@ export interface RingingOptions {
   music?: Music | undefined
   listener?: Leg | undefined
   /** Listens to the tones of early audio. */
-  progress?: ProgressEar | undefined
+  ears?: Ears | undefined
 }
 
 /** Passes what the dialled leg says while it rings on to the caller, without anything of its headers (F08). */
@@ -29,17 +29,17 @@ export class Ringing implements Disposable {
   readonly #call: Call
   readonly #music: Music | undefined
   readonly #listener: Leg | undefined
-  readonly #progress: ProgressEar | undefined
+  readonly #ears: Ears | undefined
   readonly #delivered = new Set<Leg>()
   #early = false
   #answer: { leg: Leg; sdp: Uint8Array } | null = null
   #tone: { verb: Id<'verb'>; lease: Id<'lse'>[] } | null = null
 
   /** `music` is heard by the caller over and over while it rings, in place of a tone; a player has been leased for it. `listener` hears it instead. */
-  constructor(call: Call, { music, listener, progress }: RingingOptions = {}) {
+  constructor(call: Call, { music, listener, ears }: RingingOptions = {}) {
     this.#call = call
     this.#listener = listener
-    this.#progress = progress
+    this.#ears = ears
     this.#music = music
     if (music) this.#play(music.source, [])
   }
@@ -86,7 +86,6 @@ export class Ringing implements Disposable {
   }
 
   answered(): void {
-    this.#progress?.[Symbol.dispose]()
     this.#silence()
   }
 
@@ -123,7 +122,7 @@ export class Ringing implements Disposable {
       return
     }
     this.#silence()
-    this.#progress?.listen(leg, from)
+    this.#ears?.progress?.listen(leg)
     if (!this.#early) joinAudio(this.#call, a, leg)
     this.#early = true
   }

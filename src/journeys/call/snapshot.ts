@@ -2,6 +2,7 @@ import type { Id } from '#lib/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
 import type { DialogSnapshot, LegFacts, MediaSnapshot } from '#platform/switch/index.ts'
 import type { CallCause, Instant, Sealed } from '#platform/words/index.ts'
+import type { AnsweringSnapshot } from './answering.ts'
 import type { Call, CallFacts } from './call.ts'
 
 /** A call as the journal keeps it: plain JSON, enough to carry it on, or to end it cleanly. */
@@ -16,6 +17,8 @@ export interface CallSnapshot {
   legs: (LegSnapshot | SealedLeg)[]
   /** Legs that are over but for their last event. */
   clearing?: { leg: Id<'leg'>; cause: CallCause }[]
+  /** Legs of which it is not yet known who has answered. */
+  listening?: AnsweringSnapshot[]
 }
 
 /** A leg whose descriptions hold keys (RFC 4568): a {@link LegSnapshot} as JSON, sealed by the node. */
@@ -63,6 +66,7 @@ export function snapshotOf(call: Call): CallSnapshot {
     direct: call.direct,
     answeredAt: call.answeredAt,
     legs,
+    ...(call.listening.size > 0 ? { listening: [...call.listening].map(({ snapshot }) => snapshot) } : {}),
     ...(call.clearing.size > 0 ? { clearing: [...call.clearing].map(([{ id }, cause]) => ({ leg: id, cause })) } : {}),
   }
 }

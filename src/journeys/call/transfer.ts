@@ -3,11 +3,12 @@ import { causeOf } from '#platform/trunk/index.ts'
 import type { DialResult, VerbMethods } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
+import { ears } from './ears.ts'
 import { lift } from './hold.ts'
 import { failureOf, reachInstead } from './instead.ts'
 import { CallOver, verbError } from './over.ts'
 import { takeOver } from './take-over.ts'
-import { type Joiner, partnerOf, type Transfer, wish } from './wish.ts'
+import { isFree, type Joiner, partnerOf, type Transfer, wish } from './wish.ts'
 
 /** Ms that a transferor has for its own BYE, once it knows that all went well. */
 const FAREWELL_MS = 2000
@@ -24,7 +25,7 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
   if (!attended) call.event('call.routed', { data: { by: 'transfer', target: to.target } })
   const reached = attended
     ? await takeIn(call, to.joiner)
-    : await reachInstead(call, { target: to.target, timeoutMs: call.x.limits.ringMs })
+    : await reachInstead(call, { target: to.target, timeoutMs: call.x.limits.ringMs, ears: to.ears ?? undefined })
   if ('leg' in reached) {
     call.wish = null
     await lift(call, call.a)
@@ -75,14 +76,15 @@ async function partWith(call: Call, { by, report }: Transfer): Promise<void> {
 type Verb = VerbMethods['call.transfer']
 
 /** The agent's word instead of a far end's: the dialled leg is the one that is let go. */
-export function transferByCommand(call: Call, { target }: Verb['params']): Promise<Verb['result']> {
+export async function transferByCommand(call: Call, { target, amd, progress }: Verb['params']): Promise<Verb['result']> {
   const by = partnerOf(call, call.a)
   const { promise, resolve } = Promise.withResolvers<Verb['result']>()
   const report: Transfer['report'] = async ({ sip, cause }) => {
     if (sip >= 200) resolve({ transferred: sip < 300, ...(cause ? { cause } : {}) })
   }
-  if (!by || !wish(call, { kind: 'transfer', by, to: { target }, report })) {
+  using listening = by && isFree(call) && (amd || progress) ? ears(call, { amd, progress }) : null
+  if (!by || !wish(call, { kind: 'transfer', by, to: { target, ears: listening }, report })) {
     throw verbError('invalid-argument', 'only a caller who is joined to a dialled leg can be transferred')
   }
-  return call.whileUp(promise)
+  return await call.whileUp(promise)
 }

@@ -1,16 +1,16 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, rejection } from '#platform/trunk/index.ts'
-import type { AmdOptions, Heard, VerbMethods } from '#platform/words/index.ts'
-import { Answering, answeredBy } from './answering.ts'
+import type { Heard, VerbMethods } from '#platform/words/index.ts'
+import { answeredBy } from './answering.ts'
 import type { Call } from './call.ts'
 import { conference } from './conference.ts'
 import type { Desk, Verb } from './desk.ts'
 import { dial } from './dial.ts'
+import { ears } from './ears.ts'
 import { gather } from './gather.ts'
 import { join, pickUp } from './join.ts'
 import { CallOver, verbError } from './over.ts'
 import { park } from './park.ts'
-import { ProgressEar } from './progress.ts'
 import { answer, earlyAudio, kindsOf, lease, play, promptOf, record, say, type VerbLease } from './prompt.ts'
 import { CallRecording } from './recording.ts'
 import type { Music } from './ringing.ts'
@@ -77,8 +77,7 @@ async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMet
   const { target, strategy, via, timeoutSeconds, callerId, record, amd, progress } = params
   using music = params.ring ? await ringMusic(call, params.ring) : undefined
   using held = record ? lease(call, ['voice.record']) : null
-  using detector = amd ? lease(call, ['voice.detection']) : null
-  using ear = progress ? new ProgressEar(call, progress, lease(call, ['voice.detection'])) : null
+  using listening = amd || progress ? ears(call, { amd, progress }) : null
   call.event('call.routed', { data: { by: 'agent', target } })
   const result = await dial(call, {
     target,
@@ -87,18 +86,11 @@ async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMet
     callerId,
     timeoutMs: timeoutSeconds === undefined ? DIAL_MS : timeoutSeconds * 1000,
     music,
-    ...(ear ? { progress: ear } : {}),
-    ...(detector && amd ? { amd: (b: Leg) => listenTo(call, b, amd, detector) } : {}),
+    ears: listening ?? undefined,
     ...(held && record ? { record: (b: Leg) => recordBoth(call, b, record, held) } : {}),
   })
   if (call.cause) throw new CallOver(call.cause)
   return result
-}
-
-/** Listens to who has answered a leg. */
-function listenTo(call: Call, leg: Leg, amd: AmdOptions, detector: VerbLease): Answering | null {
-  const media = call.media.get(leg.id)
-  return media ? new Answering(call, leg, media, amd, detector) : null
 }
 
 /** Records both sides of an answered leg, until either is over. A failure to do so is told by its event and hurts nobody. */

@@ -1,6 +1,7 @@
 import type { Leg } from '#platform/switch/index.ts'
 import type { CallCause, DialResult, PromptSource, Target } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
+import type { Ears } from './ears.ts'
 
 /** Who comes into a call from another call of the same subscriber. */
 export interface Joiner {
@@ -18,7 +19,7 @@ type Report = (progress: { sip: number; text: string; cause?: CallCause }) => Pr
 export interface Transfer {
   kind: 'transfer'
   by: Leg
-  to: { target: Target } | { joiner: Joiner }
+  to: { target: Target; ears?: Ears | null } | { joiner: Joiner }
   report: Report
 }
 
@@ -39,6 +40,7 @@ export interface Consultation {
   timeoutMs: number
   callerId: string | undefined
   music: PromptSource | null
+  ears: Ears | null
   report(result: { status: DialResult['status']; cause?: CallCause }): void
 }
 

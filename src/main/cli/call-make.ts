@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Target } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { CliError } from './error.ts'
-import { part, whole } from './parse.ts'
+import { part, progressOf, whole } from './parse.ts'
 
 interface MakeOptions {
   from: string
@@ -10,6 +10,8 @@ interface MakeOptions {
   callerId?: string
   timeout?: number
   amd?: true | string
+  progress?: true | string
+  afterAnswer?: number
 }
 
 /** `tieline call make`: click to dial. */
@@ -22,7 +24,10 @@ export function makeCommand(noun: Command, context: (command: Command) => Contex
     .option('--caller-id <number>', 'a number of the subscriber that a carrier is shown')
     .option('--timeout <seconds>', 'how long the first may ring', whole('--timeout'))
     .option('--amd [until]', 'listen for a machine or a person: verdict, or message-end to wait for the beep')
-    .action(async (subscriber: string, { from, to, callerId, timeout, amd }: MakeOptions, command: Command) => {
+    .option('--progress [country]', 'listen for the tones of networks, as those of a country: busy ends the call')
+    .option('--after-answer <seconds>', 'with --progress: behind the answer, too', whole('--after-answer'))
+    .action(async (subscriber: string, options: MakeOptions, command: Command) => {
+      const { from, to, callerId, timeout, amd } = options
       const { client, out } = context(command)
       const call = await client.post<{ id: string }>(`/v1/subscribers/${part(subscriber)}/calls`, {
         from: targetOf(from),
@@ -30,6 +35,7 @@ export function makeCommand(noun: Command, context: (command: Command) => Contex
         ...(callerId === undefined ? {} : { callerId }),
         ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
         ...(amd === undefined ? {} : { amd: amd === true ? {} : { until: amd } }),
+        ...progressOf(options),
       })
       out.done(call, `${call.id} is being placed.`)
     })

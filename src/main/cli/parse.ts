@@ -33,6 +33,17 @@ export function route(text: string): Record<string, string> {
   return { [kind]: kind === 'sip' ? `sip:${value}` : value, ...(via ? { via } : {}) }
 }
 
+/** `--progress [country]` and `--after-answer <seconds>`, as the API has them. */
+export function progressOf({ progress, afterAnswer }: { progress?: true | string; afterAnswer?: number }): { progress?: object } {
+  if (progress === undefined && afterAnswer === undefined) return {}
+  return {
+    progress: {
+      ...(typeof progress === 'string' ? { country: progress } : {}),
+      ...(afterAnswer === undefined ? {} : { afterAnswerSeconds: afterAnswer }),
+    },
+  }
+}
+
 /** `address`, `address:port`, `[address]:port`. */
 export function endpoint(text: string): { address: string; port?: number } {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []

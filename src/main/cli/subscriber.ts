@@ -3,7 +3,19 @@ import type { Command } from 'commander'
 import type { PbxConfig } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
-import { allocation, codecs, collect, endpoint, onOff, part, route, saidOfCodecs, spokenText, whole } from './parse.ts'
+import {
+  allocation,
+  codecs,
+  collect,
+  endpoint,
+  onOff,
+  part,
+  progressOf,
+  route,
+  saidOfCodecs,
+  spokenText,
+  whole,
+} from './parse.ts'
 import { capCommand } from './toll.ts'
 import { waitFor } from './wait.ts'
 
@@ -15,7 +27,7 @@ interface Subscriber {
   timeZone: string
   numbers: string[]
   allocations: { kind: string; guaranteed: number; ceiling: number }[]
-  defaultRoute: Record<string, string>
+  defaultRoute: Record<string, string> & { progress?: object }
   site: {
     networks: string[]
     dns: { servers: string[]; search?: string } | null
@@ -242,7 +254,7 @@ function tell(out: Context['out'], installed: Installed, file: string | undefine
 }
 
 function show(out: Context['out'], s: Subscriber): void {
-  const { via, ...target } = s.defaultRoute
+  const { via, progress, ...target } = s.defaultRoute
   const [kind = '', value = ''] = Object.entries(target)[0] ?? []
   out.facts(s, [
     ['name', s.name],
@@ -251,7 +263,7 @@ function show(out: Context['out'], s: Subscriber): void {
     ['numbers', s.numbers.join(' ')],
     ['plan', s.plan],
     ['time zone', s.timeZone],
-    ['default route', `${kind}:${value}${via ? ` over the ${via}` : ''}`],
+    ['default route', `${kind}:${value}${via ? ` over the ${via}` : ''}${progress ? ', tones heard' : ''}`],
     ['site', s.site.networks.join(' ')],
     ['pbx', pbxText(s.site.pbx)],
     ['codecs', spokenText(s.site)],
@@ -277,10 +289,12 @@ function changeCommands(noun: Command, context: Contextual): void {
   noun
     .command('route <subscriber> <route>')
     .description('set the default route')
-    .action(async (name: string, text: string, _options, command: Command) => {
+    .option('--progress [country]', 'listen for the tones of networks, as those of a country: busy ends it as a refusal does')
+    .option('--after-answer <seconds>', 'behind the answer, too', whole('--after-answer'))
+    .action(async (name: string, text: string, options: Parameters<typeof progressOf>[0], command: Command) => {
       const { client, out } = context(command)
       out.done(
-        await client.patch(`/v1/subscribers/${part(name)}`, { defaultRoute: route(text) }),
+        await client.patch(`/v1/subscribers/${part(name)}`, { defaultRoute: { ...route(text), ...progressOf(options) } }),
         `The default route of ${name} is ${text}.`,
       )
     })

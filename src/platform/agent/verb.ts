@@ -104,7 +104,7 @@ const heard: Fields = {
   text: text(4096),
   tone,
   signal: (v) => (TONE_NAMES.includes(v as ToneName) ? null : `is one of ${TONE_NAMES.join(', ')}`),
-  country: (v) => (TONE_COUNTRIES.includes(v as string) ? null : `is one of ${TONE_COUNTRIES.join(', ')}`),
+  country: (v) => country(v),
   totalMs: count(1, 3_600_000),
 }
 
@@ -129,10 +129,13 @@ const grammar: Check = (v) =>
     ? null
     : 'is a list of 1 to 500 phrases of 1 to 64 characters'
 
+const country: Check = (v) => (TONE_COUNTRIES.includes(v as string) ? null : `is one of ${TONE_COUNTRIES.join(', ')}`)
+
 const untilWhen: Check = (v) => (v === 'verdict' || v === 'message-end' ? null : 'is verdict or message-end')
 
 const AMD: Fields = {
   until: untilWhen,
+  country,
   timeoutSeconds: seconds(60),
   greetingMs: count(500, 10_000),
   greetingEndMs: count(300, 5000),
@@ -140,23 +143,22 @@ const AMD: Fields = {
   messageEndMs: count(500, 10_000),
 }
 
-const amd: Check = (v) => {
-  if (typeof v !== 'object' || v === null || Array.isArray(v)) return `has some of ${Object.keys(AMD).join(', ')}`
-  for (const [name, value] of Object.entries(v)) {
-    const wrong = AMD[name] ? AMD[name](value) : 'is not known'
-    if (wrong) return `has a ${name} that ${wrong}`
-  }
-  return null
-}
+const PROGRESS: Fields = { country, end: flag, afterAnswerSeconds: seconds(30) }
 
-const progress: Check = (v) => {
-  const wrong = 'is { country, end }'
-  if (typeof v !== 'object' || v === null || Object.keys(v).some((name) => name !== 'country' && name !== 'end')) return wrong
-  const { country, end } = v as { country?: unknown; end?: unknown }
-  if (end !== undefined && typeof end !== 'boolean') return wrong
-  if (country === undefined || TONE_COUNTRIES.includes(country as string)) return null
-  return `has a country that is one of ${TONE_COUNTRIES.join(', ')}`
-}
+/** An object that has some of these fields, and no others. */
+const options =
+  (fields: Fields): Check =>
+  (v) => {
+    if (typeof v !== 'object' || v === null || Array.isArray(v)) return `has some of ${Object.keys(fields).join(', ')}`
+    for (const [name, value] of Object.entries(v)) {
+      const wrong = fields[name] ? fields[name](value) : 'is not known'
+      if (wrong) return `has a ${name} that ${wrong}`
+    }
+    return null
+  }
+
+/** What may be listened for of whoever is called. */
+const listened: Fields = { amd: options(AMD), progress: options(PROGRESS) }
 
 /** The fields of each verb beside `call`; those in `required` may not be left out. */
 const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
@@ -201,8 +203,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
       timeoutSeconds: seconds(600),
       callerId: shownNumber,
       record: recordSides,
-      amd,
-      progress,
+      ...listened,
       ring: item,
     },
   },
@@ -213,10 +214,13 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.leave': { required: [], fields: {} },
   'call.announce': { required: [], fields: heard },
   'call.pausePlay': { required: ['paused'], fields: { paused: flag } },
-  'call.transfer': { required: ['target'], fields: { target } },
+  'call.transfer': { required: ['target'], fields: { target, ...listened } },
   'call.hold': { required: [], fields: { party: held, music: item } },
   'call.retrieve': { required: [], fields: { party: held } },
-  'call.consult': { required: ['target'], fields: { target, timeoutSeconds: seconds(600), callerId: shownNumber, music: item } },
+  'call.consult': {
+    required: ['target'],
+    fields: { target, timeoutSeconds: seconds(600), callerId: shownNumber, music: item, ...listened },
+  },
   'call.complete': { required: [], fields: {} },
   'call.join': { required: ['other'], fields: { other: callId } },
   'call.split': { required: [], fields: {} },
@@ -226,7 +230,7 @@ const VERBS: { [V in VerbName]: { required: string[]; fields: Fields } } = {
   'call.dtmf': { required: ['digits'], fields: { digits: keys } },
   'call.make': {
     required: ['from', 'to'],
-    fields: { from: target, to: destination, callerId: shownNumber, timeoutSeconds: seconds(300), amd },
+    fields: { from: target, to: destination, callerId: shownNumber, timeoutSeconds: seconds(300), ...listened },
   },
   'call.hangup': { required: [], fields: { reason: text(128) } },
 }

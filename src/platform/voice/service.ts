@@ -3,9 +3,11 @@ import type { HeardByProgram, PlatformConfig, Realm, VerbEnd, VoiceMethods } fro
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
 import { AudioDoor, type Ticket } from './audio-door.ts'
 import { Claims } from './claims.ts'
+import type { Found } from './command.ts'
 import { Conferences } from './conferences.ts'
 import { noStats } from './control.ts'
 import { detect } from './detect.ts'
+import { Detections } from './detections.ts'
 import { Engine } from './engine.ts'
 import { type GatherResult, gather } from './gather.ts'
 import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from './libc.ts'
@@ -72,6 +74,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   readonly #claims: Claims
   readonly #door: AudioDoor
   readonly #conferences = new Conferences()
+  readonly #detections = new Detections()
   readonly #slotOf = (endpoint: Id<'med'>) => this.#session(endpoint).slot
   readonly #sessions = new Map<Id<'med'>, Session>()
   /** Endpoints that wait for their ports. */
@@ -243,13 +246,18 @@ export class VoiceService implements Methods, AsyncDisposable {
     )
   }
 
+  /** What listens to who has answered outlives the switch that has asked: another one asks again by the same verb. */
   detect(params: VoiceMethods['detect']['params'], signal?: AbortSignal) {
     const { endpoint, verb } = params
-    return this.#run<VoiceMethods['detect']['result']>({ ...params, signal, gone: { reason: 'gone' } }, (session, stop) =>
-      detect(session, params, stop, (found) => {
-        if ('verdict' in found) this.#options.notify('answered', { endpoint, verb, ...found.verdict })
-        else this.#options.notify('progress', { endpoint, verb, ...found.progress })
-      }),
+    const tell = (found: Found) => {
+      if ('verdict' in found) this.#options.notify('answered', { endpoint, verb, ...found.verdict })
+      else this.#options.notify('progress', { endpoint, verb, ...found.progress })
+    }
+    const outlives = 'amd' in params ? undefined : signal
+    return this.#detections.listen(verb, { tell, signal }, (found) =>
+      this.#run<VoiceMethods['detect']['result']>({ ...params, signal: outlives, gone: { reason: 'gone' } }, (session, stop) =>
+        detect(session, params, stop, found),
+      ),
     )
   }
 

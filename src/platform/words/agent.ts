@@ -33,6 +33,8 @@ export interface DialResult {
 export interface AmdOptions {
   /** `message-end` goes on behind `machine`, until the machine listens; default `verdict`. */
   until?: 'verdict' | 'message-end'
+  /** Whose network's tones may come behind an answer (ISO 3166-1, lower case); without one as most of Europe's. */
+  country?: string
   /** After which it is `unknown`, or `machine-end`; default 30. */
   timeoutSeconds?: number
   /** A greeting of a person is shorter; default 2400. */
@@ -45,12 +47,14 @@ export interface AmdOptions {
   messageEndMs?: number
 }
 
-/** Which tones of a network are listened for while a dialled leg rings with sound of its own. */
+/** Which tones of a network are listened for while a leg that is called rings with sound of its own, and behind its answer. */
 export interface ProgressOptions {
   /** Whose tones (ISO 3166-1, lower case); without one as most of Europe's. */
   country?: string
-  /** Whether busy, congestion and the special information tones end the attempt, as a status of SIP would; default true. */
+  /** Whether busy, congestion and the special information tones end the leg, as a status of SIP would; default true. */
   end?: boolean
+  /** Seconds behind the answer for which they are listened for, too: some networks answer, and then say busy. Default 0. */
+  afterAnswerSeconds?: number
 }
 
 /** Something to be heard: one of a file of the bundle, a text, a cadence, and a country's tone; cadence and tone for `totalMs`. */
@@ -136,7 +140,7 @@ export interface VerbMethods {
       timeoutSeconds?: number
       callerId?: string
       record?: 'mono' | 'stereo'
-      /** Listens to the network's tones in early audio; `call.progress` tells. */
+      /** Listens to the network's tones; `call.progress` tells. */
       progress?: ProgressOptions
       /** Listens to who has answered; `call.amd` tells. */
       amd?: AmdOptions
@@ -166,7 +170,10 @@ export interface VerbMethods {
    * At once, while a dialled leg is joined: the caller goes on with the target, and the dialled leg is let go when that
    * answers. Answers with whether it did; if not, the two are joined as they were.
    */
-  'call.transfer': { params: { call: Id<'call'>; target: Target }; result: { transferred: boolean; cause?: CallCause } }
+  'call.transfer': {
+    params: { call: Id<'call'>; target: Target; amd?: AmdOptions; progress?: ProgressOptions }
+    result: { transferred: boolean; cause?: CallCause }
+  }
   /** At once, while a leg is joined to the caller: the party hears `music` or nothing, and a telephone is told. */
   'call.hold': { params: { call: Id<'call'>; party?: Held; music?: Heard }; result: null }
   /** At once: who is held talks again; whoever consults somebody goes back to the caller. */
@@ -176,7 +183,15 @@ export interface VerbMethods {
    * answered, or could not be had, and then the two talk again. Behind it, `complete` or `retrieve`.
    */
   'call.consult': {
-    params: { call: Id<'call'>; target: Target; timeoutSeconds?: number; callerId?: string; music?: Heard }
+    params: {
+      call: Id<'call'>
+      target: Target
+      timeoutSeconds?: number
+      callerId?: string
+      music?: Heard
+      amd?: AmdOptions
+      progress?: ProgressOptions
+    }
     result: { status: DialResult['status']; cause?: CallCause }
   }
   /** At once: the caller goes on with whoever was consulted, and the dialled leg is let go. */
@@ -211,7 +226,7 @@ export interface VerbMethods {
   /**
    * Third-party make call (ECMA-269 §17.1.4): `from` is called first, and when it has answered, `to`; `agent` offers the call to the
    * program as one that has been answered, and `pickUp` gives `from` what rings elsewhere. `call` is the id that it will have. Answers when `from` is being called. `amd`
-   * listens to whom it is for: `to`, or `from` where the agent talks to it.
+   * listens to whom it is for: `to`, or `from` where the agent talks to it; `progress` to both.
    */
   'call.make': {
     params: {
@@ -221,6 +236,7 @@ export interface VerbMethods {
       callerId?: string
       timeoutSeconds?: number
       amd?: AmdOptions
+      progress?: ProgressOptions
     }
     result: { call: Id<'call'> }
   }
@@ -246,8 +262,8 @@ export interface AgentNotifications {
   'call.digit': { call: Id<'call'>; digit: string }
   /** Who has answered a call that was placed with `amd`: behind `machine` may come `machine-end`. */
   'call.amd': { call: Id<'call'>; answeredBy: AnsweredBy; reason: string; ms: number }
-  /** A tone of the network, from a leg that is dialled with `progress`. */
-  'call.progress': { call: Id<'call'>; tone: ProgressTone; ms: number }
+  /** A tone of the network, from a leg that is called with `progress`; `answered`: behind its answer. */
+  'call.progress': { call: Id<'call'>; tone: ProgressTone; ms: number; answered?: true }
   /** What `gather` has understood so far; it may still change. */
   'call.partial': { call: Id<'call'>; text: string }
 }

@@ -49,8 +49,8 @@ export type EventType =
   | 'media.moved' // its voice process died, and another one has taken over
   | 'verb.started'
   | 'verb.ended'
-  | 'call.amd' // who has answered; data: answeredBy (human | machine | machine-end | fax | unknown), reason, ms since it was answered
-  | 'call.progress' // a tone of the network before the answer; data: tone (dial | ringback | busy | congestion | sit), ms
+  | 'call.amd' // who has answered; data: answeredBy (human | machine | machine-end | fax | network | unknown), reason, ms since it was answered
+  | 'call.progress' // a tone of the network; data: tone (dial | ringback | busy | congestion | sit), ms; answered: behind the answer, which is billed
   | 'conference.joined' // data: room, seats
   | 'conference.left' // data: room, reason, seats
   | 'conference.speaker' // data: room, speaking

@@ -1,5 +1,6 @@
 import type { Id } from '#lib/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
+import type { ProgressOptions } from './agent.ts'
 import type { Target } from './call.ts'
 import type { Allocation, Capacity } from './resource.ts'
 import type { TollClass, TollRules } from './toll.ts'
@@ -153,7 +154,7 @@ export interface SubscriberConfig {
   /** What becomes of calls when something dies under them. */
   survival?: Survival
   /** Taken when the agent is down, late or broken. */
-  defaultRoute: Target & { via?: 'channel' | 'trunk' }
+  defaultRoute: Target & { via?: 'channel' | 'trunk'; progress?: ProgressOptions }
   agent: AgentConfig
 }
 

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ANSWER_FRAME, AnswerDetector, type AnswerSettings, toneCycle } from './index.ts'
+import {
+  ANSWER_FRAME,
+  AnswerDetector,
+  type AnswerSettings,
+  countryTone,
+  TONE_COUNTRIES,
+  type ToneName,
+  toneCycle,
+} from './index.ts'
 
 const samples = (ms: number) => ms * 8
 const silence = (ms: number) => new Int16Array(samples(ms))
@@ -97,4 +105,29 @@ test('noise that begins behind digital silence is no speech', () => {
   assert.deepEqual(names(heard({}, silence(200), hiss(9000))), ['unknown no-speech'])
   assert.deepEqual(names(heard({}, silence(200), hiss(900), over(speech(800)), hiss(3000))), ['human short-greeting'])
   assert.deepEqual(names(heard({}, silence(200), hiss(900), over(tone(2100, 3000)))), ['fax fax-tone'])
+})
+
+/** A tone of a country's network, for so long. */
+function network(name: ToneName, country: string, ms: number): Int16Array {
+  const cycle = toneCycle(countryTone(name, country))
+  return Int16Array.from({ length: samples(ms) }, (_, i) => cycle[i % cycle.length]!)
+}
+
+test('a network that answers and says busy, or that there is no such number, is nobody: no person, no machine, no fax', () => {
+  for (const country of TONE_COUNTRIES) {
+    const busy = heard({ country }, silence(300), network('busy', country, 6000))
+    assert.match(names(busy).join(), /^network (busy|congestion)-tone$/, country)
+    assert.ok(Number(busy[0]!.split(' ')[2]) < 3600, `${country}: ${busy[0]}`)
+    const full = heard({ country }, silence(300), network('congestion', country, 6000))
+    assert.match(names(full).join(), /^network (busy|congestion)-tone$/, country)
+  }
+  const sit = [tone(950, 330), tone(1400, 330), tone(1800, 330)]
+  assert.deepEqual(names(heard({}, silence(200), ...sit, silence(500), speech(6000))), ['network special-tone'])
+  assert.deepEqual(names(heard({}, silence(200), sit[0]!, silence(30), sit[1]!, silence(30), sit[2]!)), ['network special-tone'])
+})
+
+test('a PBX that answers and rings within is no network that says no; neither is a machine that ends with a busy tone', () => {
+  assert.deepEqual(names(heard({}, network('ringback', 'be', 4200), speech(700), silence(2000))), ['human short-greeting'])
+  const machine = heard(end, speech(4000), silence(500), tone(1000, 400), silence(200), network('busy', 'be', 4000))
+  assert.deepEqual(names(machine), ['machine long-greeting', 'machine-end beep'])
 })

@@ -1,16 +1,22 @@
 import { type Beep, BeepDetector } from './beep-detector.ts'
 import { NoiseFloor } from './noise-floor.ts'
+import { ProgressDetector, type ProgressTone } from './progress-detector.ts'
 import { type Tonality, tonality } from './tonality.ts'
 
 /** Samples of a frame: 20 ms. */
 export const ANSWER_FRAME = 160
 const FRAME_MS = 20
 
-/** What has answered a call, as far as it can be heard; `machine-end`: its greeting is over, and it listens. */
-export type AnsweredBy = 'human' | 'machine' | 'machine-end' | 'fax' | 'unknown'
+/**
+ * What has answered a call, as far as it can be heard; `machine-end`: its greeting is over, and it listens; `network`: nobody
+ * has, and the network says so by a tone behind an answer of its own.
+ */
+export type AnsweredBy = 'human' | 'machine' | 'machine-end' | 'fax' | 'network' | 'unknown'
 
 /** By what that was known. */
-export type AnswerReason = 'short-greeting' | 'long-greeting' | 'beep' | 'silence' | 'fax-tone' | 'no-speech' | 'timeout'
+export type AnswerReason =
+  | ('short-greeting' | 'long-greeting' | 'beep' | 'silence' | 'fax-tone' | 'no-speech' | 'timeout')
+  | ('busy-tone' | 'congestion-tone' | 'special-tone')
 
 export interface Verdict {
   answeredBy: AnsweredBy
@@ -21,6 +27,8 @@ export interface Verdict {
 
 /** Times in ms. */
 export interface AnswerSettings {
+  /** Whose network's tones may come (ISO 3166-1, lower case); others than known are as most of Europe's. */
+  country: string
   /** Whether the end of a machine's greeting is awaited, which ends with `machine-end`. */
   untilEnd: boolean
   /** Nothing said for so long since the answer: nobody can tell. */
@@ -37,6 +45,7 @@ export interface AnswerSettings {
 
 /** Tuned on the training half of the set of bench/amd-set.ts. */
 export const ANSWER_SETTINGS: Readonly<AnswerSettings> = {
+  country: '',
   untilEnd: false,
   noSpeechMs: 5000,
   greetingMs: 2400,
@@ -65,14 +74,25 @@ const STEADY_FROM_MS = 100
 /** Ms of speech before a tone that make it no fax's. */
 const SPOKEN = 300
 
+/** Ms behind one of the network's tones in which a beep is that tone itself. */
+const TONE_ENDS_MS = 120
+
+/** The tones by which a network says that there is nobody. Behind an answer the others say nothing: a PBX rings within it. */
+const NOBODY: Partial<Record<ProgressTone, AnswerReason>> = {
+  busy: 'busy-tone',
+  congestion: 'congestion-tone',
+  sit: 'special-tone',
+}
+
 /**
  * Tells a person from a machine by how long the greeting is: a person says a word or two and waits for an answer. Hears the beep
- * behind a machine's greeting, and the tones of a fax. Pure: 20 ms frames of 8 kHz in, verdicts out.
+ * behind a machine's greeting, the tones of a fax and of a network. Pure: 20 ms frames of 8 kHz in, verdicts out.
  */
 export class AnswerDetector {
   readonly #settings: AnswerSettings
   readonly #floor = new NoiseFloor()
   readonly #beeps = new BeepDetector()
+  readonly #network: ProgressDetector
   readonly #tone: Tonality = { power: 0, hz: 0, rest: 1 }
   /** The last five frames, a bit each. */
   #loud = 0
@@ -80,11 +100,14 @@ export class AnswerDetector {
   #speechAt = -1
   #lastLoud = -1
   #spokenMs = 0
+  /** When one of the network's tones was last heard. */
+  #tonedAt = -1
   #machine = false
   #over = false
 
   constructor(settings: Partial<AnswerSettings> = {}) {
     this.#settings = { ...ANSWER_SETTINGS, ...settings }
+    this.#network = new ProgressDetector(this.#settings.country)
   }
 
   /** Whether there is nothing more to be told. */
@@ -99,7 +122,9 @@ export class AnswerDetector {
     tonality(frame, this.#tone)
     const floor = this.#floor.push(this.#tone.power)
     const beep = this.#beeps.push(this.#tone, floor)
+    const nobody = this.#nobody(frame)
     this.#listen(floor)
+    if (nobody) return this.#end('network', nobody)
     const verdicts = (beep && this.#toned(beep)) ?? this.#spoken()
     if (verdicts.length === 0 && this.#ms >= this.#settings.timeoutMs) {
       return this.#end(this.#machine ? 'machine-end' : 'unknown', 'timeout')
@@ -107,10 +132,19 @@ export class AnswerDetector {
     return verdicts
   }
 
-  /** Whether somebody speaks in this frame: loud, and no steady tone. */
+  /** Whether the network says that nobody is there; a machine that has spoken is. */
+  #nobody(frame: Int16Array): AnswerReason | undefined {
+    if (this.#machine) return undefined
+    const said = this.#network.push(frame)
+    if (this.#network.isOn) this.#tonedAt = this.#ms
+    return said ? NOBODY[said.tone] : undefined
+  }
+
+  /** Whether somebody speaks in this frame: loud, and no steady tone, nor one of the network's. */
   #listen(floor: number): void {
     const { power } = this.#tone
-    const loud = power > Math.max(QUIETEST, floor * ABOVE_NOISE) && this.#beeps.lastsMs < BEEP.shortestMs
+    const toned = this.#beeps.lastsMs >= BEEP.shortestMs || this.#tonedAt === this.#ms
+    const loud = power > Math.max(QUIETEST, floor * ABOVE_NOISE) && !toned
     this.#loud = ((this.#loud << 1) | (loud ? 1 : 0)) & 0x1f
     // What seemed to be speech was the line's own noise, which had just begun.
     const noise = this.#floor.steadyMs > 0 && this.#ms - this.#speechAt <= this.#floor.steadyMs + STEADY_FROM_MS
@@ -127,6 +161,7 @@ export class AnswerDetector {
     if (first && Math.abs(hz - CNG.hz) < CNG.within && ms < CNG.longestMs) {
       return ms >= CNG.shortestMs ? this.#end('fax', 'fax-tone') : null
     }
+    if (this.#tonedAt >= 0 && this.#ms - this.#tonedAt < TONE_ENDS_MS) return null
     if (ms < BEEP.shortestMs || hz < BEEP.lowestHz || hz > BEEP.highestHz) return null
     const machine = this.#machine ? [] : [this.#verdict('machine', 'beep')]
     this.#machine = true

@@ -66,6 +66,11 @@ export class ProgressDetector {
     this.#chords = [...chords].map(([chord, frequencies]) => ({ chord, frequencies }))
   }
 
+  /** Whether one of the country's tones is heard now, whatever its cadence comes to. */
+  get isOn(): boolean {
+    return this.#on >= 0
+  }
+
   /** Takes the next frame; a tone, once it is known, and again only after another one. */
   push(frame: Int16Array): Progress | null {
     this.#ms += FRAME_MS
