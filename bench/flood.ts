@@ -2,21 +2,23 @@ import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { DID, World } from '../test/call/harness.ts'
 import { sleep, until } from '../test/peer/clock.ts'
-import type { Figure } from './figure.ts'
+import type { Extent, Figure } from './figure.ts'
 import type { FloodOrders, FloodResult } from './flood-sender.ts'
 import { resident } from './process.ts'
 
-/** Messages a second, half of a trunk gone mad and half of strangers (PITFALLS F06), and for how long. */
+/** Messages a second, half of a trunk gone mad and half of strangers (PITFALLS F06). */
 const PER_SECOND = 20_000
-const FLOOD_MS = 60_000
+/** Seconds after which nothing may grow any more. */
+const SETTLED = 45
 /** Calls that are up all the while. */
 const UP = 50
 const CALLER = '+32470123456'
 /** Nobody's number: what is measured is the switch, not our far ends, which would have to answer. */
 const FLOODED = '+3225550999'
 
-/** A flood from all sides: what it costs, whom it harms, and how soon all is as before. */
-export async function measure(): Promise<Figure[]> {
+/** A flood from all sides, for so long: what it costs, whom it harms, and how soon all is as before. */
+export async function measure({ minutes = 1 }: Extent = {}): Promise<Figure[]> {
+  const seconds = minutes * 60
   await using world = await World.open({ log: 'error' })
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const placed: Awaited<ReturnType<World['carrier']['place']>>[] = []
@@ -28,7 +30,7 @@ export async function measure(): Promise<Figure[]> {
   const held = await Promise.all(Array.from({ length: UP }, place))
   await until('the calls that are held', () => held.every((call) => call.phase === 'up'), 10_000)
   const before = resident(world.child('switch').pid!)
-  const flood = Promise.all([sender(world, `${world.net}.3`), sender(world, `${world.net}.9`)])
+  const flood = Promise.all([`${world.net}.3`, `${world.net}.9`].map((address) => sender(world, address, seconds * 1000)))
   const during = await watch(world, flood, place)
   const [mad, strangers] = await flood
   const recovery = await answeredWithin(place, 1000)
@@ -44,21 +46,22 @@ export async function measure(): Promise<Figure[]> {
     ...{ name: `flood: ${name}`, value, unit, must, aim: null, better: 'lower', peer: null },
   })
   return [
-    { ...figure('messages sent', (mad.sent + strangers.sent) / (FLOOD_MS / 1000), 'messages/s'), better: 'higher' },
+    { ...figure('messages sent', (mad!.sent + strangers!.sent) / seconds, 'messages/s'), better: 'higher' },
     figure('memory grown, at most', during.peak - before, 'MiB', 256),
+    figure(`memory grown after the first ${SETTLED} s`, during.peak - during.settled, 'MiB'),
     figure('transactions, at most', during.transactions, 'transactions', 50_000),
     figure('calls that were up and were harmed', harmed, 'calls', 0),
-    figure('answers that a stranger got', strangers.heard, 'messages', 0),
+    figure('answers that a stranger got', strangers!.heard, 'messages', 0),
     figure('new calls of a quiet trunk that failed', during.failed, `of ${during.placed}`),
     figure('set-up of a new call meanwhile, median', during.setUpMs, 'ms'),
     figure('until a call is set up within 1 s again', recovery / 1000, 's', 10),
   ]
 }
 
-function sender(world: World, address: string): Promise<FloodResult> {
+function sender(world: World, address: string, ms: number): Promise<FloodResult> {
   const child = fork(join(import.meta.dirname, 'flood-sender.ts'), { execArgv: [] })
   world.defer(() => void child.kill('SIGKILL'))
-  child.send({ address, to: world.node, user: FLOODED, perSecond: PER_SECOND / 2, ms: FLOOD_MS } satisfies FloodOrders)
+  child.send({ address, to: world.node, user: FLOODED, perSecond: PER_SECOND / 2, ms } satisfies FloodOrders)
   return new Promise((resolve, reject) => {
     child.once('message', (result: FloodResult) => resolve(result))
     child.once('exit', (code) => reject(new Error(`a sender ended with ${code}`)))
@@ -67,11 +70,12 @@ function sender(world: World, address: string): Promise<FloodResult> {
 
 /** Looks at the switch every second, and places a call of a trunk that does nothing wrong. */
 async function watch(world: World, flood: Promise<unknown>, place: () => ReturnType<World['carrier']['place']>) {
+  const begun = performance.now()
   let over = false
   void flood.finally(() => {
     over = true
   })
-  const seen = { peak: 0, transactions: 0, placed: 0, failed: 0, setUpMs: 0 }
+  const seen = { peak: 0, settled: 0, transactions: 0, placed: 0, failed: 0, setUpMs: 0 }
   const setUps: number[] = []
   while (!over) {
     const begin = performance.now()
@@ -84,6 +88,7 @@ async function watch(world: World, flood: Promise<unknown>, place: () => ReturnT
     const link = await world.link.ready(30_000)
     const status = await link.call('status', {}, { timeoutMs: 10_000 })
     seen.peak = Math.max(seen.peak, resident(world.child('switch').pid!))
+    if (performance.now() - begun < SETTLED * 1000) seen.settled = seen.peak
     seen.transactions = Math.max(seen.transactions, status.transactions)
     await sleep(1000)
   }

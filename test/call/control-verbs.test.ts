@@ -14,7 +14,7 @@ let decide: (call: Commanded) => Promise<void>
 before(async () => {
   world = await World.open({ voice: true })
   world.pbx.rules = [101, 102].map((user) => ({ user: String(user), does: 'answer' as const, ringMs: 5, tone: 700 }))
-  world.pbx.rules.push({ user: '103', does: 486 })
+  world.pbx.rules.push({ user: '103', does: 486 }, { user: '104', does: 'answer', ringMs: 100 }, { user: '105', does: 'ring' })
   await Program.connect(world, (call) => decide(call))
 })
 after(() => world[Symbol.asyncDispose]())
@@ -42,6 +42,32 @@ async function over(from: number): Promise<void> {
 }
 
 const mark = async () => (await world.events()).length
+
+test('whom its own telephone has told of the answer may be ahead of it: commands for two who talk wait a moment, in their order', async () => {
+  const from = await mark()
+  const told: string[] = []
+  decide = async (call) => {
+    const dialled = call.do('call.dial', { target: { pbx: '104' } })
+    await until('it to ring', () => world.pbx.calls.at(-1)?.report().to.includes('104'), 2000)
+    const commands = [call.do('call.hold', {}), call.do('call.retrieve', {}), call.do('call.dtmf', { digits: '5' })]
+    await Promise.all(commands)
+    world.pbx.calls.at(-1)!.hangup()
+    told.push((await dialled).status)
+    const busy = call.do('call.dial', { target: { pbx: '105' }, timeoutSeconds: 1 })
+    await until('it to ring', () => world.pbx.calls.at(-1)?.report().to.includes('105'), 2000)
+    await assert.rejects(call.do('call.hold', {}), /only a leg that is joined/)
+    told.push((await busy).status)
+  }
+  const caller = await place()
+  await until('the end', () => caller.phase === 'ended', 10_000)
+  assert.deepEqual(told, ['answered', 'no-answer'])
+  await over(from)
+  const seen = (await world.events()).slice(from)
+  assert.deepEqual(
+    seen.filter(({ type }) => /established|held|retrieved/.test(type)).map(({ type }) => type),
+    ['leg.established', 'leg.established', 'leg.held', 'leg.retrieved'],
+  )
+})
 
 test('hold and retrieve: the held one hears music, a telephone is told, and both hear each other again (S48)', async () => {
   const from = await mark()

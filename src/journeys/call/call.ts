@@ -64,7 +64,6 @@ export class Call {
   /** Legs that are over and whose last event waits for the figures of their sound. */
   readonly clearing = new Map<{ id: Id<'leg'> }, CallCause>()
   readonly stack = new AsyncDisposableStack()
-  phase: CallView['state'] = 'setup'
   /** We place it ourselves, and whoever is called first has not answered: it has no first leg yet. */
   originating = false
   readonly recordings = new Set<CallRecording>()
@@ -103,6 +102,8 @@ export class Call {
   pair: readonly [Leg, Leg] | null = null
   /** The audio passes by us: SDP and its changes go from leg to leg. */
   direct = false
+  #phase: CallView['state'] = 'setup'
+  readonly #onJoined = new Set<() => void>()
   readonly #onOver = new Set<() => void>()
   #log: Log | null = null
   #signal: AbortController | null = null
@@ -136,6 +137,21 @@ export class Call {
     const first = this.legs[0] ?? this.#parted
     if (!first) throw new Error('a call has a first leg from its beginning')
     return first
+  }
+
+  get phase(): CallView['state'] {
+    return this.#phase
+  }
+
+  set phase(phase: CallView['state']) {
+    this.#phase = phase
+    if (phase === 'joined') for (const run of this.#onJoined) run()
+  }
+
+  /** Calls `run` whenever two legs have been joined; what comes back takes that back. */
+  onJoined(run: () => void): () => void {
+    this.#onJoined.add(run)
+    return () => void this.#onJoined.delete(run)
   }
 
   /** Made on first use, as most calls have nothing to say. */

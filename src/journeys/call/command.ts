@@ -9,6 +9,7 @@ import { pressKeys } from './digits.ts'
 import type { Exchange } from './exchange.ts'
 import { heard } from './gather.ts'
 import { hold, retrieve } from './hold.ts'
+import { joinedSoon } from './joined.ts'
 import { originate } from './originate.ts'
 import { CallOver } from './over.ts'
 import { parkJoined } from './park.ts'
@@ -40,7 +41,8 @@ const ASIDES = {
 
 /**
  * An agent's verb for one of its own calls. Verbs of a call are carried out in their order; `hangup` and what acts on a
- * verb that is being carried out wait for none of them. Rejects with `call-gone` where the call is over or not the subscriber's.
+ * verb that is being carried out wait for none of them, but what is for two joined legs waits a moment for an answer that may be
+ * on its way. Rejects with `call-gone` where the call is over or not the subscriber's.
  */
 export async function command(
   x: Exchange,
@@ -57,10 +59,14 @@ export async function command(
     call.decided = true
     return hangup(call)
   }
+  const soon = joinedSoon(call, name)
+  if (soon) await soon
   // What waits is parked in its turn, whoever talks at once.
   if (name === 'call.park' && call.phase === 'joined') return parkJoined(call, params as VerbMethods['call.park']['params'])
   const aside = (ASIDES as Partial<Record<VerbName, Aside>>)[name]
   if (aside) return aside(call, params as never, signal)
+  // Its agent may have been lost while it waited.
+  if (!call.desk) throw new CallOver(causeOf('switch', 'hangup'))
   return call.desk.submit(name, params, signal)
 }
 

@@ -167,6 +167,9 @@ export interface VerbMethods {
     result: { playedMs: number }
   }
   /**
+   * What follows is for two joined legs, and is done at once. While a leg is being dialled it waits for up to 300 ms: a program
+   * that its own telephone has told of the answer is ahead of it. Where none comes it is refused.
+   *
    * At once, while a dialled leg is joined: the caller goes on with the target, and the dialled leg is let go when that
    * answers. Answers with whether it did; if not, the two are joined as they were.
    */

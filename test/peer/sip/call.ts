@@ -129,8 +129,13 @@ export class Call {
     if (audio.telephoneEvent !== undefined) this.stream.telephoneEvent = audio.telephoneEvent
   }
 
+  /** The dialog is confirmed: both sides know of the answer. */
   protected up(): void {
     this.phase = 'up'
+  }
+
+  /** It is heard from now on. */
+  protected answered(): void {
     this.answeredAt = now()
     this.stream.tone.frequency = this.tone
     this.stream.start()

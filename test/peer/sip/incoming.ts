@@ -57,6 +57,7 @@ export class IncomingCall extends Call {
       this.#retry?.stop()
       this.note('< ACK')
       if (request.body) this.hear(request.body)
+      if (this.phase === 'setup') this.#confirmed()
       return
     }
     if (request.method === 'CANCEL') this.#cancelled(request, from)
@@ -91,6 +92,11 @@ export class IncomingCall extends Call {
     this.final = { status: 200, reason: 'OK', headers: {} }
     this.note('> 200')
     this.#retry = this.socket.repeat(answer, this.#from, () => this.note('no ACK to 200'))
+    this.answered()
+  }
+
+  /** The caller's side has the answer: whoever asks may act on the call now, and may end it (RFC 3261 §15). */
+  #confirmed(): void {
     this.up()
     const { hangUpAfterMs } = this.#rule
     if (hangUpAfterMs !== undefined) setTimeout(() => this.hangup(), hangUpAfterMs)

@@ -78,6 +78,7 @@ export class OutgoingCall extends Call {
       this.routes = this.recorded(response).reverse()
       this.retarget(response)
       this.hear(response.body)
+      this.answered()
       this.up()
       const { hangUpAfterMs } = this.#options
       if (hangUpAfterMs !== undefined) setTimeout(() => this.hangup(), hangUpAfterMs)
