@@ -43,7 +43,7 @@ function watchMetrics({ trunks, certificates, disk, wall, nameOf }: Observation,
   const registrations = (trunks ?? []).flatMap(({ trunk, registration }) =>
     registration ? [{ labels: { trunk: nameOf(trunk) }, value: registration.state === 'registered' ? 1 : 0 }] : [],
   )
-  const left = certificates.map(({ about, expiresAt }) => ({
+  const left = (certificates ?? []).map(({ about, expiresAt }) => ({
     labels: { of: about },
     value: Math.round((expiresAt - wall) / 1000),
   }))

@@ -1,9 +1,9 @@
 import { processLog, systemClock } from '#lib/index.ts'
-import type { RealmGone, SocketHandover, StartMessage } from '#platform/words/index.ts'
+import type { RealmGone, SipTlsRenewed, SocketHandover, StartMessage } from '#platform/words/index.ts'
 import { type Switch, startSwitch } from './switch/start.ts'
 
 /** What host may say to the switch over IPC. `stop` with `handover`: another switch takes the calls over. */
-type HostMessage = Partial<StartMessage & SocketHandover & RealmGone> & { stop?: { reason: 'handover' } }
+type HostMessage = Partial<StartMessage & SocketHandover & RealmGone & SipTlsRenewed> & { stop?: { reason: 'handover' } }
 
 /** The switch process: waits for what host says, and switches calls until it is told to stop. */
 function main(): void {
@@ -26,6 +26,7 @@ function main(): void {
     // Sockets may come before all is built: they wait for it, in their order.
     if (message.socket) void started?.then((s) => s.adopt(message.socket!, handle))
     if (message.gone) void started?.then((s) => s.realmGone(message.gone!.realm))
+    if (message.renewed) void started?.then((s) => s.certify(message.renewed!.sipTls))
     if (message.stop) void stop(message.stop.reason)
   })
   process.on('SIGTERM', onSignal)

@@ -1,6 +1,6 @@
 import { type Id, TielineError } from '#lib/index.ts'
 import { checkChannel, type Receiver } from '#platform/channel/index.ts'
-import type { HostMethods, HostNotifications, ProcessStatus } from '#platform/words/index.ts'
+import type { HostMethods, HostNotifications, ProcessStatus, SipTlsStatus } from '#platform/words/index.ts'
 import type { CallContext, Handlers } from '#protocol/link/index.ts'
 import type { Agents } from './agents.ts'
 import type { NodeKeeper } from './node-keeper.ts'
@@ -26,6 +26,8 @@ export interface HostMethodsParts {
   snapshot: SnapshotFile
   probeAccount: { name: string; gid: number }
   processes(): ProcessStatus[]
+  /** Null where there is no SIP over TLS. */
+  sipTls(): SipTlsStatus | null
   /** Null for a stranger. */
   peerOf(context: CallContext<HostLink>): Peer | null
 }
@@ -79,7 +81,10 @@ export function hostMethods(parts: HostMethodsParts): Handlers<HostMethods, Host
       if (!(await parts.realms.openStream(realm, id, receiver))) return absent('There is no such realm.')
       return null
     },
-    status: () => ({ instance, processes: parts.processes(), snapshot: snapshot.number }),
+    status() {
+      const sipTls = parts.sipTls()
+      return { instance, processes: parts.processes(), snapshot: snapshot.number, ...(sipTls ? { sipTls } : {}) }
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { type Clock, type Log, sleep } from '#lib/index.ts'
 import { AlarmBoard, ClockWatch, expiryOf, type Observation } from '#platform/alarm/index.ts'
-import type { AlarmChange, HostMethods, Metric, Snapshot, SwitchMethods } from '#platform/words/index.ts'
+import type { AlarmChange, HostMethods, Metric, SipTlsStatus, Snapshot, SwitchMethods } from '#platform/words/index.ts'
 
 type Params<M, K extends keyof M> = M[K] extends { params: infer P } ? P : never
 type Result<M, K extends keyof M> = M[K] extends { result: infer R } ? R : never
@@ -96,7 +96,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
     lagMs: status?.lagMs ?? null,
     journal: metrics && journalOf(metrics),
     disk: disk && { freeBytes: disk.bavail * disk.bsize, wholeBytes: disk.blocks * disk.bsize },
-    certificates: snapshot ? certificatesOf(snapshot) : [],
+    certificates: node && snapshot && certificatesOf(snapshot, node.sipTls),
     clockJumpMs: clocks.look(clock.now(), clock.wall()),
     wall: clock.wall(),
     nameOf: (id) => names.get(id) ?? id,
@@ -112,15 +112,17 @@ function journalOf(metrics: readonly Metric[]): Observation['journal'] {
   }
 }
 
-function certificatesOf({ ca, switchCertificate, subscribers, trunks }: Snapshot): Observation['certificates'] {
-  const named: [about: string, pem: string][] = [
+function certificatesOf({ ca, switchCertificate, subscribers, trunks }: Snapshot, sipTls?: SipTlsStatus) {
+  const named: [about: string, pem: string, fault?: string | null | undefined][] = [
     ['the platform', ca],
     ['the switch', switchCertificate.certificate],
     ...subscribers.map(({ name, agent }) => [`agent ${name}`, agent.certificate] as [string, string]),
-    ...trunks.flatMap(({ name, tls }) => (tls?.certificate ? [[`trunk ${name}`, tls.certificate] as [string, string]] : [])),
+    ...subscribers.map(({ name, site }) => [`site ${name}`, site.tls?.certificate ?? ''] as [string, string]),
+    ...trunks.map(({ name, tls }) => [`trunk ${name}`, tls?.certificate ?? ''] as [string, string]),
+    ['SIP over TLS', sipTls?.certificate ?? '', sipTls?.fault],
   ]
-  return named.flatMap(([about, pem]) => {
+  return named.flatMap(([about, pem, fault]) => {
     const expiresAt = expiryOf(pem)
-    return expiresAt === null ? [] : [{ about, expiresAt }]
+    return expiresAt === null ? [] : [{ about, expiresAt, ...(fault ? { fault } : {}) }]
   })
 }

@@ -9,7 +9,7 @@ import {
   type Tree,
   treeBind,
 } from '#platform/node/index.ts'
-import type { PlatformConfig, ProcessStatus, StartMessage } from '#platform/words/index.ts'
+import type { PlatformConfig, ProcessStatus, SipTls, StartMessage } from '#platform/words/index.ts'
 
 export interface ChildrenOptions {
   config: PlatformConfig
@@ -20,7 +20,7 @@ export interface ChildrenOptions {
   /** 32 bytes in base64: told to switch and control alone. */
   sealingKey: string
   /** Told to the switch alone. */
-  sipTls: { certificate: string; key: string } | null
+  sipTls(): SipTls | null
   parts: ChildParts
   onSwitch(): void
 }
@@ -39,7 +39,10 @@ export class Children {
 
   startSwitch(): Child {
     const { sealingKey, sipTls, onSwitch } = this.#options
-    const secrets = { sealingKey, ...(sipTls ? { sipTls } : {}) }
+    const secrets = () => {
+      const used = sipTls()
+      return { sealingKey, ...(used ? { sipTls: used } : {}) }
+    }
     return this.#start(this.#plan('switch', 'switch', secrets, this.#switchStopMs), onSwitch)
   }
 
@@ -48,12 +51,12 @@ export class Children {
   }
 
   startVoice(index: number): Child {
-    return this.#start(this.#plan(`voice-${index}`, 'voice', { index }))
+    return this.#start(this.#plan(`voice-${index}`, 'voice', () => ({ index })))
   }
 
   startControl(databaseUrl: string): Child {
     const { sealingKey } = this.#options
-    return this.#start(this.#plan('control', 'control', { sealingKey, databaseUrl }))
+    return this.#start(this.#plan('control', 'control', () => ({ sealingKey, databaseUrl })))
   }
 
   /** A process that is made elsewhere and listed here. */
@@ -92,22 +95,23 @@ export class Children {
     return child
   }
 
-  #plan(name: string, role: 'switch' | 'voice' | 'control', more: Partial<StartMessage['start']>, stopMs = 5000): ChildPlan {
+  /** `more` is asked at every start. */
+  #plan(
+    name: string,
+    role: 'switch' | 'voice' | 'control',
+    more: () => Partial<StartMessage['start']>,
+    stopMs = 5000,
+  ): ChildPlan {
     const { config, accounts, paths, tree, cgroup } = this.#options
-    const start: StartMessage['start'] = {
-      // A database URL may hold a password: only control is told, beside the configuration.
-      config: { ...config, databaseUrl: null },
-      directory: paths[role],
-      run: paths.run,
-      ...more,
-    }
+    // A database URL may hold a password: only control is told, beside the configuration.
+    const start = { config: { ...config, databaseUrl: null }, directory: paths[role], run: paths.run }
     return {
       name,
       uid: accounts[role].uid,
       command: nodeCommand(tree, `src/main/${role}.ts`),
       confinement: { user: accounts[role].name, groups: [accounts.links.name], binds: [treeBind(tree)], cgroup },
       directory: paths[role],
-      start: { start } satisfies StartMessage,
+      start: () => ({ start: { ...start, ...more() } }) satisfies StartMessage,
       stopMs,
     }
   }

@@ -15,13 +15,13 @@ import {
   prepareState,
   reachableNode,
   readAccounts,
-  readSipTls,
+  SipCertificate,
   type StatePaths,
   startDatabase,
   type Tree,
 } from '#platform/node/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
-import { type HostNotifications, LINKS, type PlatformConfig } from '#platform/words/index.ts'
+import { type HostNotifications, LINKS, type PlatformConfig, type SipTls } from '#platform/words/index.ts'
 import type { LinkServer } from '#protocol/link/index.ts'
 import { Children } from './children.ts'
 import { serveHost } from './link.ts'
@@ -57,7 +57,8 @@ export async function startHost({ config, kernelWireGuard, stack }: HostOptions)
   const { log, clock } = ground.parts
   const startedAt = new Date(clock.wall()).toISOString()
   const sockets = stack.adopt(new Sockets(ground.libc), (held) => held.close())
-  const children = new Children({ ...ground, sipTls: readSipTls(config.sip), onSwitch: () => realms.welcome() })
+  const sipTls = watchSipTls(ground, stack, (used) => children.receiver('switch')?.send({ renewed: { sipTls: used } }))
+  const children: Children = new Children({ ...ground, sipTls: () => sipTls?.used ?? null, onSwitch: () => realms.welcome() })
   const realms = new Realms({
     ...{ sockets, log, sip: config.sip, media: config.media, siteSipPort: config.siteSipPort },
     theSwitch: () => children.receiver('switch'),
@@ -68,7 +69,10 @@ export async function startHost({ config, kernelWireGuard, stack }: HostOptions)
   const { keeper, agents, snapshot } = makeKeeper(ground, realms, kernelWireGuard, tellerOf(server.promise))
   const host = { name: 'host', pid: process.pid, uid: 0, restarts: 0, startedAt }
   const processes = () => [host, ...children.statuses]
-  const methods = { instance: config.instance, keeper, realms, agents, snapshot, probeAccount: ground.accounts.tunnel, processes }
+  const methods = {
+    ...{ instance: config.instance, keeper, realms, agents, snapshot, probeAccount: ground.accounts.tunnel, processes },
+    sipTls: () => sipTls?.status ?? null,
+  }
   const link = await serveHost({ run: ground.paths.run, libc: ground.libc, children, log, methods })
   stack.use(link)
   server.resolve(link)
@@ -94,6 +98,17 @@ export async function startHost({ config, kernelWireGuard, stack }: HostOptions)
       hurried = true
     },
   }
+}
+
+/** The certificate of SIP over TLS, where it is configured. */
+function watchSipTls(
+  { config, parts }: Ground,
+  stack: AsyncDisposableStack,
+  tell: (used: SipTls) => void,
+): SipCertificate | null {
+  if (!config.sip.tls) return null
+  const { clock, log } = parts
+  return stack.adopt(new SipCertificate(config.sip.tls, { clock, log, onRenewed: tell }), (watched) => watched.close())
 }
 
 /** Takes the instance for this process, clears what a former run has left, and makes the directories. */

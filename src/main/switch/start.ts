@@ -27,6 +27,7 @@ import {
   LINKS,
   type Realm,
   SHARED,
+  type SipTls,
   type SocketHandover,
   type StartMessage,
 } from '#platform/words/index.ts'
@@ -65,6 +66,8 @@ function rfc3339(): (wall: number) => string {
 export interface Switch {
   adopt(socket: SocketHandover['socket'], handle: unknown): void
   realmGone(realm: Realm): void
+  /** Shows this one to whoever connects by TLS on the trunk side from now on. */
+  certify(own: SipTls): void
   /**
    * Takes no new calls, waits for those that are up as long as the configuration says, ends what is left, and then the
    * process's part in everything. `now` waits for nothing; told again, it ends a wait (PITFALLS O01).
@@ -269,6 +272,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   return {
     adopt: (socket, handle) => realms.adopt(socket, handle),
     realmGone: (realm) => realms.gone(realm),
+    certify: (own) => security.certify(own),
     close(how) {
       if (how === 'now') hurry.abort()
       closing ??= (async () => {

@@ -74,6 +74,10 @@ test('O06 each thing that an operator must be told of has its alarm', () => {
     [certificate(20), 'certificate-expiring switch warning'],
     [certificate(2), 'certificate-expiring switch critical'],
     [certificate(-1), 'certificate-expiring switch critical'],
+    [
+      { certificates: [{ about: 'SIP over TLS', expiresAt: WALL + 1e11, fault: 'x' }] },
+      'certificate-unreadable SIP over TLS warning',
+    ],
     [{ clockJumpMs: -3_600_000 }, 'clock-jumped node warning'],
     [{ clockJumpMs: 500 }, null],
   ]

@@ -12,8 +12,8 @@ export interface Observation {
   lagMs: number | null
   journal: { diskFull: boolean; lost: number; unshipped: number } | null
   disk: { freeBytes: number; wholeBytes: number } | null
-  /** When each is no longer good, ms since the epoch. */
-  certificates: readonly { about: string; expiresAt: number }[]
+  /** When each is no longer good, ms since the epoch; and why a new one can't take its place. Null: some could not be seen. */
+  certificates: readonly { about: string; expiresAt: number; fault?: string }[] | null
   /** By how much the wall clock has parted from the monotonic one since the last look, and a while before; ms. */
   clockJumpMs: number
   /** Ms since the epoch. */
@@ -69,6 +69,9 @@ export function tells(seen: Observation, code: Condition['code']): boolean {
       return seen.disk !== null
     case 'loop-late':
       return seen.lagMs !== null
+    case 'certificate-expiring':
+    case 'certificate-unreadable':
+      return seen.certificates !== null
     default:
       return true
   }
@@ -150,7 +153,11 @@ function time({ lagMs, certificates, clockJumpMs, wall }: Observation, raised: R
   const found: Condition[] = []
   if (lagMs !== null && lagMs > LATE_MS[raised('loop-late', 'switch') ? 1 : 0])
     found.push(warning('loop-late', 'switch', `The event loop of the switch is ${Math.round(lagMs)} ms late.`))
-  for (const { about, expiresAt } of certificates) {
+  for (const { about, expiresAt, fault } of certificates ?? []) {
+    if (fault)
+      found.push(
+        warning('certificate-unreadable', about, `The certificate of ${about} cannot be renewed from its files: ${fault}.`),
+      )
     const days = (expiresAt - wall) / DAY_MS
     if (days > EXPIRING_DAYS) continue
     const text =

@@ -13,7 +13,7 @@ export interface ChildPlan {
   environment?: Record<string, string>
   directory: string
   /** With an IPC channel: what is said to it first, at every start. */
-  start?: object
+  start?(): object
   /** The signal that ends it in good order; default SIGTERM. */
   stopSignal?: NodeJS.Signals
   /** The level of a line that it prints, for a program that does not log JSON. */
@@ -90,7 +90,7 @@ export class Child {
     if (child.stdout) sink.follow(plan.name, child.stdout, plan.levelOf)
     if (child.stderr) sink.follow(plan.name, child.stderr, plan.levelOf)
     log.info({ child: plan.name, pid: child.pid }, 'a process has been started')
-    if (plan.start) child.send(plan.start, () => {}) // one that dies at once is started again anyway
+    if (plan.start) child.send(plan.start(), () => {}) // one that dies at once is started again anyway
     this.#parts.onStart?.(child)
   }
 

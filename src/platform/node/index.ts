@@ -4,7 +4,7 @@ export { DEFAULT_CONFIG_FILE, defaultConfig, parseConfig, readConfig } from './c
 export { type Database, type DatabaseOptions, startDatabase } from './database.ts'
 export { type Lock, lockInstance } from './lock.ts'
 export { type LogSink, logSink } from './log-sink.ts'
-export { readSipTls } from './sip-tls.ts'
+export { SipCertificate } from './sip-tls.ts'
 export { type Machine, missingForStart, thisMachine, warningsForStart } from './start-checks.ts'
 export {
   type Account,

@@ -9,7 +9,7 @@ import {
   type TlsOptions,
 } from 'node:tls'
 import type { Log } from '#lib/index.ts'
-import type { Sealed, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
+import type { Sealed, SipTls, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 
 /** RFC 8996: nothing older is spoken. */
@@ -23,15 +23,15 @@ const HANDSHAKE_MS = 5000
  */
 export class TrunkSecurity {
   readonly #log: Log
-  readonly #own: { certificate: string; key: string } | undefined
+  #own: SipTls | undefined
   readonly #unseal: (sealed: Sealed) => string
   readonly #trunk: (profile: string) => TrunkConfig | undefined
-  readonly #servers = new WeakMap<TrunkConfig, Server>()
+  #servers = new WeakMap<TrunkConfig, Server>()
 
   constructor(options: {
     log: Log
-    /** The node's own certificate with its chain, and its key, PEM; without them nothing comes in by TLS. */
-    own: { certificate: string; key: string } | undefined
+    /** The node's own; without it nothing comes in by TLS. */
+    own: SipTls | undefined
     unseal(sealed: Sealed): string
     trunk(profile: string): TrunkConfig | undefined
   }) {
@@ -39,6 +39,12 @@ export class TrunkSecurity {
     this.#own = options.own
     this.#unseal = options.unseal
     this.#trunk = options.trunk
+  }
+
+  /** The node has another certificate: connections that come in from now on see it. */
+  certify(own: SipTls): void {
+    this.#own = own
+    this.#servers = new WeakMap()
   }
 
   /**

@@ -14,6 +14,7 @@ export type AlarmCode =
   | 'journal-behind' // about: the node; records are lost, or PostgreSQL does not take them
   | 'loop-late' // about: the process
   | 'certificate-expiring' // about: whose it is
+  | 'certificate-unreadable' // about: whose it is; the one before is in use
   | 'clock-jumped' // about: the node
 
 /** A condition that holds now. `code` and `about` name it. */

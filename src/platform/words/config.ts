@@ -63,6 +63,17 @@ export interface PlatformConfig {
   databaseUrl: string | null
 }
 
+/** The trunk side's certificate with its chain, and its key, PEM. */
+export interface SipTls {
+  certificate: string
+  key: string
+}
+
+/** What host says to the switch when {@link SipTls} is another one. */
+export interface SipTlsRenewed {
+  renewed: { sipTls: SipTls }
+}
+
 /**
  * The first IPC message that host sends to a process that it has started: all that the process is told. Secrets travel
  * here, never in arguments or the environment.
@@ -76,8 +87,8 @@ export interface StartMessage {
     run: string
     /** 32 bytes in base64: unseals the snapshot's secrets. Only for switch and control. */
     sealingKey?: string
-    /** The trunk side's certificate and key, PEM. Only for the switch. */
-    sipTls?: { certificate: string; key: string }
+    /** Only for the switch. */
+    sipTls?: SipTls
     /** Only for control. */
     databaseUrl?: string
     /** Which of the voice processes this is, from 0. */

@@ -56,8 +56,17 @@ export interface HostMethods {
    * `{ socket: { id, realm, purpose: 'sip-out', … } }`.
    */
   'socket.stream': { params: { realm: Realm; id: string }; result: null }
-  /** What leads to each process, for `tieline status`. */
-  status: { params: Record<string, never>; result: { instance: string; processes: ProcessStatus[]; snapshot: number } }
+  /** What leads to each process, for `tieline status`; and of SIP over TLS, where it is configured. */
+  status: {
+    params: Record<string, never>
+    result: { instance: string; processes: ProcessStatus[]; snapshot: number; sipTls?: SipTlsStatus }
+  }
+}
+
+/** The certificate that is in use, PEM, and why its files cannot be; null where they can. */
+export interface SipTlsStatus {
+  certificate: string
+  fault: string | null
 }
 
 export interface ProcessStatus {
