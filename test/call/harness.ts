@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId, silentLog } from '#lib/index.ts'
 import { loadLibc, Sockets } from '#platform/channel/index.ts'
+import { SWITCH_FLAGS } from '#platform/node/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
 import {
   type ChannelState,
@@ -392,7 +393,7 @@ export class World implements AsyncDisposable {
     const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env
     const child = fork(join(SOURCE, `${program}.ts`), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: this.options.execArgv ?? [],
+      execArgv: [...(program === 'switch' ? SWITCH_FLAGS : []), ...(this.options.execArgv ?? [])],
       env: { ...env, ...this.options.env },
     })
     this.children.set(name, child)

@@ -6,6 +6,7 @@ import {
   type ChildPlan,
   nodeCommand,
   type StatePaths,
+  SWITCH_FLAGS,
   type Tree,
   treeBind,
 } from '#platform/node/index.ts'
@@ -108,7 +109,7 @@ export class Children {
     return {
       name,
       uid: accounts[role].uid,
-      command: nodeCommand(tree, `src/main/${role}.ts`),
+      command: nodeCommand(tree, `src/main/${role}.ts`, role === 'switch' ? SWITCH_FLAGS : []),
       confinement: { user: accounts[role].name, groups: [accounts.links.name], binds: [treeBind(tree)], cgroup },
       directory: paths[role],
       start: () => ({ start: { ...start, ...more() } }) satisfies StartMessage,
