@@ -294,8 +294,9 @@ export interface DialResult {
 /** Why a resource was refused. */
 export interface Refusal {
   kind: string
-  /** `class`: the operator denies calls out to numbers of this class. */
-  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class'
+  /** `class`: the operator denies calls out to numbers of this class; `velocity`: there were as many of them as `rule` allows. */
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity'
+  rule?: 'callsPerMinute' | 'callsPerHour' | 'minutesPerDay'
   /** Of the number that was to be called, such as `premium`. */
   class?: string
   limit: number

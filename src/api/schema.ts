@@ -121,13 +121,32 @@ const ForwardOutside = Type.Union([Type.Literal('allowed'), Type.Literal('denied
   description: "Whether users' calls may be sent on to numbers outside, at the subscriber's cost.",
 })
 
-export const TollPolicy = Type.Union([Type.Literal('allowed'), Type.Literal('denied')], {
+export const TollPolicy = Type.Union([Type.Literal('allowed'), Type.Literal('limited'), Type.Literal('denied')], {
   description: 'Whether numbers of the class may be called.',
 })
 
+const Limit = (what: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: what }))
+export const TollLimits = Type.Object(
+  {
+    callsPerMinute: Limit('Calls out that begin in every minute.'),
+    callsPerHour: Limit('Calls out that begin in every hour.'),
+    minutesPerDay: Limit('Minutes of answered calls out in a day of the time zone.'),
+  },
+  closed,
+)
+
+const ClassName = Type.String({ maxLength: 32 })
 const TollRules = Type.Object(
-  { classes: Type.Optional(Type.Record(Type.String({ maxLength: 32 }), TollPolicy)) },
-  { ...closed, description: 'What its calls out may be; a class that is not named is as the class says.' },
+  {
+    classes: Type.Optional(Type.Record(ClassName, TollPolicy)),
+    limits: Type.Optional(TollLimits),
+    classLimits: Type.Optional(Type.Record(ClassName, TollLimits)),
+  },
+  {
+    ...closed,
+    description:
+      'What its calls out may be: policies of classes, where another than the class has; limits of all, and of limited classes.',
+  },
 )
 
 const TelephoneTls = Type.Union([Type.Literal('allowed'), Type.Literal('required')], {

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { removeTollClass, writeTollClass } from '#journeys/install/index.ts'
 import { type App, operatorOnly } from './app.ts'
 import type { ApiDeps } from './deps.ts'
-import { TollPolicy } from './schema.ts'
+import { OfSubscriber, TollLimits, TollPolicy } from './schema.ts'
 
 const closed = { additionalProperties: false }
 
@@ -14,12 +14,19 @@ const fields = {
     description: 'How its numbers begin: +32900, + for all E.164 numbers, nothing for all. The longest of all classes decides.',
   }),
   policy: TollPolicy,
+  limits: Type.Optional(TollLimits),
 }
 const TollClass = Type.Object({ name: Type.String(), ...fields })
+const Use = Type.Object({
+  class: Type.Optional(Type.String({ description: 'Absent where the limit is of all calls.' })),
+  rule: Type.String({ description: 'callsPerMinute, callsPerHour or minutesPerDay' }),
+  limit: Type.Number(),
+  used: Type.Number({ description: 'What calls that run have been granted ahead is in it.' }),
+})
 const OfClass = Type.Object({ name: Type.String() })
 
 /** Which numbers outside cost alike, and whether they may be called. */
-export function tollRoutes(app: App, { install: deps }: ApiDeps): void {
+export function tollRoutes(app: App, { install: deps, switch: callSwitch }: ApiDeps): void {
   app.get(
     '/v1/toll-classes',
     {
@@ -50,6 +57,21 @@ export function tollRoutes(app: App, { install: deps }: ApiDeps): void {
     async ({ params }, reply) => {
       await removeTollClass(deps, params.name)
       return reply.code(204).send()
+    },
+  )
+  app.get(
+    '/v1/subscribers/:subscriber/toll',
+    {
+      schema: {
+        summary: 'How far the limits of a subscriber’s calls out are used up',
+        description: 'A limit that no call has met yet is not listed.',
+        params: OfSubscriber,
+        response: { 200: Type.Object({ items: Type.Array(Use) }) },
+      },
+    },
+    async ({ subscriber }) => {
+      const uses = await callSwitch.call('toll.list', { subscriber: subscriber.id })
+      return { items: uses.map(({ subscriber: _, ...use }) => use) }
     },
   )
 }

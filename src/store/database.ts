@@ -145,7 +145,7 @@ export interface Database {
     weight: number | null
   }
   capacity: { node: string; kind: string; capacity: Bigint }
-  toll_class: { name: string; title: string; prefixes: string[]; policy: TollPolicy }
+  toll_class: { name: string; title: string; prefixes: string[]; policy: TollPolicy; limits: Json<object | null | undefined> }
   emergency_number: { number: string }
   authority: { name: 'ca' | 'switch'; certificate: string; private_key: Sealed; not_after: Date }
   operator_key: { id: string; hash: string; label: string; created_at: Date; expires_at: Date | null; revoked_at: Date | null }

@@ -1,13 +1,15 @@
 import type { TollClass } from '#platform/words/index.ts'
 import { notFound } from './error.ts'
-import type { Tx } from './store.ts'
+import { json, type Tx } from './store.ts'
 
 export async function listTollClasses(tx: Tx): Promise<TollClass[]> {
-  return tx.selectFrom('toll_class').select(['name', 'title', 'prefixes', 'policy']).orderBy('name').execute()
+  const rows = await tx.selectFrom('toll_class').selectAll().orderBy('name').execute()
+  return rows.map(({ limits, ...rest }) => ({ ...rest, ...(limits ? { limits } : {}) }))
 }
 
 /** Writes a class, in the place of what had its name. */
-export async function writeTollClass(tx: Tx, { name, ...values }: TollClass): Promise<void> {
+export async function writeTollClass(tx: Tx, { name, limits, ...rest }: TollClass): Promise<void> {
+  const values = { ...rest, limits: json(limits ?? null) }
   await tx
     .insertInto('toll_class')
     .values({ name, ...values })

@@ -150,7 +150,7 @@ export class World implements AsyncDisposable {
     this.#stack.defer(() => rmSync(this.directory, { recursive: true, force: true }))
     mkdirSync(join(this.run, 'agents'), { recursive: true })
     this.#stack.defer(() => this.sockets.close())
-    const watched = [400, 700, 425]
+    const watched = [400, 700, 425, 1400]
     const far = async (last: number, name: string) => {
       const end = await FarEnd.open({ address: `${this.net}.${last}`, port: 5060, name, watched })
       this.#stack.defer(() => end.close())

@@ -86,6 +86,67 @@ test('F14 an emergency call passes, whatever the classes say, and so does what s
   await rules({})
 })
 
+test('F14 a burst gets through as far as a minute allows, to the call, and a switch that is killed forgets none of it', async () => {
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  await rules({ limits: { callsPerMinute: 5 } })
+  const from = (await world.events()).length
+  const burst = async () => {
+    const calls = await Promise.all(Array.from({ length: 12 }, () => fromSite(OUTSIDE)))
+    await until('an answer or a refusal for each', () => calls.every(({ phase }) => phase !== 'setup'), 5000)
+    const statuses = calls.map((call) => call.report().final!.status)
+    for (const call of calls) call.hangup()
+    await world.quiet()
+    return [200, 403].map((status) => statuses.filter((s) => s === status).length)
+  }
+  assert.deepEqual(await burst(), [5, 7])
+  const events = (await world.events()).slice(from)
+  assert.deepEqual(
+    events.flatMap(({ type, data }) => (type.startsWith('toll.') ? [[type, data.rule, data.used]] : [])),
+    [
+      ['toll.near', 'callsPerMinute', 4],
+      ['toll.met', 'callsPerMinute', 5],
+    ],
+  )
+  const refusals = events.flatMap(({ data }) => (data.refusal ? [data.refusal as Refusal] : []))
+  assert.deepEqual(
+    new Set(refusals.map(({ limitedBy, rule, limit }) => `${limitedBy} ${rule} ${limit}`)),
+    new Set(['velocity callsPerMinute 5']),
+  )
+  await world.kill('switch')
+  await world.startSwitch()
+  assert.deepEqual(await burst(), [0, 12])
+  assert.deepEqual(await world.link.call('toll.list', {}), [
+    { subscriber: world.acme, rule: 'callsPerMinute', limit: 5, used: 5 },
+  ])
+  const emergency = await fromSite('112')
+  await until('an answer', () => emergency.phase === 'up', 3000)
+  emergency.hangup()
+  await rules({})
+  assert.deepEqual(await burst(), [12, 0])
+})
+
+test('F14 calls whose minutes are used up hear three beeps and are cut, and no other begins', async () => {
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5, tone: 700 }]
+  // Fractions are for tests alone: 0.06 is 3.6 s.
+  await rules({ limits: { minutesPerDay: 0.06 } })
+  const call = await fromSite(OUTSIDE)
+  await until('an answer', () => call.phase === 'up', 3000)
+  const far = world.carrier.calls.at(-1)!
+  const heard = (one: Pick<typeof call, 'report'>, what: number) => one.report().media!.heard.some((h) => h.what === what)
+  await until('the beeps, on both sides', () => heard(call, 1400) && heard(far, 1400), 3000)
+  const second = await fromSite(OUTSIDE)
+  await ended(second)
+  assert.equal(second.report().final?.status, 403)
+  await until('the end', () => call.phase === 'ended' && far.phase === 'ended', 6000)
+  await world.quiet()
+  const events = (await world.events()).slice(-12)
+  const cleared = events.find(({ type, cause }) => type === 'leg.cleared' && cause?.reason === 'toll-limit')
+  assert.deepEqual([cleared?.cause?.by, cleared?.cause?.q850], ['switch', 52])
+  const [use] = await world.link.call('toll.list', {})
+  assert.ok(use!.used >= 0.04 && use!.used <= 0.07, `${use!.used}`)
+  await rules({})
+})
+
 test('F14 what an agent dials, a transfer by a telephone, a forward, and a call that is placed by API meet the same gate', async () => {
   const errors: { verdict?: { code: string }; details?: { refusal?: Refusal } }[] = []
   isDenied(

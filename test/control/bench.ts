@@ -21,6 +21,7 @@ import {
   type Snapshot,
   type SnapshotChange,
   type SwitchMethods,
+  type TollUse,
   type TrunkState,
 } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
@@ -48,6 +49,7 @@ export interface Fakes {
   agents: AgentStatus[]
   channels: ChannelStatus[]
   trunks: TrunkState[]
+  tolls: TollUse[]
   /** Of `trunk.in`, of ten. */
   inUse: number
 }
@@ -95,6 +97,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     agents: [],
     channels: [],
     trunks: [],
+    tolls: [],
     inUse: 2,
   }
   const servers = new Map<string, LinkServer<object>>()
@@ -197,6 +200,8 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
     'call.list': ({ subscriber }: { subscriber?: string }) =>
       fakes.calls.filter((c) => !subscriber || c.subscriber === subscriber),
     'trunk.state': () => fakes.trunks,
+    'toll.list': ({ subscriber }: SwitchMethods['toll.list']['params']) =>
+      fakes.tolls.filter((use) => subscriber === undefined || use.subscriber === subscriber),
     'call.kill': ({ call }: { call: string }) => {
       fakes.killed.push(call)
       return { found: true }

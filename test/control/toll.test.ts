@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Snapshot, TollClass, TollRules } from '#platform/words/index.ts'
+import { type Id, newId } from '#lib/index.ts'
+import type { AlarmChange, Snapshot, TollClass, TollRules, TollUse } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, type InstalledBody, installed, startBench } from './bench.ts'
+import { type Bench, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 let postgres: TestPostgres
@@ -62,9 +63,11 @@ test('F14 a new installation denies what is dear; the operator adds, changes and
 
 test('F14 what one subscriber may call is the operator’s word, which it may read', async () => {
   assert.deepEqual(await cli('subscriber', 'cap', 'acme', '--class', 'premium=allowed', '--class', 'international=denied'), {
-    classes: { premium: 'allowed', international: 'denied' },
+    ...{ classes: { premium: 'allowed', international: 'denied' }, uses: [] },
   })
-  assert.deepEqual(await cli('subscriber', 'cap', 'acme', '--class', 'international=off'), { classes: { premium: 'allowed' } })
+  assert.deepEqual(await cli('subscriber', 'cap', 'acme', '--class', 'international=off'), {
+    ...{ classes: { premium: 'allowed' }, uses: [] },
+  })
   assert.deepEqual(told().acme, { classes: { premium: 'allowed' } })
   await assert.rejects(cli('subscriber', 'cap', 'acme', '--class', 'nothing=denied'), /no class nothing/)
   const key = acme.apiKey
@@ -73,4 +76,51 @@ test('F14 what one subscriber may call is the operator’s word, which it may re
   const own = { toll: { classes: { satellite: 'allowed' } } }
   assert.equal((await bench.api('PATCH', '/v1/subscribers/acme', { key, body: own })).status, 403)
   assert.equal((await bench.api('GET', '/v1/toll-classes', { key })).status, 403)
+})
+
+test('F14 limits of calls out: set for all calls and for a class, shown with what is used, and taken back', async () => {
+  const id = acme.subscriber.id as Id<'sub'>
+  await cli('toll', 'set', 'premium', '--policy', 'limited', '--calls-per-hour', '10')
+  await assert.rejects(cli('toll', 'set', 'satellite', '--policy', 'limited'), /says what its limits are/)
+  await cli('subscriber', 'cap', 'acme', '--calls-per-minute', '20', '--minutes-per-day', '600')
+  const uses: TollUse[] = [{ subscriber: id, rule: 'callsPerMinute', limit: 20, used: 3 }]
+  bench.fakes.tolls = uses
+  assert.deepEqual(await cli('subscriber', 'cap', 'acme', '--of', 'premium', '--calls-per-hour', '2'), {
+    classes: { premium: 'allowed' },
+    limits: { callsPerMinute: 20, minutesPerDay: 600 },
+    classLimits: { premium: { callsPerHour: 2 } },
+    uses: [{ rule: 'callsPerMinute', limit: 20, used: 3 }],
+  })
+  assert.deepEqual(told().classes?.find(({ name }) => name === 'premium')?.limits, { callsPerHour: 10 })
+  await cli('subscriber', 'cap', 'acme', '--of', 'premium', '--calls-per-hour', 'off')
+  await cli('subscriber', 'cap', 'acme', '--calls-per-minute', 'off')
+  assert.deepEqual(told().acme, { classes: { premium: 'allowed' }, limits: { minutesPerDay: 600 } })
+  await assert.rejects(cli('subscriber', 'cap', 'acme', '--minutes-per-day', '0'), /minutesPerDay|must be >= 1/)
+  const shown = await bench.api<{ items: TollUse[] }>('GET', '/v1/subscribers/acme/toll', { key: acme.apiKey })
+  assert.deepEqual(shown.body.items, [{ rule: 'callsPerMinute', limit: 20, used: 3 }])
+})
+
+test('F14 O06 a limit that is nearly used up is an alarm as soon as its event is there', async () => {
+  const id = acme.subscriber.id as Id<'sub'>
+  const use: TollUse = { subscriber: id, rule: 'callsPerHour', limit: 10, used: 8 }
+  bench.fakes.tolls = [use]
+  const at = { wall: Date.now(), mono: 1, boot: 'b' }
+  const number = 1
+  const event = {
+    id: newId('evt'),
+    subscriber: id,
+    number,
+    at: new Date().toISOString(),
+    type: 'toll.near',
+    data: { ...use },
+  } as const
+  journal(bench, { type: 'event', at, event })
+  const since = Date.now()
+  const alarms = async () => (await bench.api<{ items: AlarmChange['alarm'][] }>('GET', '/v1/alarms')).body.items
+  await until('the alarm', async () => (await alarms()).some(({ code }) => code === 'toll-limit'))
+  assert.ok(Date.now() - since < 15_000)
+  const [alarm] = (await alarms()).filter(({ code }) => code === 'toll-limit')
+  assert.deepEqual([alarm?.about, alarm?.severity, alarm?.subscriber], ['acme callsPerHour', 'warning', id])
+  bench.fakes.tolls = []
+  assert.ok(!(await alarms()).some(({ code }) => code === 'toll-limit'))
 })

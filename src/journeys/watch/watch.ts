@@ -74,7 +74,7 @@ function tell(log: Log, { type, alarm }: AlarmChange): void {
 async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation> {
   const { host, switch: callSwitch, clock, directory } = deps
   const orNull = <T>(asked: Promise<T>): Promise<T | null> => asked.catch(() => null)
-  const [node, channels, agents, status, metrics, trunks, resources, disk] = await Promise.all([
+  const [node, channels, agents, status, metrics, trunks, resources, tolls, disk] = await Promise.all([
     orNull(host.call('status', {}, WITHIN)),
     orNull(host.call('channel.list', {}, WITHIN)),
     orNull(host.call('agent.list', {}, WITHIN)),
@@ -82,6 +82,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
     orNull(callSwitch.call('metrics', {}, WITHIN)),
     orNull(callSwitch.call('trunk.state', {}, WITHIN)),
     orNull(callSwitch.call('resource.list', {}, WITHIN)),
+    orNull(callSwitch.call('toll.list', {}, WITHIN)),
     orNull(statfs(directory)),
   ])
   const { database, host: hasHost, switch: hasSwitch } = deps.health()
@@ -92,7 +93,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
   return {
     parts: { database, host: hasHost, switch: hasSwitch },
     processes: node?.processes ?? null,
-    ...{ channels, agents, resources, trunks },
+    ...{ channels, agents, resources, trunks, tolls },
     lagMs: status?.lagMs ?? null,
     journal: metrics && journalOf(metrics),
     disk: disk && { freeBytes: disk.bavail * disk.bsize, wholeBytes: disk.blocks * disk.bsize },

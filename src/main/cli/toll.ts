@@ -1,8 +1,15 @@
 import type { Command } from 'commander'
-import type { TollClass, TollPolicy, TollRules } from '#platform/words/index.ts'
+import {
+  TOLL_RULES,
+  type TollClass,
+  type TollLimits,
+  type TollRule,
+  type TollRules,
+  type TollUse,
+} from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
-import { collect, part } from './parse.ts'
+import { collect, part, whole } from './parse.ts'
 
 type Contextual = (command: Command) => Context
 
@@ -19,21 +26,20 @@ export function tollCommands(program: Command, context: Contextual): void {
         items,
         [
           ['CLASS', (c) => c.name],
-          ['POLICY', (c) => c.policy],
+          ['POLICY', (c) => [c.policy, limitsText(c.limits)].filter(Boolean).join(': ')],
           ['PREFIXES', (c) => prefixesText(c.prefixes)],
           ['TITLE', (c) => c.title],
         ],
         'There are no classes: all numbers may be called.',
       )
     })
-  noun
-    .command('set <class>')
+  limitOptions(noun.command('set <class>'))
     .description('add a class, or change one')
     .option('--prefix <prefix>', 'how its numbers begin, such as +32900; again for more, in the place of what was', collect, [])
     .option('--add <prefix>', 'a prefix beside those that are there; again for more', collect, [])
     .option('--drop <prefix>', 'a prefix that is there; again for more', collect, [])
     .option('--title <text>', 'what people call it')
-    .option('--policy <policy>', 'for subscribers of whom nothing else is said: allowed or denied')
+    .option('--policy <policy>', 'for subscribers of whom nothing else is said: allowed, limited or denied')
     .action(async (name: string, options: SetOptions, command: Command) => {
       const { client, out } = context(command)
       const { items } = await client.get<{ items: TollClass[] }>('/v1/toll-classes')
@@ -55,7 +61,7 @@ export function tollCommands(program: Command, context: Contextual): void {
     })
 }
 
-interface SetOptions {
+interface SetOptions extends LimitOptions {
   prefix: string[]
   add: string[]
   drop: string[]
@@ -63,11 +69,14 @@ interface SetOptions {
   policy?: string
 }
 
-function changedClass(known: TollClass | undefined, name: string, { prefix, add, drop, title, policy }: SetOptions) {
+function changedClass(known: TollClass | undefined, name: string, options: SetOptions) {
+  const { prefix, add, drop, title, policy } = options
   const before = prefix.length > 0 ? prefix : (known?.prefixes ?? [])
   const prefixes = [...before.filter((one) => !drop.includes(one)), ...add]
   if (prefixes.length === 0) throw usage('Say how its numbers begin: --prefix +32900')
-  return { title: title ?? known?.title ?? name, prefixes, policy: policy ?? known?.policy ?? 'denied' }
+  const limits = limited(known?.limits, options)
+  const said = { title: title ?? known?.title ?? name, prefixes, policy: policy ?? known?.policy ?? 'denied' }
+  return { ...said, ...(Object.keys(limits).length > 0 ? { limits } : {}) }
 }
 
 function prefixesText(prefixes: readonly string[]): string {
@@ -75,23 +84,52 @@ function prefixesText(prefixes: readonly string[]): string {
   return `${shown.join(' ')}${prefixes.length > 8 ? ` and ${prefixes.length - 8} more` : ''}`
 }
 
-/** What one subscriber may call: a verb of the noun `subscriber`. */
+/** What one subscriber may call, and how much: a verb of the noun `subscriber`. */
 export function capCommand(noun: Command, context: Contextual): void {
-  noun
-    .command('cap <subscriber>')
-    .description('what its calls out may be; without options it is shown')
-    .option('--class <class=policy>', 'allowed or denied, or off for what the class says; again for more', collect, [])
-    .action(async (name: string, options: { class: string[] }, command: Command) => {
+  limitOptions(noun.command('cap <subscriber>'))
+    .description('what its calls out may be, and how many; without options it is shown')
+    .option('--class <class=policy>', 'allowed, limited or denied, or off for what the class says; again for more', collect, [])
+    .option('--of <class>', 'the limits are of its calls to this class alone')
+    .action(async (name: string, options: CapOptions, command: Command) => {
       const { client, out } = context(command)
       const path = `/v1/subscribers/${part(name)}`
       const { toll: known } = await client.get<{ toll: TollRules }>(path)
-      const asked = options.class.length === 0
+      const { class: classes, of, ...limits } = options
+      const asked = classes.length === 0 && !LIMITS.some((rule) => limits[rule] !== undefined)
+      if (of && asked) throw usage('--of goes with a limit, such as --calls-per-hour 10.')
       const { toll } = asked ? { toll: known } : await client.patch<{ toll: TollRules }>(path, { toll: capped(known, options) })
-      out.done(toll, `Calls out of ${name}: ${rulesText(toll)}.`)
+      const { items: uses } = await client.get<{ items: TollUse[] }>(`${path}/toll`)
+      out.done({ ...toll, uses }, `Calls out of ${name}: ${rulesText(toll)}.${usesText(uses)}`)
     })
 }
 
-function capped(known: TollRules, options: { class: string[] }) {
+/** As the words of {@link TollLimits} become options. */
+const LIMITS = Object.keys(TOLL_RULES) as TollRule[]
+type LimitOptions = Partial<Record<TollRule, string>>
+
+interface CapOptions extends LimitOptions {
+  class: string[]
+  of?: string
+}
+
+function limitOptions(command: Command): Command {
+  return command
+    .option('--calls-per-minute <n>', 'calls that begin in every minute; off for no limit')
+    .option('--calls-per-hour <n>', 'calls that begin in every hour')
+    .option('--minutes-per-day <n>', 'minutes of answered calls in a day')
+}
+
+function limited(known: TollLimits | undefined, options: LimitOptions): TollLimits {
+  const limits: TollLimits = { ...known }
+  for (const rule of LIMITS) {
+    const text = options[rule]
+    if (text === 'off') delete limits[rule]
+    else if (text !== undefined) limits[rule] = whole('A limit')(text)
+  }
+  return limits
+}
+
+function capped(known: TollRules, options: CapOptions): Record<string, unknown> {
   const classes: Record<string, string> = { ...known.classes }
   for (const text of options.class) {
     const [, name, policy] = /^([a-z][a-z0-9-]*)=([a-z]+)$/.exec(text) ?? []
@@ -99,10 +137,32 @@ function capped(known: TollRules, options: { class: string[] }) {
     if (policy === 'off') delete classes[name]
     else classes[name] = policy
   }
-  return { ...known, classes }
+  const { of } = options
+  const classLimits = of ? { ...known.classLimits, [of]: limited(known.classLimits?.[of], options) } : known.classLimits
+  const limits = of ? known.limits : limited(known.limits, options)
+  const some = Object.entries(classLimits ?? {}).filter(([, limits]) => Object.keys(limits).length > 0)
+  return {
+    ...(Object.keys(classes).length > 0 ? { classes } : {}),
+    ...(limits && Object.keys(limits).length > 0 ? { limits } : {}),
+    ...(some.length > 0 ? { classLimits: Object.fromEntries(some) } : {}),
+  }
 }
 
-function rulesText({ classes }: TollRules): string {
-  const own = Object.entries(classes ?? {}) as [string, TollPolicy][]
-  return own.length === 0 ? 'as the classes say' : own.map(([name, policy]) => `${name} ${policy}`).join(', ')
+function limitsText(limits: TollLimits | undefined): string {
+  return LIMITS.flatMap((rule) => (limits?.[rule] === undefined ? [] : [`${limits[rule]} ${TOLL_RULES[rule]}`])).join(', ')
+}
+
+function rulesText({ classes, limits, classLimits }: TollRules): string {
+  const own = [
+    ...Object.entries(classes ?? {}).map(([name, policy]) => `${name} ${policy}`),
+    ...(limits ? [`all ${limitsText(limits)}`] : []),
+    ...Object.entries(classLimits ?? {}).map(([name, of]) => `${name} ${limitsText(of)}`),
+  ]
+  return own.length === 0 ? 'as the classes say' : own.join('; ')
+}
+
+function usesText(uses: readonly TollUse[]): string {
+  return uses
+    .map(({ class: name, rule, limit, used }) => `\n  ${name ?? 'all'}: ${used} of ${limit} ${TOLL_RULES[rule]}`)
+    .join('')
 }

@@ -130,7 +130,7 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
 
 /** What goes on behind the API, until the signal: readiness, then the journal, and what is due. */
 async function work({ start, clock, log }: ControlOptions, parts: Parts, signal: AbortSignal): Promise<void> {
-  const { store, records, publisher, links, feed, recordings, install } = parts
+  const { store, records, publisher, links, feed, recordings, install, watch } = parts
   await ready({ store, install, publisher, start, clock, log, signal })
   const journal = shipJournal({
     source: {
@@ -142,7 +142,11 @@ async function work({ start, clock, log }: ControlOptions, parts: Parts, signal:
     clock,
     log,
     signal,
-    onTaken: () => feed.wake(),
+    onTaken(events) {
+      feed.wake()
+      // An alarm of this kind is of use within seconds.
+      if (events.some(({ type }) => type.startsWith('toll.'))) void watch.look().catch(() => {})
+    },
   })
   const { retentionDays } = start.config.recordings
   await Promise.all([journal, tick({ install, clock, log, signal }), expire({ recordings, retentionDays, clock, log, signal })])

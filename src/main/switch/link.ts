@@ -5,6 +5,7 @@ import { checkVerb } from '#platform/agent/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import { type Load, probeSite } from '#platform/switch/index.ts'
 import type { Registrar } from '#platform/telephone/index.ts'
+import type { TollGate } from '#platform/toll/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
 import type { Metric, SwitchMethods } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
@@ -23,10 +24,11 @@ export function serveControl(options: {
   traces: TraceStore
   reception: Reception
   load: Load
+  toll: Pick<TollGate, 'uses'>
   metrics(): Metric[]
   startedAt: number
 }): Promise<LinkServer<ControlLink>> {
-  const { path, log, exchange, carriers, telephones, journal, traces, reception, load, metrics, startedAt } = options
+  const { path, log, exchange, carriers, telephones, journal, traces, reception, load, toll, metrics, startedAt } = options
   const { configuration, registry, realms } = exchange
   return serveLink<ControlLink>({
     path,
@@ -41,6 +43,7 @@ export function serveControl(options: {
       'call.make': ({ subscriber, by, ...wanted }) => originate(exchange, subscriber, checkVerb('call.make', wanted), by),
       'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
+      'toll.list': ({ subscriber }) => toll.uses(subscriber),
       'telephone.list': ({ subscriber }) => telephones.list(subscriber),
       'trunk.state': () => carriers.states(),
       'journal.read': ({ after, limit }) => journal.read(after, limit),

@@ -2,6 +2,7 @@ import type { Exchange } from '#journeys/call/index.ts'
 import type { Carriers } from '#journeys/carrier/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
 import type { Load, MessageCount } from '#platform/switch/index.ts'
+import type { TollGate } from '#platform/toll/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
 import type { Strangers } from '#platform/trunk/index.ts'
 import type { Metric } from '#platform/words/index.ts'
@@ -12,12 +13,13 @@ export interface SwitchParts {
   journal: Journal
   traces: TraceStore
   load: Load
+  toll: Pick<TollGate, 'uses'>
   strangers: Strangers
   count: MessageCount
 }
 
 /** The figures of the switch at this moment (PITFALLS O06). */
-export function switchMetrics({ exchange, carriers, journal, traces, load, strangers, count }: SwitchParts): Metric[] {
+export function switchMetrics({ exchange, carriers, journal, traces, load, toll, strangers, count }: SwitchParts): Metric[] {
   const { transactions, sessions, repeats } = exchange.realms.counts
   return [
     ...callMetrics(exchange),
@@ -29,6 +31,7 @@ export function switchMetrics({ exchange, carriers, journal, traces, load, stran
     gauge('tieline_event_loop_lag_seconds', 'How late the event loop was lately', load.lagMs / 1000, { process: 'switch' }),
     gauge('tieline_resident_bytes', 'Memory of the process', process.memoryUsage.rss(), { process: 'switch' }),
     ...resourceMetrics(exchange),
+    tollMetric(exchange, toll),
     ...trunkMetrics(exchange, carriers),
     ...journalMetrics(journal),
     counter('tieline_trace_lines_dropped_total', 'Lines of traces that found no room', traces.dropped),
@@ -65,6 +68,15 @@ function resourceMetrics({ registry }: Exchange): Metric[] {
     of('tieline_resource_in_use', 'Resources that are leased', (use) => use.inUse),
     of('tieline_resource_capacity', 'Resources that there are', (use) => use.capacity),
   ]
+}
+
+/** How far limits of calls out are used up: whoever is paged for fraud is paged for this. */
+function tollMetric({ configuration }: Exchange, toll: SwitchParts['toll']): Metric {
+  const samples = toll.uses().map(({ subscriber, class: name = '', rule, limit, used }) => ({
+    labels: { subscriber: configuration.subscriber(subscriber)?.name ?? subscriber, class: name, rule },
+    value: used / limit,
+  }))
+  return { name: 'tieline_toll_used_ratio', help: 'Used part of a limit of calls out', type: 'gauge', samples }
 }
 
 /** How trunks are, by name: whoever is paged is paged for these. */

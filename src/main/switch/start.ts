@@ -1,5 +1,14 @@
 import path from 'node:path'
-import { type Call, type CallLimits, type Exchange, LIMITS, restore, snapshotOf } from '#journeys/call/index.ts'
+import {
+  type Call,
+  type CallLimits,
+  cutAtLimit,
+  type Exchange,
+  LIMITS,
+  restore,
+  snapshotOf,
+  warnOfLimit,
+} from '#journeys/call/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
@@ -110,11 +119,17 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     journal.append(entry)
     outbox.wake()
   }
-  const toll = new TollGate()
+  const toll: TollGate = new TollGate({
+    ...{ clock, boot, record },
+    warn: (leg) => warnOfLimit(exchange, leg),
+    cut: (leg) => cutAtLimit(exchange, leg),
+  })
   const registry = new ResourceRegistry({
-    clock,
-    boot,
-    record,
+    ...{ clock, boot },
+    record(entry) {
+      record(entry)
+      toll.saw(entry)
+    },
     refuses: (subscriber, demand) => toll.refuses(subscriber, demand),
   })
   const locations = new Locations({ now: () => clock.now(), formerMs: config.calls.maxSeconds * 1000 })
@@ -235,6 +250,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })
   const left = journal.replay()
   telephones.restore(left.registrations)
+  toll.restore(left.tolls, left.leases)
   const begun = restore(exchange, left)
   outbox.deliver()
   voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))
@@ -248,7 +264,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     traces,
     reception,
     load,
-    metrics: () => switchMetrics({ exchange, carriers, journal, traces, load, strangers, count }),
+    toll,
+    metrics: () => switchMetrics({ exchange, carriers, journal, traces, load, toll, strangers, count }),
     startedAt: clock.now(),
   })
   for (const goOn of begun) void goOn()

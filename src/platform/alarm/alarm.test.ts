@@ -12,7 +12,7 @@ const acme = newId('sub')
 
 const WELL: Observation = {
   parts: { database: true, host: true, switch: true },
-  ...{ processes: [], channels: [], agents: [], resources: [], trunks: [], certificates: [] },
+  ...{ processes: [], channels: [], agents: [], resources: [], trunks: [], tolls: [], certificates: [] },
   ...{ lagMs: 0, clockJumpMs: 0, wall: WALL },
   journal: { diskFull: false, lost: 0, unshipped: 0 },
   disk: { freeBytes: 50e9, wholeBytes: 100e9 },
@@ -39,6 +39,9 @@ function raisedBy(seen: Partial<Observation>): string[] {
 test('O06 each thing that an operator must be told of has its alarm', () => {
   const certificate = (days: number) => ({ certificates: [{ about: 'switch', expiresAt: WALL + days * 86_400_000 }] })
   const use = (inUse: number) => ({ resources: [{ kind: 'voice.port', capacity: 100, inUse }] })
+  const toll = (used: number) => ({
+    tolls: [{ subscriber: acme, class: 'premium', rule: 'callsPerHour' as const, limit: 10, used }],
+  })
   const channel = (state: 'up' | 'stale' | 'down' | 'provisioned') => ({
     channels: [{ subscriber: acme, state, reason: 'x', handshakeAgeSeconds: 200, receivedBytes: 0, sentBytes: 0, mtu: 1420 }],
   })
@@ -65,6 +68,9 @@ test('O06 each thing that an operator must be told of has its alarm', () => {
       { agents: [{ subscriber: acme, state: 'backing-off', reason: 'oom', version: null, pid: null, restarts: 2 }] },
       'agent-down acme warning',
     ],
+    [toll(7), null],
+    [toll(8), 'toll-limit acme premium callsPerHour warning'],
+    [toll(10), 'toll-limit acme premium callsPerHour critical'],
     [{ disk: { freeBytes: 4e9, wholeBytes: 100e9 } }, 'disk-scarce state warning'],
     [{ journal: { diskFull: true, lost: 0, unshipped: 0 } }, 'disk-scarce state critical'],
     [{ journal: { diskFull: false, lost: 1, unshipped: 0 } }, 'journal-behind node critical'],

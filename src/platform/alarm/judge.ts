@@ -1,4 +1,12 @@
-import type { AgentStatus, ChannelStatus, Condition, ProcessStatus, TrunkState } from '#platform/words/index.ts'
+import {
+  type AgentStatus,
+  type ChannelStatus,
+  type Condition,
+  type ProcessStatus,
+  TOLL_RULES,
+  type TollUse,
+  type TrunkState,
+} from '#platform/words/index.ts'
 
 /** What was seen of a node at one moment. A part that could not be asked is null, and what is known of it stays. */
 export interface Observation {
@@ -8,6 +16,7 @@ export interface Observation {
   agents: readonly AgentStatus[] | null
   resources: readonly { kind: string; capacity: number; inUse: number }[] | null
   trunks: readonly TrunkState[] | null
+  tolls: readonly TollUse[] | null
   /** Of the switch's event loop, ms. */
   lagMs: number | null
   journal: { diskFull: boolean; lost: number; unshipped: number } | null
@@ -43,6 +52,7 @@ export function judge(seen: Observation, raised: Raised): Condition[] {
     ...resources(seen, raised),
     ...trunks(seen),
     ...subscribers(seen),
+    ...tolls(seen, raised),
     ...storage(seen, raised),
     ...time(seen, raised),
   ]
@@ -63,6 +73,8 @@ export function tells(seen: Observation, code: Condition['code']): boolean {
       return seen.channels !== null
     case 'agent-down':
       return seen.agents !== null
+    case 'toll-limit':
+      return seen.tolls !== null
     case 'journal-behind':
       return seen.journal !== null
     case 'disk-scarce':
@@ -131,6 +143,17 @@ function subscribers({ channels, agents, nameOf }: Observation): Condition[] {
       subscriber,
     })),
   ]
+}
+
+/** More calls out than a subscriber has mostly are not its own (PITFALLS F14). */
+function tolls({ tolls: all, nameOf }: Observation, raised: Raised): Condition[] {
+  return (all ?? []).flatMap(({ subscriber, class: name, rule, limit, used }) => {
+    const about = [nameOf(subscriber), ...(name ? [name] : []), rule].join(' ')
+    if (used / limit < SCARCE[raised('toll-limit', about) ? 1 : 0]) return []
+    const severity = used >= limit ? 'critical' : 'warning'
+    const text = `${nameOf(subscriber)} has used ${used} of ${limit} ${TOLL_RULES[rule]}${name ? ` to numbers of the class ${name}` : ' of calls out'}.`
+    return [{ code: 'toll-limit' as const, about, severity, text, subscriber }]
+  })
 }
 
 function storage({ disk, journal }: Observation, raised: Raised): Condition[] {

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { CallCause, PlatformEvent, Refusal } from '#platform/words/index.ts'
+import { type CallCause, type PlatformEvent, type Refusal, TOLL_RULES } from '#platform/words/index.ts'
 
 /** Why a call went as it did: what `tieline explain` shows. */
 export interface Explanation {
@@ -45,7 +45,7 @@ export function visibleEvent(event: PlatformEvent, reader: 'operator' | Id<'sub'
   return { ...event, data: { ...event.data, refusal: visible(event.data.refusal as Refusal, reader) } }
 }
 
-const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class'>, string> = {
+const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class' | 'velocity'>, string> = {
   ceiling: "the subscriber's own ceiling",
   pool: 'the pool of the node',
   trunk: 'the channels of the trunk',
@@ -54,6 +54,9 @@ const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class'>, string> = {
 export function refusalText(refusal: Refusal): string {
   const { kind, limitedBy, limit, inUse, requested } = refusal
   if (limitedBy === 'class') return `${kind} was refused: the operator denies calls out to numbers of the class ${refusal.class}.`
+  const of = refusal.class ? ` to numbers of the class ${refusal.class}` : ''
+  if (limitedBy === 'velocity')
+    return `${kind} was refused: calls out${of} are limited to ${limit} ${TOLL_RULES[refusal.rule!]}, and ${inUse} were used.`
   return `${kind} was refused by ${LIMITED_BY[limitedBy]}: ${inUse} of ${limit} were in use and ${requested} more was asked for.`
 }
 

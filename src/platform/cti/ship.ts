@@ -26,8 +26,8 @@ export interface ShipOptions {
   clock: Clock
   log: Log
   signal: AbortSignal
-  /** Something new is in the database. */
-  onTaken?: () => void
+  /** These are new in the database. */
+  onTaken?: (events: readonly PlatformEvent[]) => void
   /** Entries in one go; default 1,000. */
   batch?: number
 }
@@ -67,6 +67,6 @@ export async function shipOnce({ source, events, leases, onTaken, batch = 1000 }
   const found = entries.flatMap(({ record }) => (record.type === 'event' ? [record.event] : []))
   await events.take(found, position)
   await source.shipped({ position })
-  if (found.length > 0) onTaken?.()
+  if (found.length > 0) onTaken?.(found)
   return true
 }

@@ -31,6 +31,8 @@ export interface Replay {
   calls: { call: Id<'call'>; state: unknown }[]
   /** Where each telephone was. */
   registrations: { subscriber: Id<'sub'>; user: string; bindings: Binding[] }[]
+  /** What counts towards the limits of each subscriber's calls out. */
+  tolls: { subscriber: Id<'sub'>; state: unknown }[]
   /** The last event number of each subscriber. */
   eventNumbers: Map<Id<'sub'>, number>
   /**

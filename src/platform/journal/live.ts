@@ -26,7 +26,8 @@ export interface Carried {
 export class LiveState {
   readonly #leases = new Map<Id<'lse'>, KeptLease>()
   readonly #calls = new Map<Id<'call'>, Kept>()
-  readonly #registrations = new Map<string, Kept>()
+  /** Where only the newest of its kind counts: registrations by telephone, tolls by subscriber. */
+  readonly #newest = new Map<string, Kept>()
   readonly #boots = new Map<Id<'call'>, string>()
   readonly #numbers = new Map<Id<'sub'>, number>()
   readonly #proven = new Map<string, Instant>()
@@ -80,14 +81,13 @@ export class LiveState {
         this.#call(record.call, record.state === null ? null : json, segment, record.at.boot)
         return
       case 'registration': {
-        const key = `${record.subscriber} ${record.user}`
-        const known = this.#registrations.get(key)
-        this.#leave(known, line)
-        this.#bytes += (record.bindings.length > 0 ? json.length : 0) - (known?.json.length ?? 0)
-        if (record.bindings.length > 0) this.#registrations.set(key, { json, segment })
-        else this.#registrations.delete(key)
+        const key = `registration ${record.subscriber} ${record.user}`
+        this.#renew(key, record.bindings.length > 0 ? { json, segment } : null, line)
         return
       }
+      case 'toll':
+        this.#renew(`toll ${record.subscriber}`, { json, segment }, line)
+        return
     }
   }
 
@@ -116,7 +116,7 @@ export class LiveState {
       const record: JournalRecord = { type: 'lease.taken', at: kept.lease.taken, lease: kept.lease }
       if (found.push({ record, json: JSON.stringify(record) }) >= limit) return found
     }
-    for (const kept of [...this.#calls.values(), ...this.#registrations.values()]) {
+    for (const kept of [...this.#calls.values(), ...this.#newest.values()]) {
       if (kept.segment !== segment) continue
       if (found.push({ record: JSON.parse(kept.json), json: kept.json }) >= limit) return found
     }
@@ -124,16 +124,15 @@ export class LiveState {
   }
 
   /** What is there now, as copies. */
-  replay(): Pick<Replay, 'leases' | 'calls' | 'registrations' | 'eventNumbers' | 'lastProven'> {
+  replay(): Pick<Replay, 'leases' | 'calls' | 'registrations' | 'tolls' | 'eventNumbers' | 'lastProven'> {
     const proven = new Map(this.#proven)
     const boots = new Map(this.#boots)
+    const newest = [...this.#newest.values()].map(({ json }): JournalRecord => JSON.parse(json))
     return {
       leases: [...this.#leases.values()].map(({ lease }) => ({ ...lease })),
       calls: [...this.#calls].map(([call, { json }]) => ({ call, state: JSON.parse(json).state })),
-      registrations: [...this.#registrations.values()].map(({ json }) => {
-        const { subscriber, user, bindings } = JSON.parse(json)
-        return { subscriber, user, bindings }
-      }),
+      registrations: newest.flatMap((record) => (record.type === 'registration' ? [record] : [])),
+      tolls: newest.flatMap((record) => (record.type === 'toll' ? [record] : [])),
       eventNumbers: new Map(this.#numbers),
       lastProven: (lease) => proven.get(boots.get(lease.call) ?? lease.taken.boot) ?? lease.answered ?? lease.taken,
     }
@@ -142,6 +141,14 @@ export class LiveState {
   #prove(at: Instant): void {
     const known = this.#proven.get(at.boot)
     if (!known || known.mono < at.mono) this.#proven.set(at.boot, at)
+  }
+
+  #renew(key: string, kept: Kept | null, line: number): void {
+    const known = this.#newest.get(key)
+    this.#leave(known, line)
+    this.#bytes += (kept?.json.length ?? 0) - (known?.json.length ?? 0)
+    if (kept) this.#newest.set(key, kept)
+    else this.#newest.delete(key)
   }
 
   #leave(kept: { segment: number } | undefined, line: number): void {

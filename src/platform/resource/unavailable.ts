@@ -1,5 +1,5 @@
 import { TielineError, type Verdict } from '#lib/index.ts'
-import type { Refusal } from '#platform/words/index.ts'
+import { type Refusal, TOLL_RULES } from '#platform/words/index.ts'
 
 /** Admission said no. `refusal` explains it; `verdict.sip` is what the caller is told. */
 export class ResourceUnavailable extends TielineError {
@@ -9,7 +9,7 @@ export class ResourceUnavailable extends TielineError {
 
   constructor(refusal: Refusal) {
     const own = refusal.fault === 'subscriber'
-    const verdict = refusal.kind === 'voice.transcode' ? UNLIKE : refusal.limitedBy === 'class' ? BARRED : own ? OWN : SYSTEM
+    const verdict = refusal.kind === 'voice.transcode' ? UNLIKE : (BARRED[refusal.limitedBy] ?? (own ? OWN : SYSTEM))
     super(sentence(refusal), verdict, { refusal, ...(own ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }) })
     this.name = 'ResourceUnavailable'
     this.refusal = refusal
@@ -23,7 +23,10 @@ const RETRY_AFTER_SECONDS = 5
 const OWN: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 486, q850: 17 }
 
 /** Q.850 52 is *outgoing calls barred*, which RFC 3398 §7.2.4.1 tells as 403. */
-const BARRED: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: false, http: 403, sip: 403, q850: 52 }
+const BARRED: Partial<Record<Refusal['limitedBy'], Verdict>> = {
+  class: { code: 'resource-unavailable', fault: 'subscriber', retry: false, http: 403, sip: 403, q850: 52 },
+  velocity: { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 403, q850: 52 },
+}
 
 /** Q.850 34 is *no circuit/channel available*. */
 const SYSTEM: Verdict = { code: 'resource-unavailable', fault: 'system', retry: true, http: 503, sip: 503, q850: 34 }
@@ -33,6 +36,8 @@ const UNLIKE: Verdict = { code: 'resource-unavailable', fault: 'subscriber', ret
 
 function sentence(r: Refusal): string {
   if (r.limitedBy === 'class') return `calls out to numbers of the class ${r.class} are denied`
+  const of = r.class ? ` to numbers of the class ${r.class}` : ''
+  if (r.limitedBy === 'velocity') return `calls out${of} are limited to ${r.limit} ${TOLL_RULES[r.rule!]}`
   const whose = { ceiling: "the subscriber's ceiling", pool: "the node's pool", trunk: "the trunk's channels" }[r.limitedBy]
   return `no ${r.kind} left: ${whose} is ${r.limit}, ${r.inUse} in use, ${r.requested} more asked for`
 }

@@ -19,6 +19,7 @@ export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | n
     telephones: record.telephones,
     users: record.users,
     forwardOutside: record.forwardOutside,
+    timeZone: record.timeZone,
     toll: record.toll,
     defaultRoute: record.defaultRoute,
     agent,

@@ -1,5 +1,5 @@
 import { TielineError } from '#lib/index.ts'
-import type { TollClass, TollRules } from '#platform/words/index.ts'
+import { TOLL_RULES, type TollClass, type TollLimits, type TollRule, type TollRules } from '#platform/words/index.ts'
 
 /** A class that came from outside, held against the others. Rejects with `invalid-argument`, or with `prefix-taken`. */
 export function checkClass(one: TollClass, others: readonly TollClass[]): void {
@@ -9,6 +9,9 @@ export function checkClass(one: TollClass, others: readonly TollClass[]): void {
     if (!/^(\+?[0-9*#]{1,15}|\+)?$/.test(prefix))
       throw wrong('prefixes', 'A prefix is how a number begins: + and up to 15 digits, a short code, or nothing for all numbers.')
   if (new Set(one.prefixes).size < one.prefixes.length) throw wrong('prefixes', 'A prefix stands in a class once.')
+  checkLimits('limits', one.limits)
+  if (one.policy === 'limited' && Object.keys(one.limits ?? {}).length === 0)
+    throw wrong('limits', 'A limited class says what its limits are.')
   for (const { name, prefixes } of others) {
     const taken = one.prefixes.find((prefix) => prefixes.includes(prefix))
     if (taken === undefined) continue
@@ -20,8 +23,15 @@ export function checkClass(one: TollClass, others: readonly TollClass[]): void {
 /** What is said of a subscriber's calls out. Rejects with `invalid-argument`. */
 export function checkRules(rules: TollRules, classes: readonly TollClass[]): void {
   const known = new Set(classes.map(({ name }) => name))
-  for (const name of Object.keys(rules.classes ?? {}))
+  checkLimits('toll.limits', rules.limits)
+  for (const [name, limits] of Object.entries(rules.classLimits ?? {})) checkLimits(`toll.classLimits.${name}`, limits)
+  for (const name of Object.keys({ ...rules.classes, ...rules.classLimits }))
     if (!known.has(name)) throw wrong('toll.classes', `There is no class ${name}: add it with tieline toll set.`)
+}
+
+function checkLimits(field: string, limits: TollLimits | undefined): void {
+  for (const [rule, limit] of Object.entries(limits ?? {}) as [TollRule, number][])
+    if (!Number.isInteger(limit) || limit < 1) throw wrong(field, `A limit of ${TOLL_RULES[rule]} is a whole number from 1.`)
 }
 
 function wrong(field: string, sentence: string): TielineError {

@@ -1,41 +1,251 @@
-import type { Id } from '#lib/index.ts'
-import type { Demand, Refusal, TollClass, TollRules } from '#platform/words/index.ts'
+import { type Clock, type Id, newId } from '#lib/index.ts'
+import {
+  type Demand,
+  durationMs,
+  type Instant,
+  instantOf,
+  type JournalRecord,
+  type Lease,
+  type Refusal,
+  type TollClass,
+  type TollRules,
+  type TollUse,
+} from '#platform/words/index.ts'
+import { Account, type AccountState, metAmong } from './account.ts'
 import { ClassFinder, policyFor } from './classes.ts'
+import { begin, type Moment } from './counts.ts'
+import { Days } from './day.ts'
+import { GRANT_MS, give, grant, LEAD_MS, type Running, settle } from './grant.ts'
 
 /** What the gate is made of; a Snapshot is one. */
 export interface TollConfiguration {
   /** Absent where control is of an older release: everything is allowed. */
   tollClasses?: readonly TollClass[]
-  subscribers: readonly { id: Id<'sub'>; toll?: TollRules }[]
+  subscribers: readonly { id: Id<'sub'>; toll?: TollRules; timeZone?: string }[]
+}
+
+/** A leg that runs out of what it may use. */
+export type Limited = Pick<Running, 'call' | 'leg'>
+
+export interface TollOptions {
+  clock: Clock
+  boot: string
+  /** The journal's `append`: counts have to survive a restart, and events tell of limits. */
+  record(record: JournalRecord): void
+  /** It ends within {@link LEAD_MS}: whoever talks should hear it. */
+  warn(leg: Limited): void
+  /** A limit is met: it ends now. */
+  cut(leg: Limited): void
 }
 
 /**
  * Whether a call out may be placed, at whose cost it is (PITFALLS F14). The registry asks it of every `trunk.out` that is demanded, so
- * nothing that costs passes it by, whoever has dialled; emergency calls are not asked about.
+ * nothing that costs passes it by, whoever has dialled; emergency calls are not asked about. What it counts, it sees in what the
+ * registry records of leases, so that what was leased was counted, and once.
  */
 export class TollGate {
+  readonly #options: TollOptions
+  readonly #days = new Days()
+  readonly #accounts = new Map<Id<'sub'>, Account>()
+  readonly #running = new Map<Id<'lse'>, Running>()
+  #classes: readonly TollClass[] = []
   #finder = new ClassFinder([])
-  #rules = new Map<Id<'sub'>, TollRules>()
+  #configured = new Map<Id<'sub'>, { rules: TollRules; timeZone: string }>()
 
-  /** Sets all limits anew; calls that are up go on. */
+  constructor(options: TollOptions) {
+    this.#options = options
+  }
+
+  /** Sets all limits anew; calls that are up go on, as far as the new ones let them. */
   configure({ tollClasses = [], subscribers }: TollConfiguration): void {
+    this.#classes = tollClasses
     this.#finder = new ClassFinder(tollClasses)
-    this.#rules = new Map(subscribers.flatMap(({ id, toll }) => (toll ? [[id, toll]] : [])))
+    this.#configured = new Map(subscribers.map(({ id, toll = {}, timeZone = 'UTC' }) => [id, { rules: toll, timeZone }]))
+    for (const account of this.#accounts.values()) {
+      const { rules, timeZone } = this.#configured.get(account.subscriber) ?? NOTHING
+      account.change(rules, timeZone, tollClasses)
+    }
   }
 
   /** Why this may not be leased; null where it may. */
   refuses(subscriber: Id<'sub'>, demand: Demand): Refusal | null {
     if (demand.kind !== 'trunk.out' || demand.detail?.emergency) return null
-    return this.refusesNumber(subscriber, demand.detail?.number ?? '')
+    const found = this.#finder.of(demand.detail?.number ?? '')
+    const denied = this.#denies(subscriber, found)
+    const account = denied ? null : this.#account(subscriber, found)
+    if (!account) return denied
+    const met = metAmong(account.metersOf(found), this.#moment(account))
+    return met && refusal({ limitedBy: 'velocity', limit: met.limit, inUse: met.used, rule: met.rule, class: met.class })
   }
 
-  /** Why this number may not be called; null where it may. */
+  /** Why this number may not be called, however few calls there are; null where it may. */
   refusesNumber(subscriber: Id<'sub'>, number: string): Refusal | null {
-    const found = this.#finder.of(number)
-    if (!found || policyFor(found, this.#rules.get(subscriber)?.classes) === 'allowed') return null
-    return {
-      ...{ kind: 'trunk.out', limitedBy: 'class', limit: 0, inUse: 0, requested: 1 },
-      ...{ holders: [], fault: 'subscriber', class: found.name },
+    return this.#denies(subscriber, this.#finder.of(number))
+  }
+
+  /** Sees what the registry records of leases. */
+  saw(record: JournalRecord): void {
+    switch (record.type) {
+      case 'lease.taken':
+        if (isCounted(record.lease)) this.#began(record.lease)
+        return
+      case 'lease.answered': {
+        const running = this.#running.get(record.lease)
+        if (running) this.#answered(running, record.at)
+        return
+      }
+      case 'lease.moved': {
+        const running = this.#running.get(record.lease.id)
+        if (running) running.call = record.lease.call
+        return
+      }
+      case 'lease.released': {
+        const running = this.#running.get(record.lease.id)
+        if (running) this.#over(running, record.lease)
+        return
+      }
     }
   }
+
+  /** Takes up what was counted before a restart, and the calls that still run. */
+  restore(states: readonly { subscriber: Id<'sub'>; state: unknown }[], leases: readonly Lease[]): void {
+    for (const { subscriber, state } of states) {
+      const { rules, timeZone } = this.#configured.get(subscriber) ?? NOTHING
+      const account = new Account(subscriber, rules, timeZone)
+      this.#accounts.set(subscriber, account)
+      account.restore(state as AccountState, this.#classes, this.#moment(account))
+    }
+    for (const lease of leases) {
+      const account = isCounted(lease) && this.#accounts.get(lease.subscriber)
+      const running = account && this.#run(account, lease)
+      if (!running) continue
+      // What it has used already it has, whatever is left.
+      const now = this.#moment(account)
+      if (lease.answered) give(running, durationMs(lease.answered, this.#now()), now)
+      else grant(running, GRANT_MS, now)
+      if (lease.answered) this.#answered(running, lease.answered)
+    }
+  }
+
+  /** How far all limits are used up, or those of one subscriber. */
+  uses(subscriber?: Id<'sub'>): TollUse[] {
+    return [...this.#accounts.values()].flatMap((account) =>
+      subscriber === undefined || account.subscriber === subscriber
+        ? account.uses(this.#moment(account)).map((use) => ({ subscriber: account.subscriber, ...use }))
+        : [],
+    )
+  }
+
+  #denies(subscriber: Id<'sub'>, found: TollClass | undefined): Refusal | null {
+    if (!found || policyFor(found, this.#configured.get(subscriber)?.rules.classes) !== 'denied') return null
+    return refusal({ limitedBy: 'class', limit: 0, inUse: 0, class: found.name })
+  }
+
+  #began(lease: Lease): void {
+    const found = this.#finder.of(lease.detail?.number ?? '')
+    const account = this.#account(lease.subscriber, found)
+    const meters = account?.metersOf(found) ?? []
+    if (!account || meters.length === 0) return
+    const now = this.#moment(account)
+    for (const { counts } of meters) begin(counts, now)
+    const running = this.#run(account, lease)
+    if (running) grant(running, GRANT_MS, now)
+    this.#changed(account, now)
+  }
+
+  /** Null where no minutes are limited. */
+  #run(account: Account, lease: Lease): Running | null {
+    const meters = account
+      .metersOf(this.#finder.of(lease.detail?.number ?? ''))
+      .filter(({ limits }) => limits.minutesPerDay !== undefined)
+    if (meters.length === 0) return null
+    const { id, leg, call } = lease
+    const running: Running = {
+      ...{ account, lease: id, leg, call, meters, grantedMs: 0, answered: null, warned: false, timer: null },
+    }
+    this.#running.set(id, running)
+    return running
+  }
+
+  #answered(running: Running, at: Instant): void {
+    running.answered = at
+    this.#await(running)
+  }
+
+  /** Asks for more in time, or warns and cuts. */
+  #await(running: Running): void {
+    const left = running.grantedMs - this.#elapsed(running)
+    running.timer = this.#options.clock.after(Math.max(0, left - (running.warned ? 0 : LEAD_MS)), () => {
+      running.timer = null
+      const now = this.#moment(running.account)
+      const more = grant(running, GRANT_MS, now)
+      if (more > 0) this.#changed(running.account, now)
+      if (more === 0 && running.warned) return this.#options.cut(running)
+      const near = running.grantedMs - this.#elapsed(running) <= LEAD_MS
+      if (near && !running.warned) this.#options.warn(running)
+      running.warned = near
+      this.#await(running)
+    })
+  }
+
+  #over(running: Running, { answered, released }: Lease): void {
+    running.timer?.cancel()
+    this.#running.delete(running.lease)
+    const now = this.#moment(running.account)
+    settle(running, answered && released ? durationMs(answered, released) : 0, now)
+    this.#changed(running.account, now)
+  }
+
+  #elapsed({ answered }: Running): number {
+    return answered ? durationMs(answered, this.#now()) : 0
+  }
+
+  /** Null where nothing is limited: then nothing is counted. */
+  #account(subscriber: Id<'sub'>, found: TollClass | undefined): Account | null {
+    const known = this.#accounts.get(subscriber)
+    if (known) return known
+    const { rules, timeZone } = this.#configured.get(subscriber) ?? NOTHING
+    if (!rules.limits && !(found && policyFor(found, rules.classes) === 'limited')) return null
+    const account = new Account(subscriber, rules, timeZone)
+    this.#accounts.set(subscriber, account)
+    return account
+  }
+
+  /** Counts go to the journal, and what they have come near to is told. */
+  #changed(account: Account, now: Moment): void {
+    const { subscriber } = account
+    const at = this.#now()
+    this.#options.record({ type: 'toll', at, subscriber, state: account.state() })
+    for (const { type, use } of account.notices(now)) {
+      const event = {
+        id: newId('evt', at.wall),
+        subscriber,
+        number: 0,
+        at: new Date(at.wall).toISOString(),
+        type,
+        data: { ...use },
+      }
+      this.#options.record({ type: 'event', at, event })
+    }
+  }
+
+  #moment({ timeZone }: Account): Moment {
+    return this.#days.moment(this.#options.clock.wall(), timeZone)
+  }
+
+  #now(): Instant {
+    return instantOf(this.#options.clock, this.#options.boot)
+  }
+}
+
+/** Of a subscriber that is not configured: all that it has counted stays. */
+const NOTHING = { rules: {} as TollRules, timeZone: 'UTC' }
+
+function isCounted({ kind, detail }: Lease): boolean {
+  return kind === 'trunk.out' && !detail?.emergency
+}
+
+function refusal(what: Pick<Refusal, 'limitedBy' | 'limit' | 'inUse' | 'class' | 'rule'>): Refusal {
+  const { class: name, ...rest } = what
+  return { kind: 'trunk.out', requested: 1, holders: [], fault: 'subscriber', ...rest, ...(name ? { class: name } : {}) }
 }

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { newId, TielineError } from '#lib/index.ts'
+import { newId, systemClock, TielineError } from '#lib/index.ts'
 import type { TollClass } from '#platform/words/index.ts'
 import { checkClass, checkRules } from './check.ts'
 import { ClassFinder } from './classes.ts'
 import { TollGate } from './gate.ts'
 import { STANDARD_CLASSES } from './standard.ts'
 
+const gateOf = () => new TollGate({ clock: systemClock, boot: 'b', record() {}, warn() {}, cut() {} })
 const acme = newId('sub')
 const globex = newId('sub')
 const out = (number: string, emergency = false) => ({
@@ -16,7 +17,7 @@ const out = (number: string, emergency = false) => ({
 })
 
 test('F14 what a new installation denies: premium, satellites, dear countries, and what is no number', () => {
-  const gate = new TollGate()
+  const gate = gateOf()
   gate.configure({ tollClasses: STANDARD_CLASSES, subscribers: [{ id: acme }] })
   const classOf = (number: string) => gate.refuses(acme, out(number))?.class ?? 'placed'
   for (const number of ['+3225550101', '+32470123456', '+14155550100', '+442071838750', '+353861234567', '+420220111222'])
@@ -28,7 +29,7 @@ test('F14 what a new installation denies: premium, satellites, dear countries, a
 })
 
 test('F14 emergency numbers, and all that is no call out, pass', () => {
-  const gate = new TollGate()
+  const gate = gateOf()
   gate.configure({ tollClasses: STANDARD_CLASSES, subscribers: [] })
   assert.equal(gate.refuses(acme, out('112', true)), null)
   assert.equal(gate.refuses(acme, { kind: 'trunk.in', count: 1, detail: { number: '+3290312345' } }), null)
@@ -36,7 +37,7 @@ test('F14 emergency numbers, and all that is no call out, pass', () => {
 })
 
 test('F14 a subscriber’s own word goes before that of the class, and is nobody else’s', () => {
-  const gate = new TollGate()
+  const gate = gateOf()
   const toll = { classes: { premium: 'allowed', international: 'denied' } } as const
   gate.configure({ tollClasses: STANDARD_CLASSES, subscribers: [{ id: acme, toll }, { id: globex }] })
   const refused = (id: typeof acme) => ['+3290312345', '+3225550101'].map((number) => gate.refuses(id, out(number)) !== null)
@@ -50,7 +51,7 @@ test('F14 a subscriber’s own word goes before that of the class, and is nobody
 })
 
 test('F14 without classes, as an older control publishes, everything is placed', () => {
-  const gate = new TollGate()
+  const gate = gateOf()
   gate.configure({ subscribers: [{ id: acme }] })
   assert.equal(gate.refuses(acme, out('+3290312345')), null)
 })

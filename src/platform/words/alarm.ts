@@ -10,6 +10,7 @@ export type AlarmCode =
   | 'registration-lost' // about: the trunk
   | 'channel-down' // about: the subscriber
   | 'agent-down' // about: the subscriber
+  | 'toll-limit' // about: the subscriber and the limit of its calls out
   | 'disk-scarce' // about: the state directory
   | 'journal-behind' // about: the node; records are lost, or PostgreSQL does not take them
   | 'loop-late' // about: the process

@@ -60,5 +60,8 @@ export type EventType =
   | 'stream.started' // data: stream, rateHz
   | 'stream.ended' // data: stream, reason, heardSeconds, playedSeconds, skippedSeconds, droppedFrames
   | 'resource.refused' // a verb's lease was refused; data.refusal explains
+  | 'toll.near' // a limit of calls out is used up by four fifths; data: rule, class, limit, used
+  | 'toll.met' // it is used up: no call out begins, and what runs on it is cut
+  | 'leg.warned' // it will be cut, since a limit is met
   | 'channel.state' // data: state, reason
   | 'agent.state' // data: state, reason, version

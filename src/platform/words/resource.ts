@@ -1,5 +1,6 @@
 import type { Fault, Id } from '#lib/index.ts'
 import type { Instant } from './time.ts'
+import type { TollRule } from './toll.ts'
 import type { MediaStats } from './voice.ts'
 
 /** The name of a kind of call-handling resource. Kinds are data: a new one needs no new code. */
@@ -87,10 +88,12 @@ export interface Lease {
 /** Why admission said no: everything a person needs to understand it. */
 export interface Refusal {
   kind: Kind
-  /** Which limit was met: the subscriber's own ceiling, the node's pool, a trunk's channels, or what numbers may be called. */
-  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class'
+  /** Which limit was met: the subscriber's own ceiling, the node's pool, a trunk's channels, what numbers may be called, or how much. */
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity'
   /** The class of the number that was to be called, where that is what is limited. */
   class?: string
+  /** Which limit of calls out was met, where that is what is limited. */
+  rule?: TollRule
   limit: number
   inUse: number
   requested: number

@@ -149,6 +149,8 @@ export interface SubscriberConfig {
   users?: UserConfig[]
   /** Whether a user's calls may be sent on to numbers outside; absent: they may. */
   forwardOutside?: 'allowed' | 'denied'
+  /** IANA name, by which its days are cut; absent: UTC. */
+  timeZone?: string
   /** What the operator says of its calls out; absent: what the classes say. */
   toll?: TollRules
   /** What becomes of calls when something dies under them. */

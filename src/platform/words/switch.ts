@@ -5,6 +5,7 @@ import type { JournalEntry } from './journal.ts'
 import type { Metric } from './metric.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
 import type { TelephoneState } from './telephone.ts'
+import type { TollUse } from './toll.ts'
 import type { CallTrace } from './trace.ts'
 
 /** How a trunk is, as the switch sees it. */
@@ -49,6 +50,8 @@ export interface SwitchMethods {
       bySubscriber: { subscriber: Id<'sub'>; inUse: number; guaranteed: number; ceiling: number }[]
     }[]
   }
+  /** How far the limits of calls out are used up. */
+  'toll.list': { params: { subscriber?: Id<'sub'> }; result: TollUse[] }
   /** The telephones of a site that are registered. */
   'telephone.list': { params: { subscriber: Id<'sub'> }; result: TelephoneState[] }
   'trunk.state': { params: Record<string, never>; result: TrunkState[] }

@@ -1,5 +1,19 @@
-/** What becomes of calls out to the numbers of a class: they are placed, or refused. */
-export type TollPolicy = 'allowed' | 'denied'
+import type { Id } from '#lib/index.ts'
+
+/** What becomes of calls out to the numbers of a class: they are placed, as far as limits allow, or refused. */
+export type TollPolicy = 'allowed' | 'limited' | 'denied'
+
+/** Limits of calls out; each is met by itself, and what is absent is none. */
+export interface TollLimits {
+  /** Calls that begin, in every minute and every hour, answered or not. */
+  callsPerMinute?: number
+  callsPerHour?: number
+  /** Minutes of answered calls in a day of the subscriber's time zone. */
+  minutesPerDay?: number
+}
+
+/** The rules that can be met, by the name of their limit. */
+export type TollRule = keyof TollLimits
 
 /** Numbers outside that cost alike, or are abused alike. */
 export interface TollClass {
@@ -10,10 +24,34 @@ export interface TollClass {
   prefixes: string[]
   /** For whoever has nothing else said of itself. */
   policy: TollPolicy
+  /** Of each subscriber for whom the class is limited. */
+  limits?: TollLimits
 }
 
 /** What the operator says of the calls out of one subscriber. */
 export interface TollRules {
   /** Of classes, by name; what is not named is as the class says. */
   classes?: Record<string, TollPolicy>
+  /** Of all its calls out. */
+  limits?: TollLimits
+  /** Of its calls to a limited class, in the place of the class's own. */
+  classLimits?: Record<string, TollLimits>
+}
+
+/** How far a limit is used up. */
+export interface TollUse {
+  subscriber: Id<'sub'>
+  /** Absent where the limit is of all calls. */
+  class?: string
+  rule: TollRule
+  limit: number
+  /** Calls, or minutes with two decimals; what running calls have been granted ahead is in it. */
+  used: number
+}
+
+/** What each rule limits, for people. */
+export const TOLL_RULES: Record<TollRule, string> = {
+  callsPerMinute: 'calls a minute',
+  callsPerHour: 'calls an hour',
+  minutesPerDay: 'minutes a day',
 }

@@ -1,0 +1,31 @@
+import { type Id, newId } from '#lib/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
+import type { PromptSource } from '#platform/words/index.ts'
+import type { Exchange } from './exchange.ts'
+
+/** Three beeps, as a telephone that took coins had them. */
+const BEEPS: PromptSource = { tone: [{ frequencies: [1400], onMs: 200, offMs: 200 }], totalMs: 1200 }
+
+interface Limited {
+  call: Id<'call'>
+  leg: Id<'leg'> | undefined
+}
+
+/** A leg out will be cut, since a limit is nearly used up: everyone in its call hears it. Sound that passes by us carries no tone. */
+export function warnOfLimit(x: Exchange, { call: id, leg }: Limited): void {
+  const call = x.calls.get(id)
+  if (!call || call.cause) return
+  call.event('leg.warned', leg ? { leg: { id: leg } } : {})
+  for (const { endpoint } of call.media.values())
+    endpoint.play({ verb: newId('verb'), source: BEEPS }).catch((error: unknown) => {
+      call.log.info({ err: error }, 'a warning could not be heard')
+    })
+}
+
+/** The leg out is over, since a limit is used up; its call goes on as if the far end had hung up. */
+export function cutAtLimit(x: Exchange, { call, leg }: Limited): void {
+  x.calls
+    .get(call)
+    ?.legs.find(({ id }) => id === leg)
+    ?.end(causeOf('switch', 'toll-limit'))
+}
