@@ -1,8 +1,13 @@
+import { Concealer } from '#protocol/audio/index.ts'
+
 /** Samples that are queued at most: two seconds. More is never asked for, so who brings it has lost it. */
 export const STREAM_QUEUE = 16_000
 
 /** Samples over which a cut is blended: 5 ms. */
 const BLEND = 40
+
+/** Samples of the usual frame of a program: 20 ms. */
+const FRAME = 160
 
 /** Frames after which is looked at what was never needed: half a second of the usual 20 ms. */
 const WINDOW = 25
@@ -20,13 +25,16 @@ const MOST_LIVE = 1600
 /** Ms within which sound that comes after the queue ran dry was late, and not the next thing that is said. */
 const LATE_MS = 100
 
+/** Samples that are made up where nothing has come: 60 ms, in which they fade. */
+const CONCEALED = 480
+
 /** Where nothing is late, what is said begins so many ms after its first sample has come. */
 const LEAD_MS = 20
 
 /**
  * What a program has said and was not sent yet, at 8 kHz. All of it is heard, late if need be; but where the program talks
- * live, what a stall of its machine has left in the queue is cut out again, because else every word after it would be late by
- * as much.
+ * live, sound that is late is stood in for, as lost packets are, and what comes of it then is left out, or cut out once it is
+ * seen that it stays: because else every word after it would be late by as much.
  */
 export class SpokenQueue {
   readonly live: boolean
@@ -40,37 +48,47 @@ export class SpokenQueue {
   #least = Number.POSITIVE_INFINITY
   #frames = 0
   #dryAt = Number.NEGATIVE_INFINITY
+  /** Null where all is heard. */
+  #concealer: Concealer | null
+  /** Samples that were made up since it ran dry, and of them those whose own sound may still come and is not wanted any more. */
+  #madeUp = 0
+  #owed = 0
 
   constructor(live: boolean) {
     this.live = live
+    this.#concealer = live ? new Concealer(8000) : null
   }
 
   get queued(): number {
     return this.#written - this.gone
   }
 
-  /** Ms from the first sample after silence to its being sent: the next ones may be late by as much. */
+  /** Ms from now, when there is something to be said after silence, to its being sent: what is to follow may be late by as much. */
   get leadMs(): number {
-    return this.live ? this.#kept / 8 : LEAD_MS
+    return this.live ? Math.max(0, this.#kept - Math.max(0, this.queued - FRAME)) / 8 : LEAD_MS
   }
 
   /** `now` in ms by a monotonic clock. */
   push(pcm: Int16Array, now: number): void {
     if (now - this.#dryAt < LATE_MS) this.#kept = Math.min(2 * this.#kept, MOST_KEPT)
+    else if (this.#dryAt > Number.NEGATIVE_INFINITY) this.#owed = 0
     this.#dryAt = Number.NEGATIVE_INFINITY
     const count = Math.min(pcm.length, STREAM_QUEUE - this.queued)
     for (let i = 0; i < count; i++) this.#ring[(this.#written + i) % STREAM_QUEUE] = pcm[i]!
     this.#written += count
   }
 
-  /** Takes the next samples at most; how many there were. The rest is silence. */
+  /** Takes the next samples; how many there were, or were made up for. The rest is silence. */
   pull(into: Int16Array, samples: number, now: number): number {
     const count = Math.min(samples, this.queued)
     for (let i = 0; i < count; i++) into[i] = this.#ring[(this.gone + i) % STREAM_QUEUE]!
     into.fill(0, count, samples)
     this.gone += count
-    if (this.live) this.#catchUp(into, count, samples, now)
-    return count
+    if (!this.#concealer) return count
+    if (count === samples) this.#catchUp(into, samples)
+    if (count > 0) this.#madeUp = 0
+    this.#concealer.heard(into, count)
+    return count < samples ? this.#standIn(this.#concealer, into, count, samples, now) : count
   }
 
   /** Empties it; how many samples that were. */
@@ -78,19 +96,34 @@ export class SpokenQueue {
     const count = this.queued
     this.gone = this.#written
     this.#startWindow()
+    this.#owed = 0
+    if (this.live) this.#concealer = new Concealer(8000)
     return count
   }
 
-  #catchUp(into: Int16Array, count: number, samples: number, now: number): void {
+  /** It has run dry: goes on for a while as if something were there. */
+  #standIn(concealer: Concealer, into: Int16Array, count: number, samples: number, now: number): number {
+    if (this.#dryAt === Number.NEGATIVE_INFINITY) this.#dryAt = now
+    this.#startWindow()
+    const missing = Math.min(samples - count, CONCEALED - this.#madeUp)
+    if (missing === 0) return count
+    concealer.conceal(into.subarray(count), missing)
+    this.#madeUp += missing
+    this.#owed += missing
+    return count + missing
+  }
+
+  #catchUp(into: Int16Array, samples: number): void {
     const left = this.queued
-    if (count < samples) {
-      this.#dryAt = now
-      this.#startWindow()
-      return
+    const late = Math.min(this.#owed, left - this.#kept)
+    if (late >= BLEND) {
+      this.#owed -= late
+      this.#cut(into, samples, late)
     }
-    this.#least = Math.min(this.#least, left)
-    if (++this.#frames < WINDOW && left <= MOST_LIVE) return
-    const surplus = (left > MOST_LIVE ? left : this.#least) - this.#kept
+    this.#least = Math.min(this.#least, this.queued)
+    if (++this.#frames < WINDOW && this.queued <= MOST_LIVE) return
+    this.#owed = 0
+    const surplus = (this.queued > MOST_LIVE ? this.queued : this.#least) - this.#kept
     if (surplus >= BLEND) this.#cut(into, samples, surplus)
     else if (this.#least > 0) this.#kept = Math.max(LEAST_KEPT, this.#kept - RELAXED)
     this.#startWindow()

@@ -17,6 +17,7 @@ export {
   type SoundRate,
 } from './codec.ts'
 export { alike, CODEC_NAMES, codecOf } from './codecs.ts'
+export { Concealer } from './concealer.ts'
 export { countryTone, TONE_COUNTRIES, TONE_NAMES, type ToneName } from './country-tones.ts'
 export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts'
 export { A_TO_MU, DECODE, decodeG711, ENCODE, encodeG711, type Law, MU_TO_A, SILENCE } from './g711.ts'
