@@ -87,35 +87,73 @@ export const Posting = Type.Object({
   amount: Money,
 })
 
+const KIND = '^[a-z][a-z0-9.-]{0,62}$'
 const Amount = Type.String({ maxLength: 32, description: 'A decimal number with at most six places.' })
+
+const Rate = Type.Object(
+  {
+    kind: Type.String({ pattern: KIND }),
+    prefix: Type.String({ maxLength: 32, description: 'The beginning of the E.164 number; empty for all.' }),
+    title: Type.String({ maxLength: 200 }),
+    unit: Type.Union([Type.Literal('second'), Type.Literal('piece')]),
+    increments: Type.Object({ first: Type.Integer(), next: Type.Integer() }, closed),
+    setUpFee: Amount,
+    per: Type.Integer({ description: 'How many units a price is for: 60 makes it a price per minute.' }),
+    included: Type.Integer({ description: 'Units free of charge in each period.' }),
+    tiers: Type.Array(Type.Object({ upTo: Type.Union([Type.Integer(), Type.Null()]), price: Amount }, closed), {
+      minItems: 1,
+      maxItems: 50,
+    }),
+  },
+  closed,
+)
+
+const Rates = Type.Array(Rate, { maxItems: 20_000 })
+const Free = Type.Array(Type.String({ pattern: KIND }), {
+  maxItems: 1000,
+  description: 'Kinds that cost nothing. Where a new plan does not say, all that there are and that it has no rate for.',
+})
 
 export const Plan = Type.Object(
   {
     name: Type.String({ maxLength: 64 }),
     title: Type.String({ maxLength: 200 }),
     currency: Type.String({ maxLength: 8 }),
-    rates: Type.Array(
-      Type.Object(
-        {
-          kind: Type.String({ pattern: '^[a-z][a-z0-9.-]{0,62}$' }),
-          prefix: Type.String({ maxLength: 32, description: 'The beginning of the E.164 number; empty for all.' }),
-          title: Type.String({ maxLength: 200 }),
-          unit: Type.Union([Type.Literal('second'), Type.Literal('piece')]),
-          increments: Type.Object({ first: Type.Integer(), next: Type.Integer() }, closed),
-          setUpFee: Amount,
-          per: Type.Integer({ description: 'How many units a price is for: 60 makes it a price per minute.' }),
-          included: Type.Integer({ description: 'Units free of charge in each period.' }),
-          tiers: Type.Array(Type.Object({ upTo: Type.Union([Type.Integer(), Type.Null()]), price: Amount }, closed), {
-            minItems: 1,
-            maxItems: 50,
-          }),
-        },
-        closed,
-      ),
-      { maxItems: 20_000 },
-    ),
+    rates: Rates,
+    free: Type.Optional(Free),
     recurring: Type.Array(Type.Object({ title: Type.String({ maxLength: 200 }), amount: Amount }, closed), { maxItems: 50 }),
     taxes: Type.Array(Type.Object({ title: Type.String({ maxLength: 200 }), percent: Amount }, closed), { maxItems: 10 }),
   },
   closed,
 )
+
+/** A plan as it is kept. */
+export const KeptPlan = Type.Object({
+  ...Plan.properties,
+  unpriced: Type.Array(Type.String(), {
+    description:
+      'Kinds of the platform of which the plan says nothing: their usage waits, on no bill, until the plan is added to.',
+  }),
+})
+
+export const PlanAddition = Type.Object(
+  {
+    rates: Type.Optional(Rates),
+    free: Type.Optional(Free),
+    standard: Type.Optional(
+      Type.Boolean({
+        description:
+          'What the standard plan of this release says of kinds of which the plan says nothing, if its currency is the same',
+      }),
+    ),
+  },
+  closed,
+)
+
+export const UnratedUsage = Type.Object({
+  subscriber: Type.String(),
+  plan: Type.String(),
+  kind: Type.String(),
+  leases: Type.Integer(),
+  billableMs: Type.Integer(),
+})

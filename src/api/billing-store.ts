@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Entry, Invoice, Plan } from '#platform/billing/index.ts'
+import type { Addition, Entry, Invoice, Plan } from '#platform/billing/index.ts'
 import type { Page, Scope } from '#platform/subscriber/index.ts'
 import type { UsageQuery } from '#platform/usage/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
@@ -17,6 +17,8 @@ export interface BillingStore {
   listPlans(): Promise<Plan[]>
   findPlan(name: string): Promise<Plan>
   addPlan(plan: Plan): Promise<Plan>
+  /** Adds prices for kinds of which the plan says nothing. */
+  addToPlan(name: string, addition: Addition): Promise<Plan>
 }
 
 export interface InvoiceQuery {

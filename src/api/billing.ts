@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
 import { type Books, runBills } from '#journeys/period/index.ts'
 import { type Clock, isId, type Log } from '#lib/index.ts'
-import { formatMicros, type Invoice } from '#platform/billing/index.ts'
+import { type Addition, formatMicros, type Invoice, missing, type Plan, standardPlan } from '#platform/billing/index.ts'
 import type { UsageQuery } from '#platform/usage/index.ts'
 import { type App, operatorOnly, type Routes, scopeOf } from './app.ts'
-import { Bill, BillSummary, Plan, Posting, Usage } from './billing-schema.ts'
+import { Bill, BillSummary, KeptPlan, PlanAddition, Plan as PlanSchema, Posting, UnratedUsage, Usage } from './billing-schema.ts'
 import type { BillingStore, InvoiceQuery } from './billing-store.ts'
 import { problem } from './problem.ts'
 import { OfSubscriber, Paged, PageParams } from './schema.ts'
@@ -69,8 +69,8 @@ function usageRoutes(app: App, { store }: BillingDeps): void {
 function planRoutes(app: App, { store }: BillingDeps): void {
   app.get(
     '/v1/plans',
-    { config: operatorOnly, schema: { summary: 'Plans by name', response: { 200: Paged(Plan) } } },
-    async () => ({ items: await store.listPlans() }),
+    { config: operatorOnly, schema: { summary: 'Plans by name', response: { 200: Paged(KeptPlan) } } },
+    async () => ({ items: (await store.listPlans()).map(kept) }),
   )
   app.post(
     '/v1/plans',
@@ -79,20 +79,56 @@ function planRoutes(app: App, { store }: BillingDeps): void {
       schema: {
         summary: 'Add a plan',
         description: 'A plan never changes: another price is another plan.',
-        body: Plan,
-        response: { 201: Plan },
+        body: PlanSchema,
+        response: { 201: KeptPlan },
       },
     },
-    async (request, reply) => reply.code(201).send(await store.addPlan(request.body)),
+    async (request, reply) => reply.code(201).send(kept(await store.addPlan(request.body))),
   )
   app.get(
     '/v1/plans/:plan',
     {
       config: operatorOnly,
-      schema: { summary: 'Show a plan', params: Type.Object({ plan: Type.String() }), response: { 200: Plan } },
+      schema: { summary: 'Show a plan', params: Type.Object({ plan: Type.String() }), response: { 200: KeptPlan } },
     },
-    (request) => store.findPlan(request.params.plan),
+    async (request) => kept(await store.findPlan(request.params.plan)),
   )
+  app.post(
+    '/v1/plans/:plan/prices',
+    {
+      config: operatorOnly,
+      schema: {
+        summary: 'Say what kinds cost of which a plan says nothing',
+        description:
+          'A kind that came after the plan was made has no price in it, and its usage waits. What the plan says already never changes: ' +
+          'another price is another plan. The next bill has what has waited, of closed periods as adjustments.',
+        params: Type.Object({ plan: Type.String() }),
+        body: PlanAddition,
+        response: { 200: KeptPlan },
+      },
+    },
+    async (request) => {
+      const { plan: name } = request.params
+      const { rates = [], free = [], standard } = request.body
+      const more = standard ? standardFor(await store.findPlan(name)) : { rates: [], free: [] }
+      return kept(await store.addToPlan(name, { rates: [...rates, ...more.rates], free: [...free, ...more.free] }))
+    },
+  )
+}
+
+function kept(plan: Plan) {
+  return { ...plan, unpriced: missing(plan) }
+}
+
+/** What the standard plan says of kinds that this one says nothing of. */
+function standardFor(plan: Plan): Addition {
+  if (plan.currency !== standardPlan.currency)
+    throw problem('currency-mixed', 409, `The prices of the standard plan are in ${standardPlan.currency}.`, { plan: plan.name })
+  const kinds = missing(plan)
+  return {
+    rates: standardPlan.rates.filter(({ kind }) => kinds.includes(kind)),
+    free: (standardPlan.free ?? []).filter((kind) => kinds.includes(kind)),
+  }
 }
 
 function billRoutes(app: App, { store }: BillingDeps): void {
@@ -171,6 +207,9 @@ function billRunRoutes(app: App, { store, books, clock, log }: BillingDeps): voi
             period: Type.String(),
             bills: Type.Array(BillSummary),
             failures: Type.Array(Type.Object({ subscriber: Type.String(), code: Type.String(), message: Type.String() })),
+            unrated: Type.Array(UnratedUsage, {
+              description: 'Usage on none of these bills, for its plan has no price for its kind. It waits.',
+            }),
           }),
         },
       },
@@ -179,7 +218,7 @@ function billRunRoutes(app: App, { store, books, clock, log }: BillingDeps): voi
       const { period, subscriber } = request.body
       const only = subscriber === undefined ? {} : { subscriber: await store.account(subscriber) }
       const run = await runBills(books, { period, ...only, now: new Date(clock.wall()), log })
-      return { period, bills: run.invoices.map(summaryOf), failures: run.failures }
+      return { period, bills: run.invoices.map(summaryOf), failures: run.failures, unrated: run.unrated }
     },
   )
 }

@@ -1,10 +1,10 @@
 import { type Clock, type Id, idOf, isId, uuidOf } from '#lib/index.ts'
-import { type Entry, type Invoice, invoicePdf, type Plan } from '#platform/billing/index.ts'
+import { type Addition, type Entry, type Invoice, invoicePdf, type Plan, standardPlan } from '#platform/billing/index.ts'
 import type { Page } from '#platform/subscriber/index.ts'
 import type { UsageQuery } from '#platform/usage/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
 import { findInvoice, type InvoiceQuery, listEntries, listInvoices } from './billing-invoice.ts'
-import { addPlan, findPlan, listPlans } from './billing-plan.ts'
+import { addPlan, addToPlan, findPlan, listPlans, plansWithoutPrice } from './billing-plan.ts'
 import { billing } from './billing-tables.ts'
 import { listUsage } from './billing-usage.ts'
 import { notFound } from './error.ts'
@@ -20,6 +20,8 @@ export interface BillingRecords {
   listPlans(): Promise<Plan[]>
   findPlan(name: string): Promise<Plan>
   addPlan(plan: Plan): Promise<Plan>
+  addToPlan(name: string, addition: Addition): Promise<Plan>
+  plansWithoutPrice(): Promise<{ plan: string; kinds: string[] }[]>
 }
 
 export function billingRecords(store: Store, clock: Clock): BillingRecords {
@@ -36,6 +38,8 @@ export function billingRecords(store: Store, clock: Clock): BillingRecords {
     listPlans: () => platform(listPlans),
     findPlan: (name) => platform((tx) => findPlan(tx, name)),
     addPlan: (plan) => platform((tx) => addPlan(tx, plan, new Date(clock.wall()))),
+    addToPlan: (name, addition) => platform((tx) => addToPlan(tx, name, addition, new Date(clock.wall()))),
+    plansWithoutPrice: () => platform((tx) => plansWithoutPrice(tx, standardPlan.name)),
   }
 }
 

@@ -1,16 +1,22 @@
 import type { ColumnType, GeneratedAlways, Transaction } from 'kysely'
-import type { Meters, Plan } from '#platform/billing/index.ts'
+import type { Addition, Meters, Plan } from '#platform/billing/index.ts'
 import type { LeaseDetail } from '#platform/words/index.ts'
 import type { Tx } from './store.ts'
 
 /** PostgreSQL's bigint comes back as text. */
 type Bigint<Written> = ColumnType<string, Written, Written>
 
-/** The tables of `0002_billing.sql`. */
+/** The tables of `0002_billing.sql`, and what later ones have added. */
 export interface BillingTables {
   account: { subscriber_id: string; name: string; time_zone: string; since: Date; until: Date | null }
   account_plan: { subscriber_id: string; since: Date; plan: string }
   plan: { name: string; definition: ColumnType<Plan, Plan, never>; created_at: Date }
+  plan_addition: {
+    id: GeneratedAlways<string>
+    plan: string
+    definition: ColumnType<Addition, Addition, never>
+    created_at: Date
+  }
   usage: {
     subscriber_id: string
     lease: string

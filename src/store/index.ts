@@ -1,6 +1,6 @@
 export { booksIn } from './billing-books.ts'
 export { findInvoice, listEntries, listInvoices } from './billing-invoice.ts'
-export { addPlan, findPlan, listPlans } from './billing-plan.ts'
+export { addPlan, addToPlan, findPlan, listPlans, plansWithoutPrice } from './billing-plan.ts'
 export { type BillingRecords, billingRecords } from './billing-records.ts'
 export { listUsage, openUsage, recordUsage, usageSink } from './billing-usage.ts'
 export type { Database } from './database.ts'

@@ -7,16 +7,19 @@ import { invoiceBytes, invoicePdf, parseMicros, standardPlan } from '#platform/b
 import type { JournalEntry, Lease, UsageRecord } from '#platform/words/index.ts'
 import {
   addPlan,
+  addToPlan,
   booksIn,
   findInvoice,
   listEntries,
   listInvoices,
   listPlans,
   listUsage,
+  plansWithoutPrice,
   recordUsage,
   Store,
   usageSink,
 } from '#store/index.ts'
+import { sayWhatIsFree } from '../../src/store/migrations/0018_plan-addition.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 
 let postgres: TestPostgres
@@ -234,6 +237,70 @@ test('an account whose plan does not exist waits, is listed, and is billed once 
   await platform((tx) => addPlan(tx, { ...standardPlan, name: 'golden' }, new Date()))
   const { invoices, failures } = await runBills(booksIn(store), ask)
   assert.deepEqual([invoices.length, failures], [1, []])
+})
+
+test('usage of a kind that is newer than its plan waits until that has a price, and is billed once, late (B07)', async () => {
+  const detection = standardPlan.rates.filter(({ kind }) => kind === 'voice.detection')
+  const older = { ...standardPlan, name: 'older', rates: standardPlan.rates.filter((one) => !detection.includes(one)) }
+  // As an earlier release has left it, which knew nothing of what is free.
+  const { free: _, ...definition } = older
+  await platform(async (tx) => {
+    await sql`insert into plan values ('older', ${JSON.stringify(definition)}::jsonb, now())`.execute(tx)
+    await sayWhatIsFree(tx as never)
+  })
+  const [acme, gone] = [
+    await subscriber('UTC', '2026-10-01T00:00:00Z', 'older'),
+    await subscriber('UTC', '2026-10-01T00:00:00Z', 'older'),
+  ]
+  for (const owner of [acme, gone])
+    await platform((tx) =>
+      recordUsage(tx, [
+        used(owner, '2026-10-12T10:00:00.000Z', 60),
+        used(owner, '2026-10-12T10:00:00.000Z', 30, { kind: 'voice.detection' }),
+        used(owner, '2026-10-12T10:00:00.000Z', 60, { kind: 'voice.port' }),
+      ]),
+    )
+  await platform((tx) => sql`update account set until = '2026-10-20T00:00:00Z' where subscriber_id = ${uuidOf(gone)}`.execute(tx))
+  const bill = (owner: Id<'sub'>, period: string) =>
+    runBills(booksIn(store), { period, subscriber: owner, ...now('2027-02-01T00:00:00Z') })
+  for (let i = 0; i < 2; i++) {
+    const { invoices, unrated } = await bill(acme, '2026-10')
+    assert.deepEqual(
+      invoices.flatMap(({ lines }) => lines.map(({ rate }) => rate)),
+      [undefined, 'trunk.in'],
+    )
+    assert.deepEqual(unrated, [{ subscriber: acme, plan: 'older', kind: 'voice.detection', leases: 1, billableMs: 30_000 }])
+  }
+  // Who is gone gets no empty bills month after month meanwhile.
+  assert.deepEqual(
+    (await bill(gone, '2026-12')).invoices.map(({ period }) => period),
+    ['2026-10'],
+  )
+  const unpriced = await platform((tx) => plansWithoutPrice(tx, 'standard'))
+  assert.deepEqual(unpriced.find(({ plan }) => plan === 'older')?.kinds, ['voice.detection'])
+  const other = [{ ...standardPlan.rates[0]!, title: 'Dearer' }]
+  await assert.rejects(
+    platform((tx) => addToPlan(tx, 'older', { rates: other, free: [] }, new Date())),
+    (e) => e instanceof TielineError && e.verdict.code === 'plan-priced',
+  )
+  for (let i = 0; i < 2; i++) await platform((tx) => addToPlan(tx, 'older', { rates: detection, free: [] }, new Date()))
+  assert.equal(
+    (await platform((tx) => addPlan(tx, older, new Date()))).rates.length,
+    standardPlan.rates.length,
+    'the same plan still',
+  )
+  for (const owner of [acme, gone]) {
+    const runs = [await bill(owner, '2026-12'), await bill(owner, '2026-12')]
+    assert.deepEqual(
+      runs.flatMap(({ unrated }) => unrated),
+      [],
+    )
+    const all = (await platform((tx) => listInvoices(tx, { subscriber: owner, limit: 10 }))).items
+    const late = all.flatMap(({ period, lines }) =>
+      lines.filter((line) => line.kind === 'voice.detection').map((line) => [period, line.adjusts, line.amount]),
+    )
+    assert.deepEqual(late, [['2026-11', '2026-10', '0.004']])
+  }
 })
 
 test('the standard plan is there; a plan never changes under its name', async () => {

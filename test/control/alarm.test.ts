@@ -140,6 +140,7 @@ function smallWorld(directory: string) {
     host: { call: gone },
     switch: { call: gone },
     health,
+    unpriced: async () => [],
     snapshot: () => null,
     directory,
     clock,

@@ -142,6 +142,40 @@ test('plans are added from a file, once; what is wrong is said', async () => {
   assert.match((await cli('plan', 'show', 'standard')).out, /trunk\.out +\+32 +60\/60/)
 })
 
+test('O06 a kind that a plan says nothing of: an alarm, its usage waits, and is billed once there is a price (B07)', async () => {
+  const priced = standardPlan.rates.filter(({ kind }) => kind !== 'voice.detection')
+  await bench.api('POST', '/v1/plans', { body: { ...standardPlan, name: 'older', rates: priced } })
+  const owner = await installed(bench, 'late', '+3225550121', { plan: 'older' })
+  const raised = async () => {
+    const { body } = await bench.api<{ items: { code: string; about: string; text: string }[] }>('GET', '/v1/alarms')
+    return body.items.filter(({ code }) => code === 'price-missing').map(({ about, text }) => `${about}: ${text}`)
+  }
+  const [alarm, ...more] = await raised()
+  assert.deepEqual(more, [])
+  assert.match(alarm ?? '', /^older: Plan older has no price for voice\.detection/)
+  const wall = Date.now() - 100_000
+  const at = (ms: number) => ({ wall: wall + ms, mono: 1000 + ms, boot: 'b' })
+  const lease: Lease = {
+    id: newId('lse'),
+    subscriber: owner.subscriber.id,
+    kind: 'voice.detection',
+    count: 1,
+    call: newId('call'),
+    taken: at(0),
+  }
+  Object.assign(lease, { answered: at(0), released: at(60_000), reason: 'done' })
+  journal(bench, { type: 'lease.released', at: at(60_000), lease })
+  await until('the usage to be shipped', async () => (await usageOf('late')).length === 1)
+  const run = await cli('bill', 'run', '--period', month(), '--subscriber', 'late')
+  assert.match(run.out, /Not billed yet: 1 leases of voice\.detection, 60 s, of sub_\w+: plan older has no price/)
+  assert.match((await cli('plan', 'list')).out, /older .*voice\.detection/)
+  assert.match((await cli('plan', 'price', 'older', '--free', 'trunk.in')).error, /plan-priced/)
+  assert.match((await cli('plan', 'price', 'older', '--standard')).out, /has \d+ rates\.\n$/)
+  assert.deepEqual(await raised(), [])
+  assert.doesNotMatch((await cli('bill', 'run', '--period', month(), '--subscriber', 'late')).out, /Not billed/)
+  assert.match((await cli('bill', 'show', `late/${month()}`)).out, /voice\.detection +1 +60 +1 +0\.008/)
+})
+
 test('a month that is none, a bill that is none, a subscriber that is none: said with their own errors', async () => {
   const codes = await Promise.all([
     bench.api<{ type: string }>('POST', '/v1/bill-runs', { body: { period: '2026-13' } }),

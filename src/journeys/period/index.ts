@@ -1,2 +1,2 @@
 export type { AccountBooks, Books } from './books.ts'
-export { type BillRun, runBills } from './run.ts'
+export { type BillRun, runBills, type Unrated } from './run.ts'

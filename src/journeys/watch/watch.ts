@@ -15,6 +15,8 @@ export interface WatchDeps {
   host: Asks<HostMethods>
   switch: Asks<SwitchMethods>
   health(): { database: boolean; host: boolean; switch: boolean }
+  /** Plans in use that say nothing of kinds. Rejects while the database is away. */
+  unpriced(): Promise<{ plan: string; kinds: string[] }[]>
   /** The newest publication, for names and certificates; null before the first. */
   snapshot(): Snapshot | null
   /** The state directory, whose disk everything rests on. */
@@ -74,7 +76,7 @@ function tell(log: Log, { type, alarm }: AlarmChange): void {
 async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation> {
   const { host, switch: callSwitch, clock, directory } = deps
   const orNull = <T>(asked: Promise<T>): Promise<T | null> => asked.catch(() => null)
-  const [node, channels, agents, status, metrics, trunks, resources, tolls, disk] = await Promise.all([
+  const [node, channels, agents, status, metrics, trunks, resources, tolls, disk, unpriced] = await Promise.all([
     orNull(host.call('status', {}, WITHIN)),
     orNull(host.call('channel.list', {}, WITHIN)),
     orNull(host.call('agent.list', {}, WITHIN)),
@@ -84,6 +86,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
     orNull(callSwitch.call('resource.list', {}, WITHIN)),
     orNull(callSwitch.call('toll.list', {}, WITHIN)),
     orNull(statfs(directory)),
+    orNull(deps.unpriced()),
   ])
   const { database, host: hasHost, switch: hasSwitch } = deps.health()
   const snapshot = deps.snapshot()
@@ -98,6 +101,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
     journal: metrics && journalOf(metrics),
     disk: disk && { freeBytes: disk.bavail * disk.bsize, wholeBytes: disk.blocks * disk.bsize },
     certificates: node && snapshot && certificatesOf(snapshot, node.sipTls),
+    unpriced,
     clockJumpMs: clocks.look(clock.now(), clock.wall()),
     wall: clock.wall(),
     nameOf: (id) => names.get(id) ?? id,

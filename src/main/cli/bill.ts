@@ -7,7 +7,7 @@ import type { Page } from './client.ts'
 import type { Context } from './context.ts'
 import { CliError, usage } from './error.ts'
 import type { Column } from './output.ts'
-import { part, whole } from './parse.ts'
+import { collect, part, whole } from './parse.ts'
 
 type Contextual = (command: Command) => Context
 
@@ -27,6 +27,11 @@ interface BillRun {
   period: string
   bills: BillSummary[]
   failures: { subscriber: string; code: string; message: string }[]
+  unrated: { subscriber: string; plan: string; kind: string; leases: number; billableMs: number }[]
+}
+
+interface KeptPlan extends Plan {
+  unpriced: string[]
 }
 
 const COLUMNS: Column<BillSummary>[] = [
@@ -65,6 +70,12 @@ function runCommand(noun: Command, context: Contextual): void {
       else {
         out.table(run.bills, COLUMNS, `There is nothing to bill for ${run.period}.`)
         for (const { subscriber, message, code } of run.failures) out.line(`No bill for ${subscriber}: ${message} (${code})`)
+        for (const { subscriber, plan, kind, leases, billableMs } of run.unrated)
+          out.line(
+            `Not billed yet: ${leases} leases of ${kind}, ${Math.ceil(billableMs / 1000)} s, of ${subscriber}: plan ${plan} has no price for it`,
+          )
+        const plans = [...new Set(run.unrated.map(({ plan }) => plan))]
+        for (const plan of plans) out.line(`Give it one with: tieline plan price ${plan} --standard, or from a file`)
       }
       if (run.failures.length > 0) process.exitCode = 1
     })
@@ -149,14 +160,15 @@ function planCommands(program: Command, context: Contextual): void {
     .description('list plans')
     .action(async (_options, command: Command) => {
       const { client, out } = context(command)
-      const plans = await client.all<Plan>('/v1/plans')
-      const columns: Column<Plan>[] = [
+      const plans = await client.all<KeptPlan>('/v1/plans')
+      const columns: Column<KeptPlan>[] = [
         ['NAME', (p) => p.name],
         ['TITLE', (p) => p.title],
         ['CURRENCY', (p) => p.currency],
         ['RATES', (p) => p.rates.length],
         ['A MONTH', (p) => p.recurring.map(({ amount }) => amount).join(' + ')],
         ['TAX', (p) => p.taxes.map(({ title, percent }) => `${title} ${percent} %`).join(' ')],
+        ['NO PRICE FOR', (p) => p.unpriced.join(' ') || null],
       ]
       out.table(plans, columns, 'There are no plans.')
     })
@@ -165,7 +177,7 @@ function planCommands(program: Command, context: Contextual): void {
     .description('show the rates of a plan')
     .action(async (name: string, _options, command: Command) => {
       const { client, out } = context(command)
-      const plan = await client.get<Plan>(`/v1/plans/${part(name)}`)
+      const plan = await client.get<KeptPlan>(`/v1/plans/${part(name)}`)
       if (out.json) return out.value(plan)
       const columns: Column<Rate>[] = [
         ['KIND', (r) => r.kind],
@@ -178,6 +190,29 @@ function planCommands(program: Command, context: Contextual): void {
       ]
       out.table(plan.rates, columns, 'It has no rates.')
       for (const { title, amount } of plan.recurring) out.line(`${title}: ${amount} ${plan.currency} a month`)
+      if (plan.free?.length) out.line(`Free: ${plan.free.join(' ')}`)
+      if (plan.unpriced.length > 0)
+        out.line(
+          `It says nothing of ${plan.unpriced.join(' ')}: usage of it waits. Give a price with: tieline plan price ${plan.name}`,
+        )
+    })
+  noun
+    .command('price <plan> [file]')
+    .description(
+      'say what kinds cost of which the plan says nothing yet, from a YAML or JSON file: rates, as of a plan, and free',
+    )
+    .option('--free <kind>', 'it costs nothing; again for more', collect, [])
+    .option('--standard', 'what the standard plan of this release has, for all that are missing')
+    .action(async (name: string, file: string | undefined, options: { free: string[]; standard?: true }, command: Command) => {
+      const { client, out } = context(command)
+      const { rates, free = [] } = (file === undefined ? {} : read(file)) as { rates?: Rate[]; free?: string[] }
+      const plan = await client.post<KeptPlan>(`/v1/plans/${part(name)}/prices`, {
+        ...(rates ? { rates } : {}),
+        free: [...free, ...options.free],
+        ...(options.standard ? { standard: true } : {}),
+      })
+      const left = plan.unpriced.length > 0 ? ` It still says nothing of ${plan.unpriced.join(' ')}.` : ''
+      out.done(plan, `The plan ${name} has ${plan.rates.length} rates.${left}`)
     })
   noun
     .command('add <file>')

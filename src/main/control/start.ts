@@ -102,10 +102,12 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     switch: links.switch.link !== null,
     publication: publisher.number,
   })
+  const bills = billingRecords(store, clock)
   const watch = new Watch({
     host: links.host,
     switch: links.switch,
     health,
+    unpriced: () => bills.plansWithoutPrice(),
     snapshot: () => publisher.snapshot,
     directory: config.state,
     clock,
@@ -124,7 +126,7 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     clock,
     log,
   }
-  const billing = billingRoutes({ store: billingRecords(store, clock), books: booksIn(store), clock, log })
+  const billing = billingRoutes({ store: bills, books: booksIn(store), clock, log })
   return { store, records, publisher, links, feed, recordings, install, watch, api, billing }
 }
 

@@ -12,7 +12,7 @@ const acme = newId('sub')
 
 const WELL: Observation = {
   parts: { database: true, host: true, switch: true },
-  ...{ processes: [], channels: [], agents: [], resources: [], trunks: [], tolls: [], certificates: [] },
+  ...{ processes: [], channels: [], agents: [], resources: [], trunks: [], tolls: [], certificates: [], unpriced: [] },
   ...{ lagMs: 0, clockJumpMs: 0, wall: WALL },
   journal: { diskFull: false, lost: 0, unshipped: 0 },
   disk: { freeBytes: 50e9, wholeBytes: 100e9 },
@@ -86,6 +86,7 @@ test('O06 each thing that an operator must be told of has its alarm', () => {
     ],
     [{ clockJumpMs: -3_600_000 }, 'clock-jumped node warning'],
     [{ clockJumpMs: 500 }, null],
+    [{ unpriced: [{ plan: 'standard', kinds: ['voice.detection'] }] }, 'price-missing standard warning'],
   ]
   for (const [seen, expected] of cases) assert.deepEqual(raisedBy(seen), expected === null ? [] : [`alarm.raised ${expected}`])
 })

@@ -21,6 +21,8 @@ export interface Observation {
   lagMs: number | null
   journal: { diskFull: boolean; lost: number; unshipped: number } | null
   disk: { freeBytes: number; wholeBytes: number } | null
+  /** Plans that somebody is billed by and that say nothing of kinds. */
+  unpriced: readonly { plan: string; kinds: readonly string[] }[] | null
   /** When each is no longer good, ms since the epoch; and why a new one can't take its place. Null: some could not be seen. */
   certificates: readonly { about: string; expiresAt: number; fault?: string }[] | null
   /** By how much the wall clock has parted from the monotonic one since the last look, and a while before; ms. */
@@ -55,6 +57,7 @@ export function judge(seen: Observation, raised: Raised): Condition[] {
     ...tolls(seen, raised),
     ...storage(seen, raised),
     ...time(seen, raised),
+    ...prices(seen),
   ]
 }
 
@@ -84,6 +87,8 @@ export function tells(seen: Observation, code: Condition['code']): boolean {
     case 'certificate-expiring':
     case 'certificate-unreadable':
       return seen.certificates !== null
+    case 'price-missing':
+      return seen.unpriced !== null
     default:
       return true
   }
@@ -196,6 +201,12 @@ function time({ lagMs, certificates, clockJumpMs, wall }: Observation, raised: R
     found.push(warning('clock-jumped', 'node', text))
   }
   return found
+}
+
+function prices({ unpriced }: Observation): Condition[] {
+  return (unpriced ?? []).map(({ plan, kinds }) =>
+    warning('price-missing', plan, `Plan ${plan} has no price for ${kinds.join(', ')}: usage of it waits, on no bill.`),
+  )
 }
 
 function critical(code: Condition['code'], about: string, text: string): Condition {

@@ -115,6 +115,19 @@ test('a call over the end of the month is on the next invoice, whole (B10)', () 
   assert.equal(invoice.lines.find((line) => line.rate)?.type, 'usage')
 })
 
+test('usage of a kind that its plan says nothing of waits, and is on no line; what is free, or owed by nobody, does not (B07)', () => {
+  const without = (kind: string): Plan => ({ ...standardPlan, rates: standardPlan.rates.filter((r) => r.kind !== kind) })
+  const unheard = call(7, 'voice.detection', '2026-11-05T10:00:00.000Z', 0, { answeredAt: null, billableMs: 0 })
+  const more = [...usage, call(8, 'voice.detection', '2026-11-05T10:00:00.000Z', 30), unheard]
+  const { invoice, waiting } = close(more, { plans: new Map([['standard', without('voice.detection')]]) })
+  assert.deepEqual(
+    waiting.map((one) => [one.usage.lease, one.plan]),
+    [[id('lse', 8), 'standard']],
+  )
+  assert(!invoice.lines.some((line) => line.kind === 'voice.detection'))
+  assert.deepEqual(close(more).waiting, [])
+})
+
 test('late usage is an adjustment that names its period and counts on where that had stopped (B12)', () => {
   const late = call(9, 'trunk.in', '2026-10-20T10:00:00.000Z', 60)
   const included: Plan = { ...standardPlan, rates: standardPlan.rates.map((r) => ({ ...r, included: 100 })) }

@@ -1,11 +1,11 @@
 import { TielineError } from '#lib/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
 import { type Account, daysByPlan, planAt } from './account.ts'
-import { type DraftLine, type Entry, type Invoice, type Statement, writeInvoice } from './invoice.ts'
+import { type DraftLine, type Entry, type Invoice, type Statement, type Waiting, writeInvoice } from './invoice.ts'
 import { mulDiv, parseMicros } from './money.ts'
 import { type Period, periodAt } from './period.ts'
 import { type Plan, rateKey } from './plan.ts'
-import { type Meters, type Rating, rate } from './rate.ts'
+import { type Meters, type Rating, rate, waits } from './rate.ts'
 
 /** What a period is closed from. */
 export interface Closing {
@@ -22,8 +22,8 @@ export interface Closing {
 
 /**
  * Closes a period of one account: pure, so that closing it again gives the same. A call belongs to the period in which it
- * ended, and is rated by the plan that was in force when it was answered (PITFALLS B10); what comes late is an adjustment
- * of the next invoice (B12). @throws TielineError `plan-unknown`, `currency-mixed`
+ * ended, and is rated by the plan that was in force when it was answered (PITFALLS B10); what comes late, or had no price in its
+ * own period, is an adjustment of the next invoice (B12, B07). @throws TielineError `plan-unknown`, `currency-mixed`
  */
 export function closePeriod(closing: Closing): Statement {
   const { account, period: within } = closing
@@ -31,11 +31,13 @@ export function closePeriod(closing: Closing): Statement {
   const byLine = new Map<DraftLine, Rating[]>()
   const found = new Map<string, DraftLine>()
   const meters: Record<string, Meters> = { [within.name]: {} }
+  const waiting: Waiting[] = []
   for (const usage of [...closing.usage].sort(inOrder)) {
     const ended = new Date(usage.releasedAt)
     const of = ended < within.from ? periodAt(ended, within.timeZone).name : within.name
     const plan = planNamed(closing.plans, planAt(account, new Date(usage.answeredAt ?? usage.takenAt)))
     const rated = rate(usage, plan, meters[of] ?? closing.meters[of] ?? {})
+    if (waits(usage, plan)) waiting.push({ usage, plan: plan.name })
     if (!rated) continue
     meters[of] = rated.meters
     const key = `${of} ${plan.name} ${rated.rating.rate}`
@@ -50,7 +52,7 @@ export function closePeriod(closing: Closing): Statement {
   lines.push(...sorted([...found.values()], closing.plans))
   const plans = plansOf(closing, lines)
   const invoice = writeInvoice(account, within, closing.state, lines, plans)
-  return { invoice, entries: entriesOf(invoice, lines, byLine), meters }
+  return { invoice, entries: entriesOf(invoice, lines, byLine), meters, waiting }
 }
 
 function inOrder(a: UsageRecord, b: UsageRecord): number {

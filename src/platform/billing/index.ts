@@ -1,9 +1,23 @@
 export { type Account, daysByPlan, planAt } from './account.ts'
 export { type Closing, closePeriod } from './close.ts'
-export { type Entry, type Invoice, type InvoiceLine, invoiceBytes, type Statement } from './invoice.ts'
+export { type Entry, type Invoice, type InvoiceLine, invoiceBytes, type Statement, type Waiting } from './invoice.ts'
 export { formatMicros, type Micros, type Money, parseMicros } from './money.ts'
 export { invoicePdf } from './pdf.ts'
 export { nextPeriod, type Period, period, periodAt } from './period.ts'
-export { checkPlan, type Plan, type Rate, type RecurringFee, rateFor, rateKey, type Tax } from './plan.ts'
+export {
+  type Addition,
+  added,
+  checkPlan,
+  complete,
+  holds,
+  isPriced,
+  missing,
+  type Plan,
+  type Rate,
+  type RecurringFee,
+  rateFor,
+  rateKey,
+  type Tax,
+} from './plan.ts'
 export { billedSeconds, type Meters, type Rating, rate } from './rate.ts'
 export { standardPlan } from './standard.ts'

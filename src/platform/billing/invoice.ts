@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Id } from '#lib/index.ts'
+import type { UsageRecord } from '#platform/words/index.ts'
 import type { Account } from './account.ts'
 import { formatMicros, type Micros, minorDigits, mulDiv, parseMicros, payable } from './money.ts'
 import type { Period } from './period.ts'
@@ -69,12 +70,19 @@ export interface Entry {
   micros: Micros
 }
 
+/** Usage that could not be rated: its plan says nothing of its kind. It is on no invoice until it does. */
+export interface Waiting {
+  usage: UsageRecord
+  plan: string
+}
+
 /** All that closing a period brings forth. */
 export interface Statement {
   invoice: Invoice
   entries: Entry[]
   /** By period: what tiers and included units have been counted up to. */
   meters: Record<string, Meters>
+  waiting: Waiting[]
 }
 
 /** The invoice of these lines. Its id, number and dates follow from account and period alone. */

@@ -1,8 +1,12 @@
+import { isDeepStrictEqual } from 'node:util'
 import { TielineError } from '#lib/index.ts'
-import type { Kind } from '#platform/words/index.ts'
+import { KINDS, type Kind } from '#platform/words/index.ts'
 import { parseMicros } from './money.ts'
 
-/** What a subscriber pays by. A plan is never changed: a new price is a new plan under a new name. */
+/**
+ * What a subscriber pays by. What a plan says never changes: a new price is a new plan under a new name. A kind of which it says
+ * nothing yet, because the platform did not lease it when the plan was made, is added to it; until then its usage waits unrated.
+ */
 export interface Plan {
   /** Lower case, unique: `standard`. */
   name: string
@@ -10,11 +14,13 @@ export interface Plan {
   /** ISO 4217. */
   currency: string
   rates: Rate[]
+  /** Kinds that cost nothing. Where a new plan doesn't say, all that there are and that it has no rate for. */
+  free?: Kind[]
   recurring: RecurringFee[]
   taxes: Tax[]
 }
 
-/** The price of a kind. Amounts are decimals as text, up to six places. A kind without a rate costs nothing. */
+/** The price of a kind. Amounts are decimals as text, up to six places. */
 export interface Rate {
   kind: Kind
   /** For `trunk.out`: the beginning of the E.164 number, with `+`; the longest that fits decides, `''` fits all. */
@@ -68,11 +74,61 @@ export function checkPlan(plan: Plan): Plan {
   for (const { kind } of plan.rates) {
     if (!keys.has(kind)) throw wrong(`${kind} has prefixes but no rate for all other numbers`)
   }
+  for (const kind of plan.free ?? []) if (keys.has(kind)) throw wrong(`${kind} has a rate and is free`)
   return plan
 
   function notNegative(amount: string, what: string): void {
     if (parseMicros(amount) < 0n) throw wrong(`${what} is negative`)
   }
+}
+
+/** The plan as it is kept: what is free is said. */
+export function complete(plan: Plan): Plan {
+  return plan.free ? plan : { ...plan, free: missing({ ...plan, free: [] }) }
+}
+
+/** Whether the plan says what the kind costs. */
+export function isPriced({ rates, free = [] }: Plan, kind: Kind): boolean {
+  return free.includes(kind) || rates.some((rate) => rate.kind === kind)
+}
+
+/** The kinds of the platform that a kept plan says nothing of: their usage waits. */
+export function missing(plan: Plan): Kind[] {
+  return KINDS.flatMap(({ kind }) => (isPriced(plan, kind) ? [] : [kind]))
+}
+
+/** Whether a kept plan says all that this one does, and nothing else of it: it may have been added to since. */
+export function holds(kept: Plan, { rates, free = [], ...rest }: Plan): boolean {
+  const { rates: keptRates, free: keptFree = [], ...keptRest } = kept
+  return (
+    isDeepStrictEqual(keptRest, rest) &&
+    rates.every((rate) => keptRates.some((known) => isDeepStrictEqual(known, rate))) &&
+    free.every((kind) => keptFree.includes(kind))
+  )
+}
+
+/** What is added to a plan: prices for kinds of which it says nothing. */
+export interface Addition {
+  rates: Rate[]
+  free: Kind[]
+}
+
+/**
+ * The plan with the addition. What it says already may be said again, and nothing else of a kind that it has a price for.
+ * @throws TielineError `plan-priced`, `invalid-plan`
+ */
+export function added(plan: Plan, { rates, free }: Addition): Plan {
+  const known = (rate: Rate) => plan.rates.some((one) => isDeepStrictEqual(one, rate))
+  const newRates = rates.filter((rate) => !known(rate))
+  const newFree = free.filter((kind) => !plan.free?.includes(kind))
+  const priced = [...newRates.map(({ kind }) => kind), ...newFree].find((kind) => isPriced(plan, kind))
+  if (priced !== undefined)
+    throw new TielineError(
+      `the plan says what ${priced} costs, and that never changes: another price is another plan`,
+      { code: 'plan-priced', fault: 'caller', retry: false, http: 409 },
+      { plan: plan.name, kind: priced },
+    )
+  return checkPlan({ ...plan, rates: [...plan.rates, ...newRates], free: [...(plan.free ?? []), ...newFree] })
 }
 
 function checkRate(rate: Rate, wrong: (why: string) => Error): void {

@@ -1,7 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
 import { type Micros, mulDiv, parseMicros } from './money.ts'
-import { type Plan, type Rate, rateFor, rateKey } from './plan.ts'
+import { isPriced, type Plan, type Rate, rateFor, rateKey } from './plan.ts'
 
 /** How many units each rate of a plan has seen in one period: what tiers and included units are counted by. */
 export type Meters = Record<string, number>
@@ -35,7 +35,7 @@ export function billedSeconds(ms: number, increments: Rate['increments']): numbe
  * call, or a kind that the plan has no price for (B04). Whether and why a call ended does not matter (B08).
  */
 export function rate(usage: UsageRecord, plan: Plan, meters: Meters): { rating: Rating; meters: Meters } | null {
-  if (usage.answeredAt === null || usage.billableMs <= 0 || usage.detail.emergency) return null
+  if (!isOwed(usage)) return null
   const found = rateFor(plan, usage.kind, usage.detail.number)
   if (!found) return null
   const units = usage.count * (found.unit === 'piece' ? 1 : billedSeconds(usage.billableMs, found.increments))
@@ -54,6 +54,15 @@ export function rate(usage: UsageRecord, plan: Plan, meters: Meters): { rating: 
     amount: setUp + tiered(found, Math.max(0, before - found.included), units - includedUnits),
   }
   return { rating, meters: { ...meters, [key]: before + units } }
+}
+
+/** Whether nobody can say yet what is owed for it: the plan says nothing of its kind. */
+export function waits(usage: UsageRecord, plan: Plan): boolean {
+  return isOwed(usage) && !isPriced(plan, usage.kind)
+}
+
+function isOwed({ answeredAt, billableMs, detail }: UsageRecord): boolean {
+  return answeredAt !== null && billableMs > 0 && !detail.emergency
 }
 
 /** The price of `units` when `before` charged ones came earlier in the period. */

@@ -19,6 +19,7 @@ export const standardPlan: Plan = {
     perMinute('voice.speech', '', 'Synthesised speech', '0.0100', 1),
     perMinute('voice.recognition', '', 'Recognised speech', '0.0150', 1),
   ],
+  free: ['voice.seat', 'voice.port', 'agent.memory'],
   recurring: [{ title: 'Private channel and agent', amount: '25.00' }],
   taxes: [{ title: 'VAT', percent: '21' }],
 }

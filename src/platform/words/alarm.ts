@@ -17,6 +17,7 @@ export type AlarmCode =
   | 'certificate-expiring' // about: whose it is
   | 'certificate-unreadable' // about: whose it is; the one before is in use
   | 'clock-jumped' // about: the node
+  | 'price-missing' // about: the plan; usage of some kinds waits unrated
 
 /** A condition that holds now. `code` and `about` name it. */
 export interface Condition {
