@@ -76,7 +76,7 @@ async function comesToRest(agent: UserAgent): Promise<void> {
   for (let i = 0; i < 100 && agent.counts.transactions + agent.counts.sessions > 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  assert.deepEqual(agent.counts, { transactions: 0, sessions: 0 })
+  assert.deepEqual(agent.counts, { transactions: 0, sessions: 0, subscriptions: 0 })
 }
 
 test('SIPp’s uac calls a user agent of ours', { timeout: 40_000 }, async () => {

@@ -23,6 +23,7 @@ import type { Consulting } from './consult.ts'
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import type { Hold } from './hold.ts'
+import { showLeg } from './lamp.ts'
 import { CallOver, OVER } from './over.ts'
 import type { Pickup } from './pickup.ts'
 import type { CallRecording } from './recording.ts'
@@ -113,7 +114,11 @@ export class Call {
   #parted: Leg | null = null
   readonly #hooks: LegHooks = {
     dialog: (leg, callId, callerTag) => this.#trace(leg, callId, callerTag),
-    changed: () => this.save(),
+    changed: (leg) => {
+      this.save()
+      showLeg(this, leg)
+    },
+    rings: (leg) => showLeg(this, leg),
     ended: (leg, cause) => this.#legEnded(leg, cause),
     farewell,
   }
@@ -341,6 +346,7 @@ export class Call {
 
   #legEnded(leg: Leg, cause: CallCause): void {
     const { registry } = this.x
+    showLeg(this, leg)
     this.holds.delete(leg)
     this.#unpair(leg, cause.reason)
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))

@@ -3,6 +3,7 @@ import type { RecordingShelf } from '#platform/recording/index.ts'
 import type { ResourceRegistry } from '#platform/resource/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
+import type { ShownDialog } from '#platform/telephone/index.ts'
 import type { TollGate } from '#platform/toll/index.ts'
 import type { DialogOwner } from '#platform/trace/index.ts'
 import type { CallPace, GatewayServer, TrunkDirectory } from '#platform/trunk/index.ts'
@@ -43,6 +44,14 @@ export interface CallTracing {
 export interface Telephones {
   knows(subscriber: Id<'sub'>, user: string): boolean
   contacts(subscriber: Id<'sub'>, user: string): { uri: string; hop: Hop }[]
+}
+
+/** Who watches the users of a site, as calls need it. */
+export interface Lamps {
+  /** Whether anybody watches anything of this subscriber's. */
+  watched(subscriber: Id<'sub'>): boolean
+  /** A dialog of a user is so now; null where there is nothing to be seen of it any more. */
+  show(subscriber: Id<'sub'>, user: string, id: string, dialog: ShownDialog | null): void
 }
 
 /** Where a trunk's gateways are and who of them lives, as calls need it. */
@@ -111,6 +120,7 @@ export interface Exchange {
   directory(): TrunkDirectory
   /** Where the telephones of sites are. */
   readonly telephones: Telephones
+  readonly lamps: Lamps
   /** The servers of a trunk, best first; told what calls see of them. */
   readonly gateways: Gateways
   /** How many calls out a trunk may begin. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
 import type { Replaces } from '#protocol/sip/index.ts'
 import type { Exchange } from './exchange.ts'
-import { replacedLeg } from './replaced.ts'
+import { replacedLeg, ringingCall } from './replaced.ts'
 
 const [acme, globex] = [newId('sub'), newId('sub')]
 const [carrier, other] = [newId('trk'), newId('trk')]
@@ -32,4 +32,22 @@ test('S29 a Replaces finds a dialog of the asker’s own subscriber and side, an
   assert.deepEqual(found({ realm: 'node', trunk: carrier, subscriber: globex }), ['globex-trunk'])
   assert.deepEqual(found({ realm: 'node', trunk: other, subscriber: acme }), [])
   assert.deepEqual(found({ realm: acme, subscriber: globex }), [])
+})
+
+test('S29 a Replaces finds what rings at the asker’s own side, with its tags as the far end or as the watcher of it names them', () => {
+  const outgoing = {
+    is: ({ callId, toTag, fromTag }: Replaces) => callId === 'rings' && toTag === 'ours' && fromTag === 'theirs',
+  }
+  const rings = (subscriber: typeof acme) => ({
+    ...{ id: newId('call'), subscriber: { id: subscriber }, pickup: {} },
+    legs: [{ facts: { realm: subscriber }, outgoing }],
+  })
+  const [own, others] = [rings(acme), rings(globex)]
+  const ringing = { calls: new Map([others, own].map((call) => [call.id, call])) } as unknown as Exchange
+  const found = (callId: string, toTag: string, fromTag: string) =>
+    ringingCall(ringing, { realm: acme, subscriber: acme }, { callId, toTag, fromTag, earlyOnly: true })?.id
+  assert.equal(found('rings', 'ours', 'theirs'), own.id)
+  assert.equal(found('rings', 'theirs', 'ours'), own.id)
+  assert.equal(found('rings', 'ours', 'ours'), undefined)
+  assert.equal(found('other', 'ours', 'theirs'), undefined)
 })

@@ -12,11 +12,16 @@ export interface Asker {
   subscriber?: Id<'sub'> | undefined
 }
 
-/** The call that rings in the dialog which a Replaces names, at the asker's own side (RFC 3891 §3: one that we have begun). */
+/**
+ * The call that rings in the dialog which a Replaces names, at the asker's own side (RFC 3891 §3: one that we have begun). The tags may
+ * be the other way round: some telephones write them as they have read them (RFC 4235), from the view of the one that rings.
+ */
 export function ringingCall(x: Exchange, { realm, subscriber }: Asker, replaces: Replaces): Call | null {
+  const turned = { ...replaces, toTag: replaces.fromTag, fromTag: replaces.toTag }
+  const meant = ({ outgoing }: Leg) => outgoing?.is(replaces) || outgoing?.is(turned)
   for (const call of x.calls.values()) {
     if (call.subscriber.id !== subscriber || !call.pickup) continue
-    if (call.legs.some((leg) => leg.facts.realm === realm && leg.outgoing?.is(replaces))) return call
+    if (call.legs.some((leg) => leg.facts.realm === realm && meant(leg))) return call
   }
   return null
 }

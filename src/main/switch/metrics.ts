@@ -20,11 +20,12 @@ export interface SwitchParts {
 
 /** The figures of the switch at this moment (PITFALLS O06). */
 export function switchMetrics({ exchange, carriers, journal, traces, load, toll, strangers, count }: SwitchParts): Metric[] {
-  const { transactions, sessions, repeats } = exchange.realms.counts
+  const { transactions, sessions, subscriptions, repeats } = exchange.realms.counts
   return [
     ...callMetrics(exchange),
     gauge('tieline_sip_transactions', 'SIP transactions that are alive', transactions),
     gauge('tieline_sip_dialogs', 'Confirmed SIP dialogs', sessions),
+    gauge('tieline_sip_subscriptions', "Telephones' subscriptions to the state of others", subscriptions),
     ...count.metrics(repeats),
     counter('tieline_sip_shed_total', 'New SIP requests refused under load', load.shed),
     counter('tieline_sip_strangers_total', 'Datagrams dropped of sources that are no trunk and no site', strangers.dropped),

@@ -16,6 +16,12 @@ import {
   SUPPORTED,
 } from '#protocol/sip/index.ts'
 
+/** What a site may ask for beside: RFC 3261 §10, RFC 6665 §4.4.4. */
+const SITE_ALLOW: [string, string][] = [
+  ['Allow', `${ALLOW}, REGISTER, SUBSCRIBE`],
+  ['Allow-Events', 'dialog'],
+]
+
 interface ReceptionOptions {
   clock: Clock
   configuration: Configuration
@@ -76,10 +82,10 @@ export class Reception {
   }
 
   /** OPTIONS is the sign of life that carriers and PBXs ask for; nothing else makes sense outside a dialog (F02). */
-  onRequest(request: IncomingRequest): void {
+  onRequest(realm: Realm, request: IncomingRequest): void {
     const known = request.request.method === 'OPTIONS'
-    const allow: [string, string] = ['Allow', ALLOW]
-    const headers: HeaderList = known ? [allow, ['Accept', 'application/sdp'], ['Supported', SUPPORTED.join(', ')]] : [allow]
+    const allow: [string, string][] = realm === 'node' ? [['Allow', ALLOW]] : SITE_ALLOW
+    const headers: HeaderList = known ? [...allow, ['Accept', 'application/sdp'], ['Supported', SUPPORTED.join(', ')]] : allow
     request.respond(known ? (this.#closed || this.#draining ? 503 : 200) : 405, { headers })
   }
 

@@ -3,7 +3,9 @@ import {
   type Call,
   type CallLimits,
   cutAtLimit,
+  dialogsOf,
   type Exchange,
+  isUser,
   LIMITS,
   restore,
   snapshotOf,
@@ -25,7 +27,7 @@ import {
   TrunkSecurity,
   VoicePool,
 } from '#platform/switch/index.ts'
-import { Registrar } from '#platform/telephone/index.ts'
+import { Lamps, Registrar } from '#platform/telephone/index.ts'
 import { TollGate } from '#platform/toll/index.ts'
 import { TraceStore } from '#platform/trace/index.ts'
 import { CallPace, createDirectory, Locations, Strangers, TrunkCallers } from '#platform/trunk/index.ts'
@@ -179,8 +181,9 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     },
     onRequest: (realm, request) => {
       if (realm !== 'node' && request.request.method === 'REGISTER') telephones.onRegister(realm, request)
-      else reception.onRequest(request)
+      else reception.onRequest(realm, request)
     },
+    onSubscribe: (subscriber, subscribe) => lamps.onSubscribe(subscriber, subscribe),
     onUnbound: (realm, flow) => {
       if (realm !== 'node') telephones.unbound(realm, flow)
     },
@@ -196,7 +199,18 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       return account === undefined ? undefined : { account, asked: calls === 'digest' }
     },
     tlsOnly: (subscriber) => configuration.subscriber(subscriber)?.site.tls?.telephones === 'required',
+    moved: (subscriber) => lamps.check(subscriber),
     bind: (subscriber, flow) => realms.bind(subscriber, flow),
+  })
+  const lamps: Lamps = new Lamps({
+    clock,
+    recognise: (subscriber, request, source) => telephones.recognise(subscriber, request, source),
+    isThere: (subscriber, telephone, source) => telephones.isThere(subscriber, telephone, source),
+    isUser(id, name) {
+      const subscriber = configuration.subscriber(id)
+      return subscriber !== undefined && isUser(exchange, subscriber, name)
+    },
+    dialogs: (subscriber, user) => dialogsOf(exchange, subscriber, user),
   })
   const carriers = watchCarriers({ config, directory, clock, log, locations, node: () => realms.get('node') })
   const exchange: Exchange = {
@@ -220,6 +234,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     directory: () => trunks,
     gateways: carriers,
     telephones,
+    lamps,
     pace: new CallPace(),
     instantText: rfc3339(),
     channelState: (subscriber) => channels.get(subscriber),
@@ -247,6 +262,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   configure()
   configuration.onChange(configure)
   configuration.onChange(() => telephones.forget((subscriber, user) => passwords(subscriber, user) !== undefined))
+  configuration.onChange(() => lamps.checkAll())
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })
   const left = journal.replay()
   telephones.restore(left.registrations)
@@ -288,7 +304,10 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   }
   return {
     adopt: (socket, handle) => realms.adopt(socket, handle),
-    realmGone: (realm) => realms.gone(realm),
+    realmGone(realm) {
+      if (realm !== 'node') lamps.gone(realm)
+      realms.gone(realm)
+    },
     certify: (own) => security.certify(own),
     close(how) {
       if (how === 'now') hurry.abort()
@@ -297,6 +316,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
         await drainCalls(exchange, config.load.drainSeconds * 1000, hurry.signal)
         reception.close()
         await stopCalls(exchange)
+        lamps.close()
         outbox.deliver()
         await shut()
       })()
@@ -308,6 +328,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
         exchange.save(call)
         call.stack.move()
       }
+      lamps.close()
+      outbox.deliver()
       await shut()
     },
   }

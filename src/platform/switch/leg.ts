@@ -46,6 +46,8 @@ export interface LegHooks {
   dialog(leg: Leg, callId: string, callerTag?: string): void
   /** The state has changed, or the dialog: time for a snapshot. */
   changed(leg: Leg): void
+  /** It rings there. */
+  rings(leg: Leg): void
   /** The leg is over: once, with its one cause. */
   ended(leg: Leg, cause: CallCause): void
   /** What the other side is told for a cause. */
@@ -141,7 +143,9 @@ export class Leg {
   /** It rings there. */
   alert(): void {
     // Its dialog is as it was: there is nothing new that a restart would need.
-    if (this.#state === 'initiated') this.#state = 'alerting'
+    if (this.#state !== 'initiated') return
+    this.#state = 'alerting'
+    this.#hooks.rings(this)
   }
 
   /** The dialog is confirmed. Where the leg is over already, the session ends at once (S18). */

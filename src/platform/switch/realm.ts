@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { connect, isIPv6, Socket as NetSocket, Server } from 'node:net'
-import { type Clock, type Log, token } from '#lib/index.ts'
+import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import type { Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
 import {
   type Credentials,
@@ -8,6 +8,7 @@ import {
   type Hop,
   type IncomingInvite,
   type IncomingRequest,
+  type IncomingSubscribe,
   type RequestLoad,
   type RequestRefusal,
   SipRequest,
@@ -59,6 +60,8 @@ export interface RealmsOptions {
   onMessage(seen: SeenMessage): void
   onInvite(realm: Realm, invite: IncomingInvite): void
   onRequest(realm: Realm, request: IncomingRequest): void
+  /** In a site; on the trunk side there is nothing to subscribe to. */
+  onSubscribe(subscriber: Id<'sub'>, subscribe: IncomingSubscribe): void
   /** A connection that was bound is lost. */
   onUnbound(realm: Realm, flow: string): void
   streams: Streams
@@ -165,6 +168,7 @@ export class Realms {
       refuses: (request, source, load) => refuses(realm, request, source, load),
       onInvite: (invite) => onInvite(realm, invite),
       onRequest: (request) => onRequest(realm, request),
+      ...(realm === 'node' ? {} : { onSubscribe: (subscribe) => this.#options.onSubscribe(realm, subscribe) }),
       ...(timers ? { timers } : {}),
     })
     const connections = this.#connections(realm, local, log, () => agent)
@@ -283,12 +287,13 @@ export class Realms {
     parts.connections.close()
   }
 
-  /** Transactions and sessions that are alive in all realms. */
-  get counts(): { transactions: number; sessions: number; repeats: number } {
-    const sum = { transactions: 0, sessions: 0, repeats: this.#repeatsOfGone }
+  /** What is alive in all realms. */
+  get counts(): { transactions: number; sessions: number; subscriptions: number; repeats: number } {
+    const sum = { transactions: 0, sessions: 0, subscriptions: 0, repeats: this.#repeatsOfGone }
     for (const { agent } of this.#realms.values()) {
       sum.transactions += agent.counts.transactions
       sum.sessions += agent.counts.sessions
+      sum.subscriptions += agent.counts.subscriptions
       sum.repeats += agent.repeats
     }
     return sum

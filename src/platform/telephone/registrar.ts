@@ -28,6 +28,8 @@ export interface RegistrarOptions {
   pbx(subscriber: Id<'sub'>): { account: string; asked: boolean } | undefined
   /** Whether telephones of this subscriber speak by TLS alone. */
   tlsOnly(subscriber: Id<'sub'>): boolean
+  /** Where a telephone is has changed. */
+  moved(subscriber: Id<'sub'>): void
   /** A telephone has registered by this connection: it is called by it, and by no other. */
   bind(subscriber: Id<'sub'>, flow: string): void
 }
@@ -73,9 +75,8 @@ export class Registrar {
   }
 
   #judge(subscriber: Id<'sub'>, { request, source }: IncomingRequest): { status: number; headers: HeaderList } {
-    if (this.#inTheClear(subscriber, source)) return { status: 403, headers: TLS_ONLY }
-    const verdict = this.#check(subscriber, request)
-    if ('challenge' in verdict) return { status: 401, headers: verdict.challenge }
+    const verdict = this.recognise(subscriber, request, source)
+    if ('status' in verdict) return verdict
     // §10.3 step 4: a telephone says where it is, and not where another one is.
     if (request.to.uri.user !== verdict.user) return { status: 403, headers: [] }
     const wall = this.#options.clock.wall()
@@ -88,6 +89,18 @@ export class Registrar {
       if (flow !== undefined && result.bindings.some(({ hop }) => hop.flow === flow)) this.#options.bind(subscriber, flow)
     }
     return { status: 200, headers: boundContacts(result.bindings, wall) }
+  }
+
+  /** Which telephone a request is from, or the answer that asks for more, or refuses it. */
+  recognise(subscriber: Id<'sub'>, request: SipRequest, source: Hop): { user: string } | { status: number; headers: HeaderList } {
+    if (this.#inTheClear(subscriber, source)) return { status: 403, headers: TLS_ONLY }
+    const verdict = this.#check(subscriber, request)
+    return 'challenge' in verdict ? { status: 401, headers: verdict.challenge } : verdict
+  }
+
+  /** Whether the telephone is registered from this address, and by this connection where it came by one. */
+  isThere(subscriber: Id<'sub'>, user: string, source: Hop): boolean {
+    return this.contacts(subscriber, user).some(({ hop }) => hop.address === source.address && hop.flow === source.flow)
   }
 
   /**
@@ -174,5 +187,6 @@ export class Registrar {
     else users.delete(user)
     if (users.size > 0) this.#bindings.set(subscriber, users)
     else this.#bindings.delete(subscriber)
+    this.#options.moved(subscriber)
   }
 }

@@ -33,6 +33,8 @@ export class Core {
   /** Dialogs by {@link dialogKey}; the early ones of INVITEs that came in by the same, with what tags they have. */
   readonly dialogs = new Map<string, DialogUser>()
   readonly early = new Map<string, DialogUser>()
+  /** Those that a SUBSCRIBE made (RFC 6665). */
+  readonly subscriptions = new Map<string, DialogUser>()
   readonly #met = new MetChallenges()
   /** §8.2.7: answers that keep no state have one and the same tag. */
   readonly statelessTag = token(8)

@@ -87,7 +87,7 @@ async function run(seed: number) {
   return { net, trial, outcome, a: a.counts, b: b.counts, sessions }
 }
 
-const NOTHING = { transactions: 0, sessions: 0 }
+const NOTHING = { transactions: 0, sessions: 0, subscriptions: 0 }
 
 test('S18 S21 S22 S23 whatever the network loses, no transaction, session or timer is left behind', async () => {
   const outcomes = new Set<string>()

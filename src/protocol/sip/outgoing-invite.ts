@@ -123,6 +123,11 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     return !this.#settled && callId === this.callId && toTag === this.#localTag && this.#tags.has(fromTag)
   }
 
+  get early(): OutgoingInvite['early'] {
+    const remoteTag = this.#settled ? undefined : [...this.#tags].at(-1)
+    return remoteTag === undefined ? null : { callId: this.callId, localTag: this.#localTag, remoteTag }
+  }
+
   #dialogOf(response: SipResponse): Dialog {
     const { sent, hop } = this.#transaction
     // A large INVITE may have gone by TCP; what follows is small again (PITFALLS S38).

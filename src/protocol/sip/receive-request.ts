@@ -5,6 +5,7 @@ import { dialogKey } from './dialog.ts'
 import { ReceivedInvite } from './incoming-invite.ts'
 import { ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
+import { ReceivedSubscribe } from './notifier.ts'
 import type { SipParseError } from './parse-error.ts'
 import { checkRules } from './request-checks.ts'
 import type { ServerTransaction } from './server-transaction.ts'
@@ -54,7 +55,7 @@ function isRefused(core: Core, request: SipRequest, source: Hop): boolean {
   const inside =
     method === 'CANCEL'
       ? core.transactions.inviteOf(request) !== undefined
-      : key !== null && (core.dialogs.has(key) || core.early.has(key))
+      : key !== null && (core.dialogs.has(key) || core.early.has(key) || core.subscriptions.has(key))
   const refusal = refuses(request, source, { method, inside, held: core.transactions.heldBy(source) })
   if (refusal === null) return false
   if (refusal !== 'silence') {
@@ -85,7 +86,7 @@ function receiveCancel(core: Core, cancel: SipRequest, source: Hop): void {
 
 function receiveInside(core: Core, request: SipRequest, transaction: ServerTransaction, tag: string): void {
   const key = dialogKey(request.callId, tag, request.from.tag ?? '')
-  const dialog = core.dialogs.get(key) ?? core.early.get(key)
+  const dialog = core.dialogs.get(key) ?? core.early.get(key) ?? core.subscriptions.get(key)
   // §12.2.2: PITFALLS S06.
   if (!dialog) return void transaction.respond({ status: 481 })
   dialog.receive(request, transaction)
@@ -98,6 +99,12 @@ function receiveOutside(core: Core, request: SipRequest, transaction: ServerTran
       transaction.respond({ status: 100 })
       core.options.onInvite(new ReceivedInvite(core, request, transaction))
       return
+    case 'SUBSCRIBE': {
+      const { onSubscribe } = core.options
+      if (onSubscribe) onSubscribe(new ReceivedSubscribe(core, request, transaction))
+      else core.options.onRequest(new ReceivedRequest(request, transaction))
+      return
+    }
     case 'BYE':
     case 'INFO':
     case 'UPDATE':

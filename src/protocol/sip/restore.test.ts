@@ -43,7 +43,7 @@ test('a confirmed session goes on in another process: either side can re-INVITE 
     await net.clock.turnAsync(40_000, 4000)
     assert.deepEqual(
       [second.counts, b.counts, net.clock.pending],
-      [{ transactions: 0, sessions: 0 }, { transactions: 0, sessions: 0 }, 0],
+      [{ transactions: 0, sessions: 0, subscriptions: 0 }, { transactions: 0, sessions: 0, subscriptions: 0 }, 0],
     )
   }
 })

@@ -41,6 +41,6 @@ export async function connected() {
 /** Fails when an agent or the clock still holds anything after 100 s. */
 export async function leavesNothing(net: SimulatedNetwork, ...agents: UserAgent[]): Promise<void> {
   await net.clock.turnAsync(100_000, 5000)
-  for (const agent of agents) assert.deepEqual(agent.counts, { transactions: 0, sessions: 0 })
+  for (const agent of agents) assert.deepEqual(agent.counts, { transactions: 0, sessions: 0, subscriptions: 0 })
   assert.equal(net.clock.pending, 0)
 }

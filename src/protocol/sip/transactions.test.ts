@@ -50,7 +50,7 @@ test('timers A and B: an INVITE that nobody answers goes out seven times in 32 s
   net.clock.turn(200)
   await failed
   assert.deepEqual(times(net, log), [0, 500, 1500, 3500, 7500, 15_500, 31_500])
-  assert.deepEqual([a.counts, net.clock.pending], [{ transactions: 0, sessions: 0 }, 0])
+  assert.deepEqual([a.counts, net.clock.pending], [{ transactions: 0, sessions: 0, subscriptions: 0 }, 0])
 })
 
 test('timers E and F: another request goes out every T2 at last, for 32 s; timeoutMs cuts it', async () => {

@@ -79,6 +79,8 @@ export interface UserAgentOptions {
   onInvite(invite: IncomingInvite): void
   /** Requests outside dialogs other than INVITE, CANCEL and ACK. */
   onRequest(request: IncomingRequest): void
+  /** A SUBSCRIBE outside a dialog; without it such is a request like any other. */
+  onSubscribe?: ((subscribe: IncomingSubscribe) => void) | undefined
 }
 
 /** The user agent core of one socket: RFC 3261 §8, §12–§15, §17 as objects that await. */
@@ -100,8 +102,8 @@ export interface UserAgent {
   restoreIncoming(snapshot: IncomingSnapshot): IncomingInvite
   /** Takes up an INVITE that a former process had sent: it can be cancelled, and a late 2xx gets ACK and BYE. */
   restoreOutgoing(snapshot: OutgoingSnapshot): OutgoingInvite
-  /** Transactions and sessions that are alive: zero of both when nothing is left. */
-  readonly counts: { transactions: number; sessions: number }
+  /** Transactions, sessions and subscriptions that are alive: zero of all when nothing is left. */
+  readonly counts: { transactions: number; sessions: number; subscriptions: number }
   /** Requests that came again since the start. */
   readonly repeats: number
   /** Cancels all timers and forgets all state; sends nothing. What is awaited of it stays unsettled. */
@@ -140,6 +142,8 @@ export interface OutgoingInvite {
   readonly callId: string
   /** Whether one of its early dialogs is meant (RFC 3891 §3). */
   is(replaced: Replaces): boolean
+  /** Its newest early dialog; null where there is none, or none any more. */
+  readonly early: { callId: string; localTag: string; remoteTag: string } | null
   /**
    * Resolves with the session of the first 2xx; the ACK has been sent. Rejects with SipFailure on any other end. Later
    * 2xx of other forks get ACK and BYE by themselves (S17).
@@ -157,6 +161,25 @@ export interface IncomingRequest {
   readonly request: SipRequest
   readonly source: Hop
   respond(status: number, options?: ResponseOptions): void
+}
+
+/** A SUBSCRIBE that has come in outside a dialog. */
+export interface IncomingSubscribe {
+  readonly request: SipRequest
+  readonly source: Hop
+  refuse(status: number, options?: ResponseOptions): void
+  /** 200, with Expires among its headers (RFC 6665 §4.2.1.1): a dialog in which a NOTIFY has to follow. */
+  accept(headers: HeaderList): Subscription
+}
+
+/** The notifier's side of a subscription (RFC 6665 §4.2). */
+export interface Subscription {
+  /** A SUBSCRIBE inside the dialog: a refresh, or its end. A handler has to be there. */
+  onRefresh?: ((request: IncomingRequest) => void) | undefined
+  /** Sends NOTIFY, with the headers that say of what; rejects with SipFailure when there is no answer. */
+  notify(options: ResponseOptions): Promise<SipResponse>
+  /** Forgets the dialog; sends nothing. */
+  close(): void
 }
 
 export interface ResponseOptions {

@@ -44,8 +44,9 @@ class SocketUserAgent implements UserAgent {
     return this.#core.transactions.repeats
   }
 
-  get counts(): { transactions: number; sessions: number } {
-    return { transactions: this.#core.transactions.size, sessions: this.#core.dialogs.size }
+  get counts(): { transactions: number; sessions: number; subscriptions: number } {
+    const { transactions, dialogs, subscriptions } = this.#core
+    return { transactions: transactions.size, sessions: dialogs.size, subscriptions: subscriptions.size }
   }
 
   receive(bytes: Uint8Array, from: Hop): void {
@@ -181,5 +182,6 @@ class SocketUserAgent implements UserAgent {
     this.#core.transactions.close()
     this.#core.dialogs.clear()
     this.#core.early.clear()
+    this.#core.subscriptions.clear()
   }
 }
