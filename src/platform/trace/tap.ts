@@ -15,7 +15,7 @@ export interface DialogOwner {
   leg: Id<'leg'>
   subscriber: Id<'sub'>
   /** The store's own: what the lines of this dialog's messages begin with. */
-  heads?: MessageHeads
+  heads?: MessageHeads | undefined
 }
 
 /** A message of a call, as it may be kept. */
@@ -109,7 +109,12 @@ export class Tap {
 
   /** The call is over; its dialogs are remembered for a while. */
   over(call: Id<'call'>): void {
-    if (this.#ofCall.has(call)) this.#ended.set(call, this.#clock.now())
+    const owners = this.#ofCall.get(call)
+    if (owners) {
+      this.#ended.set(call, this.#clock.now())
+      // Made again for what comes late, which is little.
+      for (const owner of owners) owner.heads = undefined
+    }
     this.#forgetEnded()
   }
 

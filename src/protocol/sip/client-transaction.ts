@@ -21,12 +21,15 @@ export type SentParts = Pick<RequestParts, 'method' | 'uri' | 'via' | 'from' | '
 /** One client transaction: the timers and the sending around {@link inviteClient} and {@link requestClient}. */
 export class ClientTransaction implements TimerOwner {
   readonly key: string
-  readonly sent: SentParts
+  readonly #method: string
+  /** Let go of with the user. */
+  #sent: SentParts | null
   readonly hop: Hop
   /** The request; let go of with its final answer, since nothing sends it again. */
   #message: OutgoingMessage | null
   readonly #all: Transactions
-  readonly #user: ClientUser
+  /** Let go of with a final answer that nothing follows: behind it may be a whole call. */
+  #user: ClientUser | null
   readonly #reliable: boolean
   readonly #repeat = new WheelTimer(this)
   readonly #life = new WheelTimer(this)
@@ -37,7 +40,8 @@ export class ClientTransaction implements TimerOwner {
 
   constructor(all: Transactions, branch: string, sent: SentParts, message: OutgoingMessage, hop: Hop, user: ClientUser) {
     this.#all = all
-    this.sent = sent
+    this.#method = sent.method
+    this.#sent = sent
     this.#message = message
     this.hop = hop
     this.#user = user
@@ -45,6 +49,12 @@ export class ClientTransaction implements TimerOwner {
     this.key = `${branch} ${sent.method}`
     this.#state = sent.method === 'INVITE' ? 'Calling' : 'Trying'
     this.#interval = all.times.t1
+  }
+
+  /** What its ACK, its CANCEL and its dialog are made of. @throws Error when it is completed. */
+  get sent(): SentParts {
+    if (!this.#sent) throw new Error('a completed transaction is asked for its request')
+    return this.#sent
   }
 
   /** The request, while it has no final answer. */
@@ -59,12 +69,17 @@ export class ClientTransaction implements TimerOwner {
   /** Sends the request and starts timers A and B, or E and F; `timeoutMs` cuts the latter. */
   start(timeoutMs?: number): void {
     const { times, wheel, transport } = this.#all
-    const invite = this.sent.method === 'INVITE'
+    const invite = this.#method === 'INVITE'
     // §17.1.1.2, §17.1.2.2: a reliable transport repeats by itself; whether it still lives is asked once (PITFALLS S41).
     if (this.#reliable) wheel.arm(this.#repeat, 2 * times.t1, 'suspect')
     else wheel.arm(this.#repeat, this.#interval, invite ? 'A' : 'E')
     wheel.arm(this.#life, Math.min(timeoutMs ?? times.transaction, times.transaction), invite ? 'B' : 'F')
     if (this.#message) transport.send(this.#message, this.hop)
+  }
+
+  /** Another user hears of what comes from now on. */
+  handOver(user: ClientUser): void {
+    this.#user = user
   }
 
   /** Goes on where a former process was, which may have had provisional answers: sends nothing by itself. */
@@ -87,7 +102,7 @@ export class ClientTransaction implements TimerOwner {
   receive(response: SipResponse): void {
     const { status } = response
     if (status >= 200) this.#message = null
-    if (this.sent.method === 'INVITE') {
+    if (this.#method === 'INVITE') {
       this.#inviteEvent(status < 200 ? '1xx' : status < 300 ? '2xx' : '300-699', response)
     } else {
       this.#requestEvent(status < 200 ? '1xx' : '200-699', response)
@@ -101,14 +116,14 @@ export class ClientTransaction implements TimerOwner {
       this.#resent = true
       if (this.#message) this.#all.transport.send(this.#message, this.hop)
     } else {
-      this.onTimer(this.sent.method === 'INVITE' ? 'B' : 'F')
+      this.onTimer(this.#method === 'INVITE' ? 'B' : 'F')
     }
   }
 
   onTimer(name: string): void {
     if (name === 'suspect') {
       if (this.#state === 'Calling' || this.#state === 'Trying') this.#all.transport.suspect?.(this.hop)
-    } else if (this.sent.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
+    } else if (this.#method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
     else this.#requestEvent(name as RequestClientEvent)
   }
 
@@ -128,6 +143,11 @@ export class ClientTransaction implements TimerOwner {
     this.#state = state
     if (state === 'Terminated') this.#end()
     for (const action of actions) this.#act(action, response)
+    // By what it has become meanwhile: whoever was told may have ended it.
+    if (this.#state === 'Completed' || this.#state === 'Terminated') {
+      this.#user = null
+      this.#sent = null
+    }
   }
 
   #act(action: ClientAction, response: SipResponse | undefined): void {
@@ -137,13 +157,13 @@ export class ClientTransaction implements TimerOwner {
         if (this.#message) transport.send(this.#message, this.hop)
         return
       case 'pass':
-        this.#user.onResponse(response!)
+        this.#user?.onResponse(response!)
         return
       case 'ack':
         this.#sendAck(response!)
         return
       case 'timeout':
-        this.#user.onTimeout()
+        this.#user?.onTimeout()
         return
       case 'double A':
         this.#interval *= 2

@@ -9,7 +9,8 @@ import { RELIABLE } from './reliable-provisionals.ts'
  */
 export class EarlyDialogs {
   readonly #core: Core
-  readonly #dialogs = new Map<string, { dialog: Dialog; number: number }>()
+  /** Made with the first of them: few far ends answer reliably. */
+  #dialogs: Map<string, { dialog: Dialog; number: number }> | null = null
 
   constructor(core: Core) {
     this.#core = core
@@ -24,10 +25,11 @@ export class EarlyDialogs {
     const number = text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null
     const tag = response.to.tag
     if (number === null || tag === undefined || !response.list('require').includes(RELIABLE)) return true
-    const known = this.#dialogs.get(tag)
+    const known = this.#dialogs?.get(tag)
     if (known && number !== known.number + 1) return false
     const early = known ?? { dialog: dialogOf(), number }
     early.number = number
+    this.#dialogs ??= new Map()
     this.#dialogs.set(tag, early)
     let sequence = ++early.dialog.localSequence
     const renumber = () => {
@@ -41,6 +43,6 @@ export class EarlyDialogs {
 
   /** The CSeq number that the fork's dialog has come to. */
   sequenceOf(tag: string): number | undefined {
-    return this.#dialogs.get(tag)?.dialog.localSequence
+    return this.#dialogs?.get(tag)?.dialog.localSequence
   }
 }

@@ -1,18 +1,17 @@
 import { token } from '#lib/index.ts'
-import { buildRequest, type RequestParts } from './build.ts'
+import { AnsweredInvite, dialogOfResponse, type InviteBase } from './answered-invite.ts'
+import type { RequestParts } from './build.ts'
 import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
-import { type Core, NOBODY, withAllow } from './core.ts'
-import { type Dialog, dialogOfClient, nextHop, requestInside } from './dialog.ts'
+import { type Core, withAllow } from './core.ts'
 import { EarlyDialogs } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
 import type { Replaces } from './replaces.ts'
-import type { SentAck } from './sent-reinvite.ts'
 import { ConfirmedSession } from './session.ts'
 import { askInterval, grantedInterval, INTERVAL_S, minimumOf } from './session-interval.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
-import type { HeaderList, Hop, InviteOptions, OutgoingInvite, OutgoingSnapshot, Session } from './types.ts'
+import type { HeaderList, InviteOptions, OutgoingInvite, OutgoingSnapshot, Session } from './types.ts'
 
 /** How long an INVITE of a former process, which nobody cancels, may still bring answers. */
 const ABANDONED_MS = 180_000
@@ -33,8 +32,6 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   #onProvisional: ((response: SipResponse) => void) | undefined
   #onResent: (() => void) | undefined
   #firstResponseMs: number | undefined
-  /** The ACK that each fork's 2xx was given, by its tag. */
-  readonly #acks = new Map<string, Pick<SentAck, 'message' | 'hop'>>()
   readonly #early: EarlyDialogs
   /** Asks again with a longer session interval (RFC 4028 §7.3); false where it has been longer before. */
   lengthen: ((seconds: number) => boolean) | undefined
@@ -116,7 +113,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     if (response.status === 100) return
     const { tag } = response.to
     if (tag !== undefined && this.#tags.size < MOST_FORKS) this.#tags.add(tag)
-    if (this.#early.receive(response, () => this.#dialogOf(response))) this.#onProvisional?.(response)
+    if (this.#early.receive(response, () => dialogOfResponse(this.#base, response))) this.#onProvisional?.(response)
   }
 
   is({ callId, toTag, fromTag }: Replaces): boolean {
@@ -128,11 +125,9 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     return remoteTag === undefined ? null : { callId: this.callId, localTag: this.#localTag, remoteTag }
   }
 
-  #dialogOf(response: SipResponse): Dialog {
+  get #base(): InviteBase {
     const { sent, hop } = this.#transaction
-    // A large INVITE may have gone by TCP; what follows is small again (PITFALLS S38).
-    const to: Hop = hop.large ? { ...hop, transport: 'udp' } : hop
-    return dialogOfClient(sent, this.#localTag, this.#contact, response, to)
+    return { sent, hop, localTag: this.#localTag, contact: this.#contact }
   }
 
   #onFinal(response: SipResponse): void {
@@ -143,42 +138,19 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       this.#fail(new SipFailure('refused', response.status, response))
       return
     }
-    const tag = response.to.tag ?? ''
-    const ack = this.#acks.get(tag)
-    // §13.2.2.4: a repeated 2xx gets its ACK again (PITFALLS S21).
-    if (ack) {
-      this.#core.options.transport.send(ack.message, ack.hop)
-      return
-    }
-    const dialog = this.#dialogOf(response)
-    // §13.2.2.4: the ACK has the number of the INVITE, whatever the PRACKs have counted (PITFALLS S10).
-    const { localSequence } = dialog
-    dialog.localSequence = this.#early.sequenceOf(tag) ?? localSequence
-    dialog.interval = grantedInterval(response)
+    // The first 2xx: those that follow meet what stays in our place, and the call is let go of long before the last timer.
+    const answered = new AnsweredInvite(this.#core, this.#base, this.#early)
+    this.#transaction.handOver(answered)
     if (this.#settled) {
-      this.#hangUp(tag, dialog, localSequence)
+      answered.hangUp(response)
       return
     }
     this.#settle()
+    const { dialog, sequence } = answered.dialogOf(response)
+    dialog.interval = grantedInterval(response)
     const session = new ConfirmedSession(this.#core, dialog, response.description)
-    this.#acks.set(tag, session.sendAck(localSequence))
+    answered.acknowledged(response.to.tag ?? '', session.sendAck(sequence))
     this.#outcome.resolve(session)
-  }
-
-  /** The 2xx of a second fork (PITFALLS S17), or one that crossed our CANCEL (S18): taken, and hung up at once. */
-  #hangUp(tag: string, dialog: Dialog, sequence: number): void {
-    const hop = nextHop(dialog)
-    const via = this.#core.via(this.#core.newBranch(), hop.transport)
-    const message = buildRequest(requestInside(dialog, 'ACK', sequence, via))
-    const ack = { message, hop }
-    this.#acks.set(tag, ack)
-    this.#core.options.transport.send(message, ack.hop)
-    const renumber = () => {
-      dialog.localSequence += 1
-    }
-    renumber()
-    const bye = (via: string) => requestInside(dialog, 'BYE', dialog.localSequence, via)
-    this.#core.newClient(nextHop(dialog), NOBODY, bye, renumber).start()
   }
 
   cancel(headers?: HeaderList): void {

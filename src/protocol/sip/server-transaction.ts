@@ -28,7 +28,8 @@ export class ServerTransaction implements TimerOwner {
   readonly #all: Transactions
   readonly #invite: boolean
   readonly #reliable: boolean
-  readonly #repeat = new WheelTimer(this)
+  /** Of timer G, which few transactions have. */
+  #repeat: WheelTimer | null = null
   readonly #life = new WheelTimer(this)
   /** Dropped with the final answer: what lingers is only the bytes. */
   #request: SipRequest | null
@@ -111,7 +112,7 @@ export class ServerTransaction implements TimerOwner {
     this.#state = state
     for (const action of actions) this.#act(action)
     if (state === 'Terminated') {
-      this.#all.wheel.cancel(this.#repeat)
+      this.#stopRepeating()
       this.#all.wheel.cancel(this.#life)
       this.#all.removeServer(this)
     }
@@ -128,14 +129,14 @@ export class ServerTransaction implements TimerOwner {
         return
       case 'start G':
         // §17.2.1: not over a reliable transport.
-        if (!this.#reliable) wheel.arm(this.#repeat, this.#interval, 'G')
+        if (!this.#reliable) this.#armRepeat()
         return
       case 'double G':
         this.#interval = Math.min(2 * this.#interval, times.t2)
-        wheel.arm(this.#repeat, this.#interval, 'G')
+        this.#armRepeat()
         return
       case 'stop G':
-        wheel.cancel(this.#repeat)
+        this.#stopRepeating()
         return
       case 'start H':
         wheel.arm(this.#life, times.transaction, 'H')
@@ -151,5 +152,14 @@ export class ServerTransaction implements TimerOwner {
         this.#last = null
         wheel.arm(this.#life, times.transaction, 'L')
     }
+  }
+
+  #armRepeat(): void {
+    this.#repeat ??= new WheelTimer(this)
+    this.#all.wheel.arm(this.#repeat, this.#interval, 'G')
+  }
+
+  #stopRepeating(): void {
+    if (this.#repeat) this.#all.wheel.cancel(this.#repeat)
   }
 }
