@@ -34,24 +34,24 @@ export const NEWLINE = 10
  */
 export class MessageHeads {
   readonly #owner: DialogOwner
-  readonly #heads: { direction: string; transport: string; address: string; port: number; bytes: Buffer }[] = []
+  readonly #heads: { direction: string; transport: string; address: string; port: number; text: string }[] = []
 
   constructor(owner: DialogOwner) {
     this.#owner = owner
   }
 
   /** Up to and with `"wall":`. A dialog has two of them, and a few more where its far end moves. */
-  of({ direction, realm, transport, local, peer }: CallMessage): Buffer {
+  of({ direction, realm, transport, local, peer }: CallMessage): string {
     const { address, port } = peer
     for (const head of this.#heads) {
       if (head.direction === direction && head.port === port && head.address === address && head.transport === transport)
-        return head.bytes
+        return head.text
     }
     const { call, leg, subscriber } = this.#owner
     const entry = `{"kind":"sip","direction":"${direction}","realm":"${realm}","transport":"${transport}","local":"${hostPort(local)}","peer":"${hostPort(peer)}"}`
-    const bytes = Buffer.from(`{"call":"${call}","subscriber":"${subscriber}","leg":"${leg}","entry":${entry},"wall":`)
-    if (this.#heads.length < MOST_HEADS) this.#heads.push({ direction, transport, address, port, bytes })
-    return bytes
+    const text = `{"call":"${call}","subscriber":"${subscriber}","leg":"${leg}","entry":${entry},"wall":`
+    if (this.#heads.length < MOST_HEADS) this.#heads.push({ direction, transport, address, port, text })
+    return text
   }
 }
 

@@ -60,12 +60,12 @@ export class WaitingLines {
     this.#added(call, at + 1)
   }
 
-  /** A line that is a message: `head` ends before the value of `wall`. */
-  addMessage(call: Id<'call'>, head: Uint8Array, wall: number, message: string | Uint8Array): void {
+  /** A line that is a message: `head`, which is all ASCII, ends before the value of `wall`. */
+  addMessage(call: Id<'call'>, head: string, wall: number, message: string | Uint8Array): void {
     const begin = this.#length
     this.#room(begin + head.length + WALL_ROOM + LENGTH_ROOM + message.length * LONGEST)
     const bytes = this.#bytes
-    bytes.set(head, begin)
+    bytes.write(head, begin, 'latin1')
     // The length is known when the message has been written: blanks in front of a number mean nothing to JSON.
     const numberAt = begin + head.length + bytes.write(`${wall},"bytes":`, begin + head.length, 'latin1')
     const bodyAt = numberAt + LENGTH_ROOM
