@@ -13,14 +13,24 @@ export interface Plan {
   settings?: Partial<PlatformConfig>
   /** What is done to an office before its tunnel. */
   before?(office: Office, world: World): Promise<unknown>
+  /** Further options of each `tieline subscriber install`. */
+  install?: string[]
   /** What a site does with the file that it was given; by default what the file says. */
   connect?(office: Office, siteFile: string): Promise<void>
+}
+
+export interface Installed {
+  siteFile: string
+  apiKey: string
+  telephones: { name: string; password: string }[]
 }
 
 /** The real platform and offices that run no program: calls go to the telephone 101 behind each PBX. */
 export class OfficeWorld implements AsyncDisposable {
   readonly world: World
   readonly platform: Platform
+  /** What the operator was told once, by the office's name. */
+  readonly installed = new Map<string, Installed>()
 
   private constructor(world: World, platform: Platform) {
     this.world = world
@@ -43,7 +53,7 @@ export class OfficeWorld implements AsyncDisposable {
     guard.use(platform)
     const made = new OfficeWorld(world, platform)
     await platform.cli('trunk', 'add', 'carrier', '--gateway', `${PUBLIC.carrier}:5060`)
-    await Promise.all(world.offices.map((office, i) => made.#install(office, numberOf(i), plan.connect)))
+    await Promise.all(world.offices.map((office, i) => made.#install(office, numberOf(i), plan)))
     guard.move()
     return made
   }
@@ -64,10 +74,12 @@ export class OfficeWorld implements AsyncDisposable {
     await this.world[Symbol.asyncDispose]()
   }
 
-  async #install(office: Office, number: string, connect: Plan['connect']): Promise<void> {
+  async #install(office: Office, number: string, { connect, install = [] }: Plan): Promise<void> {
     const { name } = office.plan
     const order = ['--number', number, '--site-network', OFFICE.network, '--pbx', OFFICE.pbx, '--default-route', 'pbx:101']
-    const { siteFile } = await this.platform.cli<{ siteFile: string }>('subscriber', 'install', name, ...order)
+    const told = await this.platform.cli<Installed>('subscriber', 'install', name, ...order, ...install)
+    this.installed.set(name, told)
+    const { siteFile } = told
     await (connect ? connect(office, siteFile) : office.connect(siteFile))
     await until(`the tunnel of ${name}`, async () => (await this.stateOf(name)) === 'up', 30_000, 50)
   }

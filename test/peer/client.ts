@@ -90,6 +90,11 @@ export class SipPeer extends Peer {
     return this.ask('rules', { rules })
   }
 
+  /** From now on it asks for these before anything else. */
+  password(credentials: { user: string; password: string }): Promise<void> {
+    return this.ask('password', credentials)
+  }
+
   async place(options: PlaceOptions): Promise<string> {
     return (await this.ask<{ call: string }>('place', options)).call
   }

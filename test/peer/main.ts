@@ -9,6 +9,7 @@ import { type Customer, startCrm } from './crm.ts'
 import { type Records, startDns } from './dns.ts'
 import { FarEnd } from './sip/far-end.ts'
 import { type Flood, floodMessage, junk } from './sip/flood.ts'
+import { Password } from './sip/password.ts'
 import { RawEnd } from './sip/raw.ts'
 import type { PlaceOptions, Rule } from './sip/rule.ts'
 import { type SpeechMood, type SpeechServer, startSpeechServer } from './speech-server.ts'
@@ -31,6 +32,9 @@ function sipMethods(): Methods {
     },
     rules: ({ rules }: { rules: Rule[] }) => {
       end.rules = rules
+    },
+    password: (options: { user: string; password: string }) => {
+      new Password(end.socket, options)
     },
     async place(options: PlaceOptions) {
       return { call: (await end.place(options)).id }
