@@ -24,6 +24,7 @@ const BENCHES: Record<string, () => Promise<{ measure(extent: Extent): Promise<F
   flood: () => import('./flood.ts'),
   tunnel: () => import('./tunnel.ts'),
   kills: () => import('./kills.ts'),
+  fuzz: () => import('./fuzz.ts'),
 }
 
 const { values, positionals } = parseArgs({
