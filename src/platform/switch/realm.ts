@@ -88,13 +88,15 @@ class HeldSocket {
   take(socket: Socket): void {
     this.#socket?.close()
     this.#socket = socket
-    socket.on('message', (bytes, from) => this.#receive(bytes, from))
+    // Whoever forges port 0 as his own cannot be answered.
+    socket.on('message', (bytes, from) => from.port > 0 && this.#receive(bytes, from))
     socket.on('error', (error) => this.#log.warn({ err: error }, 'a socket reported an error'))
     for (const { bytes, to } of this.#waiting.splice(0)) this.#write(bytes, to)
   }
 
-  /** Leaves at the end of the turn, behind the journal's write. */
+  /** Leaves at the end of the turn, behind the journal's write. To port 0, which DNS may name, goes nothing: dgram throws. */
   send(bytes: Uint8Array, to: { address: string; port: number }): void {
+    if (to.port === 0) return
     this.#outbox.post({ send: () => this.#write(bytes, to) })
   }
 

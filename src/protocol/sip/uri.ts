@@ -50,7 +50,8 @@ export function parseHostPort(text: string, i: number): { host: string; port: nu
   const start = ++i
   while (text.charCodeAt(i) >= 48 && text.charCodeAt(i) <= 57) i++
   const port = parseDigits(text.slice(start, i), 65535)
-  if (port === null) throw new SipParseError(400, 'Malformed port')
+  // Nobody is at port 0, and nothing can be sent there.
+  if (port === null || port === 0) throw new SipParseError(400, 'Malformed port')
   return { host, port, end: i }
 }
 
