@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Id, newId, run, silentLog, systemClock } from '#lib/index.ts'
+import { type Clock, type Id, newId, run, silentLog, systemClock } from '#lib/index.ts'
 import {
   type ChannelPlan,
   Channels,
@@ -74,6 +74,8 @@ export interface World extends AsyncDisposable {
   made: ChannelPlan[]
   subscriber(name: string, slot: number, changes?: Partial<SubscriberConfig>): SubscriberConfig
   site(subscriber: SubscriberConfig): Promise<Site>
+  /** What the site knows, for who is one without a namespace. */
+  secretsOf(subscriber: SubscriberConfig): { privateKey: string; presharedKey: string; publicKey: string }
   namespaceOf(subscriber: SubscriberConfig): string
   /** Where the site was last heard from. */
   endpointOf(subscriber: SubscriberConfig): string | undefined
@@ -81,7 +83,7 @@ export interface World extends AsyncDisposable {
 }
 
 /** Real namespaces and wireguard-go on both sides, on this machine's loopback. */
-export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel): World {
+export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel, clock: Clock = systemClock): World {
   const instance = instanceName()
   const libc = loadLibc()
   const directory = mkdtempSync(join(tmpdir(), `tl${instance}-`))
@@ -101,7 +103,7 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel): Wor
   const channelsAgain = () =>
     new Channels({
       rules: { instance, ...RULES },
-      clock: systemClock,
+      clock,
       log: silentLog,
       openTunnel: open,
       endpoints: {
@@ -143,6 +145,10 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel): Wor
     made,
     subscriber,
     site,
+    secretsOf({ id }) {
+      const { site: own, preshared, platformKey } = keys.get(id)!
+      return { privateKey: own.privateKey, presharedKey: preshared, publicKey: platformKey }
+    },
     endpointOf: ({ id }) => endpoints.get(id),
     namespaceOf: (config) => `tl${instance}-${config.name}`,
     channelsAgain,

@@ -27,6 +27,9 @@ export interface ChannelParts {
   onDeath(): void
 }
 
+/** Ms between two attempts to let a site that is silent begin anew. */
+const REVIVE_MS = 60_000
+
 /** One subscriber's namespace and tunnel as they are in the kernel. Its methods are called one after the other. */
 export class Channel {
   readonly #parts: ChannelParts
@@ -35,6 +38,9 @@ export class Channel {
   #fault: string | null = 'the channel has not been made yet'
   #status: ChannelStatus
   #print = ''
+  /** The last handshake: by WireGuard's clock, which may be set, and when we first saw it, monotonic ms. */
+  #handshake: { wall: number; seen: number } | null = null
+  #revivedAt = Number.NEGATIVE_INFINITY
 
   constructor(plan: ChannelPlan, parts: ChannelParts) {
     this.#parts = parts
@@ -81,7 +87,10 @@ export class Channel {
     await this.#attempt(async () => {
       if (plan.rules !== before.rules) await loadRules(plan)
       const keysChanged = JSON.stringify(plan.tunnel) !== JSON.stringify(before.tunnel)
-      if (keysChanged || String(plan.destinations) !== String(before.destinations)) await this.#tunnel?.configure(this.#device())
+      if (keysChanged || String(plan.destinations) !== String(before.destinations)) {
+        await this.#tunnel?.configure(this.#device())
+        this.#handshake = null
+      }
       await addressInterface(plan)
       this.#print = await fingerprint(plan)
     })
@@ -111,7 +120,9 @@ export class Channel {
       const { peers } = await this.#tunnel.status()
       const peer = peers.find((p) => p.publicKey === this.#plan.tunnel.peerPublicKey) ?? null
       if (peer?.latestHandshake && peer.endpoint) this.#parts.endpoints.set(this.#plan.subscriber, peer.endpoint)
+      const silent = peer?.receivedBytes === this.#status.receivedBytes
       this.#observe(peer)
+      if (silent && this.#status.state === 'stale') await this.#revive()
     } catch (error) {
       if (this.#fault !== null) return // it was taken away meanwhile
       this.#fail(`WireGuard does not answer: ${(error as Error).message}`)
@@ -127,8 +138,23 @@ export class Channel {
     if (this.#status.state !== 'removed') this.#report({ ...this.#status, state: 'removed', reason: this.#fault })
   }
 
+  /**
+   * Makes WireGuard forget the site and know it again. A handshake must bear a later time than the one before it (TAI64N,
+   * WireGuard paper §5.4.2), so that a site whose clock was set back would be refused until its old time is reached
+   * (PITFALLS T06); of a site that it has just been told of, it takes any time. And it calls the site where it was last.
+   */
+  async #revive(): Promise<void> {
+    const now = this.#parts.clock.now()
+    if (now - this.#revivedAt < REVIVE_MS) return
+    this.#revivedAt = now
+    await this.#tunnel?.configure(this.#device())
+    // Whatever it tells of next is another one, also in the same second.
+    if (this.#handshake) this.#handshake.wall = 0
+  }
+
   async #makeTunnel(): Promise<void> {
     const plan = this.#plan
+    this.#handshake = null
     const { interface: device, namespace, mtu } = plan
     const tunnel = await this.#parts.openTunnel({ interface: device, namespace, mtu, device: this.#device() })
     this.#tunnel = tunnel
@@ -193,8 +219,11 @@ export class Channel {
   }
 
   #observe(peer: Parameters<typeof channelState>[0]['peer']): void {
-    const nowSeconds = Math.floor(this.#parts.clock.wall() / 1000)
-    const { state, reason, age } = channelState({ fault: this.#fault, peer, nowSeconds })
+    const now = this.#parts.clock.now()
+    const wall = peer?.latestHandshake
+    if (wall && wall !== this.#handshake?.wall) this.#handshake = { wall, seen: now }
+    const ageSeconds = this.#handshake ? (now - this.#handshake.seen) / 1000 : null
+    const { state, reason, age } = channelState({ fault: this.#fault, peer, ageSeconds })
     this.#report({
       subscriber: this.#plan.subscriber,
       state,
