@@ -123,7 +123,7 @@ test('F03 M10 a far end whose NAT gives it another port in the call is heard aga
   await until('both to hear each other', () => a.tone(TONES) === CALLEE && b.tone(TONES) === CALLER, 4000)
   const rebound = await b.another()
   await using stranger = await injector(world, readSdp(invite.body)!, b)
-  b.speak(CALLEE, 20, rebound)
+  b.speak(CALLEE, 20, { from: rebound })
   caller.ask('INVITE', { body: caller.sdp({ port: a.local.port, version: 2 }) })
   caller.ack(await caller.next('200 INVITE'))
   const before = a.heard.length

@@ -84,22 +84,23 @@ export class Phone implements AsyncDisposable {
     if (this.#to) from.send(bytes, this.#to.port, this.#to.address)
   }
 
-  /** Speaks a tone until `quiet`. `ptimeMs` of sound in each packet. */
-  speak(hz: number, ptimeMs = 20, from?: dgram.Socket): void {
+  /** Speaks a tone until `quiet`. `ptimeMs` of sound in each packet; `as` another codec than its own, or from another socket. */
+  speak(hz: number, ptimeMs = 20, as: { codec?: CodecName; type?: number; from?: dgram.Socket } = {}): void {
     this.quiet()
     const samples = ptimeMs * 8
-    const codec = codecOf(this.codec)
+    const codec = codecOf(as.codec ?? this.codec)
     const encoder = codec.encoder(8000)
     const cycle = toneCycle([{ frequencies: [hz], onMs: 1000, offMs: 0 }])
     const pcm = new Int16Array(samples)
     const into = new Uint8Array(2000)
+    const fields = { ...(as.from ? { from: as.from } : {}), ...(as.type === undefined ? {} : { payloadType: as.type }) }
     let at = 0
     const start = performance.now()
     let sent = 0
     this.#timer = setInterval(() => {
       while (sent * ptimeMs <= performance.now() - start) {
         for (let i = 0; i < samples; i++) pcm[i] = cycle[(at + i) % cycle.length]!
-        this.packet(into.slice(0, encoder.encode(pcm, samples, into, 0)), { marker: sent === 0, ...(from ? { from } : {}) })
+        this.packet(into.slice(0, encoder.encode(pcm, samples, into, 0)), { marker: sent === 0, ...fields })
         at += samples
         this.timestamp = (this.timestamp + (ptimeMs * codec.clockRate) / 1000) >>> 0
         sent++
@@ -112,9 +113,9 @@ export class Phone implements AsyncDisposable {
   }
 
   /** Presses a key as RFC 4733 says, as fast as packets can be sent; the timestamps are right. */
-  press(key: string, payloadType = 101, ms = 100): void {
+  press(key: string, payloadType = 101, ms = 100, clockRate: number = codecOf(this.codec).clockRate): void {
     const event = '0123456789*#ABCD'.indexOf(key)
-    const step = codecOf(this.codec).clockRate / 50
+    const step = clockRate / 50
     const total = (ms * step) / 20
     for (let duration = step; ; duration += step) {
       const end = duration >= total

@@ -34,7 +34,7 @@ test('M10 a far end behind a NAT that sends from another port is heard and answe
   const behind = await a.phone.another()
   let there = 0
   behind.on('message', () => there++)
-  a.phone.speak(440, 20, behind)
+  a.phone.speak(440, 20, { from: behind })
   b.phone.speak(700)
   await until('b hears a', () => b.phone.tone(TONES) === 440, 3 * 500)
   await until('a is answered there', () => there > 5)
@@ -44,7 +44,7 @@ test('M10 a far end behind a NAT that sends from another port is heard and answe
   await pause(300)
   a.phone.ssrc = 99
   const heard = b.phone.heard.length
-  a.phone.speak(1000, 20, second)
+  a.phone.speak(1000, 20, { from: second })
   await pause(300)
   assert.equal(b.phone.heard.length, heard, 'the source moves once, and is not given up while it sounds')
   await voice.call('endpoint.describe', { endpoint: a.endpoint, description: a.phone.description() })

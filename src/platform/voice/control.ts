@@ -5,6 +5,7 @@ import {
   Reception,
   type ReportBlock,
   roundTripMs,
+  type SenderInfo,
   type StreamMapper,
   writeControl,
 } from '#protocol/rtp/index.ts'
@@ -15,7 +16,10 @@ const INTERVAL_MS = 5000
 /** Delay of a path that can't be seen in a round trip: a packet's own length and what the telephone holds back, ms. */
 const OWN_DELAY_MS = 40
 
-/** What the far end last said of our stream. */
+/** Retired streams that one report takes leave of; whoever changes its clock more often than it reports has the rest in the next. */
+const MOST_RETIRED = 8
+
+/** What the far end last said of our streams. */
 interface Told {
   lost: number
   jitterMs: number
@@ -33,7 +37,10 @@ export class Control {
   port = 0
   readonly #name: string
   readonly #random: () => number
-  #clockRate = 8000
+  /** Streams of ours that no report has taken leave of yet. */
+  readonly #retired: StreamMapper[] = []
+  /** What the streams before this one have sent and lost. */
+  readonly #before = { packets: 0, octets: 0, lost: 0 }
   #sent = 0
   #heard = 0
   #roundTripMs: number | null = null
@@ -49,10 +56,8 @@ export class Control {
   }
 
   /** Somebody listens at `port`: reports begin within half an interval (RFC 3550 §6.2), or go on as they are. */
-  start(port: number, clockRate: number, now: number): void {
+  start(port: number, now: number): void {
     this.port = port
-    this.#clockRate = clockRate
-    this.reception.clockRate = clockRate
     if (this.due === Number.POSITIVE_INFINITY) this.due = now + this.#uneven(INTERVAL_MS / 2)
   }
 
@@ -60,48 +65,66 @@ export class Control {
     this.due = Number.POSITIVE_INFINITY
   }
 
+  /** Another stream takes the place of `out`, by another clock: the next report tells how far it has come, and takes leave of it (RFC 7160 §4.1). */
+  retire(out: StreamMapper): void {
+    this.#retired.push(out)
+    this.#before.packets += out.packets
+    this.#before.octets += out.octets
+    this.#before.lost = this.#told?.lost ?? 0
+    this.#packetsAtReport = 0
+  }
+
+  /** Whether a report is due: by its time, or because a new stream has begun. */
+  isDue(out: StreamMapper, now: number): boolean {
+    return now >= this.due || (this.#retired.length > 0 && out.packets > 0 && this.due !== Number.POSITIVE_INFINITY)
+  }
+
   /** Writes a report at the start of `bytes` and returns its length. `wallMs` and `now` are the same moment. */
-  write(bytes: Uint8Array, out: StreamMapper, stats: MediaStats, wallMs: number, now: number, goodbye: boolean): number {
+  write(bytes: Uint8Array, out: StreamMapper, wallMs: number, now: number, goodbye: boolean): number {
     this.due = now + this.#uneven(INTERVAL_MS)
     this.#sent++
-    const sends = stats.packetsSent > this.#packetsAtReport
-    this.#packetsAtReport = stats.packetsSent
+    const sends = out.packets > this.#packetsAtReport
+    this.#packetsAtReport = out.packets
+    const retired = this.#retired.splice(0, MOST_RETIRED).map((stream) => {
+      return { ssrc: stream.ssrc, sender: senderOf(stream, wallMs, now) }
+    })
     const seen = this.reception.report()
     const block: ReportBlock | null = seen && {
       ...seen,
       lastReport: this.#theirReport,
       delay: this.#theirReport === 0 ? 0 : Math.round(((now - this.#theirReportAt) * 65_536) / 1000) >>> 0,
     }
-    const sender = sends
-      ? { wallMs, timestamp: out.timestampAt(now), packets: stats.packetsSent, octets: stats.octetsSent }
-      : null
-    return writeControl(bytes, { ssrc: out.ssrc, sender, block, name: this.#name, goodbye })
+    const sender = sends ? senderOf(out, wallMs, now) : null
+    return writeControl(bytes, { ssrc: out.ssrc, sender, block, retired, name: this.#name, goodbye })
   }
 
-  /** Keeps what a report of the far end says of the stream `ssrc`. */
-  read(report: ControlReport, ssrc: number, wallMs: number, now: number): void {
+  /** Keeps what a report of the far end says of our stream. */
+  read(report: ControlReport, out: StreamMapper, wallMs: number, now: number): void {
     this.#heard++
     if (report.sentAt !== undefined) {
       this.#theirReport = report.sentAt
       this.#theirReportAt = now
     }
-    const block = report.blocks.find((candidate) => candidate.ssrc === ssrc)
+    const block = report.blocks.find((candidate) => candidate.ssrc === out.ssrc)
     if (!block) return
-    this.#told = { lost: Math.max(0, block.lost), jitterMs: (block.jitter * 1000) / this.#clockRate }
+    this.#told = { lost: this.#before.lost + Math.max(0, block.lost), jitterMs: (block.jitter * 1000) / out.clockRate }
     this.#roundTripMs = roundTripMs(block, wallMs) ?? this.#roundTripMs
   }
 
   /** What is known by now, into the endpoint's figures. */
-  sum(stats: MediaStats): MediaStats {
+  sum(stats: MediaStats, out: StreamMapper): MediaStats {
     const { expected, lost } = this.reception.totals
     const told = this.#told
+    const packetsSent = this.#before.packets + out.packets
     return {
       ...stats,
+      packetsSent,
+      octetsSent: this.#before.octets + out.octets,
       reportsSent: this.#sent,
       reportsReceived: this.#heard,
       roundTripMs: this.#roundTripMs === null ? null : tenth(this.#roundTripMs),
       received: expected > 0 ? this.#quality(expected, lost, this.reception.jitterMs) : null,
-      sent: told ? this.#quality(Math.max(1, stats.packetsSent), told.lost, told.jitterMs) : null,
+      sent: told ? this.#quality(Math.max(1, packetsSent), told.lost, told.jitterMs) : null,
     }
   }
 
@@ -116,6 +139,10 @@ export class Control {
   #uneven(ms: number): number {
     return ms * (0.5 + (this.#random() >>> 0) / 2 ** 32)
   }
+}
+
+function senderOf(out: StreamMapper, wallMs: number, now: number): SenderInfo {
+  return { wallMs, timestamp: out.timestampAt(now), packets: out.packets, octets: out.octets }
 }
 
 /** The figures of an endpoint that has had no packet. */

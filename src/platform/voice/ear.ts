@@ -18,8 +18,15 @@ const CONCEALED_MS = 60
 /** Ms of silence that a comfort noise packet stands for at most: one says nothing of the next minutes. */
 const COMFORT_MS = 60_000
 
-/** Who else hears what is decoded, at 8 kHz: recordings, the detector of keys. */
-export type Overhear = (timestamp: number, pcm: Int16Array, samples: number, arrivedAt: number, now: number) => void
+/** Who else hears what is decoded, at 8 kHz: recordings, the detector of keys. `clockRate` is what the timestamp was made of, Hz. */
+export type Overhear = (
+  clockRate: number,
+  timestamp: number,
+  pcm: Int16Array,
+  samples: number,
+  arrivedAt: number,
+  now: number,
+) => void
 
 /**
  * Hears one far end, whatever it speaks: packets go in as they come, sound comes out by our clock. Between them are the jitter
@@ -72,6 +79,8 @@ export class Ear {
   }
 
   push(packet: RtpReader, bytes: Uint8Array, now: number): void {
+    const codec = this.#codecOfType(packet.payloadType)
+    if (codec) this.#buffer.clockRate = codecOf(codec).clockRate
     this.#buffer.put(packet, bytes, now)
   }
 
@@ -141,10 +150,7 @@ export class Ear {
     const { bytes, start, length, payloadType, timestamp } = this.#buffer
     const codec = this.#codecOfType(payloadType)
     if (!codec) return 0
-    if (codec !== this.#codec) {
-      this.#codec = codec
-      this.#buffer.clockRate = codecOf(codec).clockRate
-    }
+    this.#codec = codec
     this.#timestamp = timestamp
     return this.#decoder.decode(bytes, start, length, into)
   }
@@ -187,10 +193,10 @@ export class Ear {
   }
 
   #tell(pcm: Int16Array, samples: number, arrivedAt: number): void {
-    const perSample = codecOf(this.#codec).clockRate / 8000
+    const { clockRate } = codecOf(this.#codec)
     const narrow = this.#halver ? this.#narrow : pcm
     const count = this.#halver ? this.#halver.run(pcm, samples, narrow) : samples
-    this.#overhear(Math.round(this.#timestamp / perSample), narrow, count, arrivedAt, this.#now)
+    this.#overhear(clockRate, Math.round((this.#timestamp * 8000) / clockRate), narrow, count, arrivedAt, this.#now)
   }
 
   #append(pcm: Int16Array, samples: number): void {

@@ -17,7 +17,7 @@ import { EventReceiver, type EventSender, StreamMapper } from '#protocol/rtp/ind
 import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
 import type { Detecting } from './detecting.ts'
-import { COMFORT_NOISE, Ear } from './ear.ts'
+import { COMFORT_NOISE, Ear, type Overhear } from './ear.ts'
 import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
 import { Protection } from './protection.ts'
@@ -26,7 +26,7 @@ import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 import type { Reframer, Source } from './source.ts'
 import type { SpokenKey } from './spoken-key.ts'
 import type { Streaming } from './streams.ts'
-import type { Timeline } from './timeline.ts'
+import { type Timeline, timedBy } from './timeline.ts'
 
 const NO_EVENTS = -1
 
@@ -65,9 +65,11 @@ export class Endpoint {
   readonly slot: number
   readonly rtp: number
   readonly rtcp: number
-  readonly out: StreamMapper
+  /** What it sends, as long as its clock rate is the same. */
+  out: StreamMapper
   readonly events: EventReceiver
   readonly control: Control
+  readonly #random: () => number
   readonly stats: MediaStats = noStats()
   /** Null until the far end is described. */
   gate: Gate | null = null
@@ -90,7 +92,7 @@ export class Endpoint {
   listening: Pacer | null = null
   transcoding: Transcoding | null = null
   /** A key of the peer that is passed on at another clock rate. */
-  readonly passedKey = { timestamp: -1, own: 0 }
+  readonly passedKey: { timestamp: number; own: number; stream: StreamMapper | null } = { timestamp: -1, own: 0, stream: null }
   #receive: StreamFormat | null = null
   receiveEvents = NO_EVENTS
   peer: Endpoint | null = null
@@ -123,7 +125,8 @@ export class Endpoint {
     this.rtp = rtp
     this.rtcp = rtcp
     this.control = new Control(random)
-    this.out = new StreamMapper(random(), random() & 0x7fff, random())
+    this.#random = random
+    this.out = this.#stream(this.sendCodec.clockRate)
     const keys = {
       started: (digit: string) => report({ type: 'digit-started', slot, digit }),
       ended: (digit: string, durationMs: number) => report({ type: 'digit', slot, digit, durationMs }),
@@ -149,7 +152,7 @@ export class Endpoint {
     else if (this.gate?.isOf(named, anyHost)) this.#followAgain(now)
     else this.gate = new Gate(named, anyHost)
     if (nowhere) this.control.stop()
-    else this.control.start(remote.controlPort ?? remote.port + 1, codecOf(receive.codec).clockRate, now)
+    else this.control.start(remote.controlPort ?? remote.port + 1, now)
     this.canSend = !nowhere && (direction === 'sendrecv' || direction === 'sendonly')
     const couldReceive = this.canReceive
     this.canReceive = direction === 'sendrecv' || direction === 'recvonly'
@@ -162,7 +165,6 @@ export class Endpoint {
       this.ear = null
     }
     this.#receive = receive
-    this.events.clockRate = codecOf(receive.codec).clockRate
     this.receiveEvents = receive.telephoneEvent ?? NO_EVENTS
     this.reframing = null
     this.transcoding = null
@@ -181,7 +183,24 @@ export class Endpoint {
     this.frameMs = frameOf(this.sendCodec, Math.max(10, Math.min(100, ptimeMs)))
     this.frameSamples = this.frameMs * 8
     this.frameTicks = (this.frameMs * this.sendCodec.clockRate) / 1000
-    this.out.clockRate = this.sendCodec.clockRate
+    if (this.out.clockRate !== this.sendCodec.clockRate) this.#beginStream()
+  }
+
+  /**
+   * Another clock rate is another source (RFC 7160 §4.1): what was sent is left as it is, and a key that is being pressed, or passed
+   * on, ends with it, since each stream tells its own keys (RFC 4733 §2.5.1.2).
+   */
+  #beginStream(): void {
+    if (this.out.packets > 0) this.control.retire(this.out)
+    this.out = this.#stream(this.sendCodec.clockRate)
+    if (this.pressing) this.pressing.sender = this.pressing.sender.anew(this.frameTicks, this.out.clockRate / 1000)
+    if (!this.peer?.events.active) return
+    this.passedKey.timestamp = this.peer.events.timestamp
+    this.passedKey.stream = null
+  }
+
+  #stream(clockRate: number): StreamMapper {
+    return new StreamMapper(this.#random(), this.#random() & 0x7fff, this.#random(), clockRate)
   }
 
   /** Encodes `samples` at `rate` for the far end, and writes them at `start`. Returns the length in bytes. */
@@ -198,10 +217,11 @@ export class Endpoint {
   /** The ear, at `rate` or better. */
   listen(rate: SoundRate): Ear {
     if (!this.ear || this.ear.rate < rate) {
-      const overhear = (timestamp: number, pcm: Int16Array, samples: number, at: number, now: number) => {
-        this.streaming?.heard?.put(this.ssrc, timestamp, pcm, samples, now)
-        this.recording?.timeline.put(this.ssrc, timestamp, pcm, samples, at)
-        this.detecting?.timeline.put(this.ssrc, timestamp, pcm, samples, at)
+      const overhear: Overhear = (clockRate, timestamp, pcm, samples, at, now) => {
+        const source = timedBy(this.ssrc, clockRate)
+        this.streaming?.heard?.put(source, timestamp, pcm, samples, now)
+        this.recording?.timeline.put(source, timestamp, pcm, samples, at)
+        this.detecting?.timeline.put(source, timestamp, pcm, samples, at)
         if (this.receiveEvents < 0) this.tones.listen(pcm, samples, at)
       }
       this.ear = new Ear(this.#receive?.codec ?? 'PCMU', rate, (type) => this.codecOf(type), overhear)
@@ -215,6 +235,13 @@ export class Endpoint {
     const another = this.#receive?.also?.find((other) => other.payloadType === payloadType)
     if (another) return another.codec
     return payloadType === 0 ? 'PCMU' : payloadType === 8 ? 'PCMA' : undefined
+  }
+
+  /** The clock rate of a payload type that tells keys, Hz; 0 where it tells none. */
+  eventRateOf(payloadType: number): number {
+    if (payloadType === this.receiveEvents) return this.clockRate
+    const beside = this.#receive?.also?.find(({ telephoneEvent }) => telephoneEvent === payloadType)
+    return beside ? codecOf(beside.codec).clockRate : 0
   }
 
   isComfortNoise(payloadType: number): boolean {

@@ -141,7 +141,7 @@ export class MediaLoop {
       if (!endpoint) continue
       endpoint.events.tick(now)
       endpoint.tones.tick(now)
-      if (now >= endpoint.control.due) this.#tell(endpoint, now, false)
+      if (endpoint.control.isDue(endpoint.out, now)) this.#tell(endpoint, now, false)
       const { recording } = endpoint
       if (recording) this.#recorded(endpoint.slot, recording.record, recording.timeline.pull(now, false), false)
       if (endpoint.detecting) this.#detected(endpoint, endpoint.detecting, now)
@@ -154,9 +154,9 @@ export class MediaLoop {
 
   /** A report to the far end (RTCP). */
   #tell(endpoint: Endpoint, now: number, goodbye: boolean): void {
-    const { control, out, stats } = endpoint
+    const { control, out } = endpoint
     const { bytes } = this.#transmitter
-    this.#transmitter.sendControl(endpoint, control.write(bytes, out, stats, this.#options.epoch + now, now, goodbye))
+    this.#transmitter.sendControl(endpoint, control.write(bytes, out, this.#options.epoch + now, now, goodbye))
   }
 
   #detected(endpoint: Endpoint, detecting: Detecting, now: number): void {
@@ -292,7 +292,7 @@ export class MediaLoop {
     if (endpoint.gate) this.#tell(endpoint, this.#options.now(), true)
     this.#endpoints[endpoint.slot] = undefined
     this.#count--
-    this.#options.report({ type: 'closed', slot: endpoint.slot, stats: endpoint.control.sum(endpoint.stats) })
+    this.#options.report({ type: 'closed', slot: endpoint.slot, stats: endpoint.control.sum(endpoint.stats, endpoint.out) })
   }
 
   #control(operation: number, fd: number, data: number): void {

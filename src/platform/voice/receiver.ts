@@ -4,7 +4,7 @@ import { conversion, type Endpoint, isLaw } from './endpoint.ts'
 import type { Sender } from './sender.ts'
 import { portOf } from './sockaddr.ts'
 import { SpokenKey } from './spoken-key.ts'
-import { Timeline } from './timeline.ts'
+import { Timeline, timedBy } from './timeline.ts'
 import { LARGEST_PACKET, type Transmitter } from './transmitter.ts'
 
 /** Samples of a packet that are cut anew: 200 ms, as much as is held. */
@@ -48,9 +48,9 @@ export class Receiver {
       return
     }
     const codec = endpoint.codecOf(packet.payloadType)
-    const isEvent = packet.payloadType === endpoint.receiveEvents
+    const eventRate = codec ? 0 : endpoint.eventRateOf(packet.payloadType)
     if (
-      (!codec && !isEvent && !endpoint.isComfortNoise(packet.payloadType)) ||
+      (!codec && eventRate === 0 && !endpoint.isComfortNoise(packet.payloadType)) ||
       gate.judge(source, 0, packet.ssrc, packet.sequence) === 'refused'
     ) {
       stats.packetsRefused++
@@ -69,11 +69,12 @@ export class Receiver {
       endpoint.peer?.out.interrupt()
       return
     }
-    if (isEvent) {
+    if (eventRate > 0) {
+      endpoint.events.clockRate = eventRate
       endpoint.events.receive(bytes, packet.payloadStart, packet.payloadLength, packet.timestamp, now)
-      if (endpoint.peer) this.#relayEvent(endpoint, endpoint.peer, now)
+      if (endpoint.peer) this.#relayEvent(endpoint, endpoint.peer, eventRate, now)
     } else if (codec && packet.payloadLength > 0) {
-      endpoint.control.reception.time(packet.timestamp, now)
+      endpoint.control.reception.time(packet.timestamp, codecOf(codec).clockRate, now)
       this.#sound(endpoint, codec, now)
     } else {
       // Comfort noise, and packets that hold nothing, were agreed on with nobody else.
@@ -108,7 +109,7 @@ export class Receiver {
       return
     }
     endpoint.heardAt = now
-    endpoint.control.read(report, endpoint.out.ssrc, this.#epoch + now, now)
+    endpoint.control.read(report, endpoint.out, this.#epoch + now, now)
     if (report.ssrc === endpoint.ssrc && !report.goodbye) endpoint.control.port = portOf(source, 0)
   }
 
@@ -123,9 +124,10 @@ export class Receiver {
     }
     const { bytes } = this.#transmitter
     const { ssrc, timestamp, payloadStart, payloadLength } = this.#packet
-    endpoint.recording?.timeline.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
-    endpoint.detecting?.timeline.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
-    endpoint.streaming?.heard?.push(ssrc, timestamp, codec, bytes, payloadStart, payloadLength, now)
+    const source = timedBy(ssrc, codecOf(codec).clockRate)
+    endpoint.recording?.timeline.push(source, timestamp, codec, bytes, payloadStart, payloadLength, now)
+    endpoint.detecting?.timeline.push(source, timestamp, codec, bytes, payloadStart, payloadLength, now)
+    endpoint.streaming?.heard?.push(source, timestamp, codec, bytes, payloadStart, payloadLength, now)
     if (endpoint.receiveEvents < 0) endpoint.tones.push(codec, bytes, payloadStart, payloadLength, now)
     if (peer && this.#goesTo(peer, endpoint)) this.#relay(peer, codec, now)
   }
@@ -166,15 +168,16 @@ export class Receiver {
     this.#pass(peer, peer.sendPayloadType, now)
   }
 
-  #relayEvent(endpoint: Endpoint, peer: Endpoint, now: number): void {
+  /** `rate` is that of the event's timestamps, Hz. */
+  #relayEvent(endpoint: Endpoint, peer: Endpoint, rate: number, now: number): void {
     if (!peer.canSend || peer.isSpeaking) return
-    if (peer.sendEvents < 0) this.#speakKey(endpoint, peer, now)
-    else if (peer.transcoding || endpoint.clockRate !== peer.sendCodec.clockRate) this.#passKey(endpoint, peer, now)
+    if (peer.sendEvents < 0) this.#speakKey(endpoint, peer, rate, now)
+    else if (peer.transcoding || rate !== peer.sendCodec.clockRate) this.#passKey(peer, rate, now)
     else this.#pass(peer, peer.sendEvents, now)
   }
 
   /** A key beside sound of another codec: the time of its beginning and its length, by the peer's clock (RFC 4733 §2.1). */
-  #passKey(endpoint: Endpoint, peer: Endpoint, now: number): void {
+  #passKey(peer: Endpoint, rate: number, now: number): void {
     const { bytes } = this.#transmitter
     const { payloadStart, payloadLength, timestamp } = this.#packet
     if (payloadLength < 4) return
@@ -183,8 +186,11 @@ export class Receiver {
     if (first) {
       passedKey.timestamp = timestamp
       passedKey.own = out.startingAt(peer.frameTicks, now)
+      passedKey.stream = out
     }
-    const duration = ((bytes[payloadStart + 2]! << 8) | bytes[payloadStart + 3]!) * (sendCodec.clockRate / endpoint.clockRate)
+    // Told again in a stream that has begun since, it would be another key.
+    if (passedKey.stream !== out) return
+    const duration = ((bytes[payloadStart + 2]! << 8) | bytes[payloadStart + 3]!) * (sendCodec.clockRate / rate)
     const ticks = Math.min(0xffff, Math.round(duration))
     bytes[RTP_HEADER_BYTES] = bytes[payloadStart]!
     bytes[RTP_HEADER_BYTES + 1] = bytes[payloadStart + 1]!
@@ -195,7 +201,7 @@ export class Receiver {
   }
 
   /** The far end has not negotiated telephone-events: it gets the tones. */
-  #speakKey(endpoint: Endpoint, peer: Endpoint, now: number): void {
+  #speakKey(endpoint: Endpoint, peer: Endpoint, rate: number, now: number): void {
     const { bytes } = this.#transmitter
     const { payloadStart, payloadLength, timestamp } = this.#packet
     if (payloadLength < 4) return
@@ -203,7 +209,7 @@ export class Receiver {
     const duration = (bytes[payloadStart + 2]! << 8) | bytes[payloadStart + 3]!
     const event = bytes[payloadStart]!
     const law = isLaw(peer.sendCodec.name) ? peer.sendCodec.name : 'PCMU'
-    const ticks = Math.round((duration * 8000) / endpoint.clockRate)
+    const ticks = Math.round((duration * 8000) / rate)
     const samples = peer.spokenKey.write(bytes, event, ticks, timestamp, RTP_HEADER_BYTES, law)
     if (samples === 0) return
     if (peer.transcoding || law !== peer.sendCodec.name) {

@@ -22,6 +22,11 @@ const LIVE_DRIFT = 8
 
 const RING = 8192
 
+/** A source whose packets are timed by this clock: timestamps of one SSRC at two rates are not comparable (RFC 7160 §3). */
+export function timedBy(ssrc: number, clockRate: number): number {
+  return ssrc + clockRate * 2 ** 32
+}
+
 /**
  * Lays received packets out along the clock, as a recording needs them: each at the place that its timestamp says, silence
  * where nothing came, and no shift by a stall, a new SSRC or a jump of timestamps.
@@ -36,7 +41,7 @@ export class Timeline {
   readonly #turns: { place: number; paused: boolean }[] = []
   #paused = false
   #mapped = false
-  #ssrc = 0
+  #source = 0
   #timestamp = 0
   /** Place of `#timestamp`, in samples from the start. */
   #place = 0
@@ -53,8 +58,8 @@ export class Timeline {
     this.#live = live
   }
 
-  push(ssrc: number, timestamp: number, law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
-    const place = this.#placeOf(ssrc, timestamp, now)
+  push(source: number, timestamp: number, law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
+    const place = this.#placeOf(source, timestamp, now)
     const decode = DECODE[law]
     for (let i = Math.max(0, this.#emitted - place); i < length; i++) {
       if (place + i >= this.#emitted + RING) break
@@ -63,19 +68,19 @@ export class Timeline {
   }
 
   /** Takes sound at 8 kHz that was decoded before; `now` is when its packet came, and `timestamp` is in samples of 8 kHz. */
-  put(ssrc: number, timestamp: number, pcm: Int16Array, samples: number, now: number): void {
-    const place = this.#placeOf(ssrc, timestamp, now)
+  put(source: number, timestamp: number, pcm: Int16Array, samples: number, now: number): void {
+    const place = this.#placeOf(source, timestamp, now)
     for (let i = Math.max(0, this.#emitted - place); i < samples; i++) {
       if (place + i >= this.#emitted + RING) break
       this.#ring[(place + i) & (RING - 1)] = pcm[i]!
     }
   }
 
-  #placeOf(ssrc: number, timestamp: number, now: number): number {
+  #placeOf(source: number, timestamp: number, now: number): number {
     const clock = Math.round((now - this.#startedAt) * 8)
     let place = this.#place + timestampDelta(timestamp, this.#timestamp)
     const lead = place - clock
-    if (!this.#mapped || ssrc !== this.#ssrc || lead < -this.#open || lead > LARGEST_LEAD) {
+    if (!this.#mapped || source !== this.#source || lead < -this.#open || lead > LARGEST_LEAD) {
       place = clock
       this.#lead = 0
       this.#windowEnd = now + (this.#live ? LIVE_WINDOW_MS : WINDOW_MS)
@@ -88,7 +93,7 @@ export class Timeline {
       this.#drift = LARGEST_DRIFT
     }
     this.#mapped = true
-    this.#ssrc = ssrc
+    this.#source = source
     this.#timestamp = timestamp
     this.#place = place
     return place

@@ -52,8 +52,7 @@ export class Transmitter {
     }
     const sent = this.#libc.sendto(to.rtp, this.#memory.address, size, MSG_DONTWAIT, gate.targetAddress, to.targetLength)
     if (sent < 0) return
-    to.stats.packetsSent++
-    to.stats.octetsSent += length
+    out.sent(length)
   }
 
   /** Sends an RTCP packet of `length` bytes to the far end's control port, from our own. */

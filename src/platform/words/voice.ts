@@ -23,7 +23,7 @@ export interface StreamFormat {
   /** RFC 4733, at the codec's clock rate; absent when it was not negotiated. */
   telephoneEvent?: number
   /** What may come beside it, where the answer has named more than one codec (RFC 3264 §7). Only of what we receive. */
-  also?: { codec: CodecName; payloadType: number }[]
+  also?: { codec: CodecName; payloadType: number; telephoneEvent?: number }[]
 }
 
 /** What the signalling says of an endpoint's far end. */

@@ -50,6 +50,11 @@ export class EventReceiver {
     return this.#active
   }
 
+  /** Of the beginning of the newest event. */
+  get timestamp(): number {
+    return this.#timestamp
+  }
+
   /** Takes the payload of a packet of the event payload type: at least four bytes at `start`. `now` in ms. */
   receive(bytes: Uint8Array, start: number, length: number, timestamp: number, now: number): void {
     if (length < 4) return

@@ -12,6 +12,7 @@ const LONGEST_MS = 8000
  */
 export class EventSender {
   readonly #keys: string
+  readonly #ms: { on: number; off: number }
   readonly #onSamples: number
   readonly #offSamples: number
   readonly #frameSamples: number
@@ -29,9 +30,17 @@ export class EventSender {
   /** `frameSamples` is the time between packets; `onMs` and `offMs` are the lengths of a press and of the pause after it. */
   constructor(keys: string, onMs: number, offMs: number, frameSamples: number, samplesPerMs = 8) {
     this.#keys = [...keys.toUpperCase()].filter((key) => EVENT_KEYS.includes(key)).join('')
+    this.#ms = { on: onMs, off: offMs }
     this.#onSamples = Math.max(1, Math.min(onMs, LONGEST_MS, Math.floor(0xffff / samplesPerMs))) * samplesPerMs
     this.#offSamples = Math.max(0, offMs) * samplesPerMs
     this.#frameSamples = frameSamples
+  }
+
+  /** The keys that are left, by the clock of another stream: one that has begun there has been pressed. */
+  anew(frameSamples: number, samplesPerMs: number): EventSender {
+    const { on, off } = this.#ms
+    const left = this.#keys.slice(this.#elapsed > 0 ? this.#key + 1 : this.#key)
+    return new EventSender(left, on, off, frameSamples, samplesPerMs)
   }
 
   /** Goes on by one packet time: `packet` when one is to be sent, `pause` when none, `done` when all keys are pressed. */

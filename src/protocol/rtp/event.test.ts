@@ -143,3 +143,14 @@ test('M09 what we send: growing duration, one end bit on three packets, a pause,
     assert.equal(receive(packets).keys, '1#')
   }
 })
+
+test('M09 keys that are pressed while the clock changes: what had begun is over, the rest follows by the new clock', () => {
+  const before = new EventSender('12', 100, 60, 160)
+  before.step()
+  const after = before.anew(960, 48)
+  const events: number[] = []
+  for (let step = after.step(); step !== 'done'; step = after.step())
+    if (step === 'packet') events.push(after.event, after.duration)
+  assert.deepEqual([...new Set(events.filter((_, i) => i % 2 === 0))], [2])
+  assert.equal(events.at(-1), 4800)
+})

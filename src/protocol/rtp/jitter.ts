@@ -65,8 +65,11 @@ export class JitterBuffer {
   late = 0
   lost = 0
 
+  /** Of the packets that are put from now on, Hz. Between two rates there is no time to be told. */
   set clockRate(hz: number) {
+    if (this.#samplesPerMs === hz / 1000) return
     this.#samplesPerMs = hz / 1000
+    this.#transit = Number.NaN
   }
 
   get ssrc(): number {

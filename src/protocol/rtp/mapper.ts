@@ -14,13 +14,18 @@ export interface OutgoingPacket {
 }
 
 /**
- * What one endpoint sends is one stream for its whole life: one SSRC, sequence numbers without gaps of our making, and
- * timestamps that follow the clock, whichever source the sound comes from. Packets of a relayed source keep their
+ * What one endpoint sends at one clock rate is one stream: one SSRC, sequence numbers without gaps of our making, and
+ * timestamps that follow the clock, whichever source the sound comes from. Another clock rate is another stream (RFC 7160 §4.1). Packets of a relayed source keep their
  * distances, so that loss and order show through; a change of source goes on where the last one was, plus the time that
  * passed, with the marker set (RFC 3550 §5.1; RFC 3551 §4.1).
  */
 export class StreamMapper implements OutgoingPacket {
   readonly ssrc: number
+  /** Of the timestamps, Hz. */
+  readonly clockRate: number
+  /** What was sent, for its reports. */
+  packets = 0
+  octets = 0
   marker = false
   sequence: number
   timestamp: number
@@ -43,22 +48,23 @@ export class StreamMapper implements OutgoingPacket {
   #inAt = 0
   #sequenceOffset = 0
   #timestampOffset = 0
-  #samplesPerMs = 8
+  readonly #samplesPerMs: number
   /** The newest packet of it that was left out; −1 for none. Those before it are numbered as if it were there. */
   #leftOut = -1
 
   /** `ssrc`, `sequence` and `timestamp` are random numbers of 32, 16 and 32 bits. */
-  constructor(ssrc: number, sequence: number, timestamp: number) {
+  constructor(ssrc: number, sequence: number, timestamp: number, clockRate = 8000) {
     this.ssrc = ssrc >>> 0
+    this.clockRate = clockRate
+    this.#samplesPerMs = clockRate / 1000
     this.sequence = this.#sequence = sequence & 0xffff
     this.timestamp = this.#timestamp = timestamp >>> 0
   }
 
-  /** Of the timestamps, Hz. Where it changes, the next packet is of a new source. */
-  set clockRate(hz: number) {
-    if (this.#samplesPerMs === hz / 1000) return
-    this.#samplesPerMs = hz / 1000
-    this.#mapped = false
+  /** Counts a packet that has left. */
+  sent(octets: number): void {
+    this.packets++
+    this.octets += octets
   }
 
   /** Sets `marker`, `sequence` and `timestamp` for a packet of a relayed source. `now` in ms. */
@@ -99,7 +105,7 @@ export class StreamMapper implements OutgoingPacket {
     this.#mapped = false
     this.sequence = (this.#sequence + 1) & 0xffff
     this.timestamp = fresh ? this.startingAt(samples, now) : (this.#timestamp + samples) >>> 0
-    this.marker = fresh
+    this.marker = fresh || !this.#started
     this.#remember(now)
   }
 

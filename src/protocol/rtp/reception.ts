@@ -35,13 +35,6 @@ export class Reception {
   /** In ms. */
   #jitter = 0
 
-  /** `hz` is the clock rate of the timestamps. */
-  set clockRate(hz: number) {
-    if (this.#samplesPerMs === hz / 1000) return
-    this.#samplesPerMs = hz / 1000
-    this.#hasTransit = false
-  }
-
   /** Counts a packet of any payload type. */
   take(ssrc: number, sequence: number): void {
     if (ssrc !== this.ssrc) {
@@ -57,8 +50,15 @@ export class Reception {
     else this.#restart = (sequence + 1) & 0xffff
   }
 
-  /** Times a packet of sound. Events keep the timestamp of their beginning, so they can't be timed. `now` in ms. */
-  time(timestamp: number, now: number): void {
+  /**
+   * Times a packet of sound. Events keep the timestamp of their beginning, so they can't be timed. `now` in ms, `hz` the clock rate
+   * of its payload type: between two of different rates there is no time to be told (RFC 7160 §4.2).
+   */
+  time(timestamp: number, hz: number, now: number): void {
+    if (this.#samplesPerMs !== hz / 1000) {
+      this.#samplesPerMs = hz / 1000
+      this.#hasTransit = false
+    }
     if (this.#hasTransit) {
       const change = Math.abs(now - this.#arrivedAt - timestampDelta(timestamp, this.#timestamp) / this.#samplesPerMs)
       if (change < NEW_CLOCK_MS) this.#jitter += (change - this.#jitter) / 16

@@ -35,6 +35,21 @@ test('a report is read as it was written, with and without a sender, a block, a 
   }
 })
 
+test('the last report of streams that were before is of them: the newest one lives, and its moment counts (RFC 7160)', () => {
+  const bytes = new Uint8Array(512)
+  const sender = (wallMs: number) => ({ wallMs, timestamp: 1, packets: 2, octets: 3 })
+  const now = sender(1_700_000_000_123)
+  const retired = [7, 8].map((ssrc) => ({ ssrc, sender: sender(1_700_000_009_000 + ssrc) }))
+  const read = (goodbye: boolean) => {
+    const length = writeControl(bytes, { ssrc: 42, sender: now, block: BLOCK, retired, name: 'abc', goodbye })
+    assert.equal(length % 4, 0)
+    return readControl(bytes, length)
+  }
+  const told = { ssrc: 42, sentAt: ntpMiddle(now.wallMs), blocks: [BLOCK] }
+  assert.deepEqual(read(false), { ...told, goodbye: false })
+  assert.deepEqual(read(true), { ...told, goodbye: true })
+})
+
 test('M16 no bytes make the reader throw, and what is cut is refused', () => {
   const bytes = new Uint8Array(256)
   const length = writeControl(bytes, { ssrc: 1, sender: null, block: BLOCK, name: 'name', goodbye: true })
@@ -93,17 +108,19 @@ test('M05 a new SSRC and a jump of the sequence begin anew without being counted
 
 test('jitter is the smoothed change of transit: none at a steady pace, its mean at an uneven one', () => {
   const steady = new Reception()
-  for (let i = 0; i < 500; i++) steady.time((4_294_960_000 + i * 160) >>> 0, i * 20)
+  for (let i = 0; i < 500; i++) steady.time((4_294_960_000 + i * 160) >>> 0, 8000, i * 20)
   assert.ok(steady.jitterMs < 1e-6)
   const uneven = new Reception()
-  for (let i = 0; i < 500; i++) uneven.time(i * 160, i * 20 + (i % 2) * 8)
+  for (let i = 0; i < 500; i++) uneven.time(i * 160, 8000, i * 20 + (i % 2) * 8)
   assert.ok(Math.abs(uneven.jitterMs - 8) < 0.1)
   // A leap of the sender's timestamps is a new clock.
-  uneven.time(9_000_000, 10_000)
+  uneven.time(9_000_000, 8000, 10_000)
   assert.ok(uneven.jitterMs < 8.1)
   const wide = new Reception()
-  wide.clockRate = 48_000
-  for (let i = 0; i < 500; i++) wide.time(i * 960, i * 20)
+  for (let i = 0; i < 500; i++) wide.time(i * 960, 48_000, i * 20)
+  // One source that changes its clock rate and back, its times of either beginning anywhere (RFC 7160 §4.2).
+  for (let i = 500; i < 600; i++) wide.time(7 + i * 160, 8000, i * 20)
+  for (let i = 600; i < 700; i++) wide.time(i * 960, 48_000, i * 20)
   assert.ok(wide.jitterMs < 1e-6)
 })
 

@@ -5,6 +5,9 @@ const RECEIVER_REPORT = 201
 const SOURCE_DESCRIPTION = 202
 const GOODBYE = 203
 
+/** The one item of a source description that must be (RFC 3550 §6.5.1). */
+const CNAME = 1
+
 /** Seconds between the NTP era (1900) and the Unix epoch (RFC 3550 §4). */
 const NTP_UNIX_SECONDS = 2_208_988_800
 
@@ -40,6 +43,7 @@ export interface ControlReport {
   /** The middle 32 bits of its NTP time, where it was a sender report. */
   sentAt?: number
   blocks: ReportBlock[]
+  /** Of its own stream. */
   goodbye: boolean
 }
 
@@ -56,22 +60,56 @@ export function roundTripMs(block: Pick<ReportBlock, 'lastReport' | 'delay'>, wa
   return units >= -66 && units < 60 * 65_536 ? Math.max(0, (units * 1000) / 65_536) : null
 }
 
-/** Writes a compound packet (RFC 3550 §6.1) at the start of `bytes`: report, canonical name, goodbye. Returns its length. */
+/** A stream whose sender has gone on to another one, and the last that is told of it. */
+interface RetiredStream {
+  ssrc: number
+  sender: SenderInfo
+}
+
+/**
+ * Writes a compound packet (RFC 3550 §6.1) at the start of `bytes`: report, reports of retired streams, the canonical name of all,
+ * goodbye of the retired ones, and with `goodbye` of the whole. Returns its length.
+ */
 export function writeControl(
   bytes: Uint8Array,
-  report: { ssrc: number; sender: SenderInfo | null; block: ReportBlock | null; name: string; goodbye: boolean },
+  report: {
+    ssrc: number
+    sender: SenderInfo | null
+    block: ReportBlock | null
+    retired?: readonly RetiredStream[]
+    name: string
+    goodbye: boolean
+  },
 ): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const { ssrc, sender, block, name, goodbye } = report
-  let at = 8
+  const { ssrc, sender, block, retired = [], name, goodbye } = report
+  let at = writeReport(view, 0, ssrc, sender, block)
+  for (const stream of retired) at = writeReport(view, at, stream.ssrc, stream.sender, null)
+  const gone = retired.map((stream) => stream.ssrc)
+  const description = at
+  at += 4
+  const text = new TextEncoder().encode(name)
+  for (const source of [ssrc, ...gone]) at = writeName(view, at, source, text)
+  head(view, description, 1 + gone.length, SOURCE_DESCRIPTION, at - description)
+  if (goodbye) gone.push(ssrc)
+  if (gone.length === 0) return at
+  head(view, at, gone.length, GOODBYE, 4 + 4 * gone.length)
+  for (const [i, source] of gone.entries()) view.setUint32(at + 4 + 4 * i, source)
+  return at + 4 + 4 * gone.length
+}
+
+/** Of a sender or of a receiver (RFC 3550 §6.4). Returns where it ends. */
+function writeReport(view: DataView, start: number, ssrc: number, sender: SenderInfo | null, block: ReportBlock | null): number {
+  let at = start + 8
+  view.setUint32(start + 4, ssrc)
   if (sender) {
     const seconds = sender.wallMs / 1000 + NTP_UNIX_SECONDS
-    view.setUint32(8, Math.floor(seconds) >>> 0)
-    view.setUint32(12, Math.floor((seconds % 1) * 2 ** 32) >>> 0)
-    view.setUint32(16, sender.timestamp)
-    view.setUint32(20, sender.packets >>> 0)
-    view.setUint32(24, sender.octets >>> 0)
-    at = 28
+    view.setUint32(at, Math.floor(seconds) >>> 0)
+    view.setUint32(at + 4, Math.floor((seconds % 1) * 2 ** 32) >>> 0)
+    view.setUint32(at + 8, sender.timestamp)
+    view.setUint32(at + 12, sender.packets >>> 0)
+    view.setUint32(at + 16, sender.octets >>> 0)
+    at += 20
   }
   if (block) {
     view.setUint32(at, block.ssrc)
@@ -82,29 +120,26 @@ export function writeControl(
     view.setUint32(at + 20, block.delay)
     at += 24
   }
-  head(view, 0, block ? 1 : 0, sender ? SENDER_REPORT : RECEIVER_REPORT, at, ssrc)
-  const description = at
-  const text = new TextEncoder().encode(name)
-  view.setUint8(at + 8, 1) // CNAME (§6.5.1)
-  view.setUint8(at + 9, text.length)
-  bytes.set(text, at + 10)
-  // One null octet ends the items, more fill the word up.
-  const end = at + 10 + text.length
-  at = (end + 4) & ~3
-  bytes.fill(0, end, at)
-  head(view, description, 1, SOURCE_DESCRIPTION, at - description, ssrc)
-  if (goodbye) {
-    head(view, at, 1, GOODBYE, 8, ssrc)
-    at += 8
-  }
+  head(view, start, block ? 1 : 0, sender ? SENDER_REPORT : RECEIVER_REPORT, at - start)
   return at
 }
 
-function head(view: DataView, at: number, count: number, type: number, length: number, ssrc: number): void {
+/** One chunk (RFC 3550 §6.5.1): one null octet ends its items, more fill the word up. Returns where it ends. */
+function writeName(view: DataView, start: number, ssrc: number, name: Uint8Array): number {
+  view.setUint32(start, ssrc)
+  view.setUint8(start + 4, CNAME)
+  view.setUint8(start + 5, name.length)
+  const end = start + 6 + name.length
+  const next = (end + 4) & ~3
+  for (let i = 0; i < name.length; i++) view.setUint8(start + 6 + i, name[i]!)
+  for (let i = end; i < next; i++) view.setUint8(i, 0)
+  return next
+}
+
+function head(view: DataView, at: number, count: number, type: number, length: number): void {
   view.setUint8(at, 0x80 | count)
   view.setUint8(at + 1, type)
   view.setUint16(at + 2, length / 4 - 1)
-  view.setUint32(at + 4, ssrc)
 }
 
 /** Reads a compound packet. Null when it is none (RFC 3550 §A.2). Never throws, whatever the bytes are. */
@@ -120,13 +155,21 @@ export function readControl(bytes: Uint8Array, length: number): ControlReport | 
     const end = at + 4 * (view.getUint16(at + 2) + 1)
     if (view.getUint8(at) >> 6 !== 2 || end > view.byteLength) return null
     const type = view.getUint8(at + 1)
-    if (type === SENDER_REPORT && end >= at + 28) report.sentAt = view.getUint32(at + 10)
+    // What follows the first is of streams that were before it (RFC 7160 §4.1).
+    if (type === SENDER_REPORT && end >= at + 28) report.sentAt ??= view.getUint32(at + 10)
     if (type === SENDER_REPORT || type === RECEIVER_REPORT) {
       readBlocks(view, at + (type === SENDER_REPORT ? 28 : 8), view.getUint8(at) & 0x1f, end, report.blocks)
-    } else if (type === GOODBYE) report.goodbye = true
+    } else if (type === GOODBYE) report.goodbye ||= names(view, at, end, report.ssrc)
     at = end
   }
   return report
+}
+
+/** Whether a goodbye is of this source. */
+function names(view: DataView, start: number, end: number, ssrc: number): boolean {
+  const count = view.getUint8(start) & 0x1f
+  for (let i = 0, at = start + 4; i < count && at + 4 <= end; i++, at += 4) if (view.getUint32(at) === ssrc) return true
+  return false
 }
 
 function readBlocks(view: DataView, start: number, count: number, end: number, into: ReportBlock[]): void {

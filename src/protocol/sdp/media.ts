@@ -47,7 +47,7 @@ export interface StreamFormat<N extends string = string> {
   /** RFC 4733, at the clock rate of the codec; absent when it was not negotiated. */
   telephoneEvent?: number
   /** What may come beside it, where the answer has named more than one codec (RFC 3264 §7). Only of what we receive. */
-  also?: { codec: N; payloadType: number }[]
+  also?: { codec: N; payloadType: number; telephoneEvent?: number }[]
 }
 
 /** What offer and answer have agreed on, from our side. */

@@ -247,7 +247,9 @@ export function readAnswer<N extends string, T extends Transport>(
     const also = answered.flatMap((other) => {
       const another = other === payload ? undefined : codecs.find((candidate) => isCodec(other, candidate))
       const ours = another && offered.find((candidate) => isCodec(candidate, another))
-      return another && ours ? [{ codec: another.name, payloadType: ours.payloadType }] : []
+      if (!another || !ours) return []
+      const keys = eventOf(answered, another.clockRate) === undefined ? undefined : eventOf(offered, another.clockRate)
+      return [{ codec: another.name, payloadType: ours.payloadType, ...(keys === undefined ? {} : { telephoneEvent: keys }) }]
     })
     const receive = {
       ...format(codec.name, own.payloadType, receivePtime, both ? events[1] : undefined),
