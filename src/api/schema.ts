@@ -93,12 +93,14 @@ const ChannelLoss = Type.Union([Type.Literal('end'), Type.Literal('trunk')], {
 const Survival = Type.Object({ voice: Type.Optional(VoiceLoss), channel: Type.Optional(ChannelLoss) }, closed)
 
 /** One type with null in it, and no union: nothing is made an array of that is none. */
+const CODEC_LIST = { type: ['array', 'null'], items: { enum: CODEC_NAMES }, minItems: 1, maxItems: CODEC_NAMES.length }
 const CodecNames = Type.Unsafe<CodecName[] | null>({
-  type: ['array', 'null'],
-  items: { enum: CODEC_NAMES },
-  minItems: 1,
-  maxItems: CODEC_NAMES.length,
+  ...CODEC_LIST,
   description: 'What its legs may speak, best first; null for what is usual: of a trunk PCMA, PCMU and G722, of a site all.',
+})
+
+const Digits = Type.Union([Type.Literal('tones'), Type.Literal('info')], {
+  description: 'How keys reach a far end that has agreed on no telephone-events: as tones, or by INFO. Default tones.',
 })
 
 /** What may be said of codecs of a trunk, and of a site. */
@@ -106,6 +108,21 @@ export const codecFields = {
   codecs: Type.Optional(CodecNames),
   transcode: Type.Optional(
     Type.Boolean({ description: 'Whether that may be turned into what the other leg of a call speaks; default true.' }),
+  ),
+  renegotiate: Type.Optional(
+    Type.Boolean({ description: 'Whether its legs may be asked by a re-INVITE for the codec of the other leg; default true.' }),
+  ),
+  digits: Type.Optional(Digits),
+}
+
+/** The same of a site, whose telephones may speak something else than its PBX. */
+const siteCodecFields = {
+  ...codecFields,
+  telephoneCodecs: Type.Optional(
+    Type.Unsafe<CodecName[] | null>({
+      ...CODEC_LIST,
+      description: 'What the legs of its telephones may speak, best first; null for what those of its PBX may.',
+    }),
   ),
 }
 
@@ -169,7 +186,7 @@ export const InstallOrder = Type.Object(
         emergencyCallerId: Type.Optional(Type.String()),
         srtp: Type.Optional(Srtp),
         telephoneTls: Type.Optional(TelephoneTls),
-        ...codecFields,
+        ...siteCodecFields,
         telephoneDigest: Type.Optional(TelephoneDigest),
         lan: Type.Optional(Type.Union([Type.Literal('route'), Type.Literal('masquerade')])),
       },
@@ -194,7 +211,7 @@ export const SubscriberPatch = Type.Object(
     emergencyCallerId: Type.Optional(Nullable(Type.String())),
     srtp: Type.Optional(Srtp),
     telephoneTls: Type.Optional(TelephoneTls),
-    ...codecFields,
+    ...siteCodecFields,
     telephoneDigest: Type.Optional(TelephoneDigest),
     survival: Type.Optional(Survival),
     forwardOutside: Type.Optional(ForwardOutside),
@@ -222,7 +239,7 @@ export const Subscriber = Type.Object({
     emergencyCallerId: Nullable(Type.String()),
     srtp: Srtp,
     telephoneTls: TelephoneTls,
-    ...codecFields,
+    ...siteCodecFields,
     telephoneDigest: TelephoneDigest,
   }),
   forwardOutside: ForwardOutside,

@@ -112,6 +112,8 @@ export interface TrunkFields {
   srtp?: TrunkConfig['srtp']
   codecs?: CodecName[] | null
   transcode?: boolean
+  renegotiate?: boolean
+  digits?: NonNullable<TrunkConfig['digits']>
   media?: TrunkConfig['media']
   earlyMedia?: 'pass' | 'ignore'
   diversion?: NonNullable<TrunkConfig['diversion']>
@@ -156,6 +158,8 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
   }
   if (fields.earlyMedia) next.earlyMedia = fields.earlyMedia
   if (fields.transcode !== undefined) next.transcode = fields.transcode
+  if (fields.renegotiate !== undefined) next.renegotiate = fields.renegotiate
+  if (fields.digits) next.digits = fields.digits
   if (fields.diversion) next.diversion = fields.diversion
   if (fields.identity) next.identity = fields.identity
   if (fields.redirects) next.redirects = fields.redirects

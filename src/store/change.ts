@@ -34,6 +34,7 @@ export async function updateTerms(
       telephone_digest: site.digest ?? 'MD5',
       telephone_tls: site.tls?.telephones ?? 'allowed',
       ...rowOfCodecs(site),
+      telephone_codecs: site.telephoneCodecs ?? null,
       voice_loss: survival.voice,
       channel_loss: survival.channel,
       memory_mebibytes: agent.memoryMebibytes,

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
-import type { GatewayTransport, Sealed, TollPolicy } from '#platform/words/index.ts'
+import type { DigitPolicy, GatewayTransport, Sealed, TollPolicy } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 
 /** PostgreSQL's bigint comes back as text, so that nothing is lost; every figure of these tables is below 2^53. */
@@ -31,6 +31,9 @@ export interface Database {
     toll: Json<object | null | undefined>
     codecs: Codecs
     transcode: Generated<boolean>
+    renegotiate: Generated<boolean>
+    digits: Generated<DigitPolicy>
+    telephone_codecs: Codecs
     voice_loss: Generated<'move' | 'end'>
     channel_loss: Generated<'end' | 'trunk'>
     agent_version: string | null
@@ -134,6 +137,8 @@ export interface Database {
     srtp: Srtp
     codecs: Codecs
     transcode: Generated<boolean>
+    renegotiate: Generated<boolean>
+    digits: Generated<DigitPolicy>
   }
   gateway: {
     trunk_id: string

@@ -38,6 +38,7 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       telephone_digest: site.digest ?? 'MD5',
       telephone_tls: site.tls?.telephones ?? 'allowed',
       ...rowOfCodecs(site),
+      telephone_codecs: site.telephoneCodecs ?? null,
       voice_loss: subscriber.survival.voice,
       channel_loss: subscriber.survival.channel,
       agent_version: null,

@@ -96,6 +96,7 @@ function recordOf(row: Row): SubscriberRecord {
       ...(row.telephone_digest === 'MD5' ? {} : { digest: row.telephone_digest }),
       ...(row.siteTls ? { tls: { ...row.siteTls, telephones: row.telephone_tls } } : {}),
       ...codecsOfRow(row),
+      ...(row.telephone_codecs ? { telephoneCodecs: row.telephone_codecs } : {}),
     },
     survival: { voice: row.voice_loss, channel: row.channel_loss },
     defaultRoute: row.default_route as DefaultRoute,

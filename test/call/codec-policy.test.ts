@@ -1,18 +1,25 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { SiteConfig, TrunkConfig } from '#platform/words/index.ts'
-import { headerOf } from '../peer/sip/message.ts'
+import { createSealer } from '#platform/subscriber/index.ts'
+import type { SiteConfig, Target, TrunkConfig } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
+import { digestAnswer } from '../peer/sip/digest.ts'
+import { FarEnd } from '../peer/sip/far-end.ts'
+import { headerOf, headersOf } from '../peer/sip/message.ts'
+import { register } from '../peer/sip/register.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { answered, codecsIn, End, hangUp, hearEachOther, placed, retuned, transcoded } from './codec-scene.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
 let world: World
+/** Whom the program calls. */
+let target: Target = { pbx: '101' }
 before(async () => {
   world = await World.open({ voice: true })
   await Program.connect(world, async (call: Commanded) => {
     if (call.offered.from.number.endsWith('456')) await call.do('call.answer', {})
-    await call.do('call.dial', { target: { pbx: '101' } })
+    await call.do('call.dial', { target })
   })
 })
 after(() => world[Symbol.asyncDispose]())
@@ -22,7 +29,7 @@ async function policy(trunk: Partial<TrunkConfig>, site: Partial<SiteConfig> = {
   const { snapshot } = world
   const trunks = snapshot.trunks.map(({ codecs: _, transcode: __, ...rest }) => ({ ...rest, ...trunk }))
   const [acme] = snapshot.subscribers
-  const { codecs: _, transcode: __, ...rest } = acme!.site
+  const { codecs: _, telephoneCodecs: __, transcode: ___, ...rest } = acme!.site
   const subscribers = [{ ...acme!, site: { ...rest, ...site } }]
   await world.publish({ ...snapshot, number: snapshot.number + 1, trunks, subscribers })
 }
@@ -88,4 +95,51 @@ test('a trunk that is never transcoded is not called for what it does not speak;
   await answered(t, { a, b, invite }, { a: 'opus', b: 'PCMA' })
   await hearEachOther(a, b, 'an emergency')
   await hangUp(world, a, b)
+})
+
+test('a site’s telephones speak what is said of them, called and calling, and its PBX what is said of the site', async (t) => {
+  const own = { user: '101', password: 'circle of life' }
+  const desk = await FarEnd.open({ address: `${world.net}.75`, port: 5060, name: 'desk', watched: [] })
+  t.after(() => desk.close())
+  const { site } = world.snapshot.subscribers[0]!
+  t.after(() => {
+    target = { pbx: '101' }
+    return world.change({ telephones: [], site })
+  })
+  await policy({}, { codecs: ['PCMA'], telephoneCodecs: ['opus', 'PCMU'] })
+  await world.change({ telephones: [{ name: own.user, password: createSealer(world.sealingKey).seal(own.password) }] })
+  await register(desk.socket, { ...own, to: world.siteSwitch, expires: 60 })
+  target = { user: '101' }
+  const called = await placed(t, world, { a: ['PCMA'], far: desk })
+  assert.deepEqual(codecsIn(called.invite.body), ['PCMU/8000', 'opus/48000/2'], 'the like of what the caller speaks, and its own')
+  called.b.leg.reply(called.invite, 486)
+  const early = await called.a.leg.next('200 INVITE')
+  called.a.leg.ack(early)
+  await called.a.leg.next('BYE')
+  target = { pbx: '200' }
+  const pbx = await placed(t, world, { a: ['PCMA'] })
+  assert.deepEqual(codecsIn(pbx.invite.body), ['PCMA/8000'])
+  pbx.b.leg.reply(pbx.invite, 486)
+  pbx.a.leg.ack(await pbx.a.leg.next('200 INVITE'))
+  // The telephone calls: what only the PBX may speak is refused at once, its own is taken.
+  const place = async (codec: CodecName) => {
+    const end = new End({ socket: desk.socket } as ScriptedLeg, 'b')
+    await end.take(t, codec)
+    const said = { body: end.sdp([codec]), from: own.user }
+    const asked = ScriptedLeg.place(desk, world.siteSwitch, '+32470999999', said)
+    const challenge = await asked.next('401')
+    asked.ack(challenge)
+    const how = { method: 'INVITE', uri: `sip:+32470999999@${world.siteSwitch.address}:5060` }
+    const proof = digestAnswer(headersOf(challenge, 'www-authenticate'), own, how)
+    return ScriptedLeg.place(desk, world.siteSwitch, '+32470999999', { ...said, headers: [['Authorization', proof]] })
+  }
+  const refused = await place('PCMA')
+  refused.ack(await refused.next('488'))
+  const carrier = ScriptedLeg.await(world.carrier)
+  const taken = await place('opus')
+  const invite = await carrier.next('INVITE')
+  assert.ok(codecsIn(invite.body).includes('PCMA/8000'), 'the trunk is offered what a transcoder can make')
+  carrier.reply(invite, 486)
+  taken.ack(await taken.next('486'))
+  await world.quiet()
 })

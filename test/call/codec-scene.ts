@@ -99,14 +99,19 @@ export class End {
 export async function placed(
   t: TestContext,
   world: World,
-  { a, far = world.pbx }: { a: readonly Spoken[] | null; far?: FarEnd },
+  {
+    a,
+    far = world.pbx,
+    number = DID,
+    said = (end) => end.sdp(a!),
+  }: { a: readonly Spoken[] | null; far?: FarEnd; number?: string; said?: (end: End) => string },
 ): Promise<{ a: End; b: End; invite: Message }> {
   const waiting = ScriptedLeg.await(far)
   const port = await Phone.open({ address: world.carrier.socket.address, codec: (a?.[0] ?? 'PCMU') as CodecName })
   t.after(() => port[Symbol.asyncDispose]())
   const first = new End({ socket: world.carrier.socket } as ScriptedLeg, 'a')
   first.phone = port
-  const caller = new End(ScriptedLeg.place(world.carrier, world.node, DID, a ? { body: first.sdp(a) } : {}), 'a')
+  const caller = new End(ScriptedLeg.place(world.carrier, world.node, number, a ? { body: said(first) } : {}), 'a')
   caller.phone = port
   return { a: caller, b: new End(waiting, 'b'), invite: await waiting.next('INVITE') }
 }

@@ -43,6 +43,8 @@ export interface WorldOptions {
   hep?: PlatformConfig['hep']
   load?: Partial<PlatformConfig['load']>
   mediaTimeoutMs?: number
+  /** RTP ports of each realm. Default 20000–22999. */
+  ports?: { first: number; last: number }
   maxCallSeconds?: number
   /** Options of Node for the processes, such as `--cpu-prof`. */
   execArgv?: string[]
@@ -118,7 +120,7 @@ export class World implements AsyncDisposable {
       node: 'test',
       sip: { ...this.node, tls: { port: this.node.port + 1, certificate: '/unread', key: '/unread' } },
       dns: { servers: [`${this.net}.53`] },
-      media: { address: this.node.address, ports: { first: 20000, last: 22999 } },
+      media: { address: this.node.address, ports: this.options.ports ?? { first: 20000, last: 22999 } },
       api: { address: '127.0.0.1', port: 0 },
       channel: {
         endpoint: '127.0.0.1',

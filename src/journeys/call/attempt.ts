@@ -83,6 +83,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
     realm,
     party: { number },
     ...(road.via === 'trunk' ? { trunk: road.trunk.id } : {}),
+    ...(road.via === 'channel' && road.telephone ? { telephone: true } : {}),
   })
   leg.users = options.users
   options.onLeg?.(leg)

@@ -26,6 +26,7 @@ import type { Hold } from './hold.ts'
 import { showLeg } from './lamp.ts'
 import { CallOver, OVER } from './over.ts'
 import type { Pickup } from './pickup.ts'
+import type { Presses } from './presses.ts'
 import type { CallRecording } from './recording.ts'
 import type { Slot } from './slot.ts'
 import type { Move } from './survive.ts'
@@ -90,6 +91,8 @@ export class Call {
   pickup: Pickup | null = null
   /** Where it is parked. */
   slot: Slot | null = null
+  /** Keys that were pressed on its legs. */
+  readonly presses = new Map<Leg, Presses>()
   /** Legs that we hold. */
   readonly holds = new Map<Leg, Hold>()
   /** Its sound is being moved to another voice process. */
@@ -229,6 +232,7 @@ export class Call {
     this.#unpair(leg, 'transferred')
     this.x.registry.move(leg.id, this.id, to.id)
     this.media.delete(leg.id)
+    this.presses.delete(leg)
     to.answeredAt ??= this.answeredAt
     leg.serve(to.#hooks)
     this.save()
@@ -348,6 +352,7 @@ export class Call {
     const { registry } = this.x
     showLeg(this, leg)
     this.holds.delete(leg)
+    this.presses.delete(leg)
     this.#unpair(leg, cause.reason)
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
     registry.release(held, cause.reason, endOf(leg))

@@ -2,10 +2,11 @@ import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Session } from '#protocol/sip/index.ts'
+import { bringTogether } from './bring-over.ts'
 import type { Call } from './call.ts'
-import { pairUp } from './codecs.ts'
 import { answerBody, watchDialog } from './dialog.ts'
 import { CallOver } from './over.ts'
+import { pairUp } from './pair.ts'
 import { reoffer } from './reoffer.ts'
 import { causeOfError } from './run.ts'
 
@@ -91,6 +92,7 @@ export async function joinAudio(call: Call, a: Leg, b: Leg): Promise<void> {
   try {
     pairUp(call, a, b)
     await mediaA.endpoint.join(mediaB.endpoint)
+    void bringTogether(call, a, b)
   } catch (error) {
     if (call.cause || a.cause || b.cause) return
     if (error instanceof ResourceUnavailable) return call.end(causeOfError(error))

@@ -3,8 +3,9 @@ import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { ALLOW, type IncomingRequest, type Session } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
-import { blame, choiceFor, pairAgain } from './codecs.ts'
+import { blame, choiceFor } from './codecs.ts'
 import { informed } from './digits.ts'
+import { pairAgain } from './pair.ts'
 import { referred } from './refer.ts'
 import { reinvited, updated } from './renegotiate.ts'
 import { causeOfError } from './run.ts'
@@ -13,13 +14,13 @@ const SDP = 'application/sdp'
 
 /**
  * The SDP of the 200 for a caller: the answer to its offer, or an offer of ours where it made none (RFC 3261 §13.2.1); in a codec of
- * whom it is to talk to, where that can be. @throws NotAcceptable, ResourceUnavailable
+ * whom it is to talk to, in this call or in another (`where`), where that can be. @throws NotAcceptable, ResourceUnavailable
  */
-export function answerBody(call: Call, leg: Leg, partner: Leg | null = null): string {
+export function answerBody(call: Call, leg: Leg, partner: Leg | null = null, where: Call = call): string {
   const media = call.media.get(leg.id)
   const invite = leg.incoming
   if (!media || !invite) throw new Error('a leg is answered once, and with audio')
-  const choice = choiceFor(call, leg, partner)
+  const choice = choiceFor(call, leg, partner, where)
   try {
     return invite.request.description.length > 0 ? media.answer(invite.request.description, { choice }) : media.offer(choice)
   } catch (error) {

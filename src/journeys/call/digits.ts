@@ -1,8 +1,9 @@
 import type { Leg } from '#platform/switch/index.ts'
-import type { VerbMethods } from '#platform/words/index.ts'
+import type { DigitPolicy, VerbMethods } from '#platform/words/index.ts'
 import type { IncomingRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { verbError } from './over.ts'
+import { type KeyWay, Presses } from './presses.ts'
 
 /** How long a digit of ours lasts, and the pause behind it, in ms. */
 const TONE = { onMs: 160, offMs: 80 }
@@ -16,23 +17,33 @@ export function informed(call: Call, leg: Leg, incoming: IncomingRequest): void 
   const digit = (relay || bare || null)?.[1]?.toUpperCase()
   if (digit) {
     incoming.respond(200)
-    digitPressed(call, leg, digit)
-    sendDigit(call, leg, digit)
+    if (!digitPressed(call, leg, digit, 'info')) return
+    const other = joinedTo(call, leg)
+    if (other) press(call, other, digit)
   } else if (request.body.length === 0) incoming.respond(200)
   else incoming.respond(415, { headers: [['Accept', 'application/dtmf-relay, application/dtmf']] })
 }
 
-/** A digit was pressed on a leg. Its value is for the agent alone: a digit may be a secret. */
-export function digitPressed(call: Call, leg: Leg, digit: string): void {
+/** A digit was pressed on a leg, where it is not one that is known already. Its value is for the agent alone: a digit may be a secret. */
+function digitPressed(call: Call, leg: Leg, digit: string, way: KeyWay): boolean {
+  let presses = call.presses.get(leg)
+  if (!presses) {
+    presses = new Presses()
+    call.presses.set(leg, presses)
+  }
+  if (!presses.take(way, digit, call.x.clock.now())) return false
   call.event('leg.digits', { leg, data: { count: 1 } })
   if (leg === call.legs[0]) call.x.agents.digit(call.subscriber.id, call.id, digit)
+  return true
 }
 
-/** A digit heard as a telephone-event, which voice relays by itself to a leg that has negotiated them; others get INFO (S50). */
+/** A digit heard in a leg's sound, which voice relays by itself, as telephone-event or as tones; by INFO it is told by us (S50). */
 export function digitHeard(call: Call, leg: Leg, digit: string): void {
-  digitPressed(call, leg, digit)
+  if (!digitPressed(call, leg, digit, 'sound')) return
   const other = joinedTo(call, leg)
-  if (other && !call.media.get(other.id)?.takesDigits) sendDigit(call, leg, digit)
+  const way = other && call.media.get(other.id)?.keysBy
+  if (other && way === 'info') press(call, other, digit)
+  else if (other && way === 'tones') note(call, other, way)
 }
 
 /** The agent presses keys: towards the leg that it has dialled, else towards the caller. */
@@ -43,15 +54,12 @@ export function pressKeys(call: Call, { digits }: VerbMethods['call.dtmf']['para
   return null
 }
 
-function sendDigit(call: Call, leg: Leg, digit: string): void {
-  const other = joinedTo(call, leg)
-  if (other) press(call, other, digit)
-}
-
-/** In the way that the leg takes digits. */
+/** In the way that the leg takes digits; where its sound passes by us, by INFO. */
 function press(call: Call, leg: Leg, digits: string): void {
   const media = call.media.get(leg.id)
-  if (media?.takesDigits) {
+  const way = media?.keysBy ?? 'info'
+  if (way !== 'events') note(call, leg, way)
+  if (media && way !== 'info') {
     media.endpoint.dtmf({ digits, ...TONE }).catch((error: unknown) => {
       call.log.warn({ err: error, leg: leg.id }, 'digits could not be sent')
     })
@@ -61,6 +69,10 @@ function press(call: Call, leg: Leg, digits: string): void {
     const body = { type: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=${TONE.onMs}\r\n` }
     leg.session?.request('INFO', { body }).catch(() => {}) // the leg's end says it
   }
+}
+
+function note(call: Call, leg: Leg, way: DigitPolicy): void {
+  call.log.info({ leg: leg.id, way }, 'keys go to a far end that takes no telephone-events')
 }
 
 function joinedTo(call: Call, leg: Leg): Leg | undefined {

@@ -3,6 +3,7 @@ import { causeOf } from '#platform/trunk/index.ts'
 import type { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
 import { digitHeard } from './digits.ts'
+import { spokenBeside } from './pair.ts'
 import { soundLost } from './survive.ts'
 
 /** The leg's audio, opened in its realm where it is not there yet. Its port has been leased. @throws VoiceUnavailable */
@@ -33,9 +34,9 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
 
 /** How the sound of a leg is protected and coded: its trunk says so, or its site. */
 function mediaPolicy(call: Call, leg: Leg): LegPolicy {
-  const { srtp, codecs, preference } = policyOf(sideOf(call, leg))
+  const { srtp, codecs, preference, digits } = policyOf(sideOf(call, leg))
   // An emergency never fails for want of a key.
-  return { srtp: srtp === 'required' && call.facts.emergency ? 'offered' : srtp, codecs, preference }
+  return { srtp: srtp === 'required' && call.facts.emergency ? 'offered' : srtp, codecs, preference, digits }
 }
 
 /** Ties audio to its leg: digits go to the agent, and what voice loses is moved, or ends the leg. */
@@ -46,6 +47,7 @@ export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
     call.log.error({ err: error, leg: leg.id }, 'voice did not do what a leg needs')
     leg.end(causeOf('switch', 'media-lost'))
   }
+  media.endpoint.onCodec = (codec) => spokenBeside(call, leg, codec)
   media.endpoint.onDigit = (digit) => digitHeard(call, leg, digit)
   media.endpoint.onLost = (agoMs) => soundLost(call, leg, agoMs)
 }

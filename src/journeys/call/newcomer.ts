@@ -1,12 +1,12 @@
 import { newId } from '#lib/index.ts'
-import { acceptsOffer } from '#platform/switch/index.ts'
+import { acceptsOffer, type Leg } from '#platform/switch/index.ts'
 import { causeOf, type Reason } from '#platform/trunk/index.ts'
 import { type CallCause, type Demand, instantOf, type SubscriberConfig, type TrunkConfig } from '#platform/words/index.ts'
 import { type IncomingInvite, parseReplaces } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { readArrival } from './arrival.ts'
 import { Call } from './call.ts'
-import { policyOf } from './codecs.ts'
+import { policyOf, sideOfSite } from './codecs.ts'
 import { answerCaller } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
@@ -14,10 +14,17 @@ import { openMedia } from './media.ts'
 import { replacedLeg, ringingCall } from './replaced.ts'
 import { run } from './run.ts'
 import { slotNamed } from './slot.ts'
+import { isTelephone } from './user.ts'
 import { isFree, type Joiner, wish } from './wish.ts'
 
-/** Where somebody comes into a call that is there: resolves with a cause when that could not be, and else never. */
-type Place = (joiner: Joiner) => Promise<CallCause>
+/** Where somebody comes into a call that is there. */
+interface Place {
+  call: Call
+  /** Whom the newcomer is to talk to. */
+  partner: Leg | null
+  /** Resolves with a cause when it could not come in, and else never. */
+  enter(joiner: Joiner): Promise<CallCause>
+}
 
 interface Newcomer {
   subscriber: SubscriberConfig
@@ -47,18 +54,19 @@ export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig,
   const find = (): Place | Reason => {
     if (leg.cause) return 'no-dialog'
     if (!isFree(call)) return 'declined'
-    return (joiner) => {
+    const other = call.legs.find((candidate) => candidate !== leg && candidate.isConnected)
+    const enter = (joiner: Joiner) => {
       const { promise, resolve } = Promise.withResolvers<CallCause>()
       const report = async ({ sip, cause }: { sip: number; cause?: CallCause }) => {
         if (sip >= 300) resolve(cause ?? causeOf('switch', 'no-dialog'))
         else if (sip >= 200) leg.end(causeOf('switch', 'replaced'))
       }
-      const other = call.legs.find((candidate) => candidate !== leg && candidate.isConnected)
       if (leg === call.a && other) call.promote(other)
       call.onOver(() => resolve(call.cause ?? causeOf('switch', 'no-dialog')))
       wish(call, { kind: 'transfer', by: leg, to: { joiner }, report })
       return promise
     }
+    return { call, partner: other ?? null, enter }
   }
   await comeIn(x, { subscriber: call.subscriber, ...(trunk ? { trunk } : {}), find }, invite)
 }
@@ -67,7 +75,8 @@ export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig,
 async function pickUpRinging(x: Exchange, subscriber: SubscriberConfig, call: Call, invite: IncomingInvite): Promise<void> {
   const find = (): Place | Reason => {
     const { pickup } = call
-    return pickup ? (joiner) => pickup.take(joiner) : 'no-dialog'
+    if (!pickup) return 'no-dialog'
+    return { call, partner: call.legs[0] ?? null, enter: (joiner) => pickup.take(joiner) }
   }
   await comeIn(x, { subscriber, find }, invite)
 }
@@ -81,7 +90,8 @@ export async function pickUpFromSite(
 ): Promise<void> {
   const find = (): Place | Reason => {
     const parked = slotNamed(x, subscriber.id, slot)
-    return parked ? (joiner) => parked.take(joiner) : 'unallocated'
+    if (!parked) return 'unallocated'
+    return { call: parked.call, partner: parked.call.a, enter: (joiner) => parked.take(joiner) }
   }
   await comeIn(x, { subscriber, find }, invite)
 }
@@ -90,18 +100,20 @@ export async function pickUpFromSite(
 async function comeIn(x: Exchange, { subscriber, trunk, find }: Newcomer, invite: IncomingInvite): Promise<void> {
   const first = find()
   if (typeof first === 'string') return void refuse(invite, first)
-  if (!acceptsOffer(invite.request.description, policyOf(trunk ?? subscriber.site))) return void refuse(invite, 'not-acceptable')
   const { from, to, anonymous, maxForwards } = readArrival(invite.request, {
     trusted: trunk !== undefined,
     ...(trunk ? { trunk } : {}),
   })
+  const telephone = trunk === undefined && isTelephone(x, subscriber, from)
+  const side = trunk ?? sideOfSite(subscriber.site, telephone)
+  if (!acceptsOffer(invite.request.description, policyOf(side))) return void refuse(invite, 'not-acceptable')
   const call = new Call(x, subscriber, {
     ...{ id: newId('call', x.clock.wall()), direction: trunk ? 'in' : 'out', startedAt: instantOf(x.clock, x.boot) },
     ...{ from, to, anonymous, maxForwards, emergency: false },
   })
   const at = trunk
     ? { via: 'trunk' as const, realm: 'node' as const, trunk: trunk.id }
-    : { via: 'channel' as const, realm: subscriber.id }
+    : { via: 'channel' as const, realm: subscriber.id, ...(telephone ? { telephone } : {}) }
   call.addLeg({ direction: 'in', party: from, ...at }).arrive(invite)
   await run(call, async () => {
     const leg = call.a.id
@@ -114,10 +126,10 @@ async function comeIn(x: Exchange, { subscriber, trunk, find }: Newcomer, invite
     call.throwIfOver()
     const place = find()
     if (typeof place === 'string') return call.end(causeOf('switch', place))
-    answerCaller(call, answerBody(call, call.a))
+    answerCaller(call, answerBody(call, call.a, place.partner, place.call))
     call.phase = 'verb'
     call.answered(call.a)
     call.save()
-    call.end(await call.whileUp(place({ call, leg: call.a })))
+    call.end(await call.whileUp(place.enter({ call, leg: call.a })))
   })
 }

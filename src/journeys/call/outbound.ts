@@ -7,14 +7,14 @@ import { admitCall, refuse } from './admit.ts'
 import { loops, readArrival } from './arrival.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
-import { policyOf } from './codecs.ts'
+import { policyOf, sideOfSite } from './codecs.ts'
 import { decideWithoutAgent, isCode } from './default.ts'
 import { dial } from './dial.ts'
 import type { Exchange } from './exchange.ts'
 import { pickUpFromSite, replace } from './newcomer.ts'
 import { run } from './run.ts'
 import { slotNamed } from './slot.ts'
-import { isUser } from './user.ts'
+import { isTelephone, isUser } from './user.ts'
 
 /**
  * A call from the site's PBX or telephones, over the channel, to a number outside or to a telephone of the site; a code, such as
@@ -51,8 +51,10 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     if (!number.startsWith('+') && !isUser(x, subscriber, number) && !(isCode(number) && x.agents.connected(subscriber.id)))
       return refuse(invite, 'incomplete-number')
   }
+  const telephone = isTelephone(x, subscriber, arrival.from)
   // An emergency is taken in whatever form it comes.
-  if (!emergency && !acceptsOffer(invite.request.description, policyOf(subscriber.site))) return refuse(invite, 'not-acceptable')
+  if (!emergency && !acceptsOffer(invite.request.description, policyOf(sideOfSite(subscriber.site, telephone))))
+    return refuse(invite, 'not-acceptable')
   const call = new Call(x, subscriber, {
     id: newId('call', x.clock.wall()),
     direction: 'out',
@@ -63,7 +65,9 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     maxForwards: emergency ? Math.max(arrival.maxForwards, 10) : arrival.maxForwards,
     emergency,
   })
-  call.addLeg({ direction: 'in', via: 'channel', realm: subscriber.id, party: arrival.from }).arrive(invite)
+  call
+    .addLeg({ direction: 'in', via: 'channel', realm: subscriber.id, party: arrival.from, ...(telephone ? { telephone } : {}) })
+    .arrive(invite)
   return call
 }
 

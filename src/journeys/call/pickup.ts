@@ -98,7 +98,7 @@ export async function pickedUp(call: Call, a: Leg, joiner: Joiner): Promise<{ le
   if (joiner.call.cause) return { cause: joiner.call.cause }
   try {
     await takeOver(call, joiner, a, causeOf('switch', 'picked-up'), () => {
-      if (a.incoming) answerCaller(call, answerBody(call, a))
+      if (a.incoming) answerCaller(call, answerBody(call, a, joiner.leg, joiner.call))
     })
   } catch (error) {
     call.throwIfOver()

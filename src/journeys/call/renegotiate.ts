@@ -1,11 +1,11 @@
 import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg, LegMedia } from '#platform/switch/index.ts'
-import { alike } from '#protocol/audio/index.ts'
 import { AUDIO_CODECS, negotiate } from '#protocol/sdp/index.ts'
 import { type IncomingReinvite, type IncomingRequest, type Session, SipFailure } from '#protocol/sip/index.ts'
+import { bringOver } from './bring-over.ts'
 import type { Call } from './call.ts'
-import { blame, choiceFor, heardBy, pairAgain } from './codecs.ts'
-import { reoffer } from './reoffer.ts'
+import { blame, choiceFor, heardBy } from './codecs.ts'
+import { pairAgain } from './pair.ts'
 import { causeOfError } from './run.ts'
 
 const SDP = 'application/sdp'
@@ -92,25 +92,10 @@ function answerAgain(call: Call, leg: Leg, media: LegMedia, offer: Uint8Array): 
   try {
     const content = media.answer(offer, { again: true, choice })
     pairAgain(call, leg)
-    if (partner && media.codec !== before) void bringOver(call, leg, partner)
+    if (partner && media.codec !== before) void bringOver(call, partner, leg)
     return content
   } catch (error) {
     throw blame(call, choice, error)
-  }
-}
-
-/** A leg speaks another codec than its partner, which may know it: then nothing need be transcoded. It may say no. */
-async function bringOver(call: Call, leg: Leg, partner: Leg): Promise<void> {
-  const [media, other] = [call.media.get(leg.id), call.media.get(partner.id)]
-  if (!media?.codec || !other?.codec || !partner.session || media.passes(other) !== false) return
-  const choice = { first: [...alike(media.codec), other.codec], others: false }
-  if (!other.allows({ first: alike(media.codec), others: false })) return
-  try {
-    await reoffer(call, partner, partner.session, other, choice)
-    pairAgain(call, partner)
-    partner.touch()
-  } catch (error) {
-    call.log.info({ err: error, leg: partner.id }, 'a partner does not change its codec')
   }
 }
 

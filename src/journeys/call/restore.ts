@@ -185,8 +185,8 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   }
   if (snapshot.media) {
     const endpoint = call.x.voice.adopt(call.id, call.subscriber.id, snapshot.media.endpoint)
-    const { codecs, preference } = policyOf(sideOf(call, leg))
-    keepMedia(call, leg, new LegMedia(endpoint, { codecs, preference, snapshot: snapshot.media }))
+    const { codecs, preference, digits } = policyOf(sideOf(call, leg))
+    keepMedia(call, leg, new LegMedia(endpoint, { codecs, preference, digits, snapshot: snapshot.media }))
   }
   return leg
 }

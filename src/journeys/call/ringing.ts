@@ -3,10 +3,10 @@ import type { Leg } from '#platform/switch/index.ts'
 import type { PromptSource } from '#platform/words/index.ts'
 import type { SipResponse } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
-import { pairUp } from './codecs.ts'
 import { joinAudio } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Ears } from './ears.ts'
+import { pairUp } from './pair.ts'
 
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }

@@ -10,7 +10,7 @@ export interface Contact {
 
 /** One way to reach a target. Several are tried in order, each only where the one before it has no sign of life. */
 export type Road =
-  | { via: 'channel'; user: string; host: string; port: number; transport: 'udp' | 'tcp'; contact?: Contact }
+  | { via: 'channel'; user: string; host: string; port: number; transport: 'udp' | 'tcp'; contact?: Contact; telephone?: true }
   | { via: 'trunk'; trunk: TrunkConfig; number: string }
 
 interface RoadOptions {
@@ -44,7 +44,7 @@ function overTrunks(dialled: string, directory: TrunkDirectory): (Road & { via: 
 function toTelephone(user: string, contacts: Contact[]): Road[] | { refused: Reason } {
   if (contacts.length === 0) return { refused: 'unavailable' }
   return contacts.map((contact) => ({
-    ...{ via: 'channel' as const, user, contact, transport: 'udp' as const },
+    ...{ via: 'channel' as const, user, contact, transport: 'udp' as const, telephone: true as const },
     ...{ host: contact.hop.address, port: contact.hop.port },
   }))
 }

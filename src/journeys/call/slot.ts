@@ -12,6 +12,7 @@ export const PARKING_SECONDS = 120
 /** A slot in which a call waits for whoever comes. It is the call's from the moment it is made until it is disposed of. */
 export class Slot implements Disposable {
   readonly name: string
+  readonly call: Call
   readonly #key: string
   readonly #x: Exchange
   #came = Promise.withResolvers<Joiner | null>()
@@ -20,6 +21,7 @@ export class Slot implements Disposable {
 
   constructor(call: Call, name: string) {
     this.name = name
+    this.call = call
     this.#x = call.x
     this.#key = keyOf(call.subscriber.id, name)
     if (this.#x.slots.has(this.#key)) throw verbError('invalid-argument', 'a call is in that slot already')

@@ -1,10 +1,10 @@
 import type { Leg } from '#platform/switch/index.ts'
 import type { CallCause } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
-import { checkPair } from './codecs.ts'
 import { bringIn, joinAudio } from './connect.ts'
 import { watchDialog } from './dialog.ts'
 import { keepMedia, openMedia } from './media.ts'
+import { checkPair } from './pair.ts'
 import type { Joiner } from './wish.ts'
 
 /** The leg's sound passes through voice from now on, if it did not before. @throws ResourceUnavailable, VoiceUnavailable */
@@ -36,7 +36,7 @@ export async function takeOver(
   await audible(from, leg)
   from.throwIfOver()
   call.throwIfOver()
-  checkPair(call, partner, from.media.get(leg.id))
+  checkPair(call, partner, joiner)
   oneRelay(call, joiner, partner)
   begin()
   move(call, joiner, cause)

@@ -1,6 +1,15 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, type Reason } from '#platform/trunk/index.ts'
-import type { CallCause, Forward, ForwardTarget, RingStep, SubscriberConfig, Target, UserConfig } from '#platform/words/index.ts'
+import type {
+  CallCause,
+  Forward,
+  ForwardTarget,
+  Party,
+  RingStep,
+  SubscriberConfig,
+  Target,
+  UserConfig,
+} from '#platform/words/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
@@ -34,6 +43,11 @@ type Take<S> = (search: S, target: Target, itself: boolean) => Promise<Attempt>
 /** Whether the site has a telephone or another user of this name. */
 export function isUser(x: Exchange, subscriber: SubscriberConfig, name: string): boolean {
   return x.telephones.knows(subscriber.id, name) || subscriber.users?.some((user) => user.name === name) === true
+}
+
+/** Whether whoever calls from the site is one of its telephones, which has proven it, and not its PBX. */
+export function isTelephone(x: Exchange, { id, site }: SubscriberConfig, { number }: Party): boolean {
+  return number !== site.pbx?.account && x.telephones.knows(id, number)
 }
 
 /** Calls a user by its stored data: what of it rings in which order, and where the call goes when nobody answers. */

@@ -33,7 +33,11 @@ export interface SubscriberPatch {
   telephoneTls?: SiteTls['telephones']
   /** Null: what is usual. */
   codecs?: CodecName[] | null
+  /** Null: what the PBX may speak. */
+  telephoneCodecs?: CodecName[] | null
   transcode?: boolean
+  renegotiate?: boolean
+  digits?: SiteConfig['digits']
   telephoneDigest?: NonNullable<SiteConfig['digest']>
   survival?: Survival
   forwardOutside?: SubscriberRecord['forwardOutside']
@@ -66,8 +70,15 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
   if (patch.emergencyCallerId) checkNumber('emergencyCallerId', patch.emergencyCallerId)
   const deadline = patch.decisionDeadlineMs === undefined ? {} : { decisionDeadlineMs: patch.decisionDeadlineMs }
   checkAgent({ ...patch.agent, ...deadline })
-  const { emergencyCallerId: callerId, codecs, transcode, ...site } = record.site
-  const spoken = codecsOf({ ...(codecs ? { codecs } : {}), ...(transcode === undefined ? {} : { transcode }) }, patch)
+  const {
+    emergencyCallerId: callerId,
+    codecs: _,
+    telephoneCodecs: __,
+    transcode: ___,
+    renegotiate: ____,
+    digits: _____,
+    ...site
+  } = record.site
   const nextCallerId = patch.emergencyCallerId === undefined ? callerId : patch.emergencyCallerId
   const next: SubscriberRecord = {
     ...record,
@@ -80,7 +91,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
       ...(patch.telephoneDigest ? { digest: patch.telephoneDigest } : {}),
       ...(patch.telephoneTls && site.tls ? { tls: { ...site.tls, telephones: patch.telephoneTls } } : {}),
-      ...spoken,
+      ...codecsOf(record.site, patch),
     },
     forwardOutside: patch.forwardOutside ?? record.forwardOutside,
     toll: patch.toll ?? record.toll,

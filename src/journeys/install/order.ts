@@ -17,6 +17,7 @@ import {
 import {
   type Allocation,
   type CodecPolicy,
+  type DigitPolicy,
   KINDS,
   type PbxConfig,
   type SiteConfig,
@@ -44,9 +45,13 @@ export interface InstallOrder {
     srtp?: SiteConfig['srtp']
     /** Whether telephones may do without TLS; `allowed` unless said. */
     telephoneTls?: SiteTls['telephones']
-    /** What its legs may speak, best first, and whether it may be transcoded. */
+    /** What its legs may speak, best first, and those of its telephones where that is something else; null for what is usual. */
     codecs?: CodecName[] | null
+    telephoneCodecs?: CodecName[] | null
+    /** Whether that may be transcoded, or another codec be asked for, and how keys reach a leg without telephone-events. */
     transcode?: boolean
+    renegotiate?: boolean
+    digits?: DigitPolicy
     /** By which digest telephones show who they are; MD5 unless said. */
     telephoneDigest?: NonNullable<SiteConfig['digest']>
     /** Whether the site's gateway masquerades the platform's address, or the LAN has a route to it. */
@@ -68,17 +73,35 @@ export function pbxOf({ site }: InstallOrder): SiteConfig['pbx'] {
   return { ...pbx, port: pbx.port ?? 5060 }
 }
 
+type SpokenBySite = CodecPolicy & Pick<SiteConfig, 'telephoneCodecs'>
+
 /** What is said of codecs, laid over what was said before: null takes back to what is usual. Rejects with `invalid-argument`. */
 export function codecsOf(
-  before: CodecPolicy,
-  said: { codecs?: readonly CodecName[] | null | undefined; transcode?: boolean | undefined },
-): CodecPolicy {
-  const { codecs = before.codecs ?? null, transcode = before.transcode ?? true } = said
-  if (codecs?.length === 0) throw invalid('codecs', 'At least one codec is allowed.')
-  for (const name of codecs ?? [])
-    if (!CODEC_NAMES.includes(name)) throw invalid('codecs', `A codec is one of ${CODEC_NAMES.join(', ')}.`)
-  checkDistinct('codecs', [...(codecs ?? [])])
-  return { ...(codecs ? { codecs: [...codecs] } : {}), ...(transcode ? {} : { transcode }) }
+  before: SpokenBySite,
+  said: {
+    [K in keyof SpokenBySite]?: (K extends 'codecs' | 'telephoneCodecs' ? SpokenBySite[K] | null : SpokenBySite[K]) | undefined
+  },
+): SpokenBySite {
+  const {
+    transcode = before.transcode ?? true,
+    renegotiate = before.renegotiate ?? true,
+    digits = before.digits ?? 'tones',
+  } = said
+  return {
+    ...namesOf('codecs', said.codecs === undefined ? before.codecs : said.codecs),
+    ...namesOf('telephoneCodecs', said.telephoneCodecs === undefined ? before.telephoneCodecs : said.telephoneCodecs),
+    ...(transcode ? {} : { transcode }),
+    ...(renegotiate ? {} : { renegotiate }),
+    ...(digits === 'tones' ? {} : { digits }),
+  }
+}
+
+function namesOf<F extends 'codecs' | 'telephoneCodecs'>(field: F, names: readonly CodecName[] | null | undefined) {
+  if (!names) return {}
+  if (names.length === 0) throw invalid(field, 'At least one codec is allowed.')
+  for (const name of names) if (!CODEC_NAMES.includes(name)) throw invalid(field, `A codec is one of ${CODEC_NAMES.join(', ')}.`)
+  checkDistinct(field, [...names])
+  return { [field]: [...names] }
 }
 
 const DEFAULT_CEILING = 100

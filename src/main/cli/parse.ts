@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
 import { usage } from './error.ts'
 
@@ -61,15 +62,47 @@ export function codecs(text: string): CodecName[] {
   })
 }
 
-/** What the API is told of {@link codecs}: null takes back what was said before. */
-export function saidOfCodecs(names: string[] | undefined): { codecs?: string[] | null } {
-  return names === undefined ? {} : { codecs: names.length > 0 ? names : null }
+/** Options of what legs may speak, as trunks and sites have them alike. */
+export interface CodecOptions {
+  codecs?: string[]
+  transcode?: boolean
+  renegotiate?: boolean
+  digits?: string
 }
 
-/** As {@link codecs} are written. */
-export function spokenText(said: { codecs?: readonly string[] | null; transcode?: boolean }): string {
-  const names = said.codecs ? said.codecs.join(',') : 'what is usual'
-  return said.transcode === false ? `${names}, never transcoded` : names
+/** Adds them to a command; of `--codecs` each says itself what it means there. */
+export function codecOptions(command: Command): Command {
+  return command
+    .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
+    .option('--renegotiate <on|off>', 'whether a leg may be asked for what the other one speaks', onOff('--renegotiate'))
+    .option('--digits <way>', 'how keys reach a leg without telephone-events: tones or info')
+}
+
+/** What the API is told of them: null takes back what was said before. */
+export function saidOfCodecs({ codecs: names, transcode, renegotiate, digits }: CodecOptions) {
+  return {
+    ...(names === undefined ? {} : { codecs: names.length > 0 ? names : null }),
+    ...(transcode === undefined ? {} : { transcode }),
+    ...(renegotiate === undefined ? {} : { renegotiate }),
+    ...(digits === undefined ? {} : { digits }),
+  }
+}
+
+/** What the API says of codecs, in words. */
+export function spokenText(said: {
+  codecs?: readonly string[] | null
+  telephoneCodecs?: readonly string[] | null
+  transcode?: boolean
+  renegotiate?: boolean
+  digits?: string
+}): string {
+  return [
+    said.codecs ? said.codecs.join(',') : 'what is usual',
+    ...(said.telephoneCodecs ? [`its telephones ${said.telephoneCodecs.join(',')}`] : []),
+    ...(said.transcode === false ? ['never transcoded'] : []),
+    ...(said.renegotiate === false ? ['never renegotiated'] : []),
+    ...(said.digits === 'info' ? ['keys by INFO'] : []),
+  ].join(', ')
 }
 
 /** `on` or `off`. */

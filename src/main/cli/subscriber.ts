@@ -5,10 +5,11 @@ import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import {
   allocation,
+  type CodecOptions,
+  codecOptions,
   codecs,
   collect,
   endpoint,
-  onOff,
   part,
   progressOf,
   route,
@@ -32,7 +33,10 @@ interface Subscriber {
     networks: string[]
     dns: { servers: string[]; search?: string } | null
     codecs: string[] | null
+    telephoneCodecs: string[] | null
     transcode: boolean
+    renegotiate: boolean
+    digits: string
     pbx: PbxConfig | null
   }
   survival: { voice: string; channel: string }
@@ -102,8 +106,7 @@ export function subscriberCommands(program: Command, context: Contextual): void 
 }
 
 function installCommand(noun: Command, context: Contextual): void {
-  noun
-    .command('install <name>')
+  codecOptions(noun.command('install <name>'))
     .description('bring a subscriber into being, with all its security data')
     .option('--number <e164>', 'a number of its own; again for more', collect, [])
     .option('--site-network <cidr>', 'a network of its site; again for more', collect, [])
@@ -125,7 +128,6 @@ function installCommand(noun: Command, context: Contextual): void {
     .option('--emergency-caller-id <e164>', 'the number that is shown to emergency services')
     .option('--srtp <policy>', 'protect the sound of legs over the channel: off, offered or required')
     .option('--codecs <names>', 'what its legs may speak, best first, such as g722,pcma; all where it is not said', codecs)
-    .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
     .option('--lan <mode>', 'route: the LAN has a route to the platform; masquerade: the gateway hides it', 'route')
     .option('--memory <mebibytes>', 'of its agent', whole('--memory'))
     .option('--cpu <share>', 'of one core, for its agent', Number)
@@ -146,7 +148,7 @@ function installCommand(noun: Command, context: Contextual): void {
     })
 }
 
-interface InstallOptions {
+interface InstallOptions extends CodecOptions {
   number: string[]
   siteNetwork: string[]
   pbx?: string
@@ -163,8 +165,6 @@ interface InstallOptions {
   sitePublicKey?: string
   emergencyCallerId?: string
   srtp?: string
-  codecs?: string[]
-  transcode?: boolean
   lan: string
   memory?: number
   cpu?: number
@@ -194,8 +194,7 @@ function orderOf(name: string, o: InstallOptions) {
       ...(o.sitePublicKey ? { publicKey: o.sitePublicKey } : {}),
       ...(o.emergencyCallerId ? { emergencyCallerId: o.emergencyCallerId } : {}),
       ...(o.srtp ? { srtp: o.srtp } : {}),
-      ...saidOfCodecs(o.codecs),
-      ...(o.transcode === undefined ? {} : { transcode: o.transcode }),
+      ...saidOfCodecs(o),
       lan: o.lan,
     },
     defaultRoute: route(o.defaultRoute),
@@ -326,18 +325,27 @@ function changeCommands(noun: Command, context: Contextual): void {
       const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { forwardOutside })
       out.done(subscriber, `Sending calls of ${name} on to numbers outside: ${forwardOutside}.`)
     })
-  noun
-    .command('codecs <name> [names]')
+  codecOptions(noun.command('codecs <name> [names]'))
     .description('what the telephones and the PBX of its site may speak, best first, such as g722,pcma; default for all')
-    .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
-    .action(async (name: string, names: string | undefined, options: { transcode?: boolean }, command: Command) => {
-      const { client, out } = context(command)
-      const said = { ...saidOfCodecs(names === undefined ? undefined : codecs(names)), ...options }
-      const path = `/v1/subscribers/${part(name)}`
-      const asked = Object.keys(said).length === 0
-      const subscriber = asked ? await client.get<Subscriber>(path) : await client.patch<Subscriber>(path, said)
-      out.done(subscriber, `The site of ${name} speaks: ${spokenText(subscriber.site)}.`)
-    })
+    .option('--telephones <names>', 'what its telephones may speak, where that is something else; default for the same', codecs)
+    .action(
+      async (
+        name: string,
+        names: string | undefined,
+        { telephones, ...options }: CodecOptions & { telephones?: string[] },
+        command: Command,
+      ) => {
+        const { client, out } = context(command)
+        const said = {
+          ...saidOfCodecs({ ...options, ...(names === undefined ? {} : { codecs: codecs(names) }) }),
+          ...(telephones === undefined ? {} : { telephoneCodecs: telephones.length > 0 ? telephones : null }),
+        }
+        const path = `/v1/subscribers/${part(name)}`
+        const asked = Object.keys(said).length === 0
+        const subscriber = asked ? await client.get<Subscriber>(path) : await client.patch<Subscriber>(path, said)
+        out.done(subscriber, `The site of ${name} speaks: ${spokenText(subscriber.site)}.`)
+      },
+    )
   noun
     .command('survival <name>')
     .description('what becomes of its calls when something dies under them')

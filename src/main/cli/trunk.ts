@@ -3,12 +3,12 @@ import type { Command } from 'commander'
 import type { GatewayConfig, NumberRule, TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
-import { codecs, collect, endpoint, onOff, part, saidOfCodecs, spokenText, whole } from './parse.ts'
+import { type CodecOptions, codecOptions, codecs, collect, endpoint, part, saidOfCodecs, spokenText, whole } from './parse.ts'
 
 /** A trunk as the API shows it. */
 type ShownTrunk = Omit<TrunkConfig, 'credentials'> & { user?: string; state?: TrunkState }
 
-interface TrunkOptions {
+interface TrunkOptions extends CodecOptions {
   gateway: string[]
   numberIn: string[]
   numberOut: string[]
@@ -33,8 +33,6 @@ interface TrunkOptions {
   maxOut?: number
   emergencyReserve?: number
   srtp?: string
-  codecs?: string[]
-  transcode?: boolean
   media?: string
   earlyMedia?: string
   diversion?: string
@@ -100,8 +98,7 @@ export function trunkCommands(program: Command, context: Contextual): void {
 
 function writeCommand(noun: Command, context: Contextual, syntax: string, description: string): void {
   const adds = syntax.startsWith('add')
-  noun
-    .command(syntax)
+  codecOptions(noun.command(syntax))
     .description(description)
     .option(
       '--gateway <[transport:]host[:port][,priority[,weight]]>',
@@ -136,7 +133,6 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     .option('--number-out <prefix=replace>', 'from E.164 to its numbers, such as +32=0; again for more', collect, [])
     .option('--srtp <policy>', 'protect the sound: off, offered or required')
     .option('--codecs <names>', 'what it may speak, best first, such as pcma,g722,opus; default for what is usual', codecs)
-    .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
     .option('--max-in <calls>', 'calls in at once', whole('--max-in'))
     .option('--max-out <calls>', 'calls out at once', whole('--max-out'))
     .option(
@@ -158,7 +154,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
         ...(gateway.length > 0 ? { gateways: gateway.map(gatewayOf) } : {}),
         ...pick(rest),
         ...(rest.srtp ? { srtp: rest.srtp } : {}),
-        ...saidOfCodecs(rest.codecs),
+        ...saidOfCodecs(rest),
         ...tlsOf(rest),
         ...authOf(rest),
         ...acceptOf(rest),
@@ -182,7 +178,6 @@ const AS_GIVEN = [
   'redirects',
   'callsPerSecond',
   'priority',
-  'transcode',
 ] as const satisfies readonly (keyof TrunkOptions)[]
 
 function pick(options: Omit<TrunkOptions, 'gateway'>) {

@@ -20,6 +20,8 @@ export interface LegFacts {
   /** The far end: the caller of a leg in, the callee of a leg out. */
   party: Party
   trunk?: Id<'trk'>
+  /** The far end is a telephone of the site, not its PBX. */
+  telephone?: true
 }
 
 /** The one dialog of a leg, in the form that it has now. */

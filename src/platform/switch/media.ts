@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { TielineError } from '#lib/index.ts'
-import type { EndpointDescription, MediaStats, SrtpPolicy } from '#platform/words/index.ts'
+import type { DigitPolicy, EndpointDescription, MediaStats, SrtpPolicy } from '#platform/words/index.ts'
 import { alike } from '#protocol/audio/index.ts'
 import { LONGEST_MASTER, SRTP_SUITES } from '#protocol/rtp/index.ts'
 import {
@@ -47,6 +47,8 @@ export interface LegPolicy {
   codecs?: readonly AudioCodecName[]
   /** Whose order counts in an answer of ours. Default `theirs`. */
   preference?: 'ours' | 'theirs'
+  /** How keys reach a far end that takes no telephone-events. Default `tones`. */
+  digits?: DigitPolicy
 }
 
 /** Where it talks to nobody yet. */
@@ -105,6 +107,9 @@ export interface MediaSnapshot {
   agreement: AudioAgreement | null
   /** How it faces the far end; absent means both ways. */
   facing?: Facing
+  /** What the far end has named, and what it has spoken beside what was agreed on. */
+  named?: AudioCodecName[]
+  beside?: AudioCodecName[]
   /** How it is protected; absent means not at all. */
   protection?: { srtp: SrtpPolicy; material: string; clear: boolean }
 }
@@ -132,6 +137,10 @@ export class LegMedia {
   #choice: CodecChoice = ANY
   #sent: string | null
   #agreement: AudioAgreement | null
+  /** What its far end has said that it speaks, and what it has spoken beside what was agreed on. */
+  #named: readonly AudioCodecName[]
+  readonly #beside: Set<AudioCodecName>
+  readonly #digits: DigitPolicy
   /** Whether the far end and voice know where the leg's sound is. */
   #settled = true
 
@@ -139,6 +148,7 @@ export class LegMedia {
     this.endpoint = endpoint
     this.#codecs = from.codecs ?? ALL_CODECS
     this.#preference = from.preference ?? 'theirs'
+    this.#digits = from.digits ?? 'tones'
     const { snapshot, srtp = snapshot?.protection?.srtp ?? 'off' } = from
     this.#srtp = srtp
     this.#material = snapshot?.protection ? Buffer.from(snapshot.protection.material, 'base64') : randomBytes(LONGEST_MASTER)
@@ -151,6 +161,8 @@ export class LegMedia {
     this.#offer = snapshot?.offer ?? null
     this.#sent = snapshot?.sent ?? null
     this.#agreement = snapshot?.agreement ?? null
+    this.#named = snapshot?.named ?? []
+    this.#beside = new Set(snapshot?.beside)
   }
 
   /** What the far end was last told. */
@@ -163,9 +175,9 @@ export class LegMedia {
     return this.#srtp !== 'off'
   }
 
-  /** Whether telephone-events have been negotiated for what we send. */
-  get takesDigits(): boolean {
-    return this.#agreement?.send.telephoneEvent !== undefined
+  /** How keys reach its far end. */
+  get keysBy(): 'events' | DigitPolicy {
+    return this.#agreement?.send.telephoneEvent === undefined ? this.#digits : 'events'
   }
 
   /** What has been agreed on; null before. */
@@ -174,8 +186,13 @@ export class LegMedia {
   }
 
   /** What its far end may speak of what it has offered, in its order. */
-  codecsIn(offer: Uint8Array): AudioCodecName[] {
+  codecsIn(offer: Uint8Array | string): AudioCodecName[] {
     return codecsOf(offer, WAYS[this.#srtp], AUDIO_CODECS).filter((name) => this.#codecs.includes(name))
+  }
+
+  /** What its far end has said that it speaks, and may speak, in its order. */
+  get named(): readonly AudioCodecName[] {
+    return this.#named
   }
 
   /** Whether anything of a choice may be spoken here. */
@@ -186,6 +203,29 @@ export class LegMedia {
   /** Whether what it hears is what the other one speaks, as it is or by a table; null before both have agreed. */
   passes(other: LegMedia): boolean | null {
     return this.codec && other.codec && alike(this.codec).includes(other.codec)
+  }
+
+  /** Its far end has spoken a codec that was agreed on beside the first one. @returns whether that is new */
+  hears(codec: AudioCodecName): boolean {
+    const agreed = this.#agreement?.receive.also?.some((other) => other.codec === codec)
+    if (!agreed || this.#beside.has(codec)) return false
+    this.#beside.add(codec)
+    return true
+  }
+
+  /** Whether its far end has spoken something beside what was agreed on first that the other one does not speak. */
+  strays(other: LegMedia): boolean {
+    return [...this.#beside].some((codec) => other.codec !== null && !alike(codec).includes(other.codec))
+  }
+
+  /** From now on nothing is heard but what was agreed on first. @returns whether there was more, so that the far end has to be told (RFC 3264 §10.2) */
+  narrow(): boolean {
+    this.#beside.clear()
+    const { also, ...receive } = this.#agreement?.receive ?? {}
+    if (!this.#agreement || !also) return false
+    this.#agreement = { ...this.#agreement, receive: receive as AudioAgreement['receive'] }
+    this.#tell(this.#agreement)
+    return true
   }
 
   /** Whether its far end does not want to hear: held by it, in any spelling (PITFALLS S48). Null before anything is agreed on. */
@@ -243,6 +283,8 @@ export class LegMedia {
   readAnswer(answer: Uint8Array | string): void {
     const negotiation = readAnswer(this.#offer ?? this.#sent ?? '', answer, this.#policy, AUDIO_CODECS)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
+    const said = codecsOf(answer, [negotiation.agreement.transport], AUDIO_CODECS)
+    this.#named = [...new Set([...this.#named, ...said.filter((name) => this.#codecs.includes(name))])]
     this.#agree(negotiation.agreement)
   }
 
@@ -263,6 +305,7 @@ export class LegMedia {
       preference: this.#preference,
     })
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
+    this.#named = this.codecsIn(offer)
     this.#offer = null
     if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) {
       if (again) this.#tell(negotiation.agreement)
@@ -288,6 +331,8 @@ export class LegMedia {
       agreement: this.#agreement,
       ...protection,
       ...facing,
+      ...(this.#named.length > 0 ? { named: [...this.#named] } : {}),
+      ...(this.#beside.size > 0 ? { beside: [...this.#beside] } : {}),
     }
   }
 
@@ -312,13 +357,15 @@ export class LegMedia {
 
   #agree(agreement: AudioAgreement): void {
     if (this.#settled && sameAgreement(this.#agreement, agreement)) return
+    if (JSON.stringify(this.#agreement?.receive) !== JSON.stringify(agreement.receive)) this.#beside.clear()
     this.#agreement = agreement
     this.#settled = true
     this.#tell(agreement)
   }
 
   #tell(agreement: AudioAgreement): void {
-    this.endpoint.describe(describe(agreement)).catch((error: unknown) => this.onFault?.(error))
+    const keys = this.#digits === 'info' ? { keys: 'none' as const } : {}
+    this.endpoint.describe({ ...describe(agreement), ...keys }).catch((error: unknown) => this.onFault?.(error))
   }
 }
 

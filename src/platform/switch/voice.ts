@@ -7,6 +7,7 @@ import type {
   VoiceMethods,
   VoiceNotifications,
 } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 
 /** The switch's side of a link to voice. */
@@ -54,6 +55,8 @@ export class VoiceEndpoint {
   #lost = false
   #watchMs = 0
   onDigit: ((digit: string) => void) | undefined
+  /** Its far end speaks another codec than what was agreed on first. */
+  onCodec: ((codec: CodecName) => void) | undefined
   /** What a gather has understood so far. */
   onPartial: ((text: string) => void) | undefined
   onMedia: ((state: 'silent' | 'flowing', silentMs: number) => void) | undefined
@@ -242,6 +245,7 @@ export class VoicePool {
           this.#miss(voice)
         },
         onNotification: {
+          codec: ({ endpoint, codec }) => this.#endpoints.get(endpoint)?.onCodec?.(codec),
           partial: ({ endpoint, text }) => this.#endpoints.get(endpoint)?.onPartial?.(text),
           progress: (progress) => this.#endpoints.get(progress.endpoint)?.onProgress?.(progress),
           answered: (verdict) => this.#endpoints.get(verdict.endpoint)?.onAnswered?.(verdict),

@@ -1,5 +1,5 @@
 import type { Detection, EndpointDescription, MediaStats } from '#platform/words/index.ts'
-import type { Progress, Verdict } from '#protocol/audio/index.ts'
+import type { CodecName, Progress, Verdict } from '#protocol/audio/index.ts'
 import type { Sounding } from './sounding.ts'
 
 /** What the main thread says of conferences. `coached` is the slot of the only one who hears it, or −1. */
@@ -52,6 +52,7 @@ export type MediaReport =
   | { type: 'played'; slot: number; play: number; end: PlayEnd; playedMs: number }
   | { type: 'speaking'; slot: number; speaking: boolean }
   | { type: 'digit-started'; slot: number; digit: string }
+  | { type: 'codec'; slot: number; codec: CodecName }
   | { type: 'digit'; slot: number; digit: string; durationMs: number }
   | { type: 'media'; slot: number; state: 'silent' | 'flowing'; silentMs: number }
   | { type: 'recorded'; slot: number; record: number; pcm: Int16Array; last: boolean }

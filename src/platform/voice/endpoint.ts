@@ -94,6 +94,12 @@ export class Endpoint {
   /** A key of the peer that is passed on at another clock rate. */
   readonly passedKey: { timestamp: number; own: number; stream: StreamMapper | null } = { timestamp: -1, own: 0, stream: null }
   #receive: StreamFormat | null = null
+  /** What it spoke last, and all that it has spoken beside what was agreed on first. */
+  #spoken: CodecName | null = null
+  readonly #beside = new Set<CodecName>()
+  readonly #report: (report: MediaReport) => void
+  /** Whether it hears the keys of its peer as tones, where it takes no telephone-events. */
+  hearsTones = true
   receiveEvents = NO_EVENTS
   peer: Endpoint | null = null
   /** Keys that are heard as tones, where no telephone-event was negotiated. */
@@ -126,6 +132,7 @@ export class Endpoint {
     this.rtcp = rtcp
     this.control = new Control(random)
     this.#random = random
+    this.#report = report
     this.out = this.#stream(this.sendCodec.clockRate)
     const keys = {
       started: (digit: string) => report({ type: 'digit-started', slot, digit }),
@@ -159,6 +166,11 @@ export class Endpoint {
     this.#speak(send)
     this.sendPayloadType = send.payloadType
     this.sendEvents = send.telephoneEvent ?? NO_EVENTS
+    this.hearsTones = description.keys !== 'none'
+    if (!isDeepStrictEqual(this.#receive, receive)) {
+      this.#spoken = null
+      this.#beside.clear()
+    }
     if (this.#receive?.codec !== receive.codec) {
       // What was heard in the old codec is not waited for, nor pulled for ever.
       if (this.ear && this.peer?.transcoding?.ear === this.ear) this.peer.transcoding = null
@@ -235,6 +247,15 @@ export class Endpoint {
     const another = this.#receive?.also?.find((other) => other.payloadType === payloadType)
     if (another) return another.codec
     return payloadType === 0 ? 'PCMU' : payloadType === 8 ? 'PCMA' : undefined
+  }
+
+  /** It speaks this codec now: one that was not agreed on first is told, once. */
+  speaks(codec: CodecName): void {
+    if (codec === this.#spoken) return
+    this.#spoken = codec
+    if (codec === this.#receive?.codec || this.#beside.has(codec)) return
+    this.#beside.add(codec)
+    this.#report({ type: 'codec', slot: this.slot, codec })
   }
 
   /** The clock rate of a payload type that tells keys, Hz; 0 where it tells none. */

@@ -74,6 +74,7 @@ export class Receiver {
       endpoint.events.receive(bytes, packet.payloadStart, packet.payloadLength, packet.timestamp, now)
       if (endpoint.peer) this.#relayEvent(endpoint, endpoint.peer, eventRate, now)
     } else if (codec && packet.payloadLength > 0) {
+      endpoint.speaks(codec)
       endpoint.control.reception.time(packet.timestamp, codecOf(codec).clockRate, now)
       this.#sound(endpoint, codec, now)
     } else {
@@ -134,7 +135,7 @@ export class Receiver {
 
   /** Whether the peer gets what the endpoint says: not while it can't, hears something of ours, or a key that is spoken. */
   #goesTo(peer: Endpoint, endpoint: Endpoint): boolean {
-    const goes = peer.canSend && !peer.isSpeaking && !(peer.sendEvents < 0 && endpoint.events.active)
+    const goes = peer.canSend && !peer.isSpeaking && !(peer.sendEvents < 0 && peer.hearsTones && endpoint.events.active)
     if (!goes) peer.out.interrupt()
     return goes
   }
@@ -171,6 +172,7 @@ export class Receiver {
   /** `rate` is that of the event's timestamps, Hz. */
   #relayEvent(endpoint: Endpoint, peer: Endpoint, rate: number, now: number): void {
     if (!peer.canSend || peer.isSpeaking) return
+    if (peer.sendEvents < 0 && !peer.hearsTones) return
     if (peer.sendEvents < 0) this.#speakKey(endpoint, peer, rate, now)
     else if (peer.transcoding || rate !== peer.sendCodec.clockRate) this.#passKey(peer, rate, now)
     else this.#pass(peer, peer.sendEvents, now)

@@ -212,6 +212,9 @@ export class Session {
         for (const listener of [...this.digits]) listener.ended(report.digit)
         this.#notify('digit', { endpoint, digit: report.digit, durationMs: report.durationMs })
         return
+      case 'codec':
+        this.#notify('codec', { endpoint, codec: report.codec })
+        return
       case 'speaking':
         this.#notify('speaking', { endpoint, speaking: report.speaking })
         return

@@ -91,7 +91,13 @@ export interface CodecPolicy {
   codecs?: CodecName[]
   /** Whether what they speak may be turned into what the other leg of a call speaks. Default true. */
   transcode?: boolean
+  /** Whether they may be asked in the middle of a call for the codec of the other leg, so that nothing need be transcoded. Default true. */
+  renegotiate?: boolean
+  /** How keys reach a far end that has agreed on no telephone-events: as the tones themselves, or by INFO. Default `tones`. */
+  digits?: DigitPolicy
 }
+
+export type DigitPolicy = 'tones' | 'info'
 
 export interface TrunkConfig extends CodecPolicy {
   id: Id<'trk'>
@@ -191,6 +197,8 @@ export interface ChannelConfig {
 
 export interface SiteConfig extends CodecPolicy {
   pbx: PbxConfig | null
+  /** What the legs of its telephones may speak, best first. Absent: what those of its PBX may. */
+  telephoneCodecs?: CodecName[]
   /** The caller id registered for emergency calls. */
   emergencyCallerId?: string
   /** Of legs over the channel. */

@@ -41,6 +41,8 @@ export interface EndpointDescription {
   receive: StreamFormat
   /** From our side (RFC 3264): `sendonly` while the far end is held. */
   direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive'
+  /** Where it takes no telephone-events: whether it hears the keys of its peer as tones, which is the default, or is told them by somebody else. */
+  keys?: 'tones' | 'none'
 }
 
 /** What a prompt is made of. Paths are absolute and already checked by the switch. */
@@ -260,6 +262,8 @@ export interface VoiceMethods {
 export interface VoiceNotifications {
   /** A digit has ended (RFC 4733), once for each key press. */
   digit: { endpoint: Id<'med'>; digit: string; durationMs: number }
+  /** Its far end speaks another codec than the first of those that were agreed on; once for each. */
+  codec: { endpoint: Id<'med'>; codec: CodecName }
   /** What a gather has understood so far. */
   partial: { endpoint: Id<'med'>; text: string }
   /** Who has answered, `ms` after that was asked; behind `machine` may come `machine-end`. */

@@ -7,6 +7,8 @@ import { type Hop, newBranch, newTag, type SipSocket } from './socket.ts'
 export interface Said {
   headers?: [string, string][]
   body?: string
+  /** Who calls, in an INVITE that begins a dialog. */
+  from?: string
   /** The answer is another fork's, which speaks for this end from now on. */
   tag?: string
 }
@@ -46,7 +48,7 @@ export class ScriptedLeg {
   static place(far: FarEnd, to: Hop, number: string, said: Said = {}): ScriptedLeg {
     const leg = new ScriptedLeg(far, to)
     leg.#callId = newTag()
-    leg.#local = `<sip:+32470123456@${far.socket.address}>;tag=${newTag()}`
+    leg.#local = `<sip:${said.from ?? '+32470123456'}@${far.socket.address}>;tag=${newTag()}`
     leg.#remote = `<sip:${number}@${to.address}>`
     leg.#target = `sip:${number}@${to.address}:${to.port}`
     leg.ask('INVITE', said)

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Presses } from './presses.ts'
+
+/** What is left of keys that came as `5@sound:0`: the way and the time in ms behind each. */
+function kept(...keys: string[]): string[] {
+  const presses = new Presses()
+  return keys.filter((key) => {
+    const [, digit = '', way, at] = /^(.)@(sound|info):(\d+)$/.exec(key) ?? []
+    return presses.take(way as 'sound', digit, Number(at))
+  })
+}
+
+test('S51 a key that both ways tell of is one, whichever comes first; keys of one way are as many as there are', () => {
+  assert.deepEqual(kept('5@sound:0', '5@info:80'), ['5@sound:0'])
+  assert.deepEqual(kept('5@info:0', '5@sound:120'), ['5@info:0'])
+  assert.deepEqual(kept('5@sound:0', '5@sound:200', '5@info:220', '5@info:400'), ['5@sound:0', '5@sound:200'])
+  assert.deepEqual(kept('5@info:0', '5@info:200', '5@info:400'), ['5@info:0', '5@info:200', '5@info:400'])
+  assert.deepEqual(kept('5@sound:0', '6@info:10'), ['5@sound:0', '6@info:10'])
+  assert.deepEqual(kept('5@sound:0', '5@info:3000'), ['5@sound:0', '5@info:3000'], 'much later it is another press')
+})
