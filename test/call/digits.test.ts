@@ -73,14 +73,18 @@ test('S50 keys reach a leg without telephone-events by INFO, where policy says s
   assert.equal(await informed(b), '5')
   await latest.do('call.dtmf', { digits: '1#' })
   assert.deepEqual([await informed(b), await informed(b)].sort(), ['#', '1'])
+  // One that tells of it both ways.
+  await inform(a, 'application/dtmf-relay', 'Signal=6\r\nDuration=160\r\n')
+  a.phone.press('6', a.events)
+  assert.equal(await informed(b), '6')
   b.leg.ask('INFO', { headers: [['Content-Type', 'application/dtmf']], body: '7' })
   await b.leg.next('200 INFO')
   await until('the other way it is an event', () => a.keys().length === 1 && a.keys()[0] === 7, 3000)
   await until('the program is told', () => program.digits.length > 0, 3000)
   assert.ok(!hearsFive(b), 'nothing is heard of it')
   await hangUp(world, a, b)
-  assert.deepEqual(program.digits, ['5'])
-  assert.equal(b.leg.count('INFO'), 3)
+  assert.deepEqual(program.digits, ['5', '6'])
+  assert.equal(b.leg.count('INFO'), 4)
 })
 
 test('S50 else the tones themselves are heard, a key of the program too, and no INFO is sent', async (t) => {
@@ -120,18 +124,28 @@ test('S51 a telephone that tells of each key by event and by INFO has pressed it
   await hearEachOther(a, b, 'before')
   a.phone.quiet()
   program.digits.length = 0
-  for (const [key, event] of [
-    ['5', 5],
-    ['5', 5],
-    ['6', 6],
+  let count = 0
+  for (const [key, event, first] of [
+    ['5', 5, true],
+    ['5', 5, false],
+    ['6', 6, true],
   ] as const) {
     const before = program.digits.length
+    count++
+    const info = () => inform(a, 'application/dtmf-relay', `Signal=${key}\r\nDuration=160\r\n`)
+    // Before it, as long as it is down, and behind it.
+    if (first) await info()
     a.phone.press(key, a.events)
     await until('the program is told', () => program.digits.length > before, 3000)
-    await inform(a, 'application/dtmf-relay', `Signal=${key}\r\nDuration=160\r\n`)
+    if (!first) await info()
+    await until('the other end is told', () => b.keys().length === count, 3000)
     assert.equal(b.keys().at(-1), event)
   }
+  // A key of INFO alone is one as well, a moment later.
+  await inform(a, 'application/dtmf', '8')
+  await until('the program is told', () => program.digits.at(-1) === '8', 3000)
+  await until('the other end is told', () => b.keys().at(-1) === 8, 3000)
   await hangUp(world, a, b)
-  assert.deepEqual(program.digits, ['5', '5', '6'])
-  assert.deepEqual(b.keys(), [5, 5, 6])
+  assert.deepEqual(program.digits, ['5', '5', '6', '8'])
+  assert.deepEqual(b.keys(), [5, 5, 6, 8])
 })

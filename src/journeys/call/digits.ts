@@ -3,10 +3,13 @@ import type { DigitPolicy, VerbMethods } from '#platform/words/index.ts'
 import type { IncomingRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { verbError } from './over.ts'
-import { type KeyWay, Presses } from './presses.ts'
+import { type KeyWay, type Press, Presses } from './presses.ts'
 
 /** How long a digit of ours lasts, and the pause behind it, in ms. */
 const TONE = { onMs: 160, offMs: 80 }
+
+/** Ms within which a telephone-event begins, and is known here, of which an INFO of the same key has come. */
+const EVENT_MS = 150
 
 /** DTMF in INFO (PITFALLS S51): `Signal=5` of application/dtmf-relay, or the bare digit of application/dtmf. */
 export function informed(call: Call, leg: Leg, incoming: IncomingRequest): void {
@@ -17,24 +20,37 @@ export function informed(call: Call, leg: Leg, incoming: IncomingRequest): void 
   const digit = (relay || bare || null)?.[1]?.toUpperCase()
   if (digit) {
     incoming.respond(200)
-    if (!digitPressed(call, leg, digit, 'info')) return
-    const other = joinedTo(call, leg)
-    if (other) press(call, other, digit)
+    const key = digitPressed(call, leg, digit, 'info')
+    // One that has agreed on telephone-events may be telling of the same key by one, which voice relays by itself.
+    if (key && call.media.get(leg.id)?.keysBy === 'events') call.x.clock.after(EVENT_MS, () => passOn(call, leg, key))
+    else if (key) passOn(call, leg, key)
   } else if (request.body.length === 0) incoming.respond(200)
   else incoming.respond(415, { headers: [['Accept', 'application/dtmf-relay, application/dtmf']] })
 }
 
-/** A digit was pressed on a leg, where it is not one that is known already. Its value is for the agent alone: a digit may be a secret. */
-function digitPressed(call: Call, leg: Leg, digit: string, way: KeyWay): boolean {
+/** A key of an INFO goes to the other leg, where voice does not relay it, since the sound tells of it too. */
+function passOn(call: Call, leg: Leg, { alone, digit }: Press): void {
+  const other = joinedTo(call, leg)
+  if (!other || !call.legs.includes(leg)) return
+  if (alone || call.media.get(other.id)?.keysBy === 'info') press(call, other, digit)
+}
+
+export function pressesOf(call: Call, leg: Leg): Presses {
   let presses = call.presses.get(leg)
   if (!presses) {
     presses = new Presses()
     call.presses.set(leg, presses)
   }
-  if (!presses.take(way, digit, call.x.clock.now())) return false
+  return presses
+}
+
+/** A digit was pressed on a leg, where it is not one that is known already. Its value is for the agent alone: a digit may be a secret. */
+function digitPressed(call: Call, leg: Leg, digit: string, way: KeyWay): Press | null {
+  const key = pressesOf(call, leg).take(way, digit, call.x.clock.now())
+  if (!key) return null
   call.event('leg.digits', { leg, data: { count: 1 } })
   if (leg === call.legs[0]) call.x.agents.digit(call.subscriber.id, call.id, digit)
-  return true
+  return key
 }
 
 /** A digit heard in a leg's sound, which voice relays by itself, as telephone-event or as tones; by INFO it is told by us (S50). */

@@ -2,7 +2,7 @@ import { type Leg, LegMedia, type LegPolicy } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
-import { digitHeard } from './digits.ts'
+import { digitHeard, pressesOf } from './digits.ts'
 import { spokenBeside } from './pair.ts'
 import { soundLost } from './survive.ts'
 
@@ -48,6 +48,7 @@ export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
     leg.end(causeOf('switch', 'media-lost'))
   }
   media.endpoint.onCodec = (codec) => spokenBeside(call, leg, codec)
+  media.endpoint.onPressed = (digit) => pressesOf(call, leg).begins(digit, call.x.clock.now())
   media.endpoint.onDigit = (digit) => digitHeard(call, leg, digit)
   media.endpoint.onLost = (agoMs) => soundLost(call, leg, agoMs)
 }

@@ -54,6 +54,7 @@ export class VoiceEndpoint {
   #snapshot: EndpointSnapshot
   #lost = false
   #watchMs = 0
+  onPressed: ((digit: string) => void) | undefined
   onDigit: ((digit: string) => void) | undefined
   /** Its far end speaks another codec than what was agreed on first. */
   onCodec: ((codec: CodecName) => void) | undefined
@@ -249,6 +250,7 @@ export class VoicePool {
           partial: ({ endpoint, text }) => this.#endpoints.get(endpoint)?.onPartial?.(text),
           progress: (progress) => this.#endpoints.get(progress.endpoint)?.onProgress?.(progress),
           answered: (verdict) => this.#endpoints.get(verdict.endpoint)?.onAnswered?.(verdict),
+          pressed: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onPressed?.(digit),
           digit: ({ endpoint, digit }) => this.#endpoints.get(endpoint)?.onDigit?.(digit),
           speaking: ({ endpoint, speaking }) => this.#endpoints.get(endpoint)?.onSpeaking?.(speaking),
           media: ({ endpoint, state, silentMs }) => this.#endpoints.get(endpoint)?.onMedia?.(state, silentMs),

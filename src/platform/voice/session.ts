@@ -207,6 +207,7 @@ export class Session {
         return
       case 'digit-started':
         for (const listener of [...this.digits]) listener.started(report.digit)
+        this.#notify('pressed', { endpoint, digit: report.digit })
         return
       case 'digit':
         for (const listener of [...this.digits]) listener.ended(report.digit)

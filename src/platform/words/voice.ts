@@ -260,6 +260,8 @@ export interface VoiceMethods {
 
 /** What voice tells the switch unasked. */
 export interface VoiceNotifications {
+  /** A key is down, by telephone-event or as a tone; `digit` follows when it is up again. */
+  pressed: { endpoint: Id<'med'>; digit: string }
   /** A digit has ended (RFC 4733), once for each key press. */
   digit: { endpoint: Id<'med'>; digit: string; durationMs: number }
   /** Its far end speaks another codec than the first of those that were agreed on; once for each. */
