@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { newId } from '#lib/index.ts'
-import type { SnapshotChange, TrunkConfig } from '#platform/words/index.ts'
+import type { SiteConfig, SnapshotChange, TrunkConfig } from '#platform/words/index.ts'
 import { buildProgram } from '../../src/main/cli/program.ts'
 import { createTestCa } from '../call/agent-ca.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
@@ -166,27 +166,19 @@ describe('tieline', () => {
   it('stores what a trunk and a site may speak and whether it is transcoded, tells the switch, and takes it back', async () => {
     const add = ['trunk', 'add', 'spoken', '--gateway', '203.0.113.13', '--codecs', 'pcma, g722,OPUS', '--transcode', 'off']
     assert.equal((await tieline(...add, '--renegotiate', 'off', '--digits', 'info')).code, 0)
-    interface Spoken {
-      codecs?: string[] | null
-      telephoneCodecs?: string[] | null
-      transcode?: boolean
-      renegotiate?: boolean
-      digits?: string
-    }
-    const shown = await json<Spoken>('trunk', 'show', 'spoken')
-    assert.deepEqual([shown.codecs, shown.transcode], [['PCMA', 'G722', 'opus'], false])
-    assert.deepEqual([shown.renegotiate, shown.digits], [false, 'info'])
+    type Spoken = Partial<SiteConfig>
+    const { codecs, transcode, renegotiate, digits } = await json<Spoken>('trunk', 'show', 'spoken')
+    assert.deepEqual([codecs, transcode, renegotiate, digits], [['PCMA', 'G722', 'opus'], false, false, 'info'])
     const text = /codecs +PCMA,G722,opus, never transcoded, never renegotiated, keys by INFO\n/
     assert.match((await tieline('trunk', 'show', 'spoken')).out, text)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--digits', 'smoke')).code, 1)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'g729')).code, 2)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'pcma,pcma')).code, 1)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--transcode', 'maybe')).code, 2)
-    assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'default', '--transcode', 'on')).code, 0)
-    assert.equal((await tieline('trunk', 'set', 'spoken', '--renegotiate', 'on', '--digits', 'tones')).code, 0)
+    const back = ['--codecs', 'default', '--transcode', 'on', '--renegotiate', 'on', '--digits', 'tones']
+    assert.equal((await tieline('trunk', 'set', 'spoken', ...back)).code, 0)
     const usual = await json<Spoken>('trunk', 'show', 'spoken')
-    assert.deepEqual([usual.codecs, usual.transcode], [undefined, undefined])
-    assert.deepEqual([usual.renegotiate, usual.digits], [undefined, undefined])
+    for (const name of ['codecs', 'transcode', 'renegotiate', 'digits'] as const) assert.equal(usual[name], undefined)
     assert.equal((await tieline('trunk', 'remove', 'spoken')).code, 0)
     const site = async () => {
       const { codecs, transcode } = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
@@ -195,8 +187,7 @@ describe('tieline', () => {
     assert.deepEqual(await site(), [null, true])
     assert.equal((await tieline('subscriber', 'codecs', 'acme', 'opus,l16/16000,pcma', '--transcode', 'off')).code, 0)
     assert.deepEqual(await site(), [['opus', 'L16/16000', 'PCMA'], false])
-    const change = bench.fakes.published.switch.at(-1) as SnapshotChange
-    const told = change.subscribers?.upsert[0]?.site
+    const told = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers?.upsert[0]?.site
     assert.deepEqual([told?.codecs, told?.transcode], [['opus', 'L16/16000', 'PCMA'], false])
     assert.match((await tieline('subscriber', 'codecs', 'acme')).out, /speaks: opus,L16\/16000,PCMA, never transcoded/)
     assert.equal((await tieline('subscriber', 'codecs', 'acme', 'default', '--transcode', 'on')).code, 0)
@@ -204,14 +195,12 @@ describe('tieline', () => {
     const apart = ['--telephones', 'opus,g722', '--renegotiate', 'off', '--digits', 'info']
     assert.equal((await tieline('subscriber', 'codecs', 'acme', ...apart)).code, 0)
     const published = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers?.upsert[0]?.site
-    assert.deepEqual([published?.codecs, published?.telephoneCodecs], [undefined, ['opus', 'G722']])
-    assert.deepEqual([published?.renegotiate, published?.digits], [false, 'info'])
-    const words = /what is usual, its telephones opus,G722, never renegotiated, keys by INFO/
-    assert.match((await tieline('subscriber', 'codecs', 'acme')).out, words)
+    assert.deepEqual([published?.telephoneCodecs, published?.renegotiate, published?.digits], [['opus', 'G722'], false, 'info'])
+    assert.match((await tieline('subscriber', 'codecs', 'acme')).out, /what is usual, its telephones opus,G722, never reneg/)
     const usually = ['--telephones', 'default', '--renegotiate', 'on', '--digits', 'tones']
     assert.equal((await tieline('subscriber', 'codecs', 'acme', ...usually)).code, 0)
-    const { telephoneCodecs, renegotiate, digits } = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
-    assert.deepEqual([telephoneCodecs, renegotiate, digits], [null, true, 'tones'])
+    const again = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
+    assert.deepEqual([again.telephoneCodecs, again.renegotiate, again.digits], [null, true, 'tones'])
   })
 
   it('gives telephones the CA of their subscriber, asks them for TLS, and tells the switch; keys stay sealed', async () => {
