@@ -294,9 +294,9 @@ export interface DialResult {
 /** Why a resource was refused. */
 export interface Refusal {
   kind: string
-  /** `class`: the operator denies calls out to numbers of this class; `velocity`: there were as many of them as `rule` allows. */
-  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity'
-  rule?: 'callsPerMinute' | 'callsPerHour' | 'minutesPerDay'
+  /** `class`: the operator denies calls out to numbers of this class; `velocity`, `spend`: they were as many, or cost as much, as `rule` allows. */
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity' | 'spend'
+  rule?: 'callsPerMinute' | 'callsPerHour' | 'minutesPerDay' | 'spendPerDay' | 'spendPerMonth'
   /** Of the number that was to be called, such as `premium`. */
   class?: string
   limit: number

@@ -143,11 +143,20 @@ export const TollPolicy = Type.Union([Type.Literal('allowed'), Type.Literal('lim
 })
 
 const Limit = (what: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: what }))
+const Amount = (when: string) =>
+  Type.Optional(
+    Type.String({
+      maxLength: 16,
+      description: `What calls out cost ${when} by the plan, a decimal in its currency, without tax.`,
+    }),
+  )
 export const TollLimits = Type.Object(
   {
     callsPerMinute: Limit('Calls out that begin in every minute.'),
     callsPerHour: Limit('Calls out that begin in every hour.'),
     minutesPerDay: Limit('Minutes of answered calls out in a day of the time zone.'),
+    spendPerDay: Amount('in a day'),
+    spendPerMonth: Amount('in a month'),
   },
   closed,
 )

@@ -19,7 +19,7 @@ const fields = {
 const TollClass = Type.Object({ name: Type.String(), ...fields })
 const Use = Type.Object({
   class: Type.Optional(Type.String({ description: 'Absent where the limit is of all calls.' })),
-  rule: Type.String({ description: 'callsPerMinute, callsPerHour or minutesPerDay' }),
+  rule: Type.String({ description: 'callsPerMinute, callsPerHour, minutesPerDay, spendPerDay or spendPerMonth' }),
   limit: Type.Number(),
   used: Type.Number({ description: 'What calls that run have been granted ahead is in it.' }),
 })

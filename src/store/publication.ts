@@ -1,9 +1,16 @@
 import { sql } from 'kysely'
 import type { Id } from '#lib/index.ts'
-import { type ChangedParts, type PublicationSource, subscriberConfig } from '#platform/subscriber/index.ts'
-import type { Snapshot } from '#platform/words/index.ts'
+import {
+  type ChangedParts,
+  type PublicationSource,
+  planOf,
+  type SubscriberRecord,
+  subscriberConfig,
+} from '#platform/subscriber/index.ts'
+import type { Snapshot, Tariff } from '#platform/words/index.ts'
 import { listCapacities } from './allocation.ts'
 import { readAuthorities } from './authority.ts'
+import { listPlans } from './billing-plan.ts'
 import type { Store, Tx } from './store.ts'
 import { readSubscribers } from './subscriber.ts'
 import { listTollClasses } from './toll.ts'
@@ -20,13 +27,15 @@ export function publicationSource(store: Store, node: string): PublicationSource
 async function readSnapshot(tx: Tx, node: string): Promise<Snapshot> {
   const number = await nextNumber(tx)
   const { ca, switch: own } = await readAuthorities(tx)
+  const records = await readSubscribers(tx)
   return {
     number,
     capacities: await listCapacities(tx, node),
     trunks: await listTrunks(tx),
-    subscribers: (await readSubscribers(tx)).flatMap((record) => subscriberConfig(record) ?? []),
+    subscribers: records.flatMap((record) => subscriberConfig(record) ?? []),
     emergency: { numbers: await listEmergencyNumbers(tx) },
     tollClasses: await listTollClasses(tx),
+    tariffs: await tariffsOf(tx, records),
     ca: ca.certificate,
     switchCertificate: own,
   }
@@ -45,11 +54,19 @@ async function readParts(tx: Tx, node: string, what: ChangedParts): ReturnType<P
     number,
     parts: {
       ...(what.trunks ? { trunks: await listTrunks(tx), emergency: { numbers: await listEmergencyNumbers(tx) } } : {}),
+      ...(what.tariffs ? { tariffs: await tariffsOf(tx, await readSubscribers(tx)) } : {}),
       ...(what.tollClasses ? { tollClasses: await listTollClasses(tx) } : {}),
       ...(what.capacities ? { capacities: await listCapacities(tx, node) } : {}),
     },
     subscribers: new Map(ids.map((id) => [id, configOf(id)])),
   }
+}
+
+/** Of the plans by which these are billed, the prices of calls out. */
+async function tariffsOf(tx: Tx, records: readonly SubscriberRecord[]): Promise<Tariff[]> {
+  const inUse = new Set(records.map(planOf))
+  const plans = (await listPlans(tx)).filter(({ name }) => inUse.has(name))
+  return plans.map(({ name, rates }) => ({ plan: name, rates: rates.filter(({ kind }) => kind === 'trunk.out') }))
 }
 
 async function nextNumber(tx: Tx): Promise<number> {

@@ -127,8 +127,8 @@ test('F14 a burst gets through as far as a minute allows, to the call, and a swi
 
 test('F14 calls whose minutes are used up hear three beeps and are cut, and no other begins', async () => {
   world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5, tone: 700 }]
-  // Fractions are for tests alone: 0.06 is 3.6 s.
-  await rules({ limits: { minutesPerDay: 0.06 } })
+  // Fractions are for tests alone: 0.04 is 2.4 s.
+  await rules({ limits: { minutesPerDay: 0.04 } })
   const call = await fromSite(OUTSIDE)
   await until('an answer', () => call.phase === 'up', 3000)
   const far = world.carrier.calls.at(-1)!
@@ -143,7 +143,56 @@ test('F14 calls whose minutes are used up hear three beeps and are cut, and no o
   const cleared = events.find(({ type, cause }) => type === 'leg.cleared' && cause?.reason === 'toll-limit')
   assert.deepEqual([cleared?.cause?.by, cleared?.cause?.q850], ['switch', 52])
   const [use] = await world.link.call('toll.list', {})
-  assert.ok(use!.used >= 0.04 && use!.used <= 0.07, `${use!.used}`)
+  assert.ok(use!.used >= 0.03 && use!.used <= 0.05, `${use!.used}`)
+  await rules({})
+})
+
+/** What calls out cost from now on, and a limit of it. */
+async function priced(price: string, increment: number, spendPerDay: string): Promise<void> {
+  const rate = { kind: 'trunk.out', prefix: '', title: '', unit: 'second', setUpFee: '0', per: 60, included: 0 } as const
+  const tiers = [{ upTo: null, price }]
+  const tariffs = [{ plan: 'dear', rates: [{ ...rate, increments: { first: increment, next: increment }, tiers }] }]
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, tariffs })
+  await world.change({ plan: 'dear', toll: { limits: { spendPerDay } } })
+}
+
+test('B09 F14 calls at once spend no more than the limit, also with a restart between them; who runs out of it hears beeps and is cut', async () => {
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5, tone: 700 }]
+  await priced('0.25', 60, '0.75')
+  const from = (await world.events()).length
+  const calls = await Promise.all(Array.from({ length: 6 }, () => fromSite(OUTSIDE)))
+  await until('an answer or a refusal for each', () => calls.every(({ phase }) => phase !== 'setup'), 5000)
+  assert.equal(calls.filter(({ phase }) => phase === 'up').length, 3)
+  await world.kill('switch')
+  await world.startSwitch()
+  for (const call of calls) call.hangup()
+  await world.quiet()
+  const events = (await world.events()).slice(from)
+  const refusals = events.flatMap(({ data }) => (data.refusal ? [data.refusal as Refusal] : []))
+  assert.deepEqual(
+    refusals.map(({ limitedBy, rule, limit, inUse }) => ({ limitedBy, rule, limit, inUse })),
+    Array(3).fill({ limitedBy: 'spend', rule: 'spendPerDay', limit: 0.75, inUse: 0.75 }),
+  )
+  assert.ok(events.some(({ type, data }) => type === 'toll.met' && data.rule === 'spendPerDay'))
+  const broke = await fromSite(OUTSIDE)
+  await ended(broke)
+  assert.equal(broke.report().final?.status, 403)
+
+  // Two seconds at 1 a second are left.
+  await priced('60', 1, '2.75')
+  const last = await fromSite(OUTSIDE)
+  await until('an answer', () => last.phase === 'up', 3000)
+  const far = world.carrier.calls.at(-1)!
+  await until('the beeps', () => [last, far].every((one) => one.report().media!.heard.some(({ what }) => what === 1400)), 3000)
+  await until('the end', () => last.phase === 'ended' && far.phase === 'ended', 9000)
+  await world.quiet()
+  const [use] = await world.link.call('toll.list', {})
+  // A timer of a busy machine may be late by an increment.
+  assert.ok(use?.rule === 'spendPerDay' && use.used >= 2.75 && use.used <= 3.75, JSON.stringify(use))
+  const emergency = await fromSite('112')
+  await until('an answer', () => emergency.phase === 'up', 3000)
+  emergency.hangup()
+  await world.quiet()
   await rules({})
 })
 

@@ -124,3 +124,21 @@ test('F14 O06 a limit that is nearly used up is an alarm as soon as its event is
   bench.fakes.tolls = []
   assert.ok(!(await alarms()).some(({ code }) => code === 'toll-limit'))
 })
+
+test('F14 B09 limits of money: the switch is told the prices of calls out by the plans that are in use', async () => {
+  const shown = await cli<TollRules>('subscriber', 'cap', 'acme', '--spend-per-day', '20', '--spend-per-month', '150.50')
+  assert.deepEqual([shown.limits?.spendPerDay, shown.limits?.spendPerMonth], ['20', '150.50'])
+  const told = bench.fakes.published.switch.findLast(({ tariffs }) => tariffs)?.tariffs
+  assert.deepEqual(
+    told?.map(({ plan, rates }) => [plan, rates.map(({ kind, prefix }) => `${kind} ${prefix}`)]),
+    [['standard', ['trunk.out ', 'trunk.out +32']]],
+  )
+  for (const wrong of ['0', '-1', '1.1234567', 'x']) {
+    const body = { toll: { limits: { spendPerDay: wrong } } }
+    assert.equal((await bench.api('PATCH', '/v1/subscribers/acme', { body })).status, 422, wrong)
+  }
+  await cli('subscriber', 'cap', 'acme', '--spend-per-day', 'off')
+  const left = await bench.api<{ toll: TollRules }>('GET', '/v1/subscribers/acme')
+  assert.deepEqual(left.body.toll.limits?.spendPerDay, undefined)
+  assert.equal(left.body.toll.limits?.spendPerMonth, '150.50')
+})

@@ -34,6 +34,6 @@ export function causeOfError(error: unknown): CallCause {
 function reasonOf({ kind, limitedBy }: Refusal): Reason {
   if (kind === 'voice.transcode') return 'transcoding'
   if (limitedBy === 'class') return 'barred'
-  if (limitedBy === 'velocity') return 'toll-limit'
+  if (limitedBy === 'velocity' || limitedBy === 'spend') return 'toll-limit'
   return limitedBy === 'ceiling' ? 'ceiling' : 'pool'
 }

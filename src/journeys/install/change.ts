@@ -61,7 +61,8 @@ export async function changeSubscriber(
   if (patch.toll) checkRules(patch.toll, await deps.store.listTollClasses())
   const changed = await deps.store.update(scope, id, (record) => patched(record, patch))
   if (patch.plan !== undefined && scope === 'platform') await deps.store.bindPlan(id, patch.plan)
-  await publishChange(deps, { subscribers: [id] })
+  const priced = patch.plan !== undefined || patch.toll !== undefined
+  await publishChange(deps, { subscribers: [id], ...(priced ? { tariffs: true } : {}) })
   return patch.plan === undefined ? changed : { ...changed, plan: patch.plan }
 }
 

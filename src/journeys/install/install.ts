@@ -32,7 +32,7 @@ export async function install(deps: InstallDeps, order: InstallOrder): Promise<I
   const record = await deps.store.insert(subscriber)
   deps.log.info({ subscriber: record.id }, 'a subscriber is being installed')
   try {
-    await deps.publisher.publish({ subscribers: [record.id] })
+    await deps.publisher.publish({ subscribers: [record.id], tariffs: true })
     await proven(deps, record)
     await deps.store.setState(record.id, 'active')
   } catch (error) {

@@ -10,7 +10,7 @@ export async function writeTollClass(deps: InstallDeps, one: TollClass): Promise
     all.filter(({ name }) => name !== one.name),
   )
   await deps.store.writeTollClass(one)
-  await publishChange(deps, { tollClasses: true })
+  await publishChange(deps, { tollClasses: true, tariffs: true })
   return one
 }
 

@@ -117,16 +117,18 @@ function limitOptions(command: Command): Command {
     .option('--calls-per-minute <n>', 'calls that begin in every minute; off for no limit')
     .option('--calls-per-hour <n>', 'calls that begin in every hour')
     .option('--minutes-per-day <n>', 'minutes of answered calls in a day')
+    .option('--spend-per-day <amount>', 'what they cost in a day by the plan, in its currency, without tax')
+    .option('--spend-per-month <amount>', 'what they cost in a month')
 }
 
 function limited(known: TollLimits | undefined, options: LimitOptions): TollLimits {
-  const limits: TollLimits = { ...known }
-  for (const rule of LIMITS) {
-    const text = options[rule]
-    if (text === 'off') delete limits[rule]
-    else if (text !== undefined) limits[rule] = whole('A limit')(text)
-  }
-  return limits
+  const said = LIMITS.flatMap((rule): [TollRule, number | string][] => {
+    const text = options[rule] ?? known?.[rule]
+    if (text === undefined || text === 'off') return []
+    const money = rule === 'spendPerDay' || rule === 'spendPerMonth'
+    return [[rule, typeof text === 'number' || money ? text : whole('A limit')(text)]]
+  })
+  return Object.fromEntries(said)
 }
 
 function capped(known: TollRules, options: CapOptions): Record<string, unknown> {

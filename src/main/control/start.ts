@@ -126,7 +126,16 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     clock,
     log,
   }
-  const billing = billingRoutes({ store: bills, books: booksIn(store), clock, log })
+  const priced: typeof bills = {
+    ...bills,
+    async addToPlan(name, addition) {
+      const plan = await bills.addToPlan(name, addition)
+      // The switch counts by it what calls out cost; where it cannot be told now, it is with the next publication.
+      await publisher.publish({ tariffs: true }).catch((error) => log.warn({ err: error }, 'prices will be published later'))
+      return plan
+    },
+  }
+  const billing = billingRoutes({ store: priced, books: booksIn(store), clock, log })
   return { store, records, publisher, links, feed, recordings, install, watch, api, billing }
 }
 

@@ -12,6 +12,7 @@ import {
   warnOfLimit,
 } from '#journeys/call/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
+import { parseMicros, priceOf, unitsOf } from '#platform/billing/index.ts'
 import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
@@ -123,6 +124,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   }
   const toll: TollGate = new TollGate({
     ...{ clock, boot, record },
+    pricing: { units: unitsOf, price: priceOf, micros: parseMicros },
     warn: (leg) => warnOfLimit(exchange, leg),
     cut: (leg) => cutAtLimit(exchange, leg),
   })

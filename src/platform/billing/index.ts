@@ -13,11 +13,10 @@ export {
   isPriced,
   missing,
   type Plan,
-  type Rate,
   type RecurringFee,
   rateFor,
   rateKey,
   type Tax,
 } from './plan.ts'
-export { billedSeconds, type Meters, type Rating, rate } from './rate.ts'
+export { billedSeconds, type Meters, priceOf, type Rating, rate, unitsOf } from './rate.ts'
 export { standardPlan } from './standard.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId, TielineError } from '#lib/index.ts'
-import type { UsageRecord } from '#platform/words/index.ts'
+import type { Rate, UsageRecord } from '#platform/words/index.ts'
 import { formatMicros, minorDigits, mulDiv, parseMicros, payable } from './money.ts'
-import { checkPlan, type Plan, type Rate, rateFor } from './plan.ts'
+import { checkPlan, type Plan, rateFor } from './plan.ts'
 import { billedSeconds, type Meters, rate } from './rate.ts'
 import { standardPlan } from './standard.ts'
 

@@ -1,7 +1,7 @@
 import type { Id } from '#lib/index.ts'
-import type { UsageRecord } from '#platform/words/index.ts'
+import type { Rate, UsageRecord } from '#platform/words/index.ts'
 import { type Micros, mulDiv, parseMicros } from './money.ts'
-import { isPriced, type Plan, type Rate, rateFor, rateKey } from './plan.ts'
+import { isPriced, type Plan, rateFor, rateKey } from './plan.ts'
 
 /** How many units each rate of a plan has seen in one period: what tiers and included units are counted by. */
 export type Meters = Record<string, number>
@@ -38,10 +38,10 @@ export function rate(usage: UsageRecord, plan: Plan, meters: Meters): { rating: 
   if (!isOwed(usage)) return null
   const found = rateFor(plan, usage.kind, usage.detail.number)
   if (!found) return null
-  const units = usage.count * (found.unit === 'piece' ? 1 : billedSeconds(usage.billableMs, found.increments))
+  const units = usage.count * unitsOf(found, usage.billableMs)
   const key = `${plan.name} ${rateKey(found)}`
   const before = meters[key] ?? 0
-  const includedUnits = Math.min(units, Math.max(0, found.included - before))
+  const includedUnits = includedOf(found, before, units)
   const setUp = parseMicros(found.setUpFee) * BigInt(usage.count)
   const rating: Rating = {
     lease: usage.lease,
@@ -51,7 +51,7 @@ export function rate(usage: UsageRecord, plan: Plan, meters: Meters): { rating: 
     units,
     includedUnits,
     setUp,
-    amount: setUp + tiered(found, Math.max(0, before - found.included), units - includedUnits),
+    amount: setUp + priceOf(found, before, units),
   }
   return { rating, meters: { ...meters, [key]: before + units } }
 }
@@ -63,6 +63,21 @@ export function waits(usage: UsageRecord, plan: Plan): boolean {
 
 function isOwed({ answeredAt, billableMs, detail }: UsageRecord): boolean {
   return answeredAt !== null && billableMs > 0 && !detail.emergency
+}
+
+/** The units that one lease of so many ms is charged. */
+export function unitsOf(found: Rate, ms: number): number {
+  if (ms <= 0) return 0
+  return found.unit === 'piece' ? 1 : billedSeconds(ms, found.increments)
+}
+
+/** The price of `units` when the period has seen `before` of the rate, rounded to a millionth; without the set-up fee. */
+export function priceOf(found: Rate, before: number, units: number): Micros {
+  return tiered(found, Math.max(0, before - found.included), units - includedOf(found, before, units))
+}
+
+function includedOf({ included }: Rate, before: number, units: number): number {
+  return Math.min(units, Math.max(0, included - before))
 }
 
 /** The price of `units` when `before` charged ones came earlier in the period. */

@@ -45,7 +45,7 @@ export function visibleEvent(event: PlatformEvent, reader: 'operator' | Id<'sub'
   return { ...event, data: { ...event.data, refusal: visible(event.data.refusal as Refusal, reader) } }
 }
 
-const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class' | 'velocity'>, string> = {
+const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class' | 'velocity' | 'spend'>, string> = {
   ceiling: "the subscriber's own ceiling",
   pool: 'the pool of the node',
   trunk: 'the channels of the trunk',
@@ -55,7 +55,7 @@ export function refusalText(refusal: Refusal): string {
   const { kind, limitedBy, limit, inUse, requested } = refusal
   if (limitedBy === 'class') return `${kind} was refused: the operator denies calls out to numbers of the class ${refusal.class}.`
   const of = refusal.class ? ` to numbers of the class ${refusal.class}` : ''
-  if (limitedBy === 'velocity')
+  if (limitedBy === 'velocity' || limitedBy === 'spend')
     return `${kind} was refused: calls out${of} are limited to ${limit} ${TOLL_RULES[refusal.rule!]}, and ${inUse} were used.`
   return `${kind} was refused by ${LIMITED_BY[limitedBy]}: ${inUse} of ${limit} were in use and ${requested} more was asked for.`
 }

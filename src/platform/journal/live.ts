@@ -86,7 +86,7 @@ export class LiveState {
         return
       }
       case 'toll':
-        this.#renew(`toll ${record.subscriber}`, { json, segment }, line)
+        this.#renew(`toll ${record.subscriber}`, record.state === null ? null : { json, segment }, line)
         return
     }
   }

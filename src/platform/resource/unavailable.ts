@@ -25,6 +25,7 @@ const OWN: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry:
 /** Q.850 52 is *outgoing calls barred*, which RFC 3398 §7.2.4.1 tells as 403. */
 const BARRED: Partial<Record<Refusal['limitedBy'], Verdict>> = {
   class: { code: 'resource-unavailable', fault: 'subscriber', retry: false, http: 403, sip: 403, q850: 52 },
+  spend: { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 402, sip: 403, q850: 52 },
   velocity: { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 403, q850: 52 },
 }
 
@@ -37,7 +38,8 @@ const UNLIKE: Verdict = { code: 'resource-unavailable', fault: 'subscriber', ret
 function sentence(r: Refusal): string {
   if (r.limitedBy === 'class') return `calls out to numbers of the class ${r.class} are denied`
   const of = r.class ? ` to numbers of the class ${r.class}` : ''
-  if (r.limitedBy === 'velocity') return `calls out${of} are limited to ${r.limit} ${TOLL_RULES[r.rule!]}`
+  if (r.limitedBy === 'velocity' || r.limitedBy === 'spend')
+    return `calls out${of} are limited to ${r.limit} ${TOLL_RULES[r.rule!]}`
   const whose = { ceiling: "the subscriber's ceiling", pool: "the node's pool", trunk: "the trunk's channels" }[r.limitedBy]
   return `no ${r.kind} left: ${whose} is ${r.limit}, ${r.inUse} in use, ${r.requested} more asked for`
 }

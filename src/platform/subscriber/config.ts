@@ -20,10 +20,16 @@ export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | n
     users: record.users,
     forwardOutside: record.forwardOutside,
     timeZone: record.timeZone,
+    plan: planOf(record),
     toll: record.toll,
     defaultRoute: record.defaultRoute,
     agent,
   }
+}
+
+/** By which it is billed: the plan that is there from the beginning, where none was chosen. */
+export function planOf({ plan }: SubscriberRecord): string {
+  return plan ?? 'standard'
 }
 
 /** A suspended subscriber keeps its channel and numbers, but no call gets a resource; emergency calls ask for none. */

@@ -1,5 +1,5 @@
 export { type CertificatePurpose, type Credential, createAuthority, issueCertificate, SWITCH_NAME } from './authority.ts'
-export { applyChange, subscriberConfig } from './config.ts'
+export { applyChange, planOf, subscriberConfig } from './config.ts'
 export type { AgentVersionStore, PlatformStore, Scope, SecretStore, SubscriberStore } from './ports.ts'
 export { type ChangedParts, type PublicationSource, Publisher, type Receiver } from './publish.ts'
 export type {

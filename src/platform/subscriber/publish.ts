@@ -20,6 +20,7 @@ export interface ChangedParts {
   trunks?: boolean
   capacities?: boolean
   tollClasses?: boolean
+  tariffs?: boolean
 }
 
 /** Who acts on publications: host and switch, as their links offer it. */

@@ -30,8 +30,13 @@ export function checkRules(rules: TollRules, classes: readonly TollClass[]): voi
 }
 
 function checkLimits(field: string, limits: TollLimits | undefined): void {
-  for (const [rule, limit] of Object.entries(limits ?? {}) as [TollRule, number][])
-    if (!Number.isInteger(limit) || limit < 1) throw wrong(field, `A limit of ${TOLL_RULES[rule]} is a whole number from 1.`)
+  for (const [rule, limit] of Object.entries(limits ?? {}) as [TollRule, number | string][])
+    if (
+      typeof limit === 'string'
+        ? !/^\d{1,9}(\.\d{1,6})?$/.test(limit) || Number(limit) === 0
+        : !Number.isInteger(limit) || limit < 1
+    )
+      throw wrong(field, `A limit of ${TOLL_RULES[rule]} is a ${typeof limit === 'string' ? 'decimal' : 'whole'} number above 0.`)
 }
 
 function wrong(field: string, sentence: string): TielineError {

@@ -12,6 +12,8 @@ export interface Counts {
   day: string
   /** Ms of the day: those of calls that are over, and those granted to calls that run. */
   ms: number
+  /** Millionths that calls cost, those that run as far as they are granted; absent before the first. */
+  spent?: { day: string; dayMicros: number; month: string; monthMicros: number }
 }
 
 /** This moment: ms since the epoch, and the day that it is of. */
@@ -29,6 +31,7 @@ interface Span {
 const MINUTE: Span = { slotMs: 5000, slots: 12 }
 const HOUR: Span = { slotMs: 300_000, slots: 12 }
 
+export const MICROS = 1_000_000
 export const MS_A_MINUTE = 60_000
 /** Less is not worth a call. */
 export const LEAST_MS = 1000
@@ -54,7 +57,34 @@ export function addMs(counts: Counts, now: Moment, ms: number): void {
   counts.day = now.day
 }
 
-/** What each rule has used up: calls, or minutes. */
+/** Millionths of the day or the month so far. */
+export function spentOf({ spent }: Counts, rule: 'spendPerDay' | 'spendPerMonth', now: Moment): number {
+  if (rule === 'spendPerDay') return spent?.day === now.day ? spent.dayMicros : 0
+  return spent?.month === monthOf(now) ? spent.monthMicros : 0
+}
+
+/** More was spent, or some of it was given back. */
+export function addSpent(counts: Counts, now: Moment, micros: number): void {
+  counts.spent = {
+    day: now.day,
+    dayMicros: Math.max(0, spentOf(counts, 'spendPerDay', now) + micros),
+    month: monthOf(now),
+    monthMicros: Math.max(0, spentOf(counts, 'spendPerMonth', now) + micros),
+  }
+}
+
+/** Of the calendar that the day is of: `2026-11`. */
+export function monthOf({ day }: Moment): string {
+  return day.slice(0, 7)
+}
+
+/** A limit of money in millionths; null where there is none. It was checked to have six places at most. */
+export function limitMicros(limits: TollLimits, rule: 'spendPerDay' | 'spendPerMonth'): number | null {
+  const limit = limits[rule]
+  return limit === undefined ? null : Math.round(Number(limit) * MICROS)
+}
+
+/** What each rule has used up: calls, minutes, or units of the currency. */
 export function usedOf(counts: Counts, rule: TollRule, now: Moment): number {
   switch (rule) {
     case 'callsPerMinute':
@@ -63,17 +93,20 @@ export function usedOf(counts: Counts, rule: TollRule, now: Moment): number {
       return sum(counts.hour, HOUR, now.wall)
     case 'minutesPerDay':
       return msOf(counts, now) / MS_A_MINUTE
+    case 'spendPerDay':
+    case 'spendPerMonth':
+      return spentOf(counts, rule, now) / MICROS
   }
 }
 
-/** The first rule that is met, so that no call may begin. */
+/** The first rule of calls or minutes that is met, so that no call may begin. */
 export function metBy(counts: Counts, limits: TollLimits, now: Moment): { rule: TollRule; limit: number; used: number } | null {
-  for (const rule in limits) {
-    const limit = limits[rule as TollRule]
+  for (const rule of ['callsPerMinute', 'callsPerHour', 'minutesPerDay'] as const) {
+    const limit = limits[rule]
     if (limit === undefined) continue
-    const used = usedOf(counts, rule as TollRule, now)
+    const used = usedOf(counts, rule, now)
     const left = rule === 'minutesPerDay' ? LEAST_MS / MS_A_MINUTE : 1
-    if (limit - used < left) return { rule: rule as TollRule, limit, used }
+    if (limit - used < left) return { rule, limit, used }
   }
   return null
 }

@@ -7,21 +7,24 @@ import {
   type JournalRecord,
   type Lease,
   type Refusal,
+  type Tariff,
   type TollClass,
   type TollRules,
   type TollUse,
 } from '#platform/words/index.ts'
-import { Account, type AccountState, metAmong } from './account.ts'
-import { ClassFinder, policyFor } from './classes.ts'
-import { begin, type Moment } from './counts.ts'
+import { Account, type AccountState, metAmong, type Terms } from './account.ts'
+import { classFinder, policyFor } from './classes.ts'
+import { begin, LEAST_MS, type Moment } from './counts.ts'
 import { Days } from './day.ts'
-import { GRANT_MS, give, grant, LEAD_MS, type Running, settle } from './grant.ts'
+import { brokeFor, EARLY_MS, GRANT_MS, give, grant, LEAD_MS, type Running, settle } from './grant.ts'
+import { Meterage, type Pricing, Tariffs } from './price.ts'
 
 /** What the gate is made of; a Snapshot is one. */
 export interface TollConfiguration {
   /** Absent where control is of an older release: everything is allowed. */
   tollClasses?: readonly TollClass[]
-  subscribers: readonly { id: Id<'sub'>; toll?: TollRules; timeZone?: string }[]
+  tariffs?: readonly Tariff[]
+  subscribers: readonly { id: Id<'sub'>; toll?: TollRules; timeZone?: string; plan?: string }[]
 }
 
 /** A leg that runs out of what it may use. */
@@ -30,6 +33,7 @@ export type Limited = Pick<Running, 'call' | 'leg'>
 export interface TollOptions {
   clock: Clock
   boot: string
+  pricing: Pricing
   /** The journal's `append`: counts have to survive a restart, and events tell of limits. */
   record(record: JournalRecord): void
   /** It ends within {@link LEAD_MS}: whoever talks should hear it. */
@@ -37,6 +41,9 @@ export interface TollOptions {
   /** A limit is met: it ends now. */
   cut(leg: Limited): void
 }
+
+const NO_CLASSES: readonly TollClass[] = []
+const NO_TARIFFS: readonly Tariff[] = []
 
 /**
  * Whether a call out may be placed, at whose cost it is (PITFALLS F14). The registry asks it of every `trunk.out` that is demanded, so
@@ -48,22 +55,28 @@ export class TollGate {
   readonly #days = new Days()
   readonly #accounts = new Map<Id<'sub'>, Account>()
   readonly #running = new Map<Id<'lse'>, Running>()
-  #classes: readonly TollClass[] = []
-  #finder = new ClassFinder([])
-  #configured = new Map<Id<'sub'>, { rules: TollRules; timeZone: string }>()
+  #classes = NO_CLASSES
+  #finder = classFinder([])
+  #published = NO_TARIFFS
+  #tariffs = new Tariffs([])
+  #configured = new Map<Id<'sub'>, Terms>()
 
   constructor(options: TollOptions) {
     this.#options = options
   }
 
   /** Sets all limits anew; calls that are up go on, as far as the new ones let them. */
-  configure({ tollClasses = [], subscribers }: TollConfiguration): void {
+  configure({ tollClasses = NO_CLASSES, tariffs = NO_TARIFFS, subscribers }: TollConfiguration): void {
+    // A publication has what has not changed as it was.
+    if (tollClasses !== this.#classes) this.#finder = classFinder(tollClasses)
+    if (tariffs !== this.#published) this.#tariffs = new Tariffs(tariffs)
     this.#classes = tollClasses
-    this.#finder = new ClassFinder(tollClasses)
-    this.#configured = new Map(subscribers.map(({ id, toll = {}, timeZone = 'UTC' }) => [id, { rules: toll, timeZone }]))
+    this.#published = tariffs
+    this.#configured = new Map(
+      subscribers.map(({ id, toll: rules = {}, timeZone = 'UTC', plan = '' }) => [id, { rules, timeZone, plan }]),
+    )
     for (const account of this.#accounts.values()) {
-      const { rules, timeZone } = this.#configured.get(account.subscriber) ?? NOTHING
-      account.change(rules, timeZone, tollClasses)
+      account.change(this.#configured.get(account.subscriber) ?? NOTHING, tollClasses)
     }
   }
 
@@ -74,7 +87,11 @@ export class TollGate {
     const denied = this.#denies(subscriber, found)
     const account = denied ? null : this.#account(subscriber, found)
     if (!account) return denied
-    const met = metAmong(account.metersOf(found), this.#moment(account))
+    const meters = account.metersOf(found)
+    const now = this.#moment(account)
+    const met = metAmong(meters, now)
+    const broke = met ? null : brokeFor(meters, this.#meterage(account, demand.detail?.number)?.costTo(LEAST_MS, now) ?? 0, now)
+    if (broke) return refusal({ limitedBy: 'spend', limit: broke.limit, inUse: broke.used, rule: broke.rule, class: broke.class })
     return met && refusal({ limitedBy: 'velocity', limit: met.limit, inUse: met.used, rule: met.rule, class: met.class })
   }
 
@@ -110,8 +127,12 @@ export class TollGate {
   /** Takes up what was counted before a restart, and the calls that still run. */
   restore(states: readonly { subscriber: Id<'sub'>; state: unknown }[], leases: readonly Lease[]): void {
     for (const { subscriber, state } of states) {
-      const { rules, timeZone } = this.#configured.get(subscriber) ?? NOTHING
-      const account = new Account(subscriber, rules, timeZone)
+      const terms = this.#configured.get(subscriber)
+      if (!terms) {
+        this.#options.record({ type: 'toll', at: this.#now(), subscriber, state: null })
+        continue
+      }
+      const account = new Account(subscriber, terms)
       this.#accounts.set(subscriber, account)
       account.restore(state as AccountState, this.#classes, this.#moment(account))
     }
@@ -136,6 +157,12 @@ export class TollGate {
     )
   }
 
+  /** Null where calls to the number cost nothing. */
+  #meterage(account: Account, number = ''): Meterage | null {
+    const rate = this.#tariffs.rateOf(account.plan, number)
+    return rate ? new Meterage(account, rate, this.#options.pricing) : null
+  }
+
   #denies(subscriber: Id<'sub'>, found: TollClass | undefined): Refusal | null {
     if (!found || policyFor(found, this.#configured.get(subscriber)?.rules.classes) !== 'denied') return null
     return refusal({ limitedBy: 'class', limit: 0, inUse: 0, class: found.name })
@@ -153,15 +180,19 @@ export class TollGate {
     this.#changed(account, now)
   }
 
-  /** Null where no minutes are limited. */
+  /** Null where neither minutes nor money are limited. */
   #run(account: Account, lease: Lease): Running | null {
     const meters = account
       .metersOf(this.#finder.of(lease.detail?.number ?? ''))
-      .filter(({ limits }) => limits.minutesPerDay !== undefined)
+      .filter(
+        ({ limits }) =>
+          limits.minutesPerDay !== undefined || limits.spendPerDay !== undefined || limits.spendPerMonth !== undefined,
+      )
     if (meters.length === 0) return null
     const { id, leg, call } = lease
     const running: Running = {
       ...{ account, lease: id, leg, call, meters, grantedMs: 0, answered: null, warned: false, timer: null },
+      meterage: this.#meterage(account, lease.detail?.number),
     }
     this.#running.set(id, running)
     return running
@@ -175,7 +206,7 @@ export class TollGate {
   /** Asks for more in time, or warns and cuts. */
   #await(running: Running): void {
     const left = running.grantedMs - this.#elapsed(running)
-    running.timer = this.#options.clock.after(Math.max(0, left - (running.warned ? 0 : LEAD_MS)), () => {
+    running.timer = this.#options.clock.after(Math.max(0, left - (running.warned ? EARLY_MS : LEAD_MS)), () => {
       running.timer = null
       const now = this.#moment(running.account)
       const more = grant(running, GRANT_MS, now)
@@ -204,9 +235,10 @@ export class TollGate {
   #account(subscriber: Id<'sub'>, found: TollClass | undefined): Account | null {
     const known = this.#accounts.get(subscriber)
     if (known) return known
-    const { rules, timeZone } = this.#configured.get(subscriber) ?? NOTHING
+    const terms = this.#configured.get(subscriber) ?? NOTHING
+    const { rules } = terms
     if (!rules.limits && !(found && policyFor(found, rules.classes) === 'limited')) return null
-    const account = new Account(subscriber, rules, timeZone)
+    const account = new Account(subscriber, terms)
     this.#accounts.set(subscriber, account)
     return account
   }
@@ -238,8 +270,8 @@ export class TollGate {
   }
 }
 
-/** Of a subscriber that is not configured: all that it has counted stays. */
-const NOTHING = { rules: {} as TollRules, timeZone: 'UTC' }
+/** Of a subscriber that is on its way out. */
+const NOTHING: Terms = { rules: {}, timeZone: 'UTC', plan: '' }
 
 function isCounted({ kind, detail }: Lease): boolean {
   return kind === 'trunk.out' && !detail?.emergency

@@ -1,10 +1,11 @@
 import type { Id, Timer } from '#lib/index.ts'
-import type { Instant } from '#platform/words/index.ts'
+import type { Instant, TollRule } from '#platform/words/index.ts'
 import type { Account, Meter } from './account.ts'
-import { addMs, LEAST_MS, type Moment, MS_A_MINUTE, msOf } from './counts.ts'
+import { addMs, addSpent, LEAST_MS, limitMicros, MICROS, type Moment, MS_A_MINUTE, msOf, spentOf } from './counts.ts'
+import type { Meterage } from './price.ts'
 
 /**
- * A call out that runs on granted time: minutes are taken from its limits ahead, a little at a time, so that however many
+ * A call out that runs on granted time: minutes and money are taken from its limits ahead, a little at a time, so that however many
  * run at once, none of them uses what another one has.
  *
  *     admitted ──► granted GRANT_MS ──answer──► LEAD_MS before the end of it: granted more ──► …
@@ -16,6 +17,8 @@ export interface Running {
   readonly leg: Id<'leg'> | undefined
   call: Id<'call'>
   readonly meters: readonly Meter[]
+  /** Null where it costs nothing. */
+  readonly meterage: Meterage | null
   grantedMs: number
   answered: Instant | null
   warned: boolean
@@ -27,6 +30,9 @@ export const GRANT_MS = 20_000
 /** Ms before the end of what is granted at which more is asked for, or else the warning is heard. */
 export const LEAD_MS = 10_000
 
+/** Ms before the end of what is granted at which a call is cut: a timer that is late begins no increment that nobody pays. */
+export const EARLY_MS = 100
+
 /** Grants as much of `ms` as all its limits have left; answers how much that is. */
 export function grant(running: Running, ms: number, now: Moment): number {
   let left = ms
@@ -34,23 +40,63 @@ export function grant(running: Running, ms: number, now: Moment): number {
     if (limits.minutesPerDay === undefined) continue
     left = Math.min(left, Math.floor(limits.minutesPerDay * MS_A_MINUTE) - msOf(counts, now))
   }
-  const granted = left < LEAST_MS ? 0 : left
+  const granted = left < LEAST_MS ? 0 : paidFor(running, running.grantedMs + left, now) - running.grantedMs
+  if (granted < LEAST_MS) return 0
   give(running, granted, now)
   return granted
 }
 
-/** The call is over: what it has not used of its grant is given back. */
-export function settle(running: Running, usedMs: number, now: Moment): void {
-  const { grantedMs } = running
-  give(running, usedMs - grantedMs, now)
-  for (const meter of running.meters) meter.heldMs -= usedMs
-}
-
-/** Takes ms from its limits, or gives them back. */
+/** Takes ms from its limits, with what they cost. */
 export function give(running: Running, ms: number, now: Moment): void {
   for (const meter of running.meters) {
     addMs(meter.counts, now, ms)
     meter.heldMs += ms
   }
   running.grantedMs += ms
+  pay(running, running.meterage?.payTo(running.grantedMs, now) ?? 0, now)
+}
+
+/** The call is over: what it has not used of its grant is given back. */
+export function settle(running: Running, usedMs: number, now: Moment): void {
+  for (const meter of running.meters) {
+    addMs(meter.counts, now, usedMs - running.grantedMs)
+    meter.heldMs -= running.grantedMs
+  }
+  pay(running, running.meterage?.end(usedMs, now) ?? 0, now)
+  for (const meter of running.meters) meter.heldMicros -= meter.paid.get(running.lease) ?? 0
+  for (const meter of running.meters) meter.paid.delete(running.lease)
+}
+
+/** Where `micros` more cannot be spent: the rule, its limit and what is used of it. */
+export function brokeFor(meters: readonly Meter[], micros: number, now: Moment) {
+  if (micros <= 0) return null
+  for (const { limits, counts, class: name } of meters) {
+    for (const rule of SPENDING) {
+      const limit = limitMicros(limits, rule)
+      if (limit === null) continue
+      const used = spentOf(counts, rule, now)
+      if (used + micros > limit) return { rule, limit: limit / MICROS, used: used / MICROS, class: name }
+    }
+  }
+  return null
+}
+
+const SPENDING = ['spendPerDay', 'spendPerMonth'] as const satisfies TollRule[]
+
+/** Up to where, at most `ms`, it can be paid. */
+function paidFor({ meterage, meters, grantedMs }: Running, ms: number, now: Moment): number {
+  if (!meterage) return ms
+  for (let to = ms; to > grantedMs; to = meterage.stepBefore(to)) {
+    if (!brokeFor(meters, meterage.costTo(to, now), now)) return to
+  }
+  return grantedMs
+}
+
+function pay(running: Running, micros: number, now: Moment): void {
+  if (micros === 0) return
+  for (const meter of running.meters) {
+    addSpent(meter.counts, now, micros)
+    meter.heldMicros += micros
+    meter.paid.set(running.lease, (meter.paid.get(running.lease) ?? 0) + micros)
+  }
 }

@@ -1,92 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Id, newId, TurnedClock } from '#lib/index.ts'
-import { instantOf, type JournalRecord, type Lease, type TollClass, type TollRules } from '#platform/words/index.ts'
-import { TollGate } from './gate.ts'
-
-const acme = newId('sub')
-const CLASSES: TollClass[] = [
-  { name: 'international', title: '', prefixes: ['+'], policy: 'allowed' },
-  { name: 'premium', title: '', prefixes: ['+3290'], policy: 'limited', limits: { callsPerHour: 2 } },
-]
-const ORDINARY = '+32470123456'
-const PREMIUM = '+3290312345'
-
-/** A gate with the journal behind it, and the leases that its registry would hold. */
-class Bench {
-  readonly clock: TurnedClock
-  readonly records: JournalRecord[] = []
-  readonly leases = new Map<Id<'lse'>, Lease>()
-  readonly warned: Id<'lse'>[] = []
-  readonly cut: { lease: Id<'lse'>; at: number }[] = []
-  readonly gate: TollGate
-  readonly boot: string
-
-  constructor(toll: TollRules, more: { clock?: TurnedClock; before?: Bench; boot?: string; timeZone?: string } = {}) {
-    this.clock = more.clock ?? new TurnedClock()
-    this.boot = more.boot ?? 'b1'
-    this.gate = new TollGate({
-      ...{ clock: this.clock, boot: this.boot, record: (record) => void this.records.push(structuredClone(record)) },
-      warn: ({ leg }) => void this.warned.push(this.#leaseOf(leg).id),
-      cut: ({ leg }) => {
-        const { id } = this.#leaseOf(leg)
-        this.cut.push({ lease: id, at: this.clock.wall() })
-        this.end(id)
-      },
-    })
-    const { timeZone = 'UTC' } = more
-    this.gate.configure({ tollClasses: CLASSES, subscribers: [{ id: acme, toll, timeZone }] })
-    const { before } = more
-    if (!before) return
-    for (const [id, lease] of before.leases) this.leases.set(id, lease)
-    const state = before.records.findLast((record) => record.type === 'toll')
-    this.gate.restore(state ? [state] : [], [...this.leases.values()])
-  }
-
-  /** Null where it is refused. */
-  call(number = ORDINARY, answered = true): Id<'lse'> | null {
-    const detail = { number }
-    if (this.gate.refuses(acme, { kind: 'trunk.out', count: 1, detail })) return null
-    const lease: Lease = {
-      ...{ id: newId('lse'), subscriber: acme, kind: 'trunk.out', count: 1, call: newId('call'), leg: newId('leg') },
-      ...{ taken: this.now(), detail },
-    }
-    this.leases.set(lease.id, lease)
-    this.gate.saw({ type: 'lease.taken', at: this.now(), lease })
-    if (answered) this.answer(lease.id)
-    return lease.id
-  }
-
-  answer(id: Id<'lse'>): void {
-    this.leases.get(id)!.answered = this.now()
-    this.gate.saw({ type: 'lease.answered', at: this.now(), lease: id })
-  }
-
-  end(id: Id<'lse'>): void {
-    const lease = this.leases.get(id)
-    if (!lease) return
-    this.leases.delete(id)
-    lease.released = this.now()
-    this.gate.saw({ type: 'lease.released', at: this.now(), lease })
-  }
-
-  now() {
-    return instantOf(this.clock, this.boot)
-  }
-
-  used(rule: string, name?: string): number | undefined {
-    return this.gate.uses(acme).find((use) => use.rule === rule && use.class === name)?.used
-  }
-
-  get events() {
-    return this.records.flatMap((record) => (record.type === 'event' ? [record.event] : []))
-  }
-
-  #leaseOf(leg: Id<'leg'> | undefined): Lease {
-    return [...this.leases.values()].find((lease) => lease.leg === leg)!
-  }
-}
+import type { Id } from '#lib/index.ts'
+import type { TollRules } from '#platform/words/index.ts'
+import { acme, TollBench as Bench, CLASSES, ORDINARY, PREMIUM } from './gate.fixture.ts'
 
 test('F14 a burst gets as many calls as a minute may have, and not one more; a minute later it gets as many again', () => {
   const bench = new Bench({ limits: { callsPerMinute: 10 } })

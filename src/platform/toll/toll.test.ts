@@ -4,11 +4,19 @@ import fc from 'fast-check'
 import { newId, systemClock, TielineError } from '#lib/index.ts'
 import type { TollClass } from '#platform/words/index.ts'
 import { checkClass, checkRules } from './check.ts'
-import { ClassFinder } from './classes.ts'
+import { classFinder } from './classes.ts'
 import { TollGate } from './gate.ts'
 import { STANDARD_CLASSES } from './standard.ts'
 
-const gateOf = () => new TollGate({ clock: systemClock, boot: 'b', record() {}, warn() {}, cut() {} })
+const gateOf = () =>
+  new TollGate({
+    clock: systemClock,
+    boot: 'b',
+    pricing: { units: () => 0, price: () => 0n, micros: () => 0n },
+    record() {},
+    warn() {},
+    cut() {},
+  })
 const acme = newId('sub')
 const globex = newId('sub')
 const out = (number: string, emergency = false) => ({
@@ -62,7 +70,7 @@ test('F14 the longest prefix of all classes decides, whatever they are', () => {
     fc.property(fc.uniqueArray(prefix, { minLength: 1, maxLength: 30 }), prefix, (prefixes, number) => {
       const classes = prefixes.map((one, i): TollClass => ({ name: `c${i}`, title: '', prefixes: [one], policy: 'allowed' }))
       const [longest] = prefixes.filter((one) => number.startsWith(one)).sort((a, b) => b.length - a.length)
-      assert.deepEqual(new ClassFinder(classes).of(number)?.prefixes[0], longest)
+      assert.deepEqual(classFinder(classes).of(number)?.prefixes[0], longest)
     }),
   )
 })

@@ -20,7 +20,7 @@ export type JournalRecord =
   | { type: 'event'; at: Instant; event: PlatformEvent }
   /** Where a telephone is from now on; nowhere when empty. */
   | { type: 'registration'; at: Instant; subscriber: Id<'sub'>; user: string; bindings: Binding[] }
-  /** What counts towards the limits of a subscriber's calls out. Opaque to the journal. */
+  /** What counts towards the limits of a subscriber's calls out; `null` when it is gone. Opaque to the journal. */
   | { type: 'toll'; at: Instant; subscriber: Id<'sub'>; state: unknown }
   /** Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal. */
   | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown }

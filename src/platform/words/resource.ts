@@ -89,7 +89,7 @@ export interface Lease {
 export interface Refusal {
   kind: Kind
   /** Which limit was met: the subscriber's own ceiling, the node's pool, a trunk's channels, what numbers may be called, or how much. */
-  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity'
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity' | 'spend'
   /** The class of the number that was to be called, where that is what is limited. */
   class?: string
   /** Which limit of calls out was met, where that is what is limited. */

@@ -2,6 +2,7 @@ import type { Id } from '#lib/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import type { ProgressOptions } from './agent.ts'
 import type { Target } from './call.ts'
+import type { Tariff } from './rate.ts'
 import type { Allocation, Capacity } from './resource.ts'
 import type { TollClass, TollRules } from './toll.ts'
 import type { UserConfig } from './user.ts'
@@ -22,6 +23,8 @@ export interface Snapshot {
   emergency: EmergencyConfig
   /** Which numbers outside cost alike; absent: all may be called. */
   tollClasses?: TollClass[]
+  /** What calls out cost by the plans that limits of money need. */
+  tariffs?: Tariff[]
   /** The platform's own CA, PEM. Agents' and links' certificates come from it. */
   ca: string
   /** The switch's own certificate and key for the agents' links. */
@@ -36,6 +39,7 @@ export interface SnapshotChange {
   trunks?: TrunkConfig[]
   emergency?: EmergencyConfig
   tollClasses?: TollClass[]
+  tariffs?: Tariff[]
   ca?: string
   switchCertificate?: { certificate: string; key: Sealed }
   subscribers?: { upsert: SubscriberConfig[]; remove: Id<'sub'>[] }
@@ -157,6 +161,8 @@ export interface SubscriberConfig {
   forwardOutside?: 'allowed' | 'denied'
   /** IANA name, by which its days are cut; absent: UTC. */
   timeZone?: string
+  /** The plan by which its calls out are priced. */
+  plan?: string
   /** What the operator says of its calls out; absent: what the classes say. */
   toll?: TollRules
   /** What becomes of calls when something dies under them. */

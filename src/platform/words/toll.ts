@@ -10,6 +10,9 @@ export interface TollLimits {
   callsPerHour?: number
   /** Minutes of answered calls in a day of the subscriber's time zone. */
   minutesPerDay?: number
+  /** What answered calls cost by the plan, in its currency, a decimal with at most six places; without tax. */
+  spendPerDay?: string
+  spendPerMonth?: string
 }
 
 /** The rules that can be met, by the name of their limit. */
@@ -45,7 +48,7 @@ export interface TollUse {
   class?: string
   rule: TollRule
   limit: number
-  /** Calls, or minutes with two decimals; what running calls have been granted ahead is in it. */
+  /** Calls, or minutes or units of the currency with two decimals; what running calls have been granted ahead is in it. */
   used: number
 }
 
@@ -54,4 +57,6 @@ export const TOLL_RULES: Record<TollRule, string> = {
   callsPerMinute: 'calls a minute',
   callsPerHour: 'calls an hour',
   minutesPerDay: 'minutes a day',
+  spendPerDay: 'currency units a day',
+  spendPerMonth: 'currency units a month',
 }
