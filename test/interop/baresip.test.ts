@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
-import { systemClock } from '#lib/index.ts'
+import { type Id, systemClock } from '#lib/index.ts'
 import { createSealer, issueSiteTls, sealSiteTls } from '#platform/subscriber/index.ts'
 import { createTestCa } from '../call/agent-ca.ts'
 import { DID, World } from '../call/harness.ts'
@@ -90,6 +90,61 @@ test('S26 S28 baresip as a telephone of the site calls out, is called, and trans
   await until('its end', () => target.phase === 'ended', 4000)
   await world.quiet()
   assert.ok((await types(world)).includes('leg.transferred'))
+})
+
+/** The dialog of a call as a Replaces names it to us (RFC 3891 §6.1): what whoever transfers knows of its own second call. */
+async function replacesOf(world: World, call: Id<'call'>): Promise<string> {
+  const { entries } = (await world.link.call('call.trace', { call }))!
+  const answer = entries.flatMap((entry) =>
+    entry.kind === 'sip' && entry.direction === 'out' && /^SIP\/2\.0 200 [\s\S]*CSeq: \d+ INVITE/.test(entry.message)
+      ? [entry.message]
+      : [],
+  )[0]!
+  const [callId, ours, own] = [/^Call-ID: (.*)$/m, /^To:.*;tag=(.*)$/m, /^From:.*;tag=(.*)$/m].map((header) =>
+    header.exec(answer)![1]!.trim(),
+  )
+  return `${callId};to-tag=${ours};from-tag=${own}`
+}
+
+test('S26 S28 baresip as a telephone of the site holds its caller, calls another, and transfers the one to the other', async () => {
+  await using world = await World.open({ voice: true })
+  const password = createSealer(world.sealingKey).seal('circle-of-life')
+  const { channel } = world.snapshot.subscribers[0]!
+  await world.change({
+    telephones: [{ name: '101', password }],
+    defaultRoute: { user: '101' },
+    channel: { ...channel, siteNetworks: [...channel.siteNetworks, '127.0.0.1/32'] },
+  })
+  await using baresip = await Baresip.start({
+    ...{ address: '127.0.0.1', ...ports(), user: '101', tone: 700 },
+    register: { at: `${world.siteSwitch.address}:5060`, password: 'circle-of-life' },
+  })
+  const contacts = () => world.link.call('telephone.list', { subscriber: world.acme })
+  await until('its registration', async () => ((await contacts())[0]?.contacts.length ?? 0) === 1, 5000)
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 20, tone: 425 }]
+  const call = await world.second.place({ to: world.node, from: '+32470123456', number: DID, tone: 400 })
+  await until('an answer', () => call.phase === 'up', 5000)
+  baresip.command('hold')
+  await until('the hold', async () => (await types(world)).includes('leg.held'), 4000)
+  baresip.command('dial', `sip:+32470888888@${world.siteSwitch.address}:5060`)
+  await until('the other to answer', () => world.carrier.calls[0]?.phase === 'up', 5000)
+  const other = world.carrier.calls[0]!
+  await until('its tone', () => heard(other, 700) >= 2, 5000)
+  const second = (await world.link.call('call.list', {})).find(({ to }) => to.number === '+32470888888')!
+  // Its menu has no attended transfer: it is told what to replace, and sends the REFER in its first call.
+  const replaces = encodeURIComponent(await replacesOf(world, second.id))
+  baresip.command('line', '1')
+  baresip.command('transfer', `<sip:+32470888888@${world.siteSwitch.address}?Replaces=${replaces}>`)
+  await until('the two to hear each other', () => heard(call, 425) >= 2 && heard(other, 400) >= 2, 6000)
+  await until('the telephone to be let go', () => baresip.events.filter((type) => type === 'CALL_CLOSED').length === 2, 5000)
+  call.hangup()
+  await until('its end', () => other.phase === 'ended', 4000)
+  await world.quiet()
+  const transferred = (await world.events()).filter(({ type }) => type === 'leg.transferred')
+  assert.ok(
+    transferred.some(({ call: id }) => id === second.id),
+    JSON.stringify(transferred),
+  )
 })
 
 test('S42 baresip as a telephone of the site by TLS, where that is required: registers, is called by its connection, calls out', async () => {
