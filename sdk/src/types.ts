@@ -213,7 +213,8 @@ export interface StreamOptions {
   /** Whether the program hears the caller; default true. */
   hear?: boolean
   /**
-   * The program talks live: what a stall has left in the queue is cut out again, instead of making all that follows late.
+   * The program talks live: for sound that is late, up to 60 ms are made up, and what a stall has left in the queue is cut out again,
+   * instead of making all that follows late.
    * Default false: all that is written is heard.
    */
   live?: boolean

@@ -14,7 +14,7 @@ import { Program } from './program.ts'
 /** What stands before libc and tells another time; for programs of several threads. The loader knows what LIB is here. */
 const FAKETIME = '/usr/$LIB/faketime/libfaketimeMT.so.1'
 
-const SECONDS = 5
+const SECONDS = 4
 const HELD_UP_MS = 100
 const HOUR_MS = 3_600_000
 

@@ -12,6 +12,9 @@ const FRAME = 160
 /** Frames after which is looked at what was never needed: half a second of the usual 20 ms. */
 const WINDOW = 25
 
+/** The same after frames that were late, whose sound was stood in for: as soon as a program that says 100 ms at once can be told from them. */
+const SHORT_WINDOW = 10
+
 /** Samples that a live queue keeps against a program that is late: at least, and at most: 10 and 60 ms. */
 const LEAST_KEPT = 80
 const MOST_KEPT = 480
@@ -33,8 +36,8 @@ const LEAD_MS = 20
 
 /**
  * What a program has said and was not sent yet, at 8 kHz. All of it is heard, late if need be; but where the program talks
- * live, sound that is late is stood in for, as lost packets are, and what comes of it then is left out, or cut out once it is
- * seen that it stays: because else every word after it would be late by as much.
+ * live, sound that is late is stood in for, as lost packets are, and what has come of it then is cut out once it is seen that
+ * it stays: because else every word after it would be late by as much.
  */
 export class SpokenQueue {
   readonly live: boolean
@@ -50,9 +53,9 @@ export class SpokenQueue {
   #dryAt = Number.NEGATIVE_INFINITY
   /** Null where all is heard. */
   #concealer: Concealer | null
-  /** Samples that were made up since it ran dry, and of them those whose own sound may still come and is not wanted any more. */
+  /** Samples that were made up since it ran dry. */
   #madeUp = 0
-  #owed = 0
+  #window = WINDOW
 
   constructor(live: boolean) {
     this.live = live
@@ -71,7 +74,7 @@ export class SpokenQueue {
   /** `now` in ms by a monotonic clock. */
   push(pcm: Int16Array, now: number): void {
     if (now - this.#dryAt < LATE_MS) this.#kept = Math.min(2 * this.#kept, MOST_KEPT)
-    else if (this.#dryAt > Number.NEGATIVE_INFINITY) this.#owed = 0
+    else if (this.#dryAt > Number.NEGATIVE_INFINITY) this.#window = WINDOW
     this.#dryAt = Number.NEGATIVE_INFINITY
     const count = Math.min(pcm.length, STREAM_QUEUE - this.queued)
     for (let i = 0; i < count; i++) this.#ring[(this.#written + i) % STREAM_QUEUE] = pcm[i]!
@@ -95,8 +98,9 @@ export class SpokenQueue {
   clear(): number {
     const count = this.queued
     this.gone = this.#written
-    this.#startWindow()
-    this.#owed = 0
+    this.#startWindow(WINDOW)
+    this.#dryAt = Number.NEGATIVE_INFINITY
+    this.#madeUp = 0
     if (this.live) this.#concealer = new Concealer(8000)
     return count
   }
@@ -104,29 +108,22 @@ export class SpokenQueue {
   /** It has run dry: goes on for a while as if something were there. */
   #standIn(concealer: Concealer, into: Int16Array, count: number, samples: number, now: number): number {
     if (this.#dryAt === Number.NEGATIVE_INFINITY) this.#dryAt = now
-    this.#startWindow()
+    this.#startWindow(SHORT_WINDOW)
     const missing = Math.min(samples - count, CONCEALED - this.#madeUp)
     if (missing === 0) return count
     concealer.conceal(into.subarray(count), missing)
     this.#madeUp += missing
-    this.#owed += missing
     return count + missing
   }
 
   #catchUp(into: Int16Array, samples: number): void {
     const left = this.queued
-    const late = Math.min(this.#owed, left - this.#kept)
-    if (late >= BLEND) {
-      this.#owed -= late
-      this.#cut(into, samples, late)
-    }
-    this.#least = Math.min(this.#least, this.queued)
-    if (++this.#frames < WINDOW && this.queued <= MOST_LIVE) return
-    this.#owed = 0
-    const surplus = (this.queued > MOST_LIVE ? this.queued : this.#least) - this.#kept
+    this.#least = Math.min(this.#least, left)
+    if (++this.#frames < this.#window && left <= MOST_LIVE) return
+    const surplus = (left > MOST_LIVE ? left : this.#least) - this.#kept
     if (surplus >= BLEND) this.#cut(into, samples, surplus)
     else if (this.#least > 0) this.#kept = Math.max(LEAST_KEPT, this.#kept - RELAXED)
-    this.#startWindow()
+    this.#startWindow(WINDOW)
   }
 
   /** The end of the frame goes over, without a click, to what would have been heard `surplus` samples later. */
@@ -142,7 +139,8 @@ export class SpokenQueue {
     this.skipped += surplus
   }
 
-  #startWindow(): void {
+  #startWindow(frames: number): void {
+    this.#window = frames
     this.#least = Number.POSITIVE_INFINITY
     this.#frames = 0
   }

@@ -114,6 +114,15 @@ test('live frames that come in bursts of three are heard without a hole once tha
   assert.ok(skippedMs < 100, `${skippedMs} ms`)
 })
 
+test('a live program that says 100 ms at once, now and then a little late, is heard whole', () => {
+  const below = random(3)
+  const late = Array.from({ length: 250 }, () => below(8))
+  const { silenceMs, steepest, skippedMs } = heard(5000, (frame) => (4 - (frame % 5)) * 20 + late[Math.floor(frame / 5)]!)
+  assert.ok(silenceMs < 2, `${silenceMs} ms`)
+  assert.ok(steepest < 1.3 * STEEPEST, `${steepest}`)
+  assert.equal(skippedMs, 0)
+})
+
 test('live frames that are in time are heard as they are, and what is said after a pause is whole', () => {
   const pauseAt = 100
   const { sound, skippedMs } = heard(4000, (frame) => (frame < pauseAt ? 0 : 500))
