@@ -14,6 +14,7 @@ const BENCHES: Record<string, () => Promise<{ measure(extent: Extent): Promise<F
   prompt: () => import('./prompt.ts'),
   recording: () => import('./recording.ts'),
   conference: () => import('./conference.ts'),
+  capacity: () => import('./capacity.ts'),
   speech: () => import('./speech.ts'),
   stream: () => import('./stream.ts'),
   amd: () => import('./amd.ts'),

@@ -7,23 +7,32 @@ import type { CodecName } from '#protocol/audio/index.ts'
 import { bytesOf, openSound } from '#protocol/soundfile/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
-import { cpuMs } from './process.ts'
-import { description, Load } from './relay.ts'
+import { type Carried, counted, description, Load } from './relay.ts'
 
 /** Calls that hear one and the same file, over and over. */
 const CALLS = 100
 const SECONDS = 5
-const WARM_UP_MS = 5000
-const TURN_MS = 10_000
-const PORTS = { first: 21_000, last: 21_999 }
+const PORTS = { first: 17_000, last: 20_999 }
 
 /** What a call costs that hears a file, in G.711 and in Opus, and whether each gets all of its frames. */
 export async function measure(): Promise<Figure[]> {
   const decoding = await decoded()
-  return [...(await heard('PCMU')), ...(await heard('opus')), ...decoding]
+  return [...(await figures('PCMU')), ...(await figures('opus')), ...decoding]
 }
 
-async function heard(codec: CodecName): Promise<Figure[]> {
+async function figures(codec: CodecName): Promise<Figure[]> {
+  const { cpu, missing } = await carry(codec, CALLS)
+  const figure = { must: null, aim: null, peer: null } as const
+  const what = codec === 'PCMU' ? 'prompts' : `prompts in ${codec}`
+  return [
+    { ...figure, name: `${CALLS} ${what}, CPU a call-second`, value: cpu, unit: 'ms', better: 'lower' },
+    { ...figure, name: `${what}, calls a core`, value: 1000 / cpu, unit: 'calls', better: 'higher' },
+    { ...figure, name: `${what}, frames missing`, value: missing, unit: 'frames', must: 0, better: 'lower' },
+  ]
+}
+
+/** So many calls hear a file at once. */
+export async function carry(codec: CodecName, calls: number): Promise<Carried> {
   await using voice = await VoiceProcess.start(PORTS)
   using load = new Load()
   const file = join(voice.directory, 'prompt.ulaw')
@@ -31,26 +40,15 @@ async function heard(codec: CodecName): Promise<Figure[]> {
     file,
     Uint8Array.from({ length: 8000 * SECONDS }, (_, i) => (i * 7) & 0xff),
   )
-  const { ports } = await load.ask<{ ports: number[] }>({ open: CALLS })
+  const { ports } = await load.ask<{ ports: number[] }>({ open: calls })
+  await load.ask({ speak: ports.map(() => codec) })
   for (const port of ports) {
     const endpoint = newId('med')
     await voice.call('endpoint.open', { call: newId('call'), endpoint, realm: 'node' })
     await voice.call('endpoint.describe', { endpoint, description: description(port, codec) })
     void voice.call('play', { endpoint, verb: newId('verb'), source: { file }, loop: 1000 }).catch(() => {})
   }
-  const listening = { endless: true, mute: true }
-  await load.ask({ runMs: WARM_UP_MS, ...listening })
-  const before = cpuMs([voice.pid])
-  const { received } = await load.ask<{ sent: number; received: number }>({ runMs: TURN_MS, ...listening })
-  const perCallSecond = (cpuMs([voice.pid]) - before) / (CALLS * (TURN_MS / 1000))
-  const due = CALLS * (TURN_MS / 20)
-  const figure = { must: null, aim: null, peer: null } as const
-  const what = codec === 'PCMU' ? 'prompts' : `prompts in ${codec}`
-  return [
-    { ...figure, name: `${CALLS} ${what}, CPU a call-second`, value: perCallSecond, unit: 'ms', better: 'lower' },
-    { ...figure, name: `${what}, calls a core`, value: 1000 / perCallSecond, unit: 'calls', better: 'higher' },
-    { ...figure, name: `${what}, frames missing`, value: Math.max(0, 1 - received / due) * 100, unit: '%', better: 'lower' },
-  ]
+  return await counted(load, voice, calls, { endless: true, mute: true })
 }
 
 /** What it costs to look a file through and to decode it, and how much of it is before the first second is there. */

@@ -2,8 +2,8 @@ import koffi from 'koffi'
 import { loadLibc, MSG_DONTWAIT, reserve } from '#platform/voice/libc.ts'
 import { writeSockaddr } from '#platform/voice/sockaddr.ts'
 import { type CodecName, codecOf } from '#protocol/audio/index.ts'
-import { writeRtpHeader } from '#protocol/rtp/index.ts'
-import { type LoadCommand, type LoadReport, PAYLOAD_TYPES } from './relay-payloads.ts'
+import { looksLikeRtcp, writeRtpHeader } from '#protocol/rtp/index.ts'
+import { type Counted, type LoadCommand, type LoadReport, PAYLOAD_TYPES } from './relay-payloads.ts'
 
 const FRAME_MS = 20
 const AF_INET = 2
@@ -25,6 +25,8 @@ interface FarEnd {
   phaseMs: number
   due: number
   speech: Speech
+  /** Timestamp of the newest packet that has come; −1 before the first. */
+  heard: number
 }
 
 /** A second of a codec's packets, to be sent over and over. */
@@ -77,7 +79,7 @@ function open(count: number): void {
     getsockname(fd, address.address, address.address + 40)
     const port = (address.bytes[2]! << 8) | address.bytes[3]!
     const phaseMs = (i * FRAME_MS) / count
-    ends.push({ fd, port, target: reserve(64), sequence: 1, timestamp: i * 1000, phaseMs, due: 0, speech: SILENCE })
+    ends.push({ fd, port, target: reserve(64), sequence: 1, timestamp: i * 1000, phaseMs, due: 0, speech: SILENCE, heard: -1 })
   }
 }
 
@@ -92,10 +94,39 @@ function write(end: FarEnd): number {
   return 12 + payload.length
 }
 
+/** Where a packet that has come is put. */
+const INCOMING = 512
+
+const view = new DataView(packet.bytes.buffer)
+
+/** Takes what has come to an end; how many packets, and how many frames are missing between them by their timestamps. */
+function take(end: FarEnd): { received: number; missing: number } {
+  let received = 0
+  let missing = 0
+  while (libc.recv(end.fd, packet.address + INCOMING, 1500, MSG_DONTWAIT) >= 0) {
+    // The kernel gives ports next to each other: one's reports come to another.
+    if (looksLikeRtcp(packet.bytes.subarray(INCOMING), 1500)) continue
+    received++
+    const timestamp = view.getUint32(INCOMING + 4)
+    const step = end.heard < 0 ? 0 : ((timestamp - end.heard) | 0) / end.speech.ticks
+    // More than a second is what was not asked for between two runs.
+    if (step > 1 && step < 1000 / FRAME_MS) missing += Math.round(step) - 1
+    if (end.heard < 0 || step > 0) end.heard = timestamp
+  }
+  return { received, missing }
+}
+
 /** Sends 50 packets a second from every far end that is not `mute`, and counts what comes back. Blocks for `ms`. */
-function run(ms: number, endless: boolean, mute: boolean): { sent: number; received: number } {
+function run(ms: number, endless: boolean, mute: boolean): Counted {
   let sent = 0
   let received = 0
+  let missing = 0
+  const count = (end: FarEnd) => {
+    const taken = take(end)
+    received += taken.received
+    missing += taken.missing
+    return taken.received
+  }
   const start = performance.now()
   for (const end of ends) end.due = start + end.phaseMs
   for (let now = start; now < start + ms; now = performance.now()) {
@@ -103,18 +134,16 @@ function run(ms: number, endless: boolean, mute: boolean): { sent: number; recei
       if (end.due > now) continue
       end.due += FRAME_MS
       if (!mute && libc.sendto(end.fd, packet.address, write(end), MSG_DONTWAIT, end.target.address, 16) > 0) sent++
-      while (libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0) received++
+      count(end)
     }
     libc.usleep(1000)
   }
   // What is on its way still comes: until nothing has come for 100 ms.
   for (let quiet = endless ? 5 : 0; quiet < 5; quiet++) {
     libc.usleep(20_000)
-    for (const end of ends) {
-      for (; libc.recv(end.fd, packet.address + 512, 1500, MSG_DONTWAIT) >= 0; received++) quiet = 0
-    }
+    for (const end of ends) if (count(end) > 0) quiet = 0
   }
-  return { sent, received }
+  return { sent, received, missing }
 }
 
 /** Each packet carries the time at which it left; what has come is looked for every 100 µs. Blocks for `ms`. */

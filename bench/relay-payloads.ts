@@ -18,12 +18,14 @@ export type LoadCommand =
   /** The first two speak to each other through the relay, and tell how long each packet was on its way, in ms. */
   | { probeMs: number }
 
-export type LoadReport =
-  | { ports: number[] }
-  | { aimed: true }
-  | { spoken: true }
-  | { sent: number; received: number }
-  | { sent: number; delays: number[] }
+/** Packets of a run. `missing` is what was not there between those that came, by their timestamps: lost, or never sent. */
+export interface Counted {
+  sent: number
+  received: number
+  missing: number
+}
+
+export type LoadReport = { ports: number[] } | { aimed: true } | { spoken: true } | Counted | { sent: number; delays: number[] }
 
 /** The payload type of each codec, at the far ends and at ours. */
 export const PAYLOAD_TYPES: Record<CodecName, number> = { PCMU: 0, PCMA: 8, G722: 9, opus: 96, 'L16/16000': 97, 'L16/8000': 98 }

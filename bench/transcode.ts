@@ -1,13 +1,10 @@
 import type { CodecName } from '#protocol/audio/index.ts'
 import { VoiceProcess } from '../test/interop/voice-process.ts'
 import type { Figure } from './figure.ts'
-import { cpuMs } from './process.ts'
-import { Load, relayOurs } from './relay.ts'
+import { counted, Load, relayOurs } from './relay.ts'
 
 /** Calls at once, both ends of which speak all the time. */
 const CALLS = 20
-const WARM_UP_MS = 5000
-const TURN_MS = 10_000
 const PORTS = { first: 21_000, last: 21_999 }
 
 /** The first is relayed as it comes: what a call costs that needs none of this. */
@@ -33,16 +30,12 @@ async function measured(codecs: readonly [CodecName, CodecName]): Promise<Figure
   const { ports } = await load.ask<{ ports: number[] }>({ open: 2 * CALLS })
   await load.ask({ speak: ports.map((_, i) => codecs[i % 2]!) })
   await load.ask({ aim: await relayOurs(voice, ports, undefined, codecs) })
-  await load.ask({ runMs: WARM_UP_MS, endless: true })
-  const before = cpuMs([voice.pid])
-  const { received } = await load.ask<{ sent: number; received: number }>({ runMs: TURN_MS, endless: true })
-  const cpu = (cpuMs([voice.pid]) - before) / (CALLS * (TURN_MS / 1000))
-  const due = 2 * CALLS * (TURN_MS / 20)
+  const { cpu, missing } = await counted(load, voice, CALLS, { endless: true })
   const figure = { must: null, aim: null, peer: null } as const
   const pair = codecs.join(' and ')
   return [
     { ...figure, name: `${pair}, CPU a call-second`, value: cpu, unit: 'ms', better: 'lower' },
     { ...figure, name: `${pair}, calls a core`, value: 1000 / cpu, unit: 'calls', better: 'higher' },
-    { ...figure, name: `${pair}, frames missing`, value: Math.max(0, 1 - received / due) * 100, unit: '%', better: 'lower' },
+    { ...figure, name: `${pair}, frames missing`, value: missing, unit: 'frames', better: 'lower' },
   ]
 }
