@@ -62,9 +62,17 @@ export const Dns = Type.Object(
   closed,
 )
 
-const PbxTransport = Type.Optional(Type.Union([Type.Literal('udp'), Type.Literal('tcp')], { description: 'Default udp.' }))
+const PbxTransport = Type.Optional(
+  Type.Union([Type.Literal('udp'), Type.Literal('tcp')], {
+    description: 'Default udp; for a name without a port what SRV says.',
+  }),
+)
 const pbxFields = {
-  host: Type.Optional(Type.String({ description: 'Absent where it registers.' })),
+  host: Type.Optional(
+    Type.String({
+      description: 'An address of the site, or a name of its DNS, by NAPTR, SRV and address. Absent where it registers.',
+    }),
+  ),
   transport: PbxTransport,
   number: Type.Optional(Type.String()),
   account: Type.Optional(Type.String({ description: 'The telephone as which it registers: its calls go to where that is.' })),
@@ -74,8 +82,15 @@ const pbxFields = {
     }),
   ),
 }
-const PbxOrder = Type.Object({ port: Type.Optional(Type.Integer()), ...pbxFields }, closed)
-const Pbx = Type.Object({ port: Type.Integer(), ...pbxFields }, closed)
+const Pbx = Type.Object(
+  {
+    port: Type.Optional(
+      Type.Integer({ description: 'Default 5060; for a name what SRV says, which is not asked where a port is given.' }),
+    ),
+    ...pbxFields,
+  },
+  closed,
+)
 
 const agentLimits = {
   memoryMebibytes: Type.Optional(Type.Integer()),
@@ -189,7 +204,7 @@ export const InstallOrder = Type.Object(
     site: Type.Object(
       {
         networks: Type.Array(Type.String(), { minItems: 1, maxItems: 64 }),
-        pbx: Type.Optional(PbxOrder),
+        pbx: Type.Optional(Pbx),
         dns: Type.Optional(Dns),
         publicKey: Type.Optional(Type.String({ description: "The site's own WireGuard public key." })),
         emergencyCallerId: Type.Optional(Type.String()),

@@ -174,6 +174,7 @@ export class World implements AsyncDisposable {
       this.sockets.hold({ realm, namespace: null, purpose: 'sip-tcp', ...at })
       this.sockets.hold({ realm, namespace: null, purpose: 'sip-tls', address: at.address, port: at.port + 1 })
     }
+    this.sockets.hold({ realm: this.acme, namespace: null, purpose: 'dns', address: this.siteSwitch.address, port: 0 })
     this.#stack.defer(() => this.#killAll())
     this.link = connectLink<{ calls: SwitchMethods }>({
       path: join(this.run, LINKS.switch),

@@ -22,7 +22,7 @@ import {
 } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { blame } from './codecs.ts'
-import { hopsOf, type NextHop, silenceOf } from './hops.ts'
+import { hopsOf, type NextHop, silenceOf, tellAlive, tellSilent } from './hops.ts'
 import { callerHeaders, type SentOn } from './identity.ts'
 import { type Offer, ownOffer, passedOn, prepareMedia } from './offer.ts'
 import type { Patience } from './patience.ts'
@@ -162,9 +162,16 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
   const redirects = new Redirects(call, road)
   const left = [...hops]
   for (let next = left.shift(); next; next = left.shift()) {
-    const end = await tryOffers(options, leg, next, silenceOf(call, road, options.lastRoad && left.length === 0), offer.sdp)
+    const end = await tryOffers(
+      options,
+      leg,
+      next,
+      silenceOf(call, road, { count: hops.length, isLast: options.lastRoad && left.length === 0 }),
+      offer.sdp,
+    )
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     if (!(end instanceof Error)) {
+      tellAlive(call, next)
       const session = end as Session
       leg.connect(session)
       return { kind: 'answered', leg, session }
@@ -174,7 +181,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
     if (narrow instanceof ResourceUnavailable) throw narrow
     const { server } = next
     const how = attemptEnd(end)
-    if (server && how.kind === 'timeout') call.x.gateways.silent(server)
+    if (how.kind === 'timeout') tellSilent(call, next)
     const pause = end instanceof SipFailure && end.status === 503 ? retryAfterMs(end.response) : 0
     if (server && pause > 0) call.x.gateways.unavailable(server, pause)
     const elsewhere = redirects.follow(end)

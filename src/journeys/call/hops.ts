@@ -1,8 +1,12 @@
-import type { Leg } from '#platform/switch/index.ts'
+import { isIP } from 'node:net'
+import { type Leg, SITE_TRANSPORTS } from '#platform/switch/index.ts'
 import { type GatewayServer, patience, serverHop } from '#platform/trunk/index.ts'
-import type { Hop } from '#protocol/sip/index.ts'
+import { formatUri, type Hop } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import type { Road } from './road.ts'
+
+/** Servers of a site's name that one call tries; more would outlast its fallback. */
+const MOST_OF_SITE = 4
 
 /** One place where an INVITE may go. */
 export interface NextHop {
@@ -26,13 +30,39 @@ export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { 
     return servers.map((server) => ({ server, hop: serverHop(road.trunk, server) }))
   }
   if (road.contact) return [{ hop: road.contact.hop }]
-  const site = call.x.realms.get(call.subscriber.id)
-  const found = await Promise.race([site!.resolver.resolve(road.host, call.x.limits.channelPatienceMs / 2), leg.ended])
-  const address = typeof found === 'string' ? found : ''
-  return [{ hop: { transport: road.transport, address, port: road.port } }]
+  const site = call.x.realms.get(call.subscriber.id)!
+  const { host, port, transport } = road
+  const wanted = { name: host, port, transport, speaks: SITE_TRANSPORTS }
+  const how = { like: site.local.address, patienceMs: call.x.limits.channelPatienceMs }
+  const found = (await Promise.race([site.names.servers(wanted, how), leg.ended.then(() => [])])).slice(0, MOST_OF_SITE)
+  return found.map(({ transport, address, port }) => ({
+    hop: { transport, address, port },
+    // The name stays what is asked for (RFC 3263 §4), as it was written.
+    ...(isIP(host) === 0 ? { uri: uriAt(road) } : {}),
+  }))
 }
 
-/** Ms that a place may be silent. */
-export function silenceOf(call: Call, road: Road, isLast: boolean): number {
-  return road.via === 'trunk' ? patience(isLast) : call.x.limits.channelPatienceMs
+function uriAt({ user, host, port, transport }: Road & { via: 'channel' }): string {
+  const params = transport === undefined || transport === 'udp' ? {} : { params: { transport } }
+  return formatUri({ user, host, ...(port === undefined ? {} : { port }), ...params })
+}
+
+/**
+ * Ms that each of a road's places may be silent. Those of a site share the time in which its one server would have been passed
+ * by twice, so that the road round a dead channel is taken within 3 s (PITFALLS T12).
+ */
+export function silenceOf(call: Call, road: Road, { count, isLast }: { count: number; isLast: boolean }): number {
+  const { channelPatienceMs } = call.x.limits
+  return road.via === 'trunk' ? patience(isLast) : Math.min(channelPatienceMs, (2 * channelPatienceMs) / count)
+}
+
+/** Tells whoever orders the places of the next call that this one said nothing. */
+export function tellSilent(call: Call, { server, hop, uri }: NextHop): void {
+  if (server) call.x.gateways.silent(server)
+  else if (uri !== undefined) call.x.realms.get(call.subscriber.id)?.names.silent(hop)
+}
+
+/** And that it is there. */
+export function tellAlive(call: Call, { server, hop, uri }: NextHop): void {
+  if (!server && uri !== undefined) call.x.realms.get(call.subscriber.id)?.names.answered(hop)
 }

@@ -8,9 +8,20 @@ export interface Contact {
   hop: Hop
 }
 
-/** One way to reach a target. Several are tried in order, each only where the one before it has no sign of life. */
+/**
+ * One way to reach a target. Several are tried in order, each only where the one before it does not serve. What the name of
+ * a host leaves out, the site's DNS says (RFC 3263).
+ */
 export type Road =
-  | { via: 'channel'; user: string; host: string; port: number; transport: 'udp' | 'tcp'; contact?: Contact; telephone?: true }
+  | {
+      via: 'channel'
+      user: string
+      host: string
+      port?: number | undefined
+      transport?: 'udp' | 'tcp' | undefined
+      contact?: Contact
+      telephone?: true
+    }
   | { via: 'trunk'; trunk: TrunkConfig; number: string }
 
 interface RoadOptions {
@@ -44,7 +55,7 @@ function overTrunks(dialled: string, directory: TrunkDirectory): (Road & { via: 
 function toTelephone(user: string, contacts: Contact[]): Road[] | { refused: Reason } {
   if (contacts.length === 0) return { refused: 'unavailable' }
   return contacts.map((contact) => ({
-    ...{ via: 'channel' as const, user, contact, transport: 'udp' as const, telephone: true as const },
+    ...{ via: 'channel' as const, user, contact, telephone: true as const },
     ...{ host: contact.hop.address, port: contact.hop.port },
   }))
 }
@@ -55,7 +66,7 @@ function toPbx(user: string, { via, subscriber, directory, contacts }: RoadOptio
   if (!dialable(user)) return { refused: 'incomplete-number' }
   const roads: Road[] = []
   if (via !== 'trunk') {
-    const { host, port, transport = 'udp', account } = pbx
+    const { host, port, transport, account } = pbx
     // One that has registered twice has moved: it is where it has said last.
     const contact = account === undefined ? undefined : contacts(account).at(-1)
     if (contact) roads.push(toRegistered(user, contact))
@@ -70,7 +81,7 @@ function toRegistered(user: string, { uri, hop }: Contact): Road {
   const { host, port, params } = parseUri(uri)
   const named = formatUri({ user, host, ...(port === undefined ? {} : { port }), params: Object.fromEntries(params) })
   return {
-    ...{ via: 'channel', user, contact: { uri: named, hop }, transport: 'udp' },
+    ...{ via: 'channel', user, contact: { uri: named, hop } },
     ...{ host: hop.address, port: hop.port },
   }
 }
@@ -79,8 +90,9 @@ function toUri(text: string): Road[] | { refused: Reason } {
   try {
     const uri = parseUri(text)
     if (uri.scheme !== 'sip' || !uri.user || !dialable(uri.user)) return { refused: 'incomplete-number' }
-    const transport = uri.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp'
-    return [{ via: 'channel', user: uri.user, host: uri.host, port: uri.port ?? 5060, transport }]
+    const said = uri.params.get('transport')?.toLowerCase()
+    const transport = said === 'tcp' || said === 'udp' ? said : undefined
+    return [{ via: 'channel', user: uri.user, host: uri.host.toLowerCase(), port: uri.port, transport }]
   } catch {
     return { refused: 'incomplete-number' }
   }

@@ -18,7 +18,7 @@ import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TollRules, Tr
 import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
-import { checkAgent, checkSite, codecsOf, type InstallOrder } from './order.ts'
+import { checkAgent, checkSite, codecsOf, completePbx, type InstallOrder } from './order.ts'
 
 /** What may change of a subscriber; what is absent stays. */
 export interface SubscriberPatch {
@@ -87,7 +87,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
     defaultRoute: patch.defaultRoute ?? record.defaultRoute,
     site: {
       ...site,
-      pbx: patch.pbx === undefined ? site.pbx : patch.pbx,
+      pbx: patch.pbx === undefined ? site.pbx : completePbx(patch.pbx),
       ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
       ...(patch.telephoneDigest ? { digest: patch.telephoneDigest } : {}),

@@ -10,7 +10,7 @@ import {
 } from '#platform/subscriber/index.ts'
 import { newKeyPair, newPresharedKey, toSiteFile } from '#protocol/wireguard/index.ts'
 import { type InstallDeps, publishChange, SETTLE_MS } from './deps.ts'
-import { allocationsOf, checkOrder, codecsOf, type InstallOrder, pbxOf } from './order.ts'
+import { allocationsOf, checkOrder, codecsOf, completePbx, type InstallOrder } from './order.ts'
 
 /** A subscriber that is there, with its secrets: this is the only time that they are told. */
 export interface Installed {
@@ -111,7 +111,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       dns: dns ?? null,
     },
     site: {
-      pbx: pbxOf(order),
+      pbx: completePbx(order.site.pbx),
       ...(emergencyCallerId ? { emergencyCallerId } : {}),
       ...(srtp ? { srtp } : {}),
       ...(telephoneDigest ? { digest: telephoneDigest } : {}),

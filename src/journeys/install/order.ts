@@ -36,7 +36,7 @@ export interface InstallOrder {
   allocations?: Allocation[]
   site: {
     networks: string[]
-    pbx?: Omit<PbxConfig, 'port'> & { port?: number }
+    pbx?: PbxConfig
     dns?: { servers: string[]; search?: string }
     /** The site's own WireGuard public key: then no private key of the site ever exists here. */
     publicKey?: string
@@ -66,11 +66,11 @@ export interface InstallOrder {
   telephones?: string[]
 }
 
-/** The PBX of an order with its port. */
-export function pbxOf({ site }: InstallOrder): SiteConfig['pbx'] {
-  const { pbx } = site
+/** A PBX with its port, which a name may have in its SRV records instead (RFC 3263 §4.2). */
+export function completePbx(pbx: PbxConfig | null | undefined): SiteConfig['pbx'] {
   if (!pbx) return null
-  return { ...pbx, port: pbx.port ?? 5060 }
+  const named = pbx.host !== undefined && isIP(pbx.host) === 0
+  return pbx.port === undefined && !named ? { ...pbx, port: 5060 } : pbx
 }
 
 type SpokenBySite = CodecPolicy & Pick<SiteConfig, 'telephoneCodecs'>
@@ -133,7 +133,7 @@ export function checkOrder(order: InstallOrder): void {
   if (order.site.publicKey !== undefined) checkTunnelKey('site.publicKey', order.site.publicKey)
   if (order.site.emergencyCallerId !== undefined) checkNumber('site.emergencyCallerId', order.site.emergencyCallerId)
   codecsOf({}, order.site)
-  const pbx = pbxOf(order)
+  const pbx = completePbx(order.site.pbx)
   const telephones = (order.telephones ?? []).map((name) => ({ name }))
   checkSite({ networks: order.site.networks, dns: order.site.dns ?? null, pbx, telephones })
   checkRoute('defaultRoute', order.defaultRoute, pbx)
@@ -157,7 +157,7 @@ export function checkSite(site: {
   if (site.dns?.search !== undefined) checkHost('site.dns.search', site.dns.search)
   if (!site.pbx) return
   const { host, port, number, account, calls } = site.pbx
-  checkPort('site.pbx.port', port)
+  if (port !== undefined) checkPort('site.pbx.port', port)
   if (number !== undefined) checkNumber('site.pbx.number', number)
   if (account !== undefined && !site.telephones.some(({ name }) => name === account))
     throw invalid('site.pbx.account', 'A PBX registers as a telephone of the site: there is none of this name.')

@@ -110,7 +110,7 @@ function installCommand(noun: Command, context: Contextual): void {
     .description('bring a subscriber into being, with all its security data')
     .option('--number <e164>', 'a number of its own; again for more', collect, [])
     .option('--site-network <cidr>', 'a network of its site; again for more', collect, [])
-    .option('--pbx <[tcp:]host[:port]>', "the site's PBX, by UDP or TCP")
+    .option('--pbx <[transport:]host[:port]>', "the site's PBX, by udp or tcp; of a name the site's DNS says what is left out")
     .option('--pbx-number <e164>', 'its public number, the road round a dead tunnel')
     .option('--pbx-account <telephone>', 'it registers as this telephone, and its calls go to where that is')
     .option('--pbx-digest', 'its own calls have to prove that account')
@@ -234,7 +234,7 @@ function placeOf(text: string) {
 function pbxText(pbx: Subscriber['site']['pbx']): string | null {
   if (!pbx) return null
   const { transport, host, port, number, account, calls } = pbx
-  const where = host === undefined ? '' : `${transport === 'tcp' ? 'tcp:' : ''}${host}:${port}`
+  const where = host === undefined ? '' : `${transport ? `${transport}:` : ''}${host}${port === undefined ? '' : `:${port}`}`
   const registers = account === undefined ? '' : `registers as ${account}`
   const asked = calls === 'digest' ? 'calls by digest' : ''
   return [where, registers, asked, number && `(${number})`].filter(Boolean).join(' ')
@@ -307,13 +307,13 @@ function changeCommands(noun: Command, context: Contextual): void {
     })
   noun
     .command('pbx <subscriber> [where]')
-    .description('set its PBX: [tcp:]host[:port], or the telephone as which it registers, or none of both for no PBX')
+    .description('set its PBX: [udp:|tcp:]host[:port], or the telephone as which it registers, or none of both for no PBX')
     .option('--number <e164>', 'its public number, the road round a dead tunnel')
     .option('--account <telephone>', 'it registers as this telephone, and its calls go to where that is')
     .option('--digest', 'its own calls have to prove that account')
     .action(async (name: string, at: string | undefined, options: Omit<PbxOptions, 'at'>, command: Command) => {
       const { client, out } = context(command)
-      const pbx = at === undefined && options.account === undefined ? null : { port: 5060, ...pbxOf({ at, ...options }) }
+      const pbx = at === undefined && options.account === undefined ? null : pbxOf({ at, ...options })
       const subscriber = await client.patch<Subscriber>(`/v1/subscribers/${part(name)}`, { pbx })
       out.done(subscriber, `The PBX of ${name}: ${pbxText(subscriber.site.pbx) ?? 'none'}.`)
     })

@@ -44,7 +44,7 @@ import {
   type StartMessage,
 } from '#platform/words/index.ts'
 import { AgentDoor } from './agents.ts'
-import { watchCarriers } from './carriers.ts'
+import { nodeDns, watchCarriers } from './carriers.ts'
 import { telephonePasswords, trunkCredentials, trunkPasswords } from './credentials.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
@@ -157,10 +157,13 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     log,
     unseal: (sealed) => createSealer(start.sealingKey ?? '').openText(sealed),
   })
+  const ask = nodeDns({ config, clock })
   const realms: Realms = new Realms({
     clock,
     log,
     outbox,
+    ask,
+    random: Math.random,
     accepts: (realm, from, bytes) => reception.accepts(realm, from, bytes),
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
     credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
@@ -214,7 +217,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     },
     dialogs: (subscriber, user) => dialogsOf(exchange, subscriber, user),
   })
-  const carriers = watchCarriers({ config, directory, clock, log, locations, node: () => realms.get('node') })
+  const carriers = watchCarriers({ config, directory, clock, log, ask, locations, node: () => realms.get('node') })
   const exchange: Exchange = {
     clock,
     log,
@@ -254,8 +257,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     toll.configure(configuration.snapshot)
     carriers.configure(configuration.snapshot.trunks)
     for (const subscriber of configuration.snapshot.subscribers) {
-      const { resolver } = realms.ensure(subscriber.id, siteAddress(subscriber.channel.address, config.siteSipPort))
-      resolver.configure(subscriber.channel.dns)
+      realms.ensure(subscriber.id, siteAddress(subscriber.channel.address, config.siteSipPort))
+      realms.resolves(subscriber.id, subscriber.channel.dns)
     }
     agents.update(exchange)
   }

@@ -1,8 +1,14 @@
-import { isIPv4 } from 'node:net'
+import { isIP } from 'node:net'
 import { TielineError } from '#lib/index.ts'
 import type { SubscriberConfig, SwitchMethods } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 import type { SwitchRealm } from './realm.ts'
+
+/** How a site is called: its PBX has no certificate that anybody could know. */
+export const SITE_TRANSPORTS = ['udp', 'tcp'] as const
+
+/** Servers of one name that are asked. */
+const MOST_PROBED = 8
 
 export type ProbeResult = SwitchMethods['channel.probe']['result']
 
@@ -12,11 +18,13 @@ export async function probeSite(site: SwitchRealm, subscriber: SubscriberConfig,
   const host = pbx?.host
   // A PBX that registers is asked for nothing: its registration is the sign of its life.
   if (!pbx || host === undefined) return { dns: null, pbx: null }
-  const named = !isIPv4(host)
+  const wanted = { name: host, port: pbx.port, transport: pbx.transport, speaks: SITE_TRANSPORTS }
   try {
-    const address = await site.resolver.resolve(host, timeoutMs / 2)
-    const dns = named ? { ok: true, text: `The site's DNS says ${address} for ${host}.` } : null
-    return { dns, pbx: await probePbx(site, { address, port: pbx.port, transport: pbx.transport ?? 'udp' }, timeoutMs) }
+    const servers = await site.names.servers(wanted, { like: site.local.address, patienceMs: timeoutMs / 2 })
+    const said = servers.map(({ address, port, transport }) => `${address}:${port} by ${transport.toUpperCase()}`).join(', ')
+    const dns = isIP(host) === 0 ? { ok: true, text: `The site's DNS says ${said} for ${host}.` } : null
+    const probed = await Promise.all(servers.slice(0, MOST_PROBED).map((server) => probePbx(site, server, timeoutMs)))
+    return { dns, pbx: { ok: probed.some(({ ok }) => ok), text: probed.map(({ text }) => text).join(' ') } }
   } catch (error) {
     if (!(error instanceof TielineError)) throw error
     const text = `The site's DNS did not tell the address of ${host} (${String(error.details.why)}); check that it answers the tunnel's address.`

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { connect, isIPv6, Socket as NetSocket, Server } from 'node:net'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import type { Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
+import type { Ask } from '#protocol/dns/index.ts'
 import {
   type Credentials,
   createUserAgent,
@@ -17,7 +18,8 @@ import {
 import { Connections, type Streams } from './connections.ts'
 import type { MessageCount } from './count.ts'
 import type { Outbox } from './outbox.ts'
-import { SiteResolver } from './resolver.ts'
+import { SipNames } from './sip-names.ts'
+import { SiteDns } from './site-dns.ts'
 import { seenIn, seenOut } from './watch.ts'
 
 /** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
@@ -35,12 +37,12 @@ export function siteAddress(address: string, siteSipPort: number): LocalAddress 
   return { address, port: siteSipPort, tlsPort: siteSipPort + 1 }
 }
 
-/** Where the switch stands in one realm: a SIP socket with its user agent, and in a site's namespace its resolver. */
+/** Where the switch stands in one realm: a SIP socket with its user agent, and where the names of its DNS lead. */
 export interface SwitchRealm {
   readonly realm: Realm
   readonly local: LocalAddress
   readonly agent: UserAgent
-  readonly resolver: SiteResolver
+  readonly names: SipNames
 }
 
 export interface RealmsOptions {
@@ -65,6 +67,10 @@ export interface RealmsOptions {
   /** A connection that was bound is lost. */
   onUnbound(realm: Realm, flow: string): void
   streams: Streams
+  /** The DNS of the node's own namespace. */
+  ask: Ask
+  /** 0 to 1. */
+  random: () => number
   timers?: { t1?: number; t2?: number; t4?: number }
 }
 
@@ -115,6 +121,7 @@ class HeldSocket {
 interface RealmParts extends SwitchRealm {
   sip: HeldSocket
   dns: HeldSocket
+  siteDns: SiteDns
   connections: Connections
 }
 
@@ -140,7 +147,7 @@ export class Realms {
   ensure(realm: Realm, local: LocalAddress): SwitchRealm {
     const known = this.#realms.get(realm)
     if (known) return known
-    const { clock, outbox, accepts, belongs, refuses, count, onMessage, onInvite, onRequest, timers } = this.#options
+    const { clock, outbox, ask, random, accepts, belongs, refuses, count, onMessage, onInvite, onRequest, timers } = this.#options
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
     const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
@@ -174,14 +181,24 @@ export class Realms {
       ...(timers ? { timers } : {}),
     })
     const connections = this.#connections(realm, local, log, () => agent)
-    const dns = new HeldSocket(outbox, log, (bytes, from) => resolver.receive(bytes, from))
-    const resolver = new SiteResolver({ clock, transport: dns })
-    const made = { realm, local, agent, resolver, sip, dns, connections }
+    const dns = new HeldSocket(outbox, log, (bytes, from) => siteDns.receive(bytes, from))
+    const siteDns = new SiteDns({
+      clock,
+      send: (bytes, to) => dns.send(bytes, to),
+      connect: (to) => this.#connectInside(realm, to),
+    })
+    const names = new SipNames({ clock, random, ask: realm === 'node' ? ask : siteDns.ask })
+    const made = { realm, local, agent, names, sip, dns, siteDns, connections }
     this.#realms.set(realm, made)
     const early = this.#early.get(realm)
     if (early) dns.take(early)
     this.#early.delete(realm)
     return made
+  }
+
+  /** Says which servers tell the names of a site. */
+  resolves(realm: Realm, dns: { servers: readonly string[]; search?: string } | null): void {
+    this.#realms.get(realm)?.siteDns.configure(dns)
   }
 
   /** The connections of a realm: the switch connects by itself in its own namespace, by a socket of host's in another. */

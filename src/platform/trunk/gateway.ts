@@ -1,5 +1,5 @@
 import type { GatewayConfig, TrunkConfig } from '#platform/words/index.ts'
-import type { SipTarget } from '#protocol/dns/index.ts'
+import { drawn, type SipTarget, serversOf } from '#protocol/dns/index.ts'
 import { type GatewayServer, serverKey } from './server.ts'
 
 /** What ended an attempt at a gateway, as far as the choice of the next one needs it. */
@@ -26,8 +26,7 @@ export function patience(isLast: boolean): number {
 
 /**
  * The servers of a trunk in the order in which one call tries them: its gateways by priority, those of one priority drawn by
- * weight; in a gateway with a name the targets of its SRV records in the same way (RFC 2782), and the addresses of one target in
- * any order. Those that are down come behind all that are up, since a dead one may be alive again. `random` gives 0 to 1.
+ * weight; in a gateway with a name its servers as DNS orders them. Those that are down come behind all that are up, since a dead one may be alive again. `random` gives 0 to 1.
  */
 export function orderServers(
   { gateways }: Pick<TrunkConfig, 'gateways'>,
@@ -37,21 +36,10 @@ export function orderServers(
 ): GatewayServer[] {
   const placed = gateways.map((gateway, place) => ({ gateway, priority: gateway.priority ?? place, weight: gateway.weight ?? 1 }))
   const servers = drawn(placed, random).flatMap(({ gateway }) =>
-    drawn(targetsOf(gateway), random).flatMap(({ host, addresses, port, transport }) => {
-      const equals = addresses.map((address) => ({ address, priority: 0, weight: 1 }))
-      return drawn(equals, random).map(({ address }): GatewayServer => ({ gateway, host, address, port, transport }))
-    }),
+    serversOf(targetsOf(gateway), random).map((server): GatewayServer => ({ gateway, ...server })),
   )
   if (servers.length < 2) return servers
   const once = [...new Map(servers.map((server) => [serverKey(server), server])).values()]
   const down = once.filter(isDown)
   return down.length === 0 ? once : [...once.filter((server) => !down.includes(server)), ...down]
-}
-
-/** By priority, the lowest first; among equals each comes first as often as its weight says. */
-function drawn<T extends { priority: number; weight: number }>(all: readonly T[], random: () => number): readonly T[] {
-  if (all.length < 2) return all
-  // The least of exponential times with these rates. One of weight 0 has hardly a chance beside others (RFC 2782).
-  const draws = all.map((one) => ({ one, draw: -Math.log(1 - random()) / Math.max(one.weight, 1e-9) }))
-  return draws.sort((a, b) => a.one.priority - b.one.priority || a.draw - b.draw).map(({ one }) => one)
 }

@@ -1,15 +1,10 @@
 import { isIP } from 'node:net'
 import type { GatewayConfig } from '#platform/words/index.ts'
-import type { Transport } from '#protocol/sip/index.ts'
+import type { SipServer } from '#protocol/dns/index.ts'
 
 /** One server of a gateway (RFC 3263): where a message goes. A gateway that is an address has one, a name any number. */
-export interface GatewayServer {
+export interface GatewayServer extends SipServer {
   gateway: GatewayConfig
-  /** The target of the SRV record, or what the gateway is called. */
-  host: string
-  address: string
-  port: number
-  transport: Transport
 }
 
 /** The gateway's name; undefined where it is an address. */

@@ -217,9 +217,11 @@ export interface SiteConfig extends CodecPolicy {
 
 /** The site's PBX. */
 export interface PbxConfig {
-  /** Where it is in the site's network; absent where it registers. */
+  /** Where it is in the site's network, an address or a name; absent where it registers. */
   host?: string
-  port: number
+  /** A name without a port has its servers in NAPTR and SRV records (RFC 3263). An address always has one. */
+  port?: number
+  /** Default udp, and for a name without a port what NAPTR or SRV say. */
   transport?: 'udp' | 'tcp'
   /** Its public number, the road round a dead tunnel. */
   number?: string

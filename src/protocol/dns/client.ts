@@ -14,8 +14,8 @@ export interface Found<T extends RecordType> {
 /** Asks what records of a type a name has. Rejects with DnsFailure where DNS could not tell. */
 export type Ask = <T extends RecordType>(name: string, type: T) => Promise<Found<T>>
 
-/** Ms that a server has, by the round. */
-const PATIENCE_MS = [1000, 2000]
+/** Ms that a server has, by the round, unless said. */
+const PATIENCE_MS: readonly number[] = [1000, 2000]
 
 /** A name that moves is followed within minutes, whatever its record says. */
 const MOST_TTL_S = 300
@@ -36,12 +36,19 @@ export class DnsClient {
   readonly #clock: Clock
   readonly #exchange: Exchange
   readonly #servers: () => readonly string[]
+  readonly #patienceMs: readonly number[]
   readonly #kept = new Map<string, Kept>()
   readonly #asking = new Map<string, Promise<Found<RecordType>>>()
   #preferred = ''
 
-  /** `servers`: addresses of the name servers, read at each question. */
-  constructor(options: { clock: Clock; exchange: Exchange; servers: () => readonly string[] }) {
+  /** `servers`: addresses of the name servers, read at each question. `patienceMs`: what each has, by the round. */
+  constructor(options: {
+    clock: Clock
+    exchange: Exchange
+    servers: () => readonly string[]
+    patienceMs?: readonly number[]
+  }) {
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS
     this.#clock = options.clock
     this.#exchange = options.exchange
     this.#servers = options.servers
@@ -62,7 +69,7 @@ export class DnsClient {
 
   async #ask<T extends RecordType>(name: string, type: T): Promise<Found<T>> {
     let trouble: DnsTrouble = 'no-server'
-    for (const timeoutMs of PATIENCE_MS) {
+    for (const timeoutMs of this.#patienceMs) {
       for (const server of this.#inOrder()) {
         const answer = await this.#askOne(server, name, type, timeoutMs)
         if (answer?.kind === 'records') {

@@ -1,6 +1,7 @@
 export type { RecordData, RecordType } from './answer.ts'
 export { type Ask, DnsClient, type Found } from './client.ts'
-export { type Exchange, type ExchangeHow, socketExchange } from './exchange.ts'
+export { drawn, type SipServer, serversOf } from './draw.ts'
+export { type Exchange, type ExchangeHow, LentExchange, type LentSockets, socketExchange } from './exchange.ts'
 export { DnsFailure, type DnsTrouble } from './failure.ts'
 export { type Located, locate, type SipName, type SipTarget, type SipTransport } from './locate.ts'
 export { hostName } from './name.ts'

@@ -13,6 +13,8 @@ export interface SipName {
   port?: number | undefined
   /** Without it NAPTR says, or the first SRV records that are there. */
   transport?: SipTransport | undefined
+  /** What whoever asks can speak, where nobody has said what; all of them unless said. */
+  speaks?: readonly SipTransport[] | undefined
 }
 
 /** Where messages may go: a target of SRV, or the name itself. */
@@ -65,20 +67,23 @@ class Search {
     this.#family = family
   }
 
-  async run({ name, port, transport }: SipName): Promise<SipTarget[]> {
+  async run({ name, port, transport, speaks = TRANSPORTS }: SipName): Promise<SipTarget[]> {
     if (port !== undefined) return this.#atName(name, port, transport ?? 'udp')
     if (transport !== undefined) {
       const records = await this.#services(`${PREFIXES[transport]}.${name}`)
       return records ? this.#atTargets(records, transport) : this.#atName(name, defaultPort(transport), transport)
     }
-    return (await this.#byNaptr(name)) ?? (await this.#byAnySrv(name)) ?? this.#atName(name, 5060, 'udp')
+    return (await this.#byNaptr(name, speaks)) ?? (await this.#byAnySrv(name, speaks)) ?? this.#atName(name, 5060, 'udp')
   }
 
   /** §4.1: the first service in the carrier's order that we speak; null where it names none. */
-  async #byNaptr(name: string): Promise<SipTarget[] | null> {
+  async #byNaptr(name: string, speaks: readonly SipTransport[]): Promise<SipTarget[] | null> {
     const { records } = this.#noted(await this.#ask(name, 'NAPTR'))
     const known = records
-      .filter(({ flags, services, regexp }) => flags.toLowerCase() === 's' && regexp === '' && services.toLowerCase() in SERVICES)
+      .filter(({ flags, services, regexp }) => {
+        const transport = SERVICES[services.toLowerCase()]
+        return flags.toLowerCase() === 's' && regexp === '' && transport !== undefined && speaks.includes(transport)
+      })
       .sort((a, b) => a.order - b.order || a.preference - b.preference)
     for (const { services, replacement } of known) {
       const service = hostName(replacement)
@@ -89,11 +94,12 @@ class Search {
   }
 
   /** §4.1: without NAPTR, the first transport that has SRV records. */
-  async #byAnySrv(name: string): Promise<SipTarget[] | null> {
-    const asked = TRANSPORTS.map((transport) => this.#services(`${PREFIXES[transport]}.${name}`))
+  async #byAnySrv(name: string, speaks: readonly SipTransport[]): Promise<SipTarget[] | null> {
+    const transports = TRANSPORTS.filter((transport) => speaks.includes(transport))
+    const asked = transports.map((transport) => this.#services(`${PREFIXES[transport]}.${name}`))
     const found = await Promise.all(asked)
     const i = found.findIndex((records) => records !== null)
-    return i < 0 ? null : this.#atTargets(found[i]!, TRANSPORTS[i]!)
+    return i < 0 ? null : this.#atTargets(found[i]!, transports[i]!)
   }
 
   /** Null where there are no such records. A single root says that the service is decidedly not there (RFC 2782). */
