@@ -5,6 +5,7 @@ import { until } from '../peer/clock.ts'
 import { type Dns, type Records, startDns } from '../peer/dns.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
 import type { Message } from '../peer/sip/message.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { StreamPeer } from '../peer/sip/stream-peer.ts'
 import { DID, PUBLIC, World } from './harness.ts'
 
@@ -166,4 +167,36 @@ test('S36 NAPTR of the site says TCP; a port that is given needs neither; answer
   const probe = await world.link.call('channel.probe', { subscriber: world.acme, timeoutMs: 2000 })
   assert.match(probe.dns!.text, new RegExp(`says ${at(76)}:5060 by UDP for pbx`))
   assert.equal(probe.pbx?.ok, true)
+})
+
+test('RFC 3263 §4 F05 a PBX whose Contact is a name: what follows goes to a server of it in the site, the living one, and never out of its networks', async () => {
+  const far = await FarEnd.open({ address: at(90), port: 5060, name: 'scripted', watched: [] })
+  world.defer(() => far.close())
+  await using living = await server(92)
+  const heard: Message[] = []
+  living.socket.onRequest = (request, from) => {
+    heard.push(request)
+    if (request.method !== 'ACK') living.socket.send(living.socket.response(request, 200, 'OK', '', [], ''), from)
+  }
+  dns.records[`_sip._udp.cluster.office.lan`] = {
+    // The first is dead, and one is the carrier: a site leads nobody there.
+    SRV: [91, 2, 92].map((last, priority) => ({ priority, weight: 1, port: 5060, target: `c${last}.office.lan` })),
+  }
+  for (const last of [91, 2, 92]) dns.records[`c${last}.office.lan`] = at(last)
+  await pbx({ host: at(90), port: 5060 })
+  nodeDns.questions.length = 0
+  const strange: string[] = []
+  const { onHeard } = world.carrier.socket
+  world.carrier.socket.onHeard = (message) => void strange.push(message.method ?? '')
+  const b = ScriptedLeg.await(far)
+  b.shown = 'sip:x@cluster.office.lan'
+  const a = await world.second.place({ to: world.node, from: '+32470123456', number: DID })
+  b.reply(await b.next('INVITE'), 200, { body: b.sdp() })
+  await until('an answer', () => a.phase === 'up', 4000)
+  a.hangup()
+  await until('BYE where somebody lives', () => heard.some(({ method }) => method === 'BYE'), 5000)
+  assert.equal(b.count('BYE'), 0)
+  await world.quiet()
+  assert.deepEqual([strange, nodeDns.questions.filter(({ name }) => name.includes('office'))], [[], []])
+  world.carrier.socket.onHeard = onHeard
 })

@@ -59,6 +59,14 @@ export class Reception {
     return trunk !== undefined && directory.sourceOf(source.address)?.trunk === trunk
   }
 
+  /**
+   * What a far end says of where it can be reached leads to hosts that may speak here at all: of a carrier its own gateways, of a
+   * site its own networks. It opens no door to what is behind us (PITFALLS F05).
+   */
+  reaches(realm: Realm, to: Hop, like: Hop): boolean {
+    return realm === 'node' ? this.belongs(realm, to, like) : this.#isOfSite(realm, to.address)
+  }
+
   /** Whether a new request is too much at the moment (PITFALLS F06). */
   refuses(realm: Realm, request: SipRequest, { address }: Hop, load: RequestLoad): RequestRefusal | 'silence' | null {
     // Where a name has led before, calls may go on, and no new ones begin.

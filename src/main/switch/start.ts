@@ -166,6 +166,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     random: Math.random,
     accepts: (realm, from, bytes) => reception.accepts(realm, from, bytes),
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
+    reaches: (realm, to, like) => reception.reaches(realm, to, like),
     credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
     refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
     count,

@@ -18,12 +18,16 @@ import {
 import { Connections, type Streams } from './connections.ts'
 import type { MessageCount } from './count.ts'
 import type { Outbox } from './outbox.ts'
+import { SITE_TRANSPORTS } from './probe.ts'
 import { SipNames } from './sip-names.ts'
 import { SiteDns } from './site-dns.ts'
 import { seenIn, seenOut } from './watch.ts'
 
 /** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
 const WAITING = 256
+
+/** Ms that a request inside a dialog waits for the name that it goes to. */
+const NAME_MS = 1000
 
 /** UDP and TCP share `port`; `tlsPort` where TLS is listened for. */
 export interface LocalAddress {
@@ -53,6 +57,8 @@ export interface RealmsOptions {
   accepts(realm: Realm, from: Hop, bytes?: Uint8Array): boolean
   /** Whether another address than a dialog's own may speak inside it. */
   belongs(realm: Realm, source: Hop, hop: Hop): boolean
+  /** Whether a far end at `like` may lead what we send inside its dialog there. */
+  reaches(realm: Realm, to: Hop, like: Hop): boolean
   /** Whether a new request is too much at the moment. */
   refuses(realm: Realm, request: SipRequest, source: Hop, load: RequestLoad): RequestRefusal | 'silence' | null
   /** With what a challenge of this hop is answered. */
@@ -148,6 +154,7 @@ export class Realms {
     const known = this.#realms.get(realm)
     if (known) return known
     const { clock, outbox, ask, random, accepts, belongs, refuses, count, onMessage, onInvite, onRequest, timers } = this.#options
+    const speaks = realm === 'node' ? {} : { speaks: SITE_TRANSPORTS }
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
     const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
@@ -174,6 +181,9 @@ export class Realms {
       accepts: (from, bytes) => accepts(realm, from, bytes),
       credentials: (hop) => this.#options.credentials(realm, hop),
       belongs: (source, hop) => belongs(realm, source, hop),
+      reaches: (to, like) => this.#options.reaches(realm, to, like) && to.address !== local.address,
+      locate: (wanted) => names.servers({ ...wanted, ...speaks }, { like: local.address, patienceMs: NAME_MS }),
+      silent: (hop) => names.silent(hop),
       refuses: (request, source, load) => refuses(realm, request, source, load),
       onInvite: (invite) => onInvite(realm, invite),
       onRequest: (request) => onRequest(realm, request),

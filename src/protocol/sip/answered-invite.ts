@@ -1,10 +1,10 @@
-import { buildRequest } from './build.ts'
+import { SentAck } from './ack.ts'
 import type { ClientUser, SentParts } from './client-transaction.ts'
 import { type Core, NOBODY } from './core.ts'
-import { type Dialog, dialogOfClient, nextHop, requestInside } from './dialog.ts'
+import { type Dialog, dialogOfClient, requestInside } from './dialog.ts'
 import type { EarlyDialogs } from './early-dialogs.ts'
+import { sendInside } from './inside.ts'
 import type { SipResponse } from './message.ts'
-import type { SentAck } from './sent-reinvite.ts'
 import type { Hop } from './types.ts'
 
 /** What a dialog of an INVITE of ours is made of, besides its response. */
@@ -14,9 +14,6 @@ export interface InviteBase {
   localTag: string
   contact: string
 }
-
-/** The ACK that the 2xx of a fork was given. */
-type ForkAck = Pick<SentAck, 'message' | 'hop'>
 
 /** The dialog that a response to an INVITE of ours begins or belongs to. */
 export function dialogOfResponse({ sent, hop, localTag, contact }: InviteBase, response: SipResponse): Dialog {
@@ -34,8 +31,8 @@ export class AnsweredInvite implements ClientUser {
   readonly #base: InviteBase
   readonly #early: EarlyDialogs
   /** Of the fork that answered first, and of the others. */
-  #first: { tag: string; ack: ForkAck } | null = null
-  #others: Map<string, ForkAck> | null = null
+  #first: { tag: string; ack: SentAck } | null = null
+  #others: Map<string, SentAck> | null = null
 
   constructor(core: Core, base: InviteBase, early: EarlyDialogs) {
     this.#core = core
@@ -53,8 +50,7 @@ export class AnsweredInvite implements ClientUser {
   }
 
   /** Keeps the ACK for the repeats of its 2xx. */
-  acknowledged(tag: string, { message, hop }: ForkAck): void {
-    const ack = { message, hop }
+  acknowledged(tag: string, ack: SentAck): void {
     if (!this.#first) this.#first = { tag, ack }
     else {
       this.#others ??= new Map()
@@ -66,7 +62,7 @@ export class AnsweredInvite implements ClientUser {
     if (response.status < 200 || response.status > 299) return
     const tag = response.to.tag ?? ''
     const ack = this.#first?.tag === tag ? this.#first.ack : this.#others?.get(tag)
-    if (ack) this.#core.options.transport.send(ack.message, ack.hop)
+    if (ack) ack.repeat()
     else this.hangUp(response)
   }
 
@@ -75,16 +71,12 @@ export class AnsweredInvite implements ClientUser {
   /** The 2xx of a second fork (PITFALLS S17), or one that crossed our CANCEL (S18): taken, and hung up at once. */
   hangUp(response: SipResponse): void {
     const { dialog, sequence } = this.dialogOf(response)
-    const hop = nextHop(dialog)
-    const via = this.#core.via(this.#core.newBranch(), hop.transport)
-    const message = buildRequest(requestInside(dialog, 'ACK', sequence, via))
-    this.acknowledged(response.to.tag ?? '', { message, hop })
-    this.#core.options.transport.send(message, hop)
+    this.acknowledged(response.to.tag ?? '', SentAck.send(this.#core, dialog, sequence))
     const renumber = () => {
       dialog.localSequence += 1
     }
     renumber()
-    const bye = (via: string) => requestInside(dialog, 'BYE', dialog.localSequence, via)
-    this.#core.newClient(hop, NOBODY, bye, renumber).start()
+    const make = (via: string) => requestInside(dialog, 'BYE', dialog.localSequence, via)
+    sendInside(this.#core, dialog, { user: NOBODY, make, renumber })
   }
 }

@@ -2,7 +2,9 @@ import { type Log, token } from '#lib/index.ts'
 import { buildRequest, type RequestParts } from './build.ts'
 import { Challenged, MetChallenges, withHeaders } from './challenged.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
+import type { Dialog } from './dialog.ts'
 import type { SipRequest } from './message.ts'
+import { Places } from './places.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { Transactions } from './transactions.ts'
 import type { HeaderList, Hop, Transport, UserAgentOptions } from './types.ts'
@@ -30,6 +32,8 @@ export class Core {
   readonly options: UserAgentOptions
   readonly log: Log
   readonly transactions: Transactions
+  readonly #places: Places
+  closed = false
   /** Dialogs by {@link dialogKey}; the early ones of INVITEs that came in by the same, with what tags they have. */
   readonly dialogs = new Map<string, DialogUser>()
   readonly early = new Map<string, DialogUser>()
@@ -45,6 +49,7 @@ export class Core {
     this.options = options
     this.log = options.log
     this.transactions = new Transactions(options.clock, options.log, options.transport, options.timers)
+    this.#places = new Places(options)
     const { address, port, tlsPort = 5061 } = options.transport.local
     const host = address.includes(':') ? `[${address}]` : address
     this.#via = {
@@ -70,6 +75,29 @@ export class Core {
 
   via(branch: string, transport: Transport): string {
     return `${this.#via[transport]};rport;branch=${branch}`
+  }
+
+  /** Where a request inside the dialog goes, as far as that is known at once. */
+  nextHop(dialog: Dialog): Hop {
+    return this.#places.nextHop(dialog)
+  }
+
+  /** Does something with all places of the next request: at once, unless DNS has to be asked first. */
+  withPlaces(dialog: Dialog, use: (places: readonly Hop[]) => void): void {
+    const places = this.#places.of(dialog)
+    if (!(places instanceof Promise)) {
+      use(places)
+      return
+    }
+    places
+      .then((found) => {
+        if (!this.closed) use(found)
+      })
+      .catch((error: unknown) => this.log.error({ error }, 'Sending inside a dialog failed'))
+  }
+
+  isPeer(dialog: Dialog, source: Hop): boolean {
+    return this.#places.isPeer(dialog, source)
   }
 
   /**

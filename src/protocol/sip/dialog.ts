@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { parseNameAddr, withoutTag } from './address.ts'
 import type { RequestParts } from './build.ts'
 import type { SipRequest, SipResponse } from './message.ts'
-import type { Hop, SessionSnapshot, Transport } from './types.ts'
+import type { Hop, HopName, SessionSnapshot, Transport } from './types.ts'
 import { parseUri } from './uri.ts'
 
 /** The state of a dialog (RFC 3261 §12): what a snapshot keeps of it. Requests inside it change it in place. */
@@ -105,26 +105,29 @@ function isLoose(route: string): boolean {
 }
 
 /**
- * §12.2.1.1, §8.1.2: where requests inside the dialog go: the first route, else the remote target (PITFALLS S25). Names are
- * not resolved here: for them, and for an address of the other family than the socket's, it is where the dialog came about.
+ * §12.2.1.1, §8.1.2: where requests inside the dialog are said to go: the first route, else the remote target (PITFALLS S25), an
+ * address or a name. Null where that is nowhere else than where the dialog came about, or can't be had from the socket.
  */
-export function nextHop(dialog: Dialog): Hop {
+export function nextPlace(dialog: Dialog): Hop | HopName | null {
   const route = dialog.routeSet[0]
-  const found = hopOf(route === undefined ? dialog.remoteTarget : addressOf(route), dialog.hop)
-  return found && !(dialog.hop.bound && !listens(found, dialog.hop)) ? found : dialog.hop
+  const found = placeOf(route === undefined ? dialog.remoteTarget : addressOf(route), dialog.hop)
+  return found && !(dialog.hop.bound && !listens(found, dialog.hop)) ? found : null
 }
 
 /** Whether whoever opened this flow says that it can be reached elsewhere too: at its own address, by another port. */
-function listens(found: Hop, { address, port }: Hop): boolean {
-  return found.address === address && found.port !== port
+function listens(found: Hop | HopName, { address, port }: Hop): boolean {
+  return 'address' in found && found.address === address && found.port !== port
 }
 
-function hopOf(uri: string, like: Hop): Hop | null {
+function placeOf(uri: string, like: Hop): Hop | HopName | null {
   try {
     const { host, port, scheme, params } = parseUri(uri)
     const family = isIP(host)
-    if (scheme === 'tel' || family === 0 || family !== isIP(like.address)) return null
-    const transport = transportOf(scheme, params.get('transport'), like)
+    if (scheme === 'tel') return null
+    const said = params.get('transport')
+    if (family === 0) return nameOf(host, port, scheme, said, like)
+    if (family !== isIP(like.address)) return null
+    const transport = transportOf(scheme, said, like)
     const hop: Hop = { ...like, transport, address: host, port: port ?? (transport === 'tls' ? 5061 : 5060) }
     // Back on the connection that the dialog came by, which may be the only way to whoever opened it.
     if (host !== like.address || transport !== like.transport) delete hop.flow
@@ -135,18 +138,16 @@ function hopOf(uri: string, like: Hop): Hop | null {
   }
 }
 
+/** RFC 3263 §4.1: with a port, or with a transport, there is less to be found out. */
+function nameOf(host: string, port: number | undefined, scheme: string, said: string | undefined, like: Hop): HopName {
+  const transport = transportOf(scheme, said, like)
+  const open = port === undefined && said === undefined && transport !== 'tls'
+  return { name: host.toLowerCase(), ...(port === undefined ? {} : { port }), ...(open ? {} : { transport }) }
+}
+
 /** §19.1.1, RFC 3263 §4.1; but what came about by TLS never leaves it, and where nothing is said it stays as it was. */
 function transportOf(scheme: string, said: string | undefined, like: Hop): Transport {
   if (like.transport === 'tls' || scheme === 'sips' || said?.toLowerCase() === 'tls') return 'tls'
   const named = said?.toLowerCase()
   return named === 'tcp' || named === 'udp' ? named : like.transport
-}
-
-/**
- * Whether a request inside the dialog may come from there (PITFALLS F04): from the address where the dialog came about,
- * from the one that our own requests go to, or from what the product says belongs to the former.
- */
-export function isPeer(dialog: Dialog, source: Hop, belongs?: (source: Hop, hop: Hop) => boolean): boolean {
-  const { address } = source
-  return address === dialog.hop.address || address === nextHop(dialog).address || belongs?.(source, dialog.hop) === true
 }

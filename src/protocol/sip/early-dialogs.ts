@@ -1,5 +1,6 @@
 import { type Core, NOBODY } from './core.ts'
-import { type Dialog, nextHop, requestInside } from './dialog.ts'
+import { type Dialog, requestInside } from './dialog.ts'
+import { sendInside } from './inside.ts'
 import type { SipResponse } from './message.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
 
@@ -37,7 +38,7 @@ export class EarlyDialogs {
     }
     const headers = [['RAck', `${number} ${response.cseq.sequence} INVITE`] as const]
     const make = (via: string) => ({ ...requestInside(early.dialog, 'PRACK', sequence, via), headers })
-    this.#core.newClient(nextHop(early.dialog), NOBODY, make, renumber).start()
+    sendInside(this.#core, early.dialog, { user: NOBODY, make, renumber })
     return true
   }
 

@@ -17,6 +17,7 @@ export { type Framed, StreamFramer } from './stream-framer.ts'
 export type {
   HeaderList,
   Hop,
+  HopName,
   IncomingInvite,
   IncomingReinvite,
   IncomingRequest,

@@ -1,6 +1,6 @@
 import type { Core, DialogUser } from './core.ts'
 import { retryAfter } from './core.ts'
-import { contactOf, type Dialog, dialogKey, dialogOfServer, isPeer, requestInside } from './dialog.ts'
+import { contactOf, type Dialog, dialogKey, dialogOfServer, requestInside } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { ReceivedRequest, responseParts } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
@@ -68,8 +68,7 @@ class Notifier implements Subscription, DialogUser {
   receive(request: SipRequest, transaction: ServerTransaction): void {
     const dialog = this.#dialog
     const { source } = transaction
-    if (request.method !== 'SUBSCRIBE' || !isPeer(dialog, source, this.#core.options.belongs))
-      return void transaction.respond({ status: 481 })
+    if (request.method !== 'SUBSCRIBE' || !this.#core.isPeer(dialog, source)) return void transaction.respond({ status: 481 })
     const { sequence } = request.cseq
     // RFC 3261 §12.2.2: out of order.
     if (dialog.remoteSequence !== null && sequence < dialog.remoteSequence)

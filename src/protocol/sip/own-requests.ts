@@ -1,10 +1,11 @@
-import { buildRequest, type RequestParts } from './build.ts'
-import type { ClientTransaction, ClientUser } from './client-transaction.ts'
+import { SentAck } from './ack.ts'
+import type { RequestParts } from './build.ts'
 import { type Core, withAllow } from './core.ts'
-import { type Dialog, nextHop, requestInside } from './dialog.ts'
+import { type Dialog, requestInside } from './dialog.ts'
 import { SipFailure } from './failure.ts'
+import { type InsideRequest, sendInside } from './inside.ts'
 import type { SipResponse } from './message.ts'
-import { type SentAck, SentReinvite } from './sent-reinvite.ts'
+import { SentReinvite } from './sent-reinvite.ts'
 import type { HeaderList, ResponseOptions } from './types.ts'
 
 type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
@@ -35,13 +36,13 @@ export class OwnRequests {
     this.#owner = owner
   }
 
-  client(method: string, user: ClientUser, extra: Extra = {}): ClientTransaction {
+  send(method: string, user: InsideRequest['user'], extra: Extra = {}): void {
     let sequence = ++this.#dialog.localSequence
     const renumber = () => {
       sequence = ++this.#dialog.localSequence
     }
     const make = (via: string) => ({ ...requestInside(this.#dialog, method, sequence, via), ...extra })
-    return this.#core.newClient(nextHop(this.#dialog), user, make, renumber)
+    sendInside(this.#core, this.#dialog, { user, make, renumber })
   }
 
   request(method: string, options: ResponseOptions): Promise<SipResponse> {
@@ -59,7 +60,7 @@ export class OwnRequests {
         judge(408)
         reject(new SipFailure('timeout', 408))
       }
-      this.client(method, { onResponse, onTimeout }, { headers: options.headers, body: options.body, ...target }).start()
+      this.send(method, { onResponse, onTimeout }, { headers: options.headers, body: options.body, ...target })
     })
   }
 
@@ -80,7 +81,7 @@ export class OwnRequests {
       },
     })
     const extra = { headers: withAllow(headers), contact: this.#dialog.contact, ...(body ? { body } : {}) }
-    sent.start(this.client('INVITE', sent, extra))
+    this.send('INVITE', sent, extra)
     return sent.answered
   }
 
@@ -91,14 +92,10 @@ export class OwnRequests {
     if (late) late.sent.acknowledged(this.ack(late.sequence, body))
   }
 
-  /** Acknowledges a 2xx of theirs (§13.2.2.4), and keeps the ACK for its repeats (PITFALLS S21). */
+  /** Acknowledges a 2xx of theirs. */
   ack(sequence: number, body?: ResponseOptions['body']): SentAck {
-    const hop = nextHop(this.#dialog)
-    const via = this.#core.via(this.#core.newBranch(), hop.transport)
-    const message = buildRequest({ ...requestInside(this.#dialog, 'ACK', sequence, via), body })
-    const ack = { sequence, message, hop, at: this.#core.options.clock.now() }
+    const ack = SentAck.send(this.#core, this.#dialog, sequence, body)
     this.#owner.acknowledged(ack)
-    this.#core.options.transport.send(message, hop)
     return ack
   }
 }

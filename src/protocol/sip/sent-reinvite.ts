@@ -1,20 +1,10 @@
+import type { SentAck } from './ack.ts'
 import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { Core } from './core.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
-import type { OutgoingMessage } from './outgoing-message.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
-import type { Hop } from './types.ts'
-
-/** An ACK that is kept for the repeats of its 2xx. */
-export interface SentAck {
-  sequence: number
-  message: OutgoingMessage
-  hop: Hop
-  /** Monotonic ms. */
-  at: number
-}
 
 /** The session, as a re-INVITE of ours needs it. */
 export interface ReinviteOwner {
@@ -41,14 +31,14 @@ export class SentReinvite implements ClientUser, TimerOwner {
     this.answered = this.#outcome.promise
   }
 
-  start(transaction: ClientTransaction): void {
+  begun(transaction: ClientTransaction, ms?: number): void {
     this.#transaction = transaction
-    transaction.start()
+    transaction.start(ms)
   }
 
   replace(send: () => ClientTransaction): boolean {
     this.#core.transactions.wheel.cancel(this.#patience)
-    this.start(send())
+    this.begun(send())
     return true
   }
 
@@ -62,7 +52,7 @@ export class SentReinvite implements ClientUser, TimerOwner {
     if (response.status < 300) {
       if (this.#accepted) {
         // Its repeats get the same ACK, even when the session is over by then.
-        if (this.#ack) this.#core.options.transport.send(this.#ack.message, this.#ack.hop)
+        this.#ack?.repeat()
         return
       }
       this.#accepted = true

@@ -1,6 +1,7 @@
 import { AcceptedAnswer } from './accepted-answer.ts'
+import { SentAck } from './ack.ts'
 import { type Core, type DialogUser, NOBODY, retryAfter } from './core.ts'
-import { contactOf, type Dialog, dialogKey, isPeer, nextHop } from './dialog.ts'
+import { contactOf, type Dialog, dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
@@ -8,7 +9,6 @@ import { OutgoingMessage } from './outgoing-message.ts'
 import { OwnRequests } from './own-requests.ts'
 import { ReceivedReinvite } from './reinvite.ts'
 import type { Replaces } from './replaces.ts'
-import type { SentAck } from './sent-reinvite.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { answerInterval, type SessionInterval, TIMER } from './session-interval.ts'
 import { SessionTimer } from './session-timer.ts'
@@ -124,7 +124,7 @@ export class ConfirmedSession implements Session, DialogUser {
     }
     if (pending) {
       const message = this.#former(pending, 'ACK')
-      this.#ack = { sequence: pending.sequence, message, hop: nextHop(this.#dialog), at: this.#core.options.clock.now() }
+      this.#ack = SentAck.former(this.#core, this.#dialog, pending.sequence, message)
     }
     this.#acknowledge.resolve({ body: new Uint8Array(0) })
   }
@@ -136,12 +136,12 @@ export class ConfirmedSession implements Session, DialogUser {
   }
 
   repeatAck(sequence: number): void {
-    if (this.#ack?.sequence === sequence) this.#core.options.transport.send(this.#ack.message, this.#ack.hop)
+    if (this.#ack?.sequence === sequence) this.#ack.repeat()
   }
 
   receiveAck(ack: SipRequest, source: Hop): void {
     const answer = this.#answer
-    if (!answer || ack.cseq.sequence !== answer.sequence || !isPeer(this.#dialog, source, this.#core.options.belongs)) return
+    if (!answer || ack.cseq.sequence !== answer.sequence || !this.#core.isPeer(this.#dialog, source)) return
     answer.stop()
     this.#answer = null
     answer.onAck?.(ack.description)
@@ -151,7 +151,7 @@ export class ConfirmedSession implements Session, DialogUser {
 
   receive(request: SipRequest, transaction: ServerTransaction): void {
     const dialog = this.#dialog
-    if (!isPeer(dialog, transaction.source, this.#core.options.belongs)) {
+    if (!this.#core.isPeer(dialog, transaction.source)) {
       this.#core.log.warn({ pii_address: transaction.source.address }, 'A request inside a dialog came from a stranger')
       return void transaction.respond({ status: 481 })
     }
@@ -275,7 +275,7 @@ export class ConfirmedSession implements Session, DialogUser {
       if (response.status >= 200) over()
     }
     this.#timer.stop()
-    this.#own.client('BYE', { onResponse, onTimeout: over }, { headers }).start()
+    this.#own.send('BYE', { onResponse, onTimeout: over }, { headers })
   }
 
   request(method: string, options: ResponseOptions = {}): Promise<SipResponse> {
@@ -296,7 +296,7 @@ export class ConfirmedSession implements Session, DialogUser {
   /** §12.2.1.2: 481 and 408, or no answer, end the dialog. */
   #judge(status: number): void {
     if (this.#state !== 'confirmed' || (status !== 481 && status !== 408)) return
-    if (status === 408) this.#own.client('BYE', NOBODY).start()
+    if (status === 408) this.#own.send('BYE', NOBODY)
     this.#finish({ by: 'gone' })
   }
 
@@ -328,7 +328,7 @@ export class ConfirmedSession implements Session, DialogUser {
     }
     // No 2xx is repeated for longer than that.
     if (ack && options.clock.now() - ack.at < transactions.times.transaction) {
-      return { ...dialog, pending: { kind: 'ack', sequence: ack.sequence, message: ack.message.text } }
+      return { ...dialog, pending: { kind: 'ack', sequence: ack.sequence, message: ack.text } }
     }
     return dialog
   }

@@ -28,6 +28,13 @@ export interface Hop {
   large?: 'tcp'
 }
 
+/** A next hop as a URI names it: what is not said, DNS says. */
+export interface HopName {
+  name: string
+  port?: number
+  transport?: Transport
+}
+
 /** The bound sockets of one place as the SIP layers see them. */
 export interface SipTransport {
   /** UDP and TCP share `port`; `tlsPort` is there where TLS is listened for. */
@@ -65,6 +72,18 @@ export interface UserAgentOptions {
    * inside it all the same: another gateway of the same trunk. Default: no; such requests get 481 (PITFALLS F04).
    */
   belongs?(source: Hop, hop: Hop): boolean
+  /**
+   * Whether what a far end has said of itself inside a dialog, by Contact or Record-Route, may lead our requests there: `like`
+   * is where the dialog came about, and where they go instead. Default: anywhere.
+   */
+  reaches?(to: Hop, like: Hop): boolean
+  /**
+   * Finds the servers of a name (RFC 3263), the one to be tried first in front. Rejects where none is known; without it names lead
+   * to where the dialog came about.
+   */
+  locate?(name: HopName, like: Hop): Promise<readonly Pick<Hop, 'transport' | 'address' | 'port'>[]>
+  /** A server of a name had a request and said nothing, while another one was left. */
+  silent?(hop: Hop): void
   /**
    * Asked before a transaction is made for a new request: one that is refused leaves no state here (RFC 3261 §8.2.7), and
    * of one that gets `silence` nobody hears (PITFALLS F06).

@@ -179,6 +179,7 @@ class SocketUserAgent implements UserAgent {
 
   close(): void {
     this.#closed = true
+    this.#core.closed = true
     this.#core.transactions.close()
     this.#core.dialogs.clear()
     this.#core.early.clear()

@@ -31,6 +31,8 @@ export class ScriptedLeg {
   #hop: Hop
   #sequence = 0
   #inviteBranch = ''
+  /** What its Contact says instead of where it is. */
+  shown: string | null = null
 
   private constructor(far: FarEnd, hop: Hop) {
     this.socket = far.socket
@@ -142,7 +144,7 @@ export class ScriptedLeg {
   }
 
   get contact(): [string, string] {
-    return ['Contact', `<sip:x@${this.socket.address}:${this.socket.port}>`]
+    return ['Contact', `<${this.shown ?? `sip:x@${this.socket.address}:${this.socket.port}`}>`]
   }
 
   #request(method: string, branch: string, sequence: number, said: Said): Message {

@@ -1,0 +1,80 @@
+import type { RequestParts } from './build.ts'
+import type { ClientTransaction, ClientUser } from './client-transaction.ts'
+import type { Core } from './core.ts'
+import type { Dialog } from './dialog.ts'
+import type { SipResponse } from './message.ts'
+import type { Hop } from './types.ts'
+
+/** Ms that a server has for its first answer while another one is left (RFC 3263 §4.3). */
+const PATIENCE_MS = 1500
+
+export interface InsideRequest {
+  /** `begun`, where it is there, has to start the transaction; `ms`: at most so long without any answer. */
+  user: ClientUser & { begun?(transaction: ClientTransaction, ms?: number): void }
+  make(via: string): RequestParts
+  /** Gives what `make` makes a new CSeq: for an answer to a challenge. */
+  renumber(): void
+}
+
+/**
+ * Sends a request inside a dialog to where it goes now (§12.2.1.1): an address, or the servers of a name one after the other
+ * until one of them serves, at which the dialog is from then on.
+ */
+export function sendInside(core: Core, dialog: Dialog, request: InsideRequest): void {
+  core.withPlaces(dialog, (places) => {
+    const [only] = places
+    if (only && places.length === 1) begin(request.user, core.newClient(only, request.user, request.make, request.renumber))
+    else new Tries(core, dialog, places, request).next()
+  })
+}
+
+function begin(user: InsideRequest['user'], transaction: ClientTransaction, ms?: number): void {
+  if (user.begun) user.begun(transaction, ms)
+  else transaction.start(ms)
+}
+
+/** Stands between a request and its user while there are several servers. */
+class Tries implements ClientUser {
+  readonly #core: Core
+  readonly #dialog: Dialog
+  readonly #request: InsideRequest
+  readonly #left: Hop[]
+  #hop: Hop
+
+  constructor(core: Core, dialog: Dialog, places: readonly Hop[], request: InsideRequest) {
+    this.#core = core
+    this.#dialog = dialog
+    this.#request = request
+    this.#left = [...places]
+    this.#hop = dialog.hop
+  }
+
+  next(): void {
+    const { user, make, renumber } = this.#request
+    this.#hop = this.#left.shift() ?? this.#dialog.hop
+    const ms = this.#left.length === 0 ? undefined : PATIENCE_MS
+    begin(user, this.#core.newClient(this.#hop, this, make, renumber), ms)
+  }
+
+  onResponse(response: SipResponse): void {
+    if (response.status === 503 && this.#left.length > 0) {
+      this.next()
+      return
+    }
+    this.#dialog.hop = this.#hop
+    this.#request.user.onResponse(response)
+  }
+
+  onTimeout(): void {
+    this.#core.options.silent?.(this.#hop)
+    if (this.#left.length > 0) this.next()
+    else this.#request.user.onTimeout()
+  }
+
+  replace(send: () => ClientTransaction): boolean {
+    const { user } = this.#request
+    if (user.replace) return user.replace(send)
+    send().start()
+    return true
+  }
+}

@@ -1,0 +1,70 @@
+import { type Dialog, nextPlace } from './dialog.ts'
+import type { Hop, UserAgentOptions } from './types.ts'
+
+/** Ms for which a name that DNS did not tell is not asked for again: each of a dialog's requests would wait for it. */
+const UNTOLD_MS = 30_000
+
+/** Where the requests of one user agent's dialogs go (RFC 3261 §8.1.2, RFC 3263 §4). */
+export class Places {
+  readonly #options: UserAgentOptions
+  /** Where the names of dialogs led last. */
+  readonly #named = new WeakMap<Dialog, readonly Hop[]>()
+  /** Until when DNS is not asked again for a dialog whose name it did not tell, monotonic ms. */
+  readonly #untold = new WeakMap<Dialog, number>()
+
+  constructor(options: UserAgentOptions) {
+    this.#options = options
+  }
+
+  /** As far as that is known without asking: for a name it is where the dialog came about. */
+  nextHop(dialog: Dialog): Hop {
+    const place = nextPlace(dialog)
+    return place && 'address' in place && this.#reaches(place, dialog.hop) ? place : dialog.hop
+  }
+
+  /**
+   * All of them, at least one. A name's server where the dialog came about goes first, since it knows of it; where DNS tells nothing
+   * that may be gone to, it is the only one, and the last resort else.
+   */
+  of(dialog: Dialog): readonly Hop[] | Promise<readonly Hop[]> {
+    const { hop } = dialog
+    const place = nextPlace(dialog)
+    const { locate } = this.#options
+    const known = !place || 'address' in place || !locate
+    if (known || this.#options.clock.now() < (this.#untold.get(dialog) ?? 0)) return [this.nextHop(dialog)]
+    return locate(place, hop).then(
+      (servers) => {
+        const { flow: _flow, bound: _bound, ...like } = hop
+        const found = servers.map((server): Hop => ({ ...like, ...server, name: place.name }))
+        const reached = found.filter((server) => !same(server, hop) && this.#reaches(server, hop))
+        const known = servers.some((server) => same(server, hop))
+        const places = known ? [hop, ...reached] : [...reached, hop]
+        this.#named.set(dialog, places)
+        return places
+      },
+      () => {
+        this.#untold.set(dialog, this.#options.clock.now() + UNTOLD_MS)
+        return [hop]
+      },
+    )
+  }
+
+  /**
+   * Whether a request inside the dialog may come from there (PITFALLS F04): from the address where the dialog came about,
+   * from one that our own requests go to, or from what the product says belongs to the former.
+   */
+  isPeer(dialog: Dialog, source: Hop): boolean {
+    const { address } = source
+    if (address === dialog.hop.address || address === this.nextHop(dialog).address) return true
+    if (this.#named.get(dialog)?.some((hop) => hop.address === address)) return true
+    return this.#options.belongs?.(source, dialog.hop) === true
+  }
+
+  #reaches(to: Hop, like: Hop): boolean {
+    return to.address === like.address || this.#options.reaches?.(to, like) !== false
+  }
+}
+
+function same(a: Pick<Hop, 'transport' | 'address' | 'port'>, b: Hop): boolean {
+  return a.address === b.address && a.port === b.port && a.transport === b.transport
+}
