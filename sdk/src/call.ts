@@ -334,15 +334,22 @@ export class Call {
     const { language = 'en', grammar, speechTimeout = 0.8, maxSpeech = 30 } = options
     const expected = { language, ...(grammar ? { phrases: grammar } : {}) }
     await using stream = await this.stream({ rate: 8000 })
-    const recognition = engine.listen(expected, (text) => this._partial(text))
     let over = false
+    let understood = false
     let failure: unknown
+    const recognition = engine.listen(expected, (text) => {
+      if (!over && !understood && typeof text === 'string' && text !== '') this._partial(text)
+    })
     const tell = (what: object) => {
       if (!over) void this.#verb('call.heard', what).catch(() => {})
     }
     recognition.done.then(
-      ({ text, confidence }) => tell({ text, ...(confidence === undefined ? {} : { confidence }) }),
+      ({ text, confidence }) => {
+        understood = true
+        tell({ text, ...(confidence === undefined ? {} : { confidence }) })
+      },
       (error) => {
+        understood = true
         failure = error
         tell({ failed: true })
       },

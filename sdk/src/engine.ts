@@ -48,6 +48,9 @@ export interface Recognition {
 
 /** An engine that understands speech. */
 export interface RecognitionEngine {
-  /** Begins at once. `partial` is told what was understood so far, where the engine can tell. */
+  /**
+   * Begins at once. `partial` is told what was understood so far, where the engine can tell, best while somebody speaks: each time
+   * the whole of it, which takes the place of what was told before; none behind the end.
+   */
   listen(expected: Expected, partial: (text: string) => void): Recognition
 }

@@ -138,7 +138,7 @@ class Transcription implements Recognition {
         if (event?.type !== 'transcript.text.delta' || typeof event.delta !== 'string') continue
         this.#text += event.delta
         if (this.#text.length > LONGEST) throw failed('the server does not stop talking')
-        if (!this.#over) this.#partial(this.#text.trim())
+        if (!this.#over && event.delta.trim() !== '') this.#partial(this.#text.trim())
       }
     }
     throw failed('the server has died')

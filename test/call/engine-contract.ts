@@ -101,8 +101,15 @@ function spoken(text: string): Int16Array {
   return whole
 }
 
-/** What every engine that understands must keep. `tells`: it tells what it understood so far. */
-export function recognitionContract(name: string, make: Make<RecognitionEngine>, { tells }: { tells: boolean }): void {
+/** When an engine tells what it has understood so far. */
+export type Tells = 'never' | 'behind the end of speech' | 'while somebody speaks'
+
+/** What every engine that understands must keep; `garbled` makes one whose partials are nonsense, and come behind the end, too. */
+export function recognitionContract(
+  name: string,
+  make: Make<RecognitionEngine>,
+  { tells, garbled }: { tells: Tells; garbled?: (t: TestContext) => Promise<Made<RecognitionEngine>> },
+): void {
   const sound = spoken('billing department')
   const listen = (engine: RecognitionEngine, phrases?: string[]) => {
     const partials: string[] = []
@@ -115,13 +122,36 @@ export function recognitionContract(name: string, make: Make<RecognitionEngine>,
   test(`${name}: one of the phrases is understood, as it was given`, async (t) => {
     const { engine, left } = await make(t, null)
     const { recognition, partials } = listen(engine, PHRASES)
+    if (tells === 'while somebody speaks') await until('words before the end', () => partials.length > 0, 8000)
     recognition.finish()
     const { text, confidence = 1 } = await recognition.done
     assert.equal(text, 'Billing Department')
     assert.ok(confidence > 0.5 && confidence <= 1)
-    if (tells) assert.ok(partials.length > 0)
+    assert.equal(partials.length > 0, tells !== 'never')
+    // Each is the whole so far, and takes the place of the one before.
+    assert.ok(
+      partials.every((one, i) => one !== '' && one !== partials[i - 1]),
+      partials.join(' | '),
+    )
+    const told = partials.length
     await nothingLeft(left)
+    assert.equal(partials.length, told, 'nothing is told behind its end')
   })
+
+  if (garbled) {
+    test(`C10 ${name}: what is told meanwhile may be nonsense, and nobody hears of that`, async (t) => {
+      const { engine, left } = await garbled(t)
+      const { recognition, partials } = listen(engine, PHRASES)
+      recognition.finish()
+      const end = await outcome('garbled', () => recognition.done)
+      const told = partials.length
+      if (end !== 'recognition-failed') assert.equal((end as { text: string }).text, 'Billing Department')
+      await nothingLeft(left)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      assert.equal(partials.length, told, 'nothing is told behind its end')
+      for (const one of partials as unknown[]) assert.ok(typeof one === 'string' && one.length > 0 && one.length <= 20_000)
+    })
+  }
 
   test(`${name}: without phrases words are understood`, async (t) => {
     const { engine, left } = await make(t, null)

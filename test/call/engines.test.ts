@@ -8,8 +8,10 @@ import { describe, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { type Clock, systemClock, type Timer } from '#lib/index.ts'
 import { Speech, SphinxRecogniser } from '#platform/voice/index.ts'
+import { RealtimeServer } from '../../sdk/src/realtime-server.ts'
 import { SpeechServer } from '../../sdk/src/speech-server.ts'
 import { TranscriptionServer } from '../../sdk/src/transcription-server.ts'
+import { startRealtimeServer } from '../peer/realtime-server.ts'
 import { type Fault, type Make, PATIENCE_MS, recognitionContract, speechContract } from './engine-contract.ts'
 
 function folder(t: TestContext): string {
@@ -104,9 +106,17 @@ const PROCESSES: Record<Exclude<Fault, 'away'>, string> = {
   empty: `${READY}function answer() { process.send(null); process.send({}) }`,
 }
 
-const sphinx: Make<SphinxRecogniser> = async (t, fault) => {
+/** One that says all sorts of things before the right one, and behind it. */
+const GARBLED = `${READY}const says = [{ partial: '' }, { partial: 'billing' }, { partial: 'billing department' }]
+says.push({ text: 'billing department', confidence: 1 }, { partial: 'and' }, { partial: 7 })
+function answer(order) { if (order.finish) for (const one of says) process.send(one) }`
+
+const sphinx = async (t: TestContext, fault: Fault | null, program?: string) => {
   const file = join(folder(t), 'process.mjs')
-  if (fault && fault !== 'away') writeFileSync(file, PROCESSES[fault])
+  const is = program ?? (fault && fault !== 'away' ? PROCESSES[fault] : undefined)
+  if (is) writeFileSync(file, is)
+  if (program)
+    return { engine: new SphinxRecogniser({ clock: systemClock, module: pathToFileURL(file) }), left: () => children(file) }
   const limits = fault ? { module: pathToFileURL(file), timeoutMs: PATIENCE_MS } : { timeoutMs: 30_000 }
   const clock = new CountedClock()
   const engine = new SphinxRecogniser({ clock, ...limits })
@@ -207,15 +217,17 @@ const speechServer: Make<SpeechServer> = async (t, fault) => {
   return { engine: new SpeechServer({ url, model: 'tts-1', voice: 'nova', timeout: PATIENCE_MS / 1000 }), left }
 }
 
-const transcripts = (partials: boolean): Make<TranscriptionServer> => {
-  const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`
-  const delta = (delta: string) => event({ type: 'transcript.text.delta', delta })
-  const text = 'Billing department, please.'
-  const told = delta('Billing') + delta(' department') + event({ type: 'transcript.text.done', text })
+const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`
+const delta = (delta: unknown) => event({ type: 'transcript.text.delta', delta })
+const TEXT = 'Billing department, please.'
+
+const transcripts = (partials: boolean, told = delta('Billing') + delta(' department')): Make<TranscriptionServer> => {
+  const text = TEXT
+  const said = told + event({ type: 'transcript.text.done', text })
   return async (t, fault) => {
     const { url, left } = await office(t, fault, {
       type: partials ? 'text/event-stream; charset=utf-8' : 'application/json',
-      whole: Buffer.from(partials ? told : JSON.stringify({ text })),
+      whole: Buffer.from(partials ? said : JSON.stringify({ text })),
       wrong: ['text/html', '<h1>It works!</h1>'],
       garbage: Buffer.from(partials ? 'data: {"type"\n\n' : JSON.stringify({ text: 7 })),
       endless: Buffer.from(partials ? delta('and '.repeat(100)) : ' '.repeat(10_000)),
@@ -226,10 +238,31 @@ const transcripts = (partials: boolean): Make<TranscriptionServer> => {
   }
 }
 
+/** A server of the office that understands while somebody speaks, or to which something happens. */
+const realtime = async (t: TestContext, fault: Fault | null, says: unknown[] = []) => {
+  const server = await startRealtimeServer({ text: TEXT, ...(fault ? { fault } : {}), says })
+  t.after(() => server[Symbol.dispose]())
+  const url = fault === 'away' ? 'http://127.0.0.1:1/v1' : server.url
+  return { engine: new RealtimeServer({ url, model: 'live', timeout: PATIENCE_MS / 1000 }), left: () => server.open }
+}
+const word = (text: unknown, type = 'delta') => {
+  const words = type === 'delta' ? { delta: text } : { transcript: text }
+  return { type: `conversation.item.input_audio_transcription.${type}`, item_id: 'item_1', ...words }
+}
+
 describe('C10 every engine gives what it must, or says in time that it can not, and leaves nothing', () => {
   speechContract('espeak-ng', espeak)
   speechContract('a speech server', speechServer)
-  recognitionContract('pocketsphinx', sphinx, { tells: true })
-  recognitionContract('a transcription server', transcripts(false), { tells: false })
-  recognitionContract('a transcription server that tells as it understands', transcripts(true), { tells: true })
+  recognitionContract('pocketsphinx', sphinx, { tells: 'while somebody speaks', garbled: (t) => sphinx(t, null, GARBLED) })
+  recognitionContract('a transcription server', transcripts(false), { tells: 'never' })
+  recognitionContract('a transcription server that tells as it understands', transcripts(true), {
+    tells: 'behind the end of speech',
+    garbled: (t) =>
+      transcripts(true, `${delta(7)}${delta('')}${delta('  ')}${delta('Billing')}${delta({})}${delta(null)}`)(t, null),
+  })
+  recognitionContract('a realtime server', realtime, {
+    tells: 'while somebody speaks',
+    garbled: (t) =>
+      realtime(t, null, [word(7), word(''), word('and'), word({}), null, word('Billing department', 'completed'), word('more')]),
+  })
 })

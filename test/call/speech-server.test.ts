@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Call } from '../../sdk/src/call.ts'
 import { VerbError } from '../../sdk/src/error.ts'
+import { RealtimeServer } from '../../sdk/src/realtime-server.ts'
 import { SpeechServer } from '../../sdk/src/speech-server.ts'
 import { TranscriptionServer } from '../../sdk/src/transcription-server.ts'
 import { until } from '../peer/clock.ts'
+import { startRealtimeServer } from '../peer/realtime-server.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
@@ -185,4 +187,63 @@ test('a caller hears what a speech server says, and a server that says nothing t
       ['voice.stream', true],
     ],
   )
+})
+
+/** Words, for whoever listens for a voice; and silence behind them. */
+function voice(ms: number): Int16Array {
+  return Int16Array.from({ length: 8 * (ms + 3000) }, (_, n) => (n < 8 * ms ? Math.round(8000 * Math.sin(n / 2)) : 0))
+}
+
+test('C10 C11 a gather tells what a realtime server of the office understands while the caller speaks; who hangs up leaves nothing', async () => {
+  using server = await startRealtimeServer({ text: 'please take me to the moon and back' })
+  const engine = new RealtimeServer({ url: server.url, key: 'secret', model: 'live', prompt: 'Acme' })
+  await using world = await World.open({ voice: true })
+  const results: unknown[] = []
+  const partials: { text: string; samples: number }[] = []
+  using _program = await Program.connect(world, async (commanded) => {
+    const call = callOf(world, commanded)
+    call.on('partial', (text) => partials.push({ text, samples: server.samples }))
+    const options = { speech: { engine }, language: 'en-GB', grammar: ['Home', 'To the Moon'] }
+    for (let i = 0; i < 2; i++) results.push(await call.gather(options).catch((error) => (error as VerbError).code))
+  })
+  const caller = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
+  await until('somebody to listen', () => server.told.length > 0, 6000)
+  caller.stream.say(voice(2000))
+  await until('words', () => partials.length > 0, 3000)
+  assert.deepEqual(results, [], 'the caller still speaks')
+  await until('what was understood', () => results.length === 1, 6000)
+  // Word by word, each time all of it, from the first tenths of a second on.
+  assert.equal(partials[0]!.text, 'please')
+  assert.ok(partials[0]!.samples < 24 * 1000, `after ${partials[0]!.samples / 24} ms of sound`)
+  assert.ok(partials.length >= 5 && partials.every(({ text }, i) => i === 0 || text.startsWith(partials[i - 1]!.text)))
+  assert.ok(server.samples >= 24 * 2500, 'the whole, with the silence that ended it')
+  const [{ session }] = server.told as [{ session: { type: string; audio: { input: Record<string, unknown> } } }]
+  assert.deepEqual(session, {
+    type: 'transcription',
+    audio: {
+      input: {
+        format: { type: 'audio/pcm', rate: 24_000 },
+        transcription: { model: 'live', language: 'en', prompt: 'Acme, Home, To the Moon' },
+        turn_detection: null,
+      },
+    },
+  })
+  const told = partials.length
+  await until('it to listen again', () => server.open === 1, 4000)
+  caller.stream.say(voice(2000))
+  await until('words again', () => partials.length > told, 4000)
+  caller.hangup()
+  await until('the end', () => results.length === 2, 5000)
+  await world.quiet()
+  assert.deepEqual(results, [{ digits: '', reason: 'speech', speech: { text: 'To the Moon' } }, 'call-gone'])
+  await until('no connection to be left', () => server.open === 0, 3000)
+  for (let i = 0; i < 100; i++) {
+    const recognition = engine.listen({ language: 'en' }, () => {})
+    recognition.push(new Int16Array(160))
+    if (i % 3 > 0) await until('a connection', () => server.open > 0, 2000)
+    if (i % 3 > 1) recognition.finish()
+    recognition.close()
+    await assert.rejects(recognition.done)
+  }
+  await until('no connection to be left', () => server.open === 0, 3000)
 })

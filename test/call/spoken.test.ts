@@ -58,8 +58,12 @@ test('a caller is understood, ends the prompt by speaking, and its recogniser is
   const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
   await until('the prompt', () => call.report().media!.received > 20, 6000)
   await until('a recogniser', () => recognisers(world).length > 0, 4000)
-  call.stream.say(spoken('billing department'))
+  const words = spoken('billing department')
+  call.stream.say(words)
   const spokenAt = performance.now()
+  const firstWords = until('words before the end', () => program.partials.length > 0, 4000).then(
+    () => performance.now() - spokenAt,
+  )
   let last = call.report().media!.received
   let quietAt = 0
   await until(
@@ -74,8 +78,12 @@ test('a caller is understood, ends the prompt by speaking, and its recogniser is
   )
   assert.ok(quietAt - spokenAt < 900, `the prompt went on for ${Math.round(quietAt - spokenAt)} ms`)
   await until('what was understood', () => results.length === 1, 6000)
-  assert.ok(program.partials.length > 0)
+  // The end is known after 800 ms of silence, and what was understood behind it.
+  const toldAfter = await firstWords
+  assert.ok(toldAfter < words.length / 8 + 600, `the first words are told after ${Math.round(toldAfter)} ms`)
+  const told = program.partials.length
   await new Promise((resolve) => setTimeout(resolve, 300))
+  assert.equal(program.partials.length, told, 'nothing is told behind the end')
   call.stream.press('7')
   await until('the end', () => call.phase === 'ended', 25_000)
   await world.quiet()

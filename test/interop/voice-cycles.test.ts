@@ -52,14 +52,16 @@ function held(pid: number) {
   }
 }
 
-/** A caller is listened to, spoken to and streamed, and each of it ends before its time. */
+/** A caller is listened to, for words and for who it is, spoken to and streamed, and each of it ends before its time. */
 async function cycle(voice: VoiceProcess, endpoint: `med_${string}`, i: number): Promise<string[]> {
-  const [gather, say, stream] = [newId('verb'), newId('verb'), newId('verb')]
+  const [gather, say, stream, detection] = [newId('verb'), newId('verb'), newId('verb'), newId('verb')]
   const speaks = i % SPEAKS === 1
   const speech = { language: 'en', silenceMs: 800, maxMs: 30_000, bargeIn: true, phrases: ['Sales', 'Support'] }
   const ends = [
     voice.call('gather', { endpoint, verb: gather, timeoutMs: 60_000, interDigitTimeoutMs: 60_000, speech }),
     ...(speaks ? [voice.call('play', { endpoint, verb: say, source: { say: `${i}. Welcome to Acme.` } })] : []),
+    // Asked again, as by a switch that was started anew.
+    ...[1, 2].map(() => voice.call('detect', { endpoint, verb: detection, amd: {} })),
     voice.call('stream', { endpoint, verb: stream, rateHz: 16_000, hear: true, live: i % 2 === 0, uid: process.getuid!() }),
   ].map((end) =>
     end.then(
@@ -78,7 +80,7 @@ async function cycle(voice: VoiceProcess, endpoint: `med_${string}`, i: number):
     // An engine of any of those that are being listened with: each of them has an end all the same.
     for (const pid of children(voice.pid)) kill(pid)
   }
-  await Promise.all([gather, say, stream].map((verb) => voice.call('stop', { verb })))
+  await Promise.all([gather, say, stream, detection].map((verb) => voice.call('stop', { verb })))
   const reasons = await Promise.all(ends)
   program.resume()
   if (!program.destroyed) await once(program, 'close')
@@ -114,7 +116,7 @@ test(`C11 ${CYCLES} times listened, spoken and streamed, and given up or killed:
   assert.ok(after.mebibytes < before.mebibytes + BREATH, `from ${before.mebibytes} to ${after.mebibytes} MiB`)
   // Every verb has ended, and each in one of the ways in which it may.
   const sum = [...reasons.values()].reduce((a, b) => a + b, 0)
-  assert.equal(sum, 2 * CYCLES + CYCLES / SPEAKS)
+  assert.equal(sum, 4 * CYCLES + CYCLES / SPEAKS)
   const may = ['stopped', 'agent-gone', 'recognition-failed', 'speech-failed', 'interrupted', 'done']
   assert.deepEqual(
     [...reasons.keys()].filter((reason) => !may.includes(reason)),

@@ -52,7 +52,10 @@ export interface Recognition {
 
 /** An engine that understands speech. */
 export interface Recogniser {
-  /** Begins at once, and loads meanwhile. `partial` is told what was understood so far, where the engine can tell. */
+  /**
+   * Begins at once, and loads meanwhile. `partial` is told what was understood so far, where the engine can tell: each time the
+   * whole of it, which takes the place of what was told before; none behind the end.
+   */
   listen(expected: Expected, partial: (text: string) => void): Recognition
 }
 

@@ -117,7 +117,7 @@ class SphinxRecognition implements Recognition {
             .join(', ')}`,
         ),
       )
-    else if (typeof partial === 'string' && partial.length <= LONGEST_TEXT)
+    else if (typeof partial === 'string' && partial !== '' && partial.length <= LONGEST_TEXT)
       this.#partial(this.#grammar?.given(partial) ?? partial)
     else if (typeof text === 'string' && text.length <= LONGEST_TEXT && isProbability(confidence))
       this.#understood(text, confidence)
