@@ -111,6 +111,17 @@ describe('explaining a call', () => {
     assert.ok(!JSON.stringify(explain(events, subscriber)).includes(other))
   })
 
+  it('says of a call out which class is denied, or which limit was met (F14)', () => {
+    const told = (more: Partial<Refusal>) => {
+      const out = { ...refusal, kind: 'trunk.out', ...more }
+      return explain([event(1, 'resource.refused', { data: { refusal: out } })], 'operator')?.summary ?? ''
+    }
+    assert.match(told({ limitedBy: 'class', class: 'premium' }), /the operator denies calls out to numbers of the class premium/)
+    const met = told({ limitedBy: 'velocity', class: 'premium', rule: 'callsPerHour', limit: 10, inUse: 10 })
+    assert.match(met, /calls out to numbers of the class premium are limited to 10 calls an hour, and 10 were used/)
+    assert.match(told({ limitedBy: 'spend', rule: 'spendPerDay', limit: 20 }), /limited to 20 currency units a day/)
+  })
+
   it('says which road was taken, why, and who ended it', () => {
     const explanation = explain(
       [

@@ -231,6 +231,14 @@ test('segments go when they are shipped and hold nothing live; what is live is w
   journal.append(w.taken(long))
   journal.append({ type: 'lease.answered', at: w.at(), lease: long.id })
   journal.append(w.state(long.call, { long: true }))
+  const gone = newId('sub')
+  for (const [subscriber, state] of [
+    [acme, { calls: 1 }],
+    [gone, { calls: 1 }],
+    [acme, { calls: 2 }],
+    [gone, null],
+  ] as const)
+    journal.append({ type: 'toll', at: w.at(), subscriber, state })
   for (let i = 0; i < 200; i++) {
     const lease = w.lease()
     journal.append(w.taken(lease))
@@ -262,6 +270,10 @@ test('segments go when they are shipped and hold nothing live; what is live is w
     [[long.id, true]],
   )
   assert.deepEqual(again.replay().calls, [{ call: long.call, state: { long: true } }])
+  assert.deepEqual(
+    again.replay().tolls.map(({ subscriber, state }) => [subscriber, state]),
+    [[acme, { calls: 2 }]],
+  )
   assert.equal(again.replay().eventNumbers.get(acme), 200)
   assert.deepEqual(
     again.read(position, 10).entries.map((e) => e.record.type),

@@ -278,6 +278,10 @@ function isCounted({ kind, detail }: Lease): boolean {
 }
 
 function refusal(what: Pick<Refusal, 'limitedBy' | 'limit' | 'inUse' | 'class' | 'rule'>): Refusal {
-  const { class: name, ...rest } = what
-  return { kind: 'trunk.out', requested: 1, holders: [], fault: 'subscriber', ...rest, ...(name ? { class: name } : {}) }
+  const { class: name, inUse, ...rest } = what
+  return {
+    ...{ kind: 'trunk.out', requested: 1, holders: [], fault: 'subscriber' },
+    ...{ ...rest, inUse: Math.round(inUse * 100) / 100 },
+    ...(name ? { class: name } : {}),
+  }
 }
