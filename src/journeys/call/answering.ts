@@ -57,6 +57,7 @@ export class Answering {
     const leg = call.legs.find((candidate) => candidate.id === id && !candidate.cause)
     const held = heldAgain(call, [lease])
     if (!leg || !held) {
+      held?.[Symbol.dispose]()
       const ms = durationMs(what.startedAt, call.now())
       if (!known) tell(call, null, { answeredBy: 'unknown', reason: 'failed', ms })
       return

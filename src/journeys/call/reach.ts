@@ -63,6 +63,8 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
       if (late?.kind === 'answered') late.leg.end(elsewhere)
       call.throwIfOver()
       ringing.answered()
+      // Nobody whom it was listened for has answered.
+      options.ears?.[Symbol.dispose]()
       const got = await pickedUp(call, options.listener ?? call.a, end.joiner)
       return 'leg' in got ? got : failed(call, got.cause)
     }

@@ -32,9 +32,11 @@ export class Detections {
       kept.tell = tell
       for (const found of kept.found) tell(found)
     } else kept = this.#begin(verb, tell, begin)
-    const result = await kept.done
-    if (!signal?.aborted) this.#kept.delete(verb)
-    return result
+    try {
+      return await kept.done
+    } finally {
+      if (!signal?.aborted) this.#kept.delete(verb)
+    }
   }
 
   #begin(verb: Id<'verb'>, tell: Kept['tell'], begin: (found: (found: Found) => void) => Promise<Result>): Kept {
