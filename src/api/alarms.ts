@@ -16,7 +16,8 @@ export const Alarm = Type.Object({
 
 const After = Type.Object({ after: Type.Optional(Type.Integer({ minimum: 0 })) }, { additionalProperties: false })
 
-const HEARTBEAT_MS = 15_000
+/** Ms between two beats: a reader that hears nothing for twice as long knows that nobody is there (PITFALLS C03). */
+const HEARTBEAT_MS = 5000
 
 export function alarmRoutes(app: App, { watch, clock }: ApiDeps): void {
   app.get(
@@ -39,19 +40,21 @@ export function alarmRoutes(app: App, { watch, clock }: ApiDeps): void {
       config: operatorOnly,
       schema: {
         summary: 'Alarms as they are raised, changed and cleared (text/event-stream)',
-        description: 'Those that hold come first as they are; with `after` or Last-Event-ID what has changed since instead.',
+        description: 'Those that hold come first as they are; with `after` or Last-Event-ID what has changed since instead. A comment comes every 5 s.',
         querystring: After,
       },
     },
     (request, reply) => {
       const last = request.headers['last-event-id']
-      const after = request.query.after ?? (typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : undefined)
+      const asked = request.query.after ?? (typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : undefined)
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
       const write = (change: AlarmChange) =>
         raw.write(`id: ${change.number}\nevent: ${change.type}\ndata: ${JSON.stringify(change)}\n\n`)
       const newest = watch.board.changes().at(-1)?.number ?? 0
+      // A number that is to come yet is of a former process: nothing is known of what its reader has missed.
+      const after = asked === undefined || asked > newest ? undefined : asked
       if (after === undefined)
         for (const alarm of watch.board.active) write({ number: newest, at: alarm.since, type: 'alarm.raised', alarm })
       else for (const change of watch.board.changes(after)) write(change)

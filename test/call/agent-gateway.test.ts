@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
@@ -25,7 +26,7 @@ const untilWithin = async (ms: number, what: string, holds: () => boolean) => {
 const until = (what: string, holds: () => boolean) => untilWithin(5000, what, holds)
 const isError = (code: string) => (e: unknown) => e instanceof TielineError && e.verdict.code === code
 
-async function world(t: Test) {
+async function world(t: Test, heartbeat?: { everyMs: number; deadMs: number }) {
   const directory = mkdtempSync(join(tmpdir(), 'gateway-'))
   const path = join(directory, 'agents', 'link.sock')
   const ca = await createTestCa()
@@ -37,6 +38,7 @@ async function world(t: Test) {
     createAgentGateway({
       path,
       log: silentLog,
+      ...(heartbeat ? { heartbeat } : {}),
       ...own,
       ca: ca.certificate,
       isCurrent: (subscriber, fingerprint) => current.get(fingerprint) === subscriber,
@@ -61,7 +63,7 @@ async function world(t: Test) {
     gateway = await open()
   }
   return {
-    ...{ path, ca, current, states, verbs, issue, restart },
+    ...{ directory, path, ca, current, states, verbs, issue, restart },
     get gateway() {
       return gateway
     },
@@ -274,4 +276,35 @@ test('O02 five hundred agents come back at once to a switch that was started aga
   await w.restart()
   assert.ok(!all(), 'nobody is connected to the new one yet')
   await untilWithin(30_000, 'all are connected again', all)
+})
+
+test('C03 an agent that stands still, without a FIN, is noticed by its silence; when it goes on it is there again, and takes what comes', async (t) => {
+  const here = await world(t, { everyMs: 100, deadMs: 400 })
+  const { directory, ca, states, verbs } = here
+  const acme = newId('sub')
+  const { certificate, key } = await here.issue(acme)
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const child = fork(join(import.meta.dirname, '../../bench/switch-agent.ts'), { env, execArgv: [] })
+  t.after(() => child.kill('SIGKILL'))
+  child.send({ run: directory, certificate, key, ca: ca.certificate })
+  await until('the agent', () => states.length === 1)
+  child.kill('SIGSTOP')
+  const stopped = performance.now()
+  const offered = assert.rejects(here.gateway.offer(acme, 'offered', offer()), LinkLost)
+  await until('its loss', () => states.length === 2)
+  await offered
+  assert.ok(performance.now() - stopped < 3 * 600, 'twenty times as fast as the link’s own 8 s')
+  assert.ok(!here.gateway.connected(acme))
+  child.kill('SIGCONT')
+  await until('the agent again', () => here.gateway.connected(acme))
+  assert.deepEqual(
+    states.map((state) => state.slice(5)),
+    ['connected', 'disconnected', 'connected'],
+  )
+  const before = verbs.length
+  assert.deepEqual(await here.gateway.offer(acme, 'offered', offer()), { outcome: 'returned' })
+  assert.deepEqual(
+    verbs.slice(before).map(({ method }) => method),
+    ['call.dial'],
+  )
 })

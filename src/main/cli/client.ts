@@ -13,6 +13,12 @@ export interface Place {
   key: string
 }
 
+/** Ms of silence after which a stream's server is not there any more: two of its beats. */
+const SILENCE_MS = 10_000
+
+/** Ms before a stream is opened again. */
+const AGAIN_MS = 500
+
 /** The API as the CLI uses it. Rejects with the sentence that the API said. */
 export class Client {
   readonly #find: () => Promise<Place>
@@ -68,17 +74,31 @@ export class Client {
     }
   }
 
-  /** Events as they come, until the signal or the end of the stream. */
-  async *stream<T>(path: string, signal: AbortSignal): AsyncGenerator<T> {
-    const answer = await this.#fetch('GET', path, { signal })
-    if (!answer.ok || !answer.body) throw await refusal(answer)
-    let text = ''
-    for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
-      text += chunk
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-        const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1]
-        text = text.slice(end + 2)
-        if (data) yield JSON.parse(data) as T
+  /**
+   * Events as they come, until the signal. A stream that was open is opened again where it ended, or was silent for two beats of
+   * its server, and goes on behind the last event.
+   */
+  async *stream<T>(path: string, signal: AbortSignal, silenceMs = SILENCE_MS): AsyncGenerator<T> {
+    let last: string | undefined
+    for (let opened = false; !signal.aborted; await delay(AGAIN_MS, undefined, { signal })) {
+      const silence = new AbortController()
+      const patience = setTimeout(() => silence.abort(), silenceMs)
+      const content = { signal: AbortSignal.any([signal, silence.signal]), ...(last === undefined ? {} : { last }) }
+      const answer = await this.#fetch('GET', path, content).catch((error: unknown) => {
+        if (signal.aborted || !opened) throw error
+        return null
+      })
+      clearTimeout(patience)
+      if (answer && answer.status >= 400 && (!opened || answer.status < 500)) throw await refusal(answer)
+      if (!answer?.ok || !answer.body) continue
+      opened = true
+      try {
+        for await (const { id, data } of serverSent(answer.body, () => silence.abort(), silenceMs)) {
+          last = id ?? last
+          if (data !== undefined) yield JSON.parse(data) as T
+        }
+      } catch (error) {
+        if (signal.aborted || error instanceof SyntaxError) throw error
       }
     }
   }
@@ -99,12 +119,13 @@ export class Client {
     }
   }
 
-  async #fetch(method: string, path: string, content: Content & { signal?: AbortSignal } = {}): Promise<Response> {
+  async #fetch(method: string, path: string, content: Content & { signal?: AbortSignal; last?: string } = {}): Promise<Response> {
     this.#place ??= this.#find()
     const { url, key } = await this.#place
     const headers: Record<string, string> = { authorization: `Bearer ${key}` }
     if (content.type) headers['content-type'] = content.type
     if (content.once) headers['idempotency-key'] = content.once
+    if (content.last !== undefined) headers['last-event-id'] = content.last
     try {
       return await fetch(`${url}${path}`, {
         method,
@@ -116,6 +137,26 @@ export class Client {
       if (content.signal?.aborted) throw error
       throw new CliError(`The platform does not answer at ${url}. Is it up? Start it with: tieline up`)
     }
+  }
+}
+
+/** What a text/event-stream says, its beats included, as without a field; calls `silent` after so many ms without a word. */
+async function* serverSent(body: ReadableStream<Uint8Array>, silent: () => void, silenceMs: number) {
+  let text = ''
+  let timer = setTimeout(silent, silenceMs)
+  try {
+    for await (const chunk of body.pipeThrough(new TextDecoderStream() as never) as ReadableStream<string>) {
+      clearTimeout(timer)
+      text += chunk
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const said = text.slice(0, end)
+        text = text.slice(end + 2)
+        yield { id: /^id: (.*)$/m.exec(said)?.[1], data: /^data: (.*)$/m.exec(said)?.[1] }
+      }
+      timer = setTimeout(silent, silenceMs)
+    }
+  } finally {
+    clearTimeout(timer)
   }
 }
 
