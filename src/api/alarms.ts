@@ -40,7 +40,8 @@ export function alarmRoutes(app: App, { watch, clock }: ApiDeps): void {
       config: operatorOnly,
       schema: {
         summary: 'Alarms as they are raised, changed and cleared (text/event-stream)',
-        description: 'Those that hold come first as they are; with `after` or Last-Event-ID what has changed since instead. A comment comes every 5 s.',
+        description:
+          'Those that hold come first as they are; with `after` or Last-Event-ID what has changed since instead. A comment comes every 5 s.',
         querystring: After,
       },
     },

@@ -41,7 +41,8 @@ export function eventRoutes(app: App, deps: ApiDeps): void {
     {
       schema: {
         summary: 'Events as they come (text/event-stream)',
-        description: 'The same JSON as in the list. Without `after` or Last-Event-ID it starts now. There is a comment every 5 s: whoever hears nothing for 10 s opens it again.',
+        description:
+          'The same JSON as in the list. Without `after` or Last-Event-ID it starts now. There is a comment every 5 s: whoever hears nothing for 10 s opens it again.',
         querystring: Type.Object(Filter, { additionalProperties: false }),
       },
     },

@@ -9,7 +9,7 @@ import { type Id, newId } from '#lib/index.ts'
 import { type Invoice, parseMicros, standardPlan } from '#platform/billing/index.ts'
 import type { Lease, UsageRecord } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, installed, journal, startBench, until } from './bench.ts'
+import { type Bench, COMPILED, installed, journal, startBench, until } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 let postgres: TestPostgres
@@ -29,7 +29,7 @@ after(async () => {
 /** Runs the CLI against the bench; answers its exit code and what it printed. */
 function cli(...args: string[]): Promise<{ code: number; out: string; error: string }> {
   return new Promise((resolve) => {
-    const options = { env: { TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
+    const options = { env: { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
     execFile(process.execPath, [CLI, ...args], options, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, error: err }),
     )

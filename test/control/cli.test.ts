@@ -11,7 +11,7 @@ import type { SiteConfig, SnapshotChange, TrunkConfig } from '#platform/words/in
 import { buildProgram } from '../../src/main/cli/program.ts'
 import { createTestCa } from '../call/agent-ca.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
+import { type Bench, COMPILED, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 
@@ -32,7 +32,10 @@ async function tieline(...args: string[]): Promise<{ code: number; out: string; 
   const config = join(bench.state, 'tieline.yaml')
   const url = new URL(bench.control.url)
   writeFileSync(config, JSON.stringify({ state: bench.state, api: { address: url.hostname, port: Number(url.port) } }))
-  const child = spawn(process.execPath, [CLI, ...args], { env: { TIELINE_CONFIG: config }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: { ...COMPILED, TIELINE_CONFIG: config },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let out = ''
   let err = ''
   child.stdout.on('data', (chunk) => {

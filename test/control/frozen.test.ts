@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { PlatformEvent } from '#platform/words/index.ts'
 import { Client } from '../../src/main/cli/client.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, eventRecord, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
+import { type Bench, COMPILED, eventRecord, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 
@@ -40,7 +40,7 @@ async function happen(events: number): Promise<void> {
 const numbers = (to: number) => Array.from({ length: to }, (_, i) => i + 1)
 
 test('C03 a reader of events whose process stands still, without a FIN, costs nobody anything, and has all when it goes on', async (t) => {
-  const env = { TIELINE_URL: bench.control.url, TIELINE_KEY: acme.apiKey }
+  const env = { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: acme.apiKey }
   const args = [CLI, 'event', 'tail', '--after', '0', '--json']
   const reader = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => reader.kill('SIGKILL'))

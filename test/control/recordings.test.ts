@@ -10,7 +10,7 @@ import { subscriberSealer } from '#platform/subscriber/index.ts'
 import { SHARED } from '#platform/words/index.ts'
 import { readWav } from '#protocol/soundfile/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, type InstalledBody, installed, startBench } from './bench.ts'
+import { type Bench, COMPILED, type InstalledBody, installed, startBench } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const SOUND = Int16Array.from({ length: 12_000 }, (_, i) => i)
@@ -90,7 +90,7 @@ it('the CLI lists, gets and removes', async () => {
 })
 
 async function tieline(...args: string[]): Promise<string> {
-  const env = { TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey }
+  const env = { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey }
   const child = spawn(process.execPath, [CLI, 'recording', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   let out = ''
   child.stdout.on('data', (chunk) => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type Id, newId } from '#lib/index.ts'
 import type { AlarmChange, Snapshot, TollClass, TollRules, TollUse } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
+import { type Bench, COMPILED, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 let postgres: TestPostgres
@@ -24,7 +24,7 @@ after(async () => {
 /** Runs the CLI as the operator; rejects with what it says where it fails. */
 function cli<T>(...args: string[]): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const options = { env: { TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
+  const options = { env: { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
   execFile(process.execPath, [CLI, ...args, '--json'], options, (error, out, err) =>
     error ? reject(new Error(err)) : resolve(JSON.parse(out)),
   )

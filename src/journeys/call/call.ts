@@ -83,6 +83,8 @@ export class Call {
   /** Resolves when that stream is over. */
   streamOver: Promise<void> = Promise.resolve()
   desk: Desk | null = null
+  /** Commands for two who talk wait for an answer that may be on its way. */
+  joining: Promise<void> | null = null
   /** What has been asked of two joined legs and is being carried out; one at a time. */
   wish: Wish | null = null
   onWish: ((wish: Wish) => void) | null = null

@@ -7,7 +7,7 @@ import type { VerbName } from './desk.ts'
  */
 const ANSWER_MS = 300
 
-/** What is commanded of two joined legs. All of them wait, so that they are carried out in their order. */
+/** What is commanded of two joined legs. */
 const OF_JOINED: ReadonlySet<VerbName> = new Set([
   'call.transfer',
   'call.hold',
@@ -21,17 +21,21 @@ const OF_JOINED: ReadonlySet<VerbName> = new Set([
 
 /**
  * Where a leg is being dialled and the command is one for two who talk: resolves when they do, or it is clear that its
- * sender was not told by an answer. Null where nothing is to be waited for. @throws CallOver
+ * sender was not told by an answer. What comes behind such a command waits with it, so that all keep their order. Null where
+ * nothing is to be waited for. @throws CallOver
  */
 export function joinedSoon(call: Call, name: VerbName): Promise<void> | null {
+  if (call.joining) return call.joining
   if (!OF_JOINED.has(name) || call.phase === 'joined' || !isDialling(call)) return null
   const { promise, resolve } = Promise.withResolvers<void>()
   const forget = call.onJoined(resolve)
   const timer = call.x.clock.after(ANSWER_MS, resolve)
-  return call.whileUp(promise).finally(() => {
+  call.joining = call.whileUp(promise).finally(() => {
     forget()
     timer.cancel()
+    call.joining = null
   })
+  return call.joining
 }
 
 function isDialling(call: Call): boolean {
