@@ -32,18 +32,12 @@ async function tieline(...args: string[]): Promise<{ code: number; out: string; 
   const config = join(bench.state, 'tieline.yaml')
   const url = new URL(bench.control.url)
   writeFileSync(config, JSON.stringify({ state: bench.state, api: { address: url.hostname, port: Number(url.port) } }))
-  const child = spawn(process.execPath, [CLI, ...args], {
-    env: { ...COMPILED, TIELINE_CONFIG: config },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const env = { ...COMPILED, TIELINE_CONFIG: config }
+  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
-  child.stdout.on('data', (chunk) => {
-    out += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    err += chunk
-  })
+  child.stdout.on('data', (chunk) => (out += chunk))
+  child.stderr.on('data', (chunk) => (err += chunk))
   const code = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)))
   return { code, out, err }
 }
