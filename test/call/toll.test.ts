@@ -276,4 +276,19 @@ test('F14 a carrier’s 3xx is not followed to a number that could not have been
       placed ? [] : ['premium'],
     )
   }
+  // Who is sent on pays for where the call went, and for nothing else, and is told.
+  await world.quiet()
+  const records = await world.records()
+  const leases = records.flatMap((record) =>
+    record.type === 'lease.released' && record.lease.kind === 'trunk.out' ? [record.lease] : [],
+  )
+  assert.deepEqual(
+    leases.slice(-2).map(({ detail, answered, reason }) => [detail?.number, answered !== undefined, reason === 'redirected']),
+    [
+      [OUTSIDE, false, true],
+      ['+32470888888', true, false],
+    ],
+  )
+  const diverted = (await world.events()).findLast(({ type }) => type === 'leg.diverted')
+  assert.deepEqual(diverted?.data, { from: { number: OUTSIDE }, to: { number: '+32470888888' }, why: 'redirected' })
 })

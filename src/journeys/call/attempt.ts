@@ -155,6 +155,19 @@ function fail(leg: Leg, cause: CallCause): Attempt {
   return { kind: 'failed', leg, cause, moveOn: false }
 }
 
+/**
+ * A carrier has sent the call on to this number, and the subscriber pays for where its call goes: the channel is leased anew, past
+ * all gates, as if the number had been dialled, and the event tells (PITFALLS F14). @throws ResourceUnavailable
+ */
+function leaseFor(call: Call, leg: Leg, number: string): void {
+  const held = call.leasesOf(leg).find(({ kind }) => kind === 'trunk.out')
+  const { trunk } = leg.facts
+  if (!held || !trunk || held.detail?.number === number) return
+  call.x.registry.release([held.id], 'redirected')
+  call.admit([{ kind: 'trunk.out', count: 1, leg: leg.id, trunk, detail: { number } }])
+  call.event('leg.diverted', { leg, data: { from: { number: held.detail?.number }, to: { number }, why: 'redirected' } })
+}
+
 /** @throws ResourceUnavailable where a far end refuses an offer that was narrow for want of a transcoder */
 async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: Offer): Promise<Attempt> {
   const { call, road } = options
@@ -162,6 +175,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
   const redirects = new Redirects(call, road)
   const left = [...hops]
   for (let next = left.shift(); next; next = left.shift()) {
+    if (next.number !== undefined && !options.emergency) leaseFor(call, leg, next.number)
     const end = await tryOffers(
       options,
       leg,

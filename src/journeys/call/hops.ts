@@ -15,6 +15,8 @@ export interface NextHop {
   server?: GatewayServer
   /** What is asked for there, where somebody else has said it. */
   uri?: string
+  /** Whom it is for, where a carrier has sent the call there. */
+  number?: string
 }
 
 /**

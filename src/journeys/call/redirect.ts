@@ -30,21 +30,29 @@ export class Redirects {
     if (road.via !== 'trunk' || road.trunk.redirects !== 'follow' || this.#turns >= MOST_TURNS) return null
     this.#turns += 1
     const places = redirectedTo(end.response.list('contact'), road.trunk, this.#call.x.gateways.order(road.trunk))
-    const fresh = places.filter(({ uri, server }) => {
+    const fresh = places.flatMap(({ uri, server }): NextHop[] => {
       const place = `${uri} ${server.address} ${server.port}`
-      return !this.#seen.has(place) && this.#seen.add(place) && this.#mayCall(uri, road)
+      if (this.#seen.has(place)) return []
+      this.#seen.add(place)
+      const number = numberOf(uri, road)
+      return this.#mayCall(number, road) ? [{ uri, server, hop: serverHop(road.trunk, server), number }] : []
     })
-    if (fresh.length === 0) return null
-    return fresh.slice(0, MOST_PLACES).map(({ uri, server }) => ({ uri, server, hop: serverHop(road.trunk, server) }))
+    return fresh.length === 0 ? null : fresh.slice(0, MOST_PLACES)
   }
 
-  #mayCall(uri: string, { trunk, number }: Road & { via: 'trunk' }): boolean {
-    const user = parseUri(uri).user?.replace(/;.*$/, '') ?? ''
-    const told = rewrite(number, trunk.numbers?.out)
-    if ([number, told].some((known) => digitsOf(known) === digitsOf(user))) return true
-    const named = rewrite(user, trunk.numbers?.in)
-    const refusal = this.#call.x.toll.refusesNumber(this.#call.subscriber.id, e164(named) ?? e164(`+${digitsOf(named)}`) ?? named)
+  #mayCall(number: string, road: Road & { via: 'trunk' }): boolean {
+    if (number === road.number) return true
+    const refusal = this.#call.x.toll.refusesNumber(this.#call.subscriber.id, number)
     if (refusal) this.#call.event('resource.refused', { data: { refusal } })
     return refusal === null
   }
+}
+
+/** The number that is called there: the one that was dialled, in whatever form it is written, or another one in E.164. */
+function numberOf(uri: string, { trunk, number }: Road & { via: 'trunk' }): string {
+  const user = parseUri(uri).user?.replace(/;.*$/, '') ?? ''
+  const told = rewrite(number, trunk.numbers?.out)
+  if ([number, told].some((known) => digitsOf(known) === digitsOf(user))) return number
+  const named = rewrite(user, trunk.numbers?.in)
+  return e164(named) ?? e164(`+${digitsOf(named)}`) ?? named
 }
