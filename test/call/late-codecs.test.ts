@@ -152,6 +152,40 @@ test('whoever picks a call up, or takes a leg’s place by Replaces, is answered
   assert.deepEqual(await transcoded(world, from), [])
 })
 
+test('a program that picks a call up has its own caller answered in the codec of who is parked', async (t) => {
+  const from = (await world.records()).length
+  dials = false
+  t.after(() => {
+    dials = true
+  })
+  first = async (call) => {
+    const parks = call.offered.from.number === '+32470123456'
+    await (parks ? call.do('call.park', { slot: '72' }) : call.do('call.pickUp', { slot: '72' })).catch(() => {})
+  }
+  const ends: End[] = []
+  for (const [caller, spoken] of [
+    ['+32470123456', ['PCMU']],
+    ['+32470123457', ['G722', 'PCMA']],
+  ] as const) {
+    const port = new End({ socket: world.carrier.socket } as ScriptedLeg, 'a')
+    await port.take(t, spoken[0])
+    const said = { body: port.sdp(spoken), from: caller }
+    const end = new End(ScriptedLeg.place(world.carrier, world.node, DID, said), ends.length === 0 ? 'a' : 'b')
+    end.phone = port.phone
+    const answer = await end.leg.next('200 INVITE')
+    end.leg.ack(answer)
+    if (ends.length > 0) assert.deepEqual(codecsIn(answer.body), ['PCMA/8000'])
+    if (ends.length > 0) await retuned(t, end, 'PCMA')
+    end.hears(answer.body)
+    ends.push(end)
+    await until('it is parked', async () => (await world.events()).some(({ data }) => data.slot === '72'), 5000)
+  }
+  const [a, b] = ends as [End, End]
+  await hearEachOther(a, b, 'picked up')
+  await hangUp(world, a, b)
+  assert.deepEqual(await transcoded(world, from), [])
+})
+
 const FAR = '+32470999999'
 
 test('R04 an attended transfer where the ceiling is met exactly takes the transcoding over, and has its own lease to the end', async (t) => {

@@ -12,7 +12,8 @@ type Params<V extends keyof VerbMethods> = VerbMethods[V]['params']
 
 /** The caller of another call of the subscriber is joined to this one's; that call is over by it. Resolves as `dial` does. */
 export async function join(call: Call, { other: id }: Params<'call.join'>): Promise<DialResult> {
-  await answer(call)
+  const named = call.x.calls.get(id)
+  await answer(call, named?.subscriber.id === call.subscriber.id ? named : null)
   const other = call.x.calls.get(id)
   if (!other || other === call || other.subscriber.id !== call.subscriber.id || other.cause) {
     throw verbError('invalid-argument', 'there is no such other call')
@@ -32,8 +33,7 @@ export async function join(call: Call, { other: id }: Params<'call.join'>): Prom
  */
 export async function pickUp(call: Call, { slot, ...what }: Params<'call.pickUp'>): Promise<never> {
   const find = () => (slot === undefined ? alertingCall(call.x, call.subscriber.id, alertingOf(what)) : parkedIn(call, slot))
-  find()
-  await answer(call)
+  await answer(call, find().call)
   const cause = await call.whileUp(find().take({ call, leg: call.a }))
   throw verbError('verb-failed', cause.text ?? cause.reason)
 }

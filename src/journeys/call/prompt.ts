@@ -28,12 +28,15 @@ const OWN = new Set([
   'invalid-argument',
 ])
 
-/** Answers the caller, with audio of ours. Does nothing when it is answered. @throws ResourceUnavailable, CallOver */
-export async function answer(call: Call): Promise<LegMedia> {
+/**
+ * Answers the caller, with audio of ours, in the codec of another call's first leg where it is about to join that. Does nothing when it
+ * is answered. @throws ResourceUnavailable, CallOver
+ */
+export async function answer(call: Call, joins: Call | null = null): Promise<LegMedia> {
   const media = await audio(call)
   await callerSettled(call)
   if (call.a.incoming) {
-    answerCaller(call, answerBody(call, call.a))
+    answerCaller(call, answerBody(call, call.a, joins?.legs[0] ?? null, joins ?? call))
     call.phase = 'verb'
     call.answered(call.a)
     call.save()
