@@ -8,7 +8,7 @@ import type { Target } from './relay-payloads.ts'
 /** Seats of one conference, all of which send sound all the time. */
 const SEATS = 100
 const OPUS_SEATS = 30
-const PORTS = { first: 17_000, last: 20_999 }
+const PORTS = { first: 8000, last: 20_999 }
 
 /** What a conference of a hundred costs in G.711, and one in Opus that a core can carry, and whether each gets all of its frames. */
 export async function measure(): Promise<Figure[]> {

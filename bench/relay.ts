@@ -19,7 +19,7 @@ const TURNS = 2
 const SETTLE_MS = 5000
 const LOOK_MS = 10_000
 
-const OURS = { first: 17_000, last: 20_999 }
+const OURS = { first: 8000, last: 20_999 }
 const THEIRS = { first: 23_000, last: 23_999 }
 const NG_PORT = 24_000
 
