@@ -24,6 +24,7 @@ import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import type { Hold } from './hold.ts'
 import { showLeg } from './lamp.ts'
+import { goneSince } from './life.ts'
 import { CallOver, OVER } from './over.ts'
 import type { Pickup } from './pickup.ts'
 import type { Presses } from './presses.ts'
@@ -353,6 +354,8 @@ export class Call {
   #legEnded(leg: Leg, cause: CallCause): void {
     const { registry } = this.x
     showLeg(this, leg)
+    // Where the call has ended first, this leg was there.
+    if (!this.#cause) leg.provenUntil ??= goneSince(this, leg, cause)
     this.holds.delete(leg)
     this.presses.delete(leg)
     this.#unpair(leg, cause.reason)

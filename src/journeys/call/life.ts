@@ -1,7 +1,7 @@
 import type { Timer } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { Instant } from '#platform/words/index.ts'
+import type { CallCause, Instant } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 
 /**
@@ -42,6 +42,20 @@ async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs
   leg.provenUntil = lastHeard
   const cut = leg.facts.via === 'channel'
   leg.end(causeOf('network', cut ? 'channel-lost' : 'media-silent'))
+}
+
+/** What ends a leg whose far end may have been gone for a while. */
+const GONE: ReadonlySet<string> = new Set(['session-expired', 'dialog-gone', 'media-silent'])
+
+/**
+ * Since when nothing was heard of a leg that has ended by itself for this cause: the last time that its far end has said something inside
+ * the dialog, and not before it was answered (PITFALLS B06). Null for other causes, and where its sound shows that it was there until now.
+ */
+export function goneSince(call: Call, leg: Leg, { reason }: CallCause): Instant | null {
+  if (!GONE.has(reason) || !leg.session || (call.media.has(leg.id) && !call.holds.has(leg))) return null
+  const heard = before(call, call.x.clock.now() - leg.session.heardAt)
+  const answered = call.leasesOf(leg).find((lease) => lease.answered)?.answered
+  return answered && answered.boot === heard.boot && answered.mono > heard.mono ? answered : heard
 }
 
 /** A while ago; ms. */

@@ -14,6 +14,8 @@ type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
 export interface RequestOwner {
   /** A 2xx to a target refresh request. */
   refreshed(response: SipResponse): void
+  /** The far end has answered, and knows of the dialog. */
+  heard(): void
   /** The status of a final answer, or 408 for none: it may be the end of the dialog (§12.2.1.2). */
   judge(status: number): void
   /** Keeps the ACK for the repeats of its 2xx. */
@@ -51,6 +53,7 @@ export class OwnRequests {
     const judge = (status: number) => method !== 'NOTIFY' && this.#owner.judge(status)
     return new Promise((resolve, reject) => {
       const onResponse = (response: SipResponse) => {
+        if (response.status !== 481) this.#owner.heard()
         if (response.status < 200) return
         if (method === 'UPDATE' && response.status < 300) this.#owner.refreshed(response)
         judge(response.status)
@@ -69,6 +72,7 @@ export class OwnRequests {
     this.inviting = true
     const sent = new SentReinvite(this.#core, {
       onAccepted: (response) => {
+        this.#owner.heard()
         this.#owner.refreshed(response)
         const { sequence } = response.cseq
         if (body) return this.ack(sequence)

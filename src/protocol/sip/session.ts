@@ -31,6 +31,8 @@ export class ConfirmedSession implements Session, DialogUser {
   readonly remoteBody: Uint8Array
   readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
+  /** Of the clock's `now`. */
+  heardAt: number
   onReinvite?: ((invite: IncomingReinvite) => void) | undefined
   onRequest?: ((request: IncomingRequest) => void) | undefined
   describe?: (() => ResponseOptions['body']) | undefined
@@ -52,6 +54,7 @@ export class ConfirmedSession implements Session, DialogUser {
     this.#core = core
     this.#dialog = dialog
     this.remoteBody = remoteBody
+    this.heardAt = core.options.clock.now()
     this.acknowledged = this.#acknowledge.promise
     this.ended = this.#end.promise
     // Nobody has to await it: a session that ends before its ACK must not become an unhandled rejection.
@@ -61,6 +64,7 @@ export class ConfirmedSession implements Session, DialogUser {
     this.#own = new OwnRequests(core, dialog, {
       refreshed: (response) => this.#refreshTarget(response),
       judge: (status) => this.#judge(status),
+      heard: () => this.#heard(),
       acknowledged: (ack) => {
         this.#ack = ack
       },
@@ -90,6 +94,10 @@ export class ConfirmedSession implements Session, DialogUser {
     if (this.#dialog.updates || !body) return this.#own.request('UPDATE', { headers: [...headers, ['Supported', TIMER]] })
     if (this.#busy) return Promise.reject(new SipFailure('glare', 491))
     return this.#own.reinvite(body, headers)
+  }
+
+  #heard(): void {
+    this.heardAt = this.#core.options.clock.now()
   }
 
   /** §14.1: another INVITE is open in either direction. */
@@ -142,6 +150,7 @@ export class ConfirmedSession implements Session, DialogUser {
   receiveAck(ack: SipRequest, source: Hop): void {
     const answer = this.#answer
     if (!answer || ack.cseq.sequence !== answer.sequence || !this.#core.isPeer(this.#dialog, source)) return
+    this.#heard()
     answer.stop()
     this.#answer = null
     answer.onAck?.(ack.description)
@@ -161,6 +170,7 @@ export class ConfirmedSession implements Session, DialogUser {
       return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
     dialog.remoteSequence = sequence
+    this.#heard()
     // RFC 5626 §5.3: whoever is reached by its own connection alone has come by another one.
     if (dialog.hop.bound && transaction.source.flow) dialog.hop = { ...transaction.source, bound: true }
     if (request.method === 'BYE') {

@@ -264,6 +264,8 @@ export interface Session {
    */
   readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
+  /** When the far end last said something inside it that shows that it has it, too: ms of the clock's `now`. */
+  readonly heardAt: number
   /** Sends BYE; does nothing when it is over. Resolves when answered or timed out. */
   bye(headers?: HeaderList): Promise<void>
   /**
