@@ -1,4 +1,5 @@
 import { besideFlood } from '../test/call/beside-flood.ts'
+import { narrowed } from '../test/call/narrow.ts'
 import { OfficeWorld } from '../test/call/office-world.ts'
 import { sleep } from '../test/peer/index.ts'
 import { longestPauses, percentile } from '../test/world/flow.ts'
@@ -15,17 +16,36 @@ const AROUND_MS = 2000
 /** T11: requests a second, and datagrams of 1300 octets that make 1 Gbit/s. */
 const FLOOD = { requests: 500, junk: 96_000, calls: 100 }
 
+/** T03: ways that lose what is larger without a word, bytes. */
+const PATHS = [1500, 1492, 1400, 1280]
+
 /** A tunnel from the site's wg-quick to ours, in real time: its silence, its keys, its moves, and a neighbour's flood. */
 export async function measure(): Promise<Figure[]> {
+  return [...(await widths()), ...(await life())]
+}
+
+const figure = (name: string, value: number, unit: string, must: number | null = null): Figure => ({
+  ...{ name: `tunnel: ${name}`, value, unit, must, aim: null, better: 'lower', peer: null },
+})
+
+/** Datagrams of 3 and 9 kB and 60 kB of TCP by ways of all widths. */
+async function widths(): Promise<Figure[]> {
+  await using scene = await OfficeWorld.open({ offices: ['acme'] })
+  const figures: Figure[] = []
+  for (const path of PATHS) {
+    const lost = (await narrowed(scene, path)).filter((outcome) => outcome !== 'whole').length
+    figures.push({ ...figure(`of four sizes lost by a way of ${path}`, lost, 'sizes', 0), broken: lost > 0 })
+  }
+  return figures
+}
+
+async function life(): Promise<Figure[]> {
   await using scene = await OfficeWorld.open({
     offices: ['acme', 'globex'],
     before: async (office) => (office.plan.name === 'acme' ? office.behindNat(MEMORY_SECONDS) : undefined),
   })
   const { world } = scene
   const acme = world.office('acme')
-  const figure = (name: string, value: number, unit: string, must: number | null = null): Figure => ({
-    ...{ name: `tunnel: ${name}`, value, unit, must, aim: null, better: 'lower', peer: null },
-  })
 
   await sleep(SILENCE_MS)
   const first = await scene.call(0)

@@ -111,7 +111,7 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel, cloc
         set: (id, endpoint) => void (endpoint === null ? endpoints.delete(id) : endpoints.set(id, endpoint)),
       },
       unseal,
-      pingGroup: 65534,
+      account: { name: 'nobody', gid: 65534 },
       onStatus: (status) => statuses.push(status),
       onMade: (plan) => made.push(plan),
       onGoing: async () => {},

@@ -3,44 +3,7 @@ import { spawn } from 'node:child_process'
 import { test } from 'node:test'
 import { namespacePath } from '#platform/channel/index.ts'
 import { channelWorld, inside, PBX_ADDRESS, PLATFORM_ADDRESS, until, type World } from './channel-world.ts'
-
-/** Echoes datagrams at 5060 and streams at 8080 of every address. */
-const ECHO = `
-const udp = require('node:dgram').createSocket('udp4')
-udp.on('message', (bytes, from) => udp.send(bytes, from.port, from.address))
-udp.bind(5060, () => require('node:net').createServer((s) => s.pipe(s)).listen(8080, () => console.log('ready')))`
-
-/** Sends datagrams of these sizes and 60 kB over TCP to the echo at argv[1]; prints what came back whole. */
-const ASK = `
-const [host] = process.argv.slice(1)
-const crypto = require('node:crypto')
-const back = (size) => new Promise((resolve) => {
-  const udp = require('node:dgram').createSocket('udp4')
-  const sent = crypto.randomBytes(size)
-  const timer = setTimeout(() => (udp.close(), resolve('lost')), 3000)
-  udp.on('message', (bytes) => (clearTimeout(timer), udp.close(), resolve(bytes.equals(sent) ? 'whole' : 'cut')))
-  udp.send(sent, 5060, host)
-})
-const stream = () => new Promise((resolve) => {
-  const sent = crypto.randomBytes(60000)
-  const parts = []
-  const tcp = require('node:net').connect(8080, host, () => tcp.end(sent))
-  const timer = setTimeout(() => (tcp.destroy(), resolve('lost')), 6000)
-  tcp.on('data', (part) => parts.push(part)).on('error', (e) => resolve(e.code))
-  tcp.on('end', () => (clearTimeout(timer), resolve(Buffer.concat(parts).equals(sent) ? 'whole' : 'cut')))
-})
-;(async () => console.log(JSON.stringify([await back(200), await back(3000), await back(9000), await stream()])))()`
-
-/** Runs the echo in a namespace until it is disposed of. */
-async function echoIn(namespace: string): Promise<Disposable> {
-  const child = spawn('nsenter', [`--net=${namespacePath(namespace)}`, '--', process.execPath, '-e', ECHO])
-  let said = ''
-  child.stdout.on('data', (part) => {
-    said += part
-  })
-  await until('the echo to listen', () => said.includes('ready'))
-  return { [Symbol.dispose]: () => void child.kill('SIGKILL') }
-}
+import { askEcho, echoIn } from './echo.ts'
 
 async function scene(world: World, mtu: number) {
   const acme = world.subscriber('acme', 1)
@@ -66,9 +29,8 @@ for (const mtu of [1420, 1280]) {
     const { acme, site, platform } = await scene(world, mtu)
     using _office = await echoIn(site.lan)
     using _node = await echoIn(platform)
-    const ask = async (from: string, to: string) => JSON.parse(await inside(from, process.execPath, '-e', ASK, to)) as string[]
-    assert.deepEqual(await ask(platform, PBX_ADDRESS), ['whole', 'whole', 'whole', 'whole'], 'to the office')
-    assert.deepEqual(await ask(site.lan, PLATFORM_ADDRESS), ['whole', 'whole', 'whole', 'whole'], 'from the office')
+    assert.deepEqual(await askEcho(platform, PBX_ADDRESS), ['whole', 'whole', 'whole', 'whole'], 'to the office')
+    assert.deepEqual(await askEcho(site.lan, PLATFORM_ADDRESS), ['whole', 'whole', 'whole', 'whole'], 'from the office')
     assert.equal(world.channels.get(acme.id)?.status.mtu, mtu)
   })
 }

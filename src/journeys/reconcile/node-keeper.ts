@@ -4,6 +4,7 @@ import {
   type ChannelRules,
   Channels,
   type OpenTunnel,
+  type ProbeAccount,
   planChannel,
   type SiteEndpoints,
 } from '#platform/channel/index.ts'
@@ -20,8 +21,8 @@ export interface NodeKeeperOptions {
   openTunnel: OpenTunnel
   endpoints: SiteEndpoints
   unseal(sealed: Sealed): string
-  /** The group that `channel check` pings as. */
-  pingGroup: number
+  /** Probes run as it. */
+  account: ProbeAccount
   clock: Clock
   log: Log
   onChannel(status: ChannelStatus): void
@@ -35,9 +36,9 @@ export class NodeKeeper {
 
   constructor(options: NodeKeeperOptions) {
     this.#options = options
-    const { rules, clock, log, openTunnel, endpoints, unseal, pingGroup, onChannel } = options
+    const { rules, clock, log, openTunnel, endpoints, unseal, account, onChannel } = options
     this.channels = new Channels({
-      ...{ rules, clock, log, openTunnel, endpoints, unseal, pingGroup },
+      ...{ rules, clock, log, openTunnel, endpoints, unseal, account },
       onStatus: onChannel,
       onMade: (plan) => this.#moveIn(plan),
       onGoing: (plan) => this.#moveOut(plan),

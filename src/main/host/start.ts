@@ -184,7 +184,7 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
     openTunnel: useKernel
       ? openKernelTunnel
       : userspaceTunnels({ libc, clock, log, account: accounts.tunnel, directory: paths.tunnels, cgroup }),
-    pingGroup: accounts.tunnel.gid,
+    account: accounts.tunnel,
     onChannel(status) {
       const { subscriber, state, reason } = status
       log.info({ subscriber, state, reason }, 'a channel has changed')

@@ -2,6 +2,7 @@ import type { Clock, Id, Log } from '#lib/index.ts'
 import type { ChannelStatus, Sealed } from '#platform/words/index.ts'
 import type { DeviceConfig } from '#protocol/wireguard/index.ts'
 import { addressInterface, createNamespace, fingerprint, loadRules, removeNamespace } from './namespace.ts'
+import { type ProbeAccount, pinger, widthOf } from './ping.ts'
 import type { ChannelPlan } from './plan.ts'
 import { channelState } from './state.ts'
 import type { OpenTunnel, Tunnel } from './tunnel.ts'
@@ -20,8 +21,8 @@ export interface ChannelParts {
   /** Opens a sealed secret: WireGuard's keys, base64. */
   unseal(sealed: Sealed): string
   endpoints: SiteEndpoints
-  /** The group that may ping inside. */
-  pingGroup: number
+  /** Its group alone may ping inside. */
+  account: ProbeAccount
   onStatus(status: ChannelStatus): void
   /** The tunnel has died by itself. */
   onDeath(): void
@@ -41,10 +42,16 @@ export class Channel {
   /** The last handshake: by WireGuard's clock, which may be set, and when we first saw it, monotonic ms. */
   #handshake: { wall: number; seen: number } | null = null
   #revivedAt = Number.NEGATIVE_INFINITY
+  /** What the way to the site was found to carry whole, at most what is planned. */
+  #mtu: number
+  /** Where the site was when that was found, and whether it is being looked for. */
+  #fittedTo: string | null = null
+  #fitting = false
 
   constructor(plan: ChannelPlan, parts: ChannelParts) {
     this.#parts = parts
     this.#plan = plan
+    this.#mtu = plan.mtu
     this.#status = {
       subscriber: plan.subscriber,
       state: 'down',
@@ -73,7 +80,7 @@ export class Channel {
   async make(): Promise<void> {
     await this.#attempt(async () => {
       await this.#closeTunnel()
-      await createNamespace(this.#plan, this.#parts.pingGroup)
+      await createNamespace(this.#plan, this.#parts.account.gid)
       await this.#makeTunnel()
     })
   }
@@ -82,7 +89,7 @@ export class Channel {
   async change(plan: ChannelPlan): Promise<void> {
     const before = this.#plan
     this.#plan = plan
-    this.#status = { ...this.#status, mtu: plan.mtu }
+    if (plan.mtu !== before.mtu) this.#fitTo(plan.mtu, null)
     if (!this.stands) return this.make()
     await this.#attempt(async () => {
       if (plan.rules !== before.rules) await loadRules(plan)
@@ -91,7 +98,7 @@ export class Channel {
         await this.#tunnel?.configure(this.#device())
         this.#handshake = null
       }
-      await addressInterface(plan)
+      await addressInterface(plan, this.#mtu)
       this.#print = await fingerprint(plan)
     })
   }
@@ -102,11 +109,11 @@ export class Channel {
       await this.make()
       return 'remade'
     }
-    if ((await this.#look()) === this.#print) return 'intact'
+    if (this.#fitting || (await this.#look()) === this.#print) return 'intact'
     this.#parts.log.warn({ subscriber: this.#plan.subscriber }, 'a namespace is not as it was made')
     try {
       await loadRules(this.#plan)
-      await addressInterface(this.#plan)
+      await addressInterface(this.#plan, this.#mtu)
     } catch {}
     if ((await this.#look()) === this.#print) return 'repaired'
     await this.make()
@@ -123,6 +130,8 @@ export class Channel {
       const silent = peer?.receivedBytes === this.#status.receivedBytes
       this.#observe(peer)
       if (silent && this.#status.state === 'stale') await this.#revive()
+      if (this.#status.state !== 'up') this.#fittedTo = null
+      else if (peer?.endpoint) void this.#fit(peer.endpoint)
     } catch (error) {
       if (this.#fault !== null) return // it was taken away meanwhile
       this.#fail(`WireGuard does not answer: ${(error as Error).message}`)
@@ -152,9 +161,43 @@ export class Channel {
     if (this.#handshake) this.#handshake.wall = 0
   }
 
+  /**
+   * Finds out what the way to where the site is now carries whole, and makes the interface no wider: a packet that is too
+   * large for it would be lost without a word where routers drop ICMP (PITFALLS T03). A gateway that answers no ping leaves
+   * it as it was.
+   */
+  async #fit(endpoint: string): Promise<void> {
+    if (this.#fitting || endpoint === this.#fittedTo) return
+    const { namespace, peerAddress, mtu: planned, subscriber } = this.#plan
+    const { account, log } = this.#parts
+    this.#fitting = true
+    this.#fittedTo = endpoint
+    try {
+      const before = this.#mtu
+      if (before !== planned) await addressInterface(this.#plan, planned)
+      const mtu = (await widthOf(pinger(namespace, account), peerAddress, planned)) ?? before
+      if (this.#plan.mtu !== planned || !this.stands) return
+      await addressInterface(this.#plan, mtu)
+      this.#print = await fingerprint(this.#plan)
+      this.#fitTo(mtu, endpoint)
+      if (mtu !== before) log.info({ subscriber, mtu, planned, endpoint }, 'a channel is as wide as the way to its site')
+    } catch (error) {
+      if (this.stands) log.warn({ subscriber, error: (error as Error).message }, 'the way to a site could not be measured')
+    } finally {
+      this.#fitting = false
+    }
+  }
+
+  #fitTo(mtu: number, endpoint: string | null): void {
+    this.#mtu = mtu
+    this.#fittedTo = endpoint
+    this.#status = { ...this.#status, mtu }
+  }
+
   async #makeTunnel(): Promise<void> {
     const plan = this.#plan
     this.#handshake = null
+    this.#fitTo(plan.mtu, null)
     const { interface: device, namespace, mtu } = plan
     const tunnel = await this.#parts.openTunnel({ interface: device, namespace, mtu, device: this.#device() })
     this.#tunnel = tunnel
@@ -163,7 +206,7 @@ export class Channel {
       this.#fail(reason)
       this.#parts.onDeath()
     })
-    await addressInterface(plan)
+    await addressInterface(plan, this.#mtu)
     this.#print = await fingerprint(plan)
   }
 
@@ -231,7 +274,7 @@ export class Channel {
       handshakeAgeSeconds: age,
       receivedBytes: peer?.receivedBytes ?? 0,
       sentBytes: peer?.sentBytes ?? 0,
-      mtu: this.#plan.mtu,
+      mtu: this.#mtu,
     })
   }
 

@@ -3,6 +3,7 @@ import type { ChannelStatus, Sealed, SubscriberConfig } from '#platform/words/in
 import { Channel, type SiteEndpoints } from './channel.ts'
 import { isInterfaceOf, namespacePath } from './names.ts'
 import { listNamespaces, removeNamespace } from './namespace.ts'
+import type { ProbeAccount } from './ping.ts'
 import { type ChannelPlan, type ChannelRules, planChannel } from './plan.ts'
 import type { OpenTunnel } from './tunnel.ts'
 
@@ -13,8 +14,8 @@ export interface ChannelsOptions {
   openTunnel: OpenTunnel
   endpoints: SiteEndpoints
   unseal(sealed: Sealed): string
-  /** The group that may ping inside: the one that `check` runs its probes as. */
-  pingGroup: number
+  /** Probes run as it, and its group alone may ping inside. */
+  account: ProbeAccount
   onStatus(status: ChannelStatus): void
   /** A namespace has been made, for the first time or anew: sockets and the agent may move in. */
   onMade(plan: ChannelPlan): void
@@ -168,13 +169,13 @@ export class Channels {
   }
 
   #create(plan: ChannelPlan): Channel {
-    const { clock, log, openTunnel, endpoints, unseal, pingGroup, onStatus } = this.#options
+    const { clock, log, openTunnel, endpoints, unseal, account, onStatus } = this.#options
     // A tunnel that has died is made again at once; one that dies young, at the next look.
     const onDeath = () => {
       const young = clock.now() - (this.#madeAt.get(plan.subscriber) ?? Number.NEGATIVE_INFINITY) < YOUNG_MS
       if (!young) void this.#verify(plan.subscriber)
     }
-    const channel = new Channel(plan, { clock, log, openTunnel, endpoints, unseal, pingGroup, onStatus, onDeath })
+    const channel = new Channel(plan, { clock, log, openTunnel, endpoints, unseal, account, onStatus, onDeath })
     this.#channels.set(plan.subscriber, channel)
     return channel
   }

@@ -1,21 +1,16 @@
 import { isIP } from 'node:net'
-import { CommandFailed, confine, run } from '#lib/index.ts'
 import type { CheckStep, SiteConfig } from '#platform/words/index.ts'
 import type { Channel } from './channel.ts'
-import { namespacePath } from './names.ts'
 import { runInside } from './namespace.ts'
+import { type Ping, type ProbeAccount, passesWhole, pinger } from './ping.ts'
 
 export interface CheckRequest {
   channel: Channel
   site: SiteConfig
   /** The site's DNS servers. */
   dnsServers: readonly string[]
-  /** The account that the probes run as: host itself reads nothing from a network. */
-  account: { name: string; gid: number }
+  account: ProbeAccount
 }
-
-/** What one ping has seen. */
-type Seen = 'answer' | 'expired' | 'unreachable' | 'nothing'
 
 /**
  * Says which part of a channel fails, in the order in which a packet meets them. The first failure is the last step. Names
@@ -36,7 +31,7 @@ export async function checkChannel(request: CheckRequest): Promise<CheckStep[]> 
   if (!say('handshake', shaken, shaken ? age : `${reason}; the site reaches this node at UDP port ${plan.tunnel.listenPort}`))
     return steps
 
-  const ping = (address: string, extra: string[] = []) => pingFrom(request, address, extra)
+  const ping = pinger(plan.namespace, request.account)
   const gateway = await ping(plan.peerAddress)
   await request.channel.poll()
   const silent = request.channel.status.receivedBytes === receivedBytes
@@ -47,12 +42,11 @@ export async function checkChannel(request: CheckRequest): Promise<CheckStep[]> 
   const target = targetOf(request)
   if (!target) return steps
   if (!(await checkRoute(plan.namespace, plan.interface, target, ping, say))) return steps
-  await checkMtu(plan.mtu, target, ping, say)
+  await checkMtu(request.channel.status.mtu, target, ping, say)
   return steps
 }
 
 type Say = (step: CheckStep['step'], ok: boolean, text: string) => boolean
-type Ping = (address: string, extra?: string[]) => Promise<Seen>
 
 async function checkNamespace({ channel }: CheckRequest, say: Say): Promise<boolean> {
   if (!channel.stands) return say('namespace', false, channel.status.reason)
@@ -97,8 +91,7 @@ async function checkRoute(namespace: string, device: string, target: string, pin
 }
 
 async function checkMtu(mtu: number, target: string, ping: Ping, say: Say): Promise<void> {
-  const headers = target.includes(':') ? 48 : 28
-  const passes = async (size: number) => (await ping(target, ['-M', 'do', '-s', String(size - headers)])) === 'answer'
+  const passes = (size: number) => passesWhole(ping, target, size)
   if (await passes(mtu)) {
     say('mtu', true, `packets of ${mtu} bytes pass whole`)
     return
@@ -125,17 +118,4 @@ function gatewayFault(address: string, silent: boolean): string {
   const common = `its firewall drops pings from the tunnel, or ${address} is not on its interface`
   if (!silent) return `the site's gateway sends, but ${address} does not answer: ${common}`
   return `nothing comes back through the tunnel: the line of the site or its gateway is down, unless ${common}`
-}
-
-async function pingFrom({ channel, account }: CheckRequest, address: string, extra: string[]): Promise<Seen> {
-  const command = ['ping', '-n', '-c', '2', '-i', '0.2', '-W', '1', ...extra, address]
-  const { program, args } = confine({ user: account.name, group: String(account.gid), bounding: ['net_raw'] }, command)
-  try {
-    await run('nsenter', [`--net=${namespacePath(channel.plan.namespace)}`, '--', program, ...args])
-    return 'answer'
-  } catch (error) {
-    const text = error instanceof CommandFailed ? `${error.stdout}${error.stderr}` : ''
-    if (/Time to live exceeded|Hop limit/.test(text)) return 'expired'
-    return /Unreachable/i.test(text) ? 'unreachable' : 'nothing'
-  }
 }

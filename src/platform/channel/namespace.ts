@@ -43,11 +43,11 @@ export async function createNamespace(plan: ChannelPlan, pingGroup: number): Pro
   await runInside(plan.namespace, ['sh', '-s'], `set -e\n${script.join('\n')}\nip link set lo up\n`)
 }
 
-/** Gives the tunnel's interface its address and routes; again at any time, to the same effect. */
-export async function addressInterface(plan: ChannelPlan): Promise<void> {
+/** Gives the tunnel's interface its MTU, address and routes; again at any time, to the same effect. */
+export async function addressInterface(plan: ChannelPlan, mtu: number): Promise<void> {
   const device = plan.interface
   const lines = [
-    `link set ${device} mtu ${plan.mtu}`,
+    `link set ${device} mtu ${mtu}`,
     `addr replace ${host(plan.address)} dev ${device}`,
     `link set ${device} up`,
     `route flush dev ${device} proto static`,

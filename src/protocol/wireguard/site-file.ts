@@ -36,6 +36,7 @@ export function toSiteFile(file: SiteFile): string {
     '# The platform reaches the telephones, computers and databases behind this machine.',
     `PostUp = sysctl -q -w ${forwarding}`,
     ...lanLines(file, family),
+    ...widthLines(file),
     ...reresolveLines(file, endpoint),
     '',
     '[Peer]',
@@ -63,6 +64,21 @@ function lanLines(file: SiteFile, family: 'ipv4' | 'ipv6'): string[] {
     `PostUp = nft add chain ${table} tieline postrouting '{ type nat hook postrouting priority srcnat; }'`,
     `PostUp = nft add rule ${table} tieline postrouting ${source} ${address} oifname != %i masquerade`,
     `PostDown = nft delete table ${table} tieline`,
+  ]
+}
+
+/** Bytes that are tried, the largest that passes whole is taken: what remains of paths of 1500, 1492, 1472, 1420, 1400, 1360 and 1280. */
+const WIDTHS = [1420, 1408, 1392, 1360, 1328, 1296, 1280, 1216, 1152, 1024, 576]
+
+/** Routers that drop ICMP tell nobody that a packet was too large: once the platform answers, what passes whole is looked for. */
+function widthLines({ platform: { address }, mtu }: SiteFile): string[] {
+  const widths = [mtu, ...WIDTHS.filter((width) => width < mtu)].join(' ')
+  const headers = address.includes(':') ? 48 : 28
+  const answers = `until ping -c 1 -W 2 ${address}; do sleep 2; wg show %i || exit; done`
+  const passes = `ping -M do -c 2 -i 0.3 -W 1 -s $((width - ${headers})) ${address}`
+  return [
+    '# Makes the tunnel as wide as the way to the platform is, so that nothing is lost in between.',
+    `PostUp = (${answers}; for width in ${widths}; do ip link set %i mtu $width; ${passes} && break; done) >/dev/null 2>&1 &`,
   ]
 }
 
