@@ -58,6 +58,11 @@ test('an emergency call from the site gets through at the ceiling, with the regi
   assert.equal(other.report().final?.status, 486)
   const call = await place('112')
   await until('the emergency call', () => call.phase === 'up', 3000)
+  // Nothing else is made of it, whatever it says: no way into another call leads past the registrar.
+  const headers: [string, string][] = [['Replaces', 'another;to-tag=ours;from-tag=theirs']]
+  const replacing = await world.pbx.place({ to: world.siteSwitch, from: '101', number: '112', headers })
+  await until('the emergency call that would replace another', () => replacing.phase === 'up', 3000)
+  replacing.hangup()
   const far = world.carrier.calls[0]!.report()
   assert.match(far.from, /^sip:\+3225550112@/)
   assert.match(far.to, /^sip:112@/)

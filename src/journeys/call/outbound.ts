@@ -22,9 +22,12 @@ import { isTelephone, isUser } from './user.ts'
  * matter: without agent, ceiling or cap, on the trunks' reserved share, with the site's registered caller id.
  */
 export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite: IncomingInvite): Promise<void> {
-  if (invite.request.header('replaces') !== undefined) return replace(x, subscriber, invite)
-  const slot = invite.request.target.user ?? ''
-  if (slotNamed(x, subscriber.id, slot)) return pickUpFromSite(x, subscriber, slot, invite)
+  const { user = '' } = invite.request.target
+  // An emergency call is nothing else, whatever it says: nobody was asked who places it.
+  if (!x.directory().isEmergency(user)) {
+    if (invite.request.header('replaces') !== undefined) return replace(x, subscriber, invite)
+    if (slotNamed(x, subscriber.id, user)) return pickUpFromSite(x, subscriber, user, invite)
+  }
   const call = recognise(x, subscriber, invite)
   if (!call) return
   await run(call, async () => {
