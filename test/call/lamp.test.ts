@@ -115,6 +115,26 @@ test('RFC 4235 a lamp shows a call that rings, by what it is picked up, that it 
   assert.equal(await subscriptions(), 0)
 })
 
+test('S29 whoever has seen a call ring and asks for it when it is answered has not got it', async () => {
+  const lamp = watch('101')
+  await lamp.ask()
+  desk.rules = [{ user: '*', does: 'answer', ringMs: 1500 }]
+  const call = await place()
+  await shows(lamp, 'early')
+  const { body } = lamp.last!
+  const [callId, local, remote] = ['call-id', 'local-tag', 'remote-tag'].map((name) => attribute(body, name))
+  await until('it to be answered', () => call.phase === 'up', 4000)
+  const headers: [string, string][] = [['Replaces', `${callId};to-tag=${remote};from-tag=${local}`]]
+  const late = await world.pbx.place({ to: world.siteSwitch, from: '102x', number: '101', headers })
+  await until('a refusal', () => late.phase === 'ended', 4000)
+  assert.equal(late.report().final?.status, 486)
+  assert.deepEqual([call.phase, desk.calls.at(-1)!.phase], ['up', 'up'])
+  call.hangup()
+  desk.rules = [{ user: '*', does: 'ring' }]
+  await lamp.ask(0)
+  await world.quiet()
+})
+
 test('RFC 6665 who subscribes to what it may not is refused, and learns nothing of other sites', async () => {
   const refused = async (watcher: Watcher) => (await watcher.ask()).status
   assert.equal(await refused(watch('101', { event: 'presence' })), 489)

@@ -48,8 +48,8 @@ export interface Telephones {
 
 /** Who watches the users of a site, as calls need it. */
 export interface Lamps {
-  /** Whether anybody watches anything of this subscriber's. */
-  watched(subscriber: Id<'sub'>): boolean
+  /** Whether anybody watches this user of a subscriber's. */
+  watched(subscriber: Id<'sub'>, user: string): boolean
   /** A dialog of a user is so now; null where there is nothing to be seen of it any more. */
   show(subscriber: Id<'sub'>, user: string, id: string, dialog: ShownDialog | null): void
 }

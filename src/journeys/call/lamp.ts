@@ -14,8 +14,8 @@ function namesOf(leg: Leg): string[] {
 export function showLeg(call: Call, leg: Leg): void {
   const { lamps } = call.x
   const { id } = call.subscriber
-  if (leg.facts.realm !== id || !lamps.watched(id)) return
-  for (const name of namesOf(leg)) lamps.show(id, name, leg.id, dialogOf(call, leg, name))
+  if (leg.facts.realm !== id) return
+  for (const name of namesOf(leg)) if (lamps.watched(id, name)) lamps.show(id, name, leg.id, dialogOf(call, leg, name))
 }
 
 /** What there is to be seen of a user of the site. */
@@ -31,7 +31,8 @@ export function* dialogsOf(x: Exchange, subscriber: Id<'sub'>, user: string): Ge
 
 /**
  * A leg as the one at its far end sees it; null where there is nothing to be seen. Of a call that rings it is told who calls and by
- * what it can be picked up, of all others that there is one: a dialog that is answered could be taken over by whoever knows its name.
+ * what it can be picked up, of all others that there is one: a dialog that is answered could be taken over by whoever knows its name
+ ({@link mayReplace}).
  */
 function dialogOf(call: Call, leg: Leg, name: string): ShownDialog | null {
   if (leg.cause || (leg.isConnected && leg.facts.party.number !== name)) return null
@@ -42,6 +43,7 @@ function dialogOf(call: Call, leg: Leg, name: string): ShownDialog | null {
   // What does not ring yet would be told first, and the ringing itself a second later (RFC 4235 §3.10).
   if (!early || leg.state !== 'alerting') return null
   if (!call.pickup) return { id: leg.id, direction, state: 'early' }
+  leg.named = true
   const { callId, localTag, remoteTag } = early
   const { number, name: shown } = call.facts.from
   const caller = { number, ...(shown && !call.facts.anonymous ? { name: shown } : {}) }

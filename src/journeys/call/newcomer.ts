@@ -11,7 +11,7 @@ import { answerCaller } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { openMedia } from './media.ts'
-import { replacedLeg, ringingCall } from './replaced.ts'
+import { mayReplace, replacedLeg, ringingCall } from './replaced.ts'
 import { run } from './run.ts'
 import { slotNamed } from './slot.ts'
 import { isTelephone } from './user.ts'
@@ -49,7 +49,7 @@ export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig,
   }
   if (!found) return void refuse(invite, 'no-dialog')
   // RFC 3891 §3: it is answered, and would have been taken before that alone.
-  if (replaces.earlyOnly) return invite.refuse(486)
+  if (replaces.earlyOnly || (!trunk && !isItself(x, side as SubscriberConfig, invite, found.leg))) return invite.refuse(486)
   const { call, leg } = found
   const find = (): Place | Reason => {
     if (leg.cause) return 'no-dialog'
@@ -69,6 +69,11 @@ export async function replace(x: Exchange, side: SubscriberConfig | TrunkConfig,
     return { call, partner: other ?? null, enter }
   }
   await comeIn(x, { subscriber: call.subscriber, ...(trunk ? { trunk } : {}), find }, invite)
+}
+
+function isItself(x: Exchange, side: SubscriberConfig, invite: IncomingInvite, leg: Leg): boolean {
+  const { from: party } = readArrival(invite.request, { trusted: false })
+  return mayReplace(leg, { party, ...(isTelephone(x, side, party) ? { telephone: true } : {}) })
 }
 
 /** A telephone of the site takes a call that rings at another one. */

@@ -3,7 +3,7 @@ import { e164 } from '#platform/trunk/index.ts'
 import type { Target } from '#platform/words/index.ts'
 import { type IncomingRequest, parseNameAddr, type Replaces, replacesOf, type Session, type SipUri } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
-import { replacedLeg } from './replaced.ts'
+import { mayReplace, replacedLeg } from './replaced.ts'
 import { PARKING_SECONDS, slotOf } from './slot.ts'
 import { isUser } from './user.ts'
 import { isFree, type Parking, partnerOf, type Transfer, wish } from './wish.ts'
@@ -56,7 +56,7 @@ function blind(call: Call, leg: Leg, user: string): Asked | number {
 function attended(call: Call, leg: Leg, replaces: Replaces): Asked | number {
   const { realm, trunk, via } = leg.facts
   const found = replacedLeg(call.x, { realm, trunk, subscriber: call.subscriber.id }, replaces)
-  if (!found || found.call === call) return 481
+  if (!found || found.call === call || !mayReplace(found.leg, leg.facts)) return 481
   const joiner = partnerOf(found.call, found.leg)
   if (!joiner || !isFree(found.call)) return 603
   // Two legs to the network that the network joins would be the subscriber's to pay, with nobody of its own in the call.

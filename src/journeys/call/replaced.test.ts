@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
 import type { Replaces } from '#protocol/sip/index.ts'
 import type { Exchange } from './exchange.ts'
-import { replacedLeg, ringingCall } from './replaced.ts'
+import { mayReplace, replacedLeg, ringingCall } from './replaced.ts'
 
 const [acme, globex] = [newId('sub'), newId('sub')]
 const [carrier, other] = [newId('trk'), newId('trk')]
@@ -50,4 +51,16 @@ test('S29 a Replaces finds what rings at the asker’s own side, with its tags a
   assert.equal(found('rings', 'theirs', 'ours'), own.id)
   assert.equal(found('rings', 'ours', 'ours'), undefined)
   assert.equal(found('other', 'ours', 'theirs'), undefined)
+})
+
+test('S29 an answered leg whose name others were told is replaced by its own telephone, or from the PBX where it is there', () => {
+  const leg = (named: boolean, more = {}) => ({ named, facts: { party: { number: '101' }, ...more } }) as unknown as Leg
+  const telephone = { telephone: true as const }
+  const by = (number: string, more = {}) => ({ party: { number }, ...more })
+  for (const more of [{}, telephone]) assert.ok(mayReplace(leg(false, more), by('102', telephone)), 'nobody was told')
+  assert.equal(mayReplace(leg(true, telephone), by('101', telephone)), true)
+  assert.equal(mayReplace(leg(true, telephone), by('102', telephone)), false)
+  assert.equal(mayReplace(leg(true, telephone), by('101')), false, 'not proven')
+  assert.equal(mayReplace(leg(true), by('102', telephone)), false)
+  assert.equal(mayReplace(leg(true), by('102')), true)
 })

@@ -37,3 +37,11 @@ export function replacedLeg(x: Exchange, asker: Asker, replaces: Replaces): { ca
   }
   return null
 }
+
+/**
+ * Whether who names the dialog of an answered leg can be the one whose it is. Telephones that were told the name while it rang could not
+ * pick it up any more, and take nothing from who has answered (PITFALLS S29).
+ */
+export function mayReplace({ named, facts }: Leg, { telephone, party }: Pick<Leg['facts'], 'telephone' | 'party'>): boolean {
+  return !named || (telephone ? party.number === facts.party.number : !facts.telephone)
+}

@@ -159,6 +159,7 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   const { facts, dialog } = snapshot
   const leg = call.addLeg(facts)
   leg.description = snapshot.description ?? null
+  leg.named = snapshot.named === true
   if (facts.trunk) call.x.gateways.stays(facts.trunk, hopOf(dialog))
   const realm = call.x.realms.ensure(facts.realm, localOf(call, leg))
   switch (dialog.kind) {

@@ -32,6 +32,8 @@ export interface LegSnapshot {
   held: boolean
   /** By us. */
   holding?: true
+  /** Others of the site know the name of its dialog. */
+  named?: true
   dialog: DialogSnapshot
   media?: MediaSnapshot
   /** What its far end was last told, where audio passes by us. */
@@ -50,6 +52,7 @@ export function snapshotOf(call: Call): CallSnapshot {
       facts: leg.facts,
       held: leg.state === 'hold',
       ...(call.holds.has(leg) ? { holding: true as const } : {}),
+      ...(leg.named ? { named: true as const } : {}),
       dialog,
       ...(media ? { media } : {}),
       ...(description ? { description } : {}),

@@ -73,6 +73,8 @@ export class Leg {
   provenUntil: Instant | null = null
   /** The site's users for whose sake it is called, beside whom it is called at. */
   users: readonly string[] = []
+  /** While it rang, telephones of the site were told by what it is picked up: its name is no secret of its far end's. */
+  named = false
   #hooks: LegHooks
   #state: ConnectionState = 'null'
   #dialog: Dialog = { kind: 'none' }

@@ -53,7 +53,7 @@ function element(named: Record<string, string>, content: string): string {
 }
 
 function uri(user: string, host: string): string {
-  return `sip:${encodeURIComponent(user).replaceAll('%2B', '+').replaceAll('%23', '#')}@${host}`
+  return `sip:${encodeURIComponent(user.toWellFormed()).replaceAll('%2B', '+').replaceAll('%23', '#')}@${host}`
 }
 
 function attributes(named: Record<string, string>): string {

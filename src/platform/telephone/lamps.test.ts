@@ -101,14 +101,14 @@ test('RFC 6665 §4.2 a subscription ends with its time, with a NOTIFY that is re
     ask(subscribe('101'))
     assert.deepEqual(statesOf(sent[0]!.body), ['early'])
     await sent[0]!.answer(answer)
-    assert.deepEqual([closed.length, lamps.watched(acme), clock.pending], [1, false, 0], String(answer))
+    assert.deepEqual([closed.length, lamps.watched(acme, '101'), clock.pending], [1, false, 0], String(answer))
   }
   const { clock, lamps, sent, closed, ask } = bench()
   ask(subscribe('101'))
   await sent[0]!.answer(200)
   await clock.turnAsync(60_000)
   assert.deepEqual(
-    [sent[1]!.state, closed.length, lamps.watched(acme), clock.pending],
+    [sent[1]!.state, closed.length, lamps.watched(acme, '101'), clock.pending],
     ['terminated;reason=timeout', 1, false, 0],
   )
   assert.match(sent[1]!.body, /<dialog-info/)
@@ -129,7 +129,7 @@ test('whoever is not registered any more, and whoever watches a user who is gone
   lamps.check(acme)
   assert.deepEqual([sent.at(-1)!.state, sent.at(-1)!.body], ['terminated;reason=noresource', ''])
   assert.deepEqual(ask(subscribe('101')), [404, undefined])
-  assert.deepEqual([lamps.watched(acme), clock.pending], [false, 0])
+  assert.deepEqual([lamps.watched(acme, '101'), clock.pending], [false, 0])
 })
 
 test('Event keeps its id, other packages get 489, and a short time 423', () => {
@@ -145,7 +145,7 @@ test('F09 no name of a caller breaks out of the document', () => {
   const text = dialogInfo({
     entity: { user: '10"1<', host: '10.0.0.1' },
     version: 3,
-    dialogs: [{ ...RINGS, caller: { number: '<&>', name } }],
+    dialogs: [{ ...RINGS, caller: { number: '<&>\ud800', name } }],
     over: [{ id: 'leg_0', direction: 'initiator' }],
   })
   assert.equal(text.match(/</g)!.length, text.match(/>/g)!.length)

@@ -68,9 +68,9 @@ export class Lamps {
     else lamp.last(seconds)
   }
 
-  /** Whether anybody watches anything of this subscriber's. */
-  watched(subscriber: Id<'sub'>): boolean {
-    return this.#sites.has(subscriber)
+  /** Whether anybody watches this user of a subscriber's. */
+  watched(subscriber: Id<'sub'>, user: string): boolean {
+    return this.#sites.get(subscriber)?.has(user) === true
   }
 
   /** A dialog of a user is so now; null where there is nothing to be seen of it any more. */
