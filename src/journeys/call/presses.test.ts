@@ -21,6 +21,13 @@ test('S51 a key that both ways tell of is one, whichever comes first; keys of on
   assert.deepEqual(kept('5@sound:0', '6@info:10'), ['5@sound:0', '6@info:10'])
   assert.deepEqual(kept('5@down:0', '5@info:10', '5@sound:900', '5@info:2900'), ['5@sound:900', '5@info:2900'])
   assert.deepEqual(kept('5@info:0', '5@down:10', '5@sound:110', '5@down:200', '5@sound:300'), ['5@info:0', '5@sound:300'])
+  assert.deepEqual(kept('5@down:0', '5@sound:4000', '5@info:4010'), ['5@sound:4000'], 'held for long, and told of when it is up')
+  assert.deepEqual(kept('5@down:0', '5@info:4000', '5@sound:4010'), ['5@sound:4010'], 'the same, the other way first')
+  assert.deepEqual(
+    kept('5@info:0', '5@down:10', '5@down:5000', '5@sound:5100'),
+    ['5@info:0', '5@sound:5100'],
+    'nobody told its end',
+  )
   assert.deepEqual(kept('5@sound:0', '5@info:3000'), ['5@sound:0', '5@info:3000'], 'much later it is another press')
 })
 

@@ -5,12 +5,13 @@ export type KeyWay = 'sound' | 'info'
 export interface Press {
   readonly way: KeyWay
   readonly digit: string
-  readonly at: number
+  /** When it was told of, or the key was up. */
+  at: number
   /** The other way has not told of it. */
   alone: boolean
 }
 
-/** Ms within which both ways tell of one press: an INFO is sent when the key goes down, or up, and may be sent again once. */
+/** Ms within which both ways tell of one press: an INFO is sent when the key goes down, or up, however long that is, and may be sent again once. */
 const TOGETHER_MS = 1500
 
 /** Presses that one way alone has told of are remembered so far. */
@@ -21,32 +22,34 @@ const MOST = 16
  * and by INFO. What one way tells is what the other has told before, press for press. Pure; `now` in ms.
  */
 export class Presses {
-  readonly #alone: Press[] = []
-  /** Keys that are down in the sound; null for those that are not new. */
-  readonly #down: { digit: string; press: Press | null }[] = []
+  #alone: Press[] = []
+  /** The key that is down in the sound; its press is null where it is not new. */
+  #down: { digit: string; press: Press | null } | null = null
 
-  /** A key is down in the sound. */
+  /** A key is down in the sound; the one before it is up, whether or not that was told. */
   begins(digit: string, now: number): void {
-    this.#down.push({ digit, press: this.#new('sound', digit, now) })
-    if (this.#down.length > MOST) this.#down.shift()
+    this.#down = { digit, press: this.#new('sound', digit, now) }
   }
 
   /** A key is up again in the sound, or is told by an INFO; null where it is not new. */
   take(way: KeyWay, digit: string, now: number): Press | null {
-    const begun = way === 'sound' ? this.#down.findIndex((key) => key.digit === digit) : -1
-    return begun < 0 ? this.#new(way, digit, now) : this.#down.splice(begun, 1)[0]!.press
+    const down = way === 'sound' && this.#down?.digit === digit ? this.#down : null
+    if (!down) return this.#new(way, digit, now)
+    this.#down = null
+    if (down.press) down.press.at = now
+    return down.press
   }
 
   #new(way: KeyWay, digit: string, now: number): Press | null {
-    const alone = this.#alone
-    while (alone[0] && (now - alone[0].at > TOGETHER_MS || alone.length > MOST)) alone.shift()
-    const told = alone.findIndex((press) => press.digit === digit && press.way !== way)
+    const down = this.#down?.press
+    this.#alone = this.#alone.filter((press) => press === down || now - press.at <= TOGETHER_MS).slice(-MOST)
+    const told = this.#alone.findIndex((press) => press.digit === digit && press.way !== way)
     if (told >= 0) {
-      alone.splice(told, 1)[0]!.alone = false
+      this.#alone.splice(told, 1)[0]!.alone = false
       return null
     }
     const press = { way, digit, at: now, alone: true }
-    alone.push(press)
+    this.#alone.push(press)
     return press
   }
 }

@@ -103,6 +103,17 @@ test('M16 a packet that is not passed on leaves no hole, and one that comes late
   assert.equal(out.sequence, 506)
 })
 
+test('M16 minutes behind a packet that was not passed on, numbers still go on one by one', () => {
+  const out = new StreamMapper(1, 500, 9000)
+  out.map(7, 10, 1600, false, 0)
+  out.leaveOut(7, 11)
+  for (let i = 1; i < 140_000; i++) {
+    const before = out.sequence
+    out.map(7, (11 + i) & 0xffff, 1600 + 160 * (i + 1), false, 20 * (i + 1))
+    if (out.sequence !== ((before + 1) & 0xffff)) assert.fail(`packet ${i}: ${before}, then ${out.sequence}`)
+  }
+})
+
 test('M06 a source that was not sent during a hold goes on marked, by the clock, and without a hole in the numbers', () => {
   const out = new StreamMapper(1, 500, 9000)
   out.map(7, 10, 1600, false, 0)

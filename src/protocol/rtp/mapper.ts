@@ -6,6 +6,9 @@ const LARGEST_GAP = 3000
 /** Timestamps that part from the clock by more ms than this between two packets are a new stream, too. */
 const LARGEST_DRIFT_MS = 2000
 
+/** In place of a sequence number. */
+const NONE = -1
+
 /** The header fields of a packet to be sent. */
 export interface OutgoingPacket {
   marker: boolean
@@ -49,8 +52,8 @@ export class StreamMapper implements OutgoingPacket {
   #sequenceOffset = 0
   #timestampOffset = 0
   readonly #samplesPerMs: number
-  /** The newest packet of it that was left out; −1 for none. Those before it are numbered as if it were there. */
-  #leftOut = -1
+  /** The newest packet of it that was left out. Those before it are numbered as if it were there. */
+  #leftOut = NONE
 
   /** `ssrc`, `sequence` and `timestamp` are random numbers of 32, 16 and 32 bits. */
   constructor(ssrc: number, sequence: number, timestamp: number, clockRate = 8000) {
@@ -77,6 +80,8 @@ export class StreamMapper implements OutgoingPacket {
       this.#inAt = now
     }
     if (sequenceDelta(sequence, this.#inSequence) > 0) this.#inSequence = sequence
+    // Half a round of numbers later, all would seem to be before it.
+    if (this.#leftOut >= 0 && sequenceDelta(sequence, this.#leftOut) > LARGEST_GAP) this.#leftOut = NONE
     this.marker = marker
     const late = this.#leftOut >= 0 && sequenceDelta(sequence, this.#leftOut) < 0
     this.sequence = (sequence + this.#sequenceOffset + (late ? 1 : 0)) & 0xffff
@@ -147,7 +152,7 @@ export class StreamMapper implements OutgoingPacket {
 
   #restart(ssrc: number, sequence: number, timestamp: number, now: number): void {
     this.#mapped = true
-    this.#leftOut = -1
+    this.#leftOut = NONE
     this.#inSsrc = ssrc
     this.#inSequence = sequence
     this.#inTimestamp = timestamp
