@@ -22,6 +22,9 @@ const FACTOR = 3
 /** Characters of a transcript; more is none of what one person says in one go. */
 const LONGEST = 20_000
 
+/** Pieces that it is given in; a server that finds pauses by itself makes one of each. */
+const MOST_PIECES = 1000
+
 /** Samples that are sent: two minutes. */
 const LONGEST_SOUND = 120 * 8000
 
@@ -171,7 +174,7 @@ class RealtimeTranscription implements Recognition {
     if (typeof words !== 'string') throw failed('the server answered without a text')
     this.#items.set(item, { text: whole ? words : (before?.text ?? '') + words, whole })
     const text = this.#text
-    if (text.length > LONGEST) throw failed('the server does not stop talking')
+    if (text.length > LONGEST || this.#items.size > MOST_PIECES) throw failed('the server does not stop talking')
     if (text === this.#told || text === '' || this.#isWhole) return
     this.#told = text
     this.#partial(text)

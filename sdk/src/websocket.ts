@@ -7,10 +7,17 @@ import type { Duplex } from 'node:stream'
 const MAGIC = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** RFC 6455 §5.2. */
-const OPCODE = { more: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+const OPCODE = { more: 0, text: 1, close: 8, ping: 9, pong: 10 } as const
 
-/** Bytes of one message; more is none that an engine of speech has to say. */
+/** Bytes of one message, and its pieces; more is none that an engine of speech has to say. */
 const LARGEST = 1 << 20
+const MOST_PIECES = 1000
+
+/** Bytes of a frame that is none of a message (RFC 6455 §5.5). */
+const LARGEST_CONTROL = 125
+
+/** Bytes that wait to be sent, beyond which a ping is not answered: a later one is (§5.5.3). */
+const MOST_UNSENT = 1 << 16
 
 export interface WebSocketListener {
   opened(): void
@@ -22,27 +29,22 @@ export interface WebSocketListener {
 /** A client's WebSocket for text, of which nothing is left when it is closed, whatever its server does. */
 export class WebSocketClient {
   readonly #listener: WebSocketListener
-  readonly #request: ReturnType<typeof httpRequest>
+  #request: ReturnType<typeof httpRequest> | null = null
   #socket: Duplex | null = null
   #unread = Buffer.alloc(0)
+  /** Of the message that is being said, and their bytes. */
   #pieces: Buffer[] = []
+  #length = 0
   #over = false
 
   constructor(url: string, headers: Record<string, string>, listener: WebSocketListener) {
     this.#listener = listener
-    const key = randomBytes(16).toString('base64')
-    const begin = url.startsWith('wss:') ? httpsRequest : httpRequest
-    this.#request = begin(url.replace(/^ws/, 'http'), {
-      agent: false,
-      headers: {
-        ...headers,
-        ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': key },
-      },
-    })
-    this.#request.once('upgrade', (response, socket, head) => this.#open(response, socket, head, key))
-    this.#request.once('response', (response) => this.#lose(`it answered ${response.statusCode}`))
-    this.#request.on('error', (cause) => this.#lose('it can not be reached', cause))
-    this.#request.end()
+    try {
+      this.#request = this.#ask(url, headers)
+    } catch (cause) {
+      // Whoever has made it knows it by then.
+      queueMicrotask(() => this.#lose('it can not be asked', cause))
+    }
   }
 
   send(text: string): void {
@@ -54,6 +56,24 @@ export class WebSocketClient {
     if (this.#over) return
     this.#write(OPCODE.close, Buffer.from([0x03, 0xe8]))
     this.#end()
+  }
+
+  /** @throws where the address or a header is none */
+  #ask(url: string, headers: Record<string, string>): ReturnType<typeof httpRequest> {
+    const key = randomBytes(16).toString('base64')
+    const begin = url.startsWith('wss:') ? httpsRequest : httpRequest
+    const request = begin(url.replace(/^ws/, 'http'), {
+      agent: false,
+      headers: {
+        ...headers,
+        ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': key },
+      },
+    })
+    request.once('upgrade', (response, socket, head) => this.#open(response, socket, head, key))
+    request.once('response', (response) => this.#lose(`it answered ${response.statusCode}`))
+    request.on('error', (cause) => this.#lose('it can not be reached', cause))
+    request.end()
+    return request
   }
 
   #open(response: IncomingMessage, socket: Duplex, head: Buffer, key: string): void {
@@ -87,16 +107,30 @@ export class WebSocketClient {
   #take({ opcode, last, payload }: Frame): void {
     switch (opcode) {
       case OPCODE.ping:
-        this.#write(OPCODE.pong, payload)
+        if ((this.#socket?.writableLength ?? 0) < MOST_UNSENT) this.#write(OPCODE.pong, payload)
+        break
+      case OPCODE.pong:
         break
       case OPCODE.close:
         this.#lose('it has ended')
         break
       case OPCODE.text:
       case OPCODE.more:
-        this.#pieces.push(payload)
-        if (this.#pieces.reduce((sum, { length }) => sum + length, 0) > LARGEST) this.#lose('it does not stop talking')
-        else if (last) this.#listener.text(Buffer.concat(this.#pieces.splice(0)).toString())
+        if ((opcode === OPCODE.more) === this.#pieces.length > 0) this.#say(payload, last)
+        else this.#lose('it breaks the rules')
+        break
+      default:
+        this.#lose('it says what is no text')
+    }
+  }
+
+  #say(piece: Buffer, last: boolean): void {
+    this.#pieces.push(piece)
+    this.#length += piece.length
+    if (this.#length > LARGEST || this.#pieces.length > MOST_PIECES) this.#lose('it does not stop talking')
+    else if (last) {
+      this.#length = 0
+      this.#listener.text(Buffer.concat(this.#pieces.splice(0)).toString())
     }
   }
 
@@ -114,7 +148,7 @@ export class WebSocketClient {
     this.#over = true
     this.#pieces = []
     this.#socket?.destroy()
-    this.#request.destroy()
+    this.#request?.destroy()
   }
 }
 
@@ -134,10 +168,12 @@ function readFrame(from: Buffer): Frame | 'more' | 'wrong' {
   if (from[0]! & 0x70 || from[1]! & 0x80) return 'wrong'
   if (from.length < header) return 'more'
   const length = short === 127 ? Number(from.readBigUInt64BE(2)) : short === 126 ? from.readUInt16BE(2) : short
-  if (length > LARGEST) return 'wrong'
+  const last = (from[0]! & 0x80) !== 0
+  const opcode = from[0]! & 0x0f
+  if (opcode < 8 ? length > LARGEST : length > LARGEST_CONTROL || !last) return 'wrong'
   if (from.length < header + length) return 'more'
   const payload = from.subarray(header, header + length)
-  return { opcode: from[0]! & 0x0f, last: (from[0]! & 0x80) !== 0, payload, bytes: header + length }
+  return { opcode, last, payload, bytes: header + length }
 }
 
 /** RFC 6455 §5.3: a client masks all that it sends. */

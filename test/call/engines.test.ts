@@ -1,17 +1,19 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, type TestContext } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { type Clock, systemClock, type Timer } from '#lib/index.ts'
 import { Speech, SphinxRecogniser } from '#platform/voice/index.ts'
 import { RealtimeServer } from '../../sdk/src/realtime-server.ts'
 import { SpeechServer } from '../../sdk/src/speech-server.ts'
 import { TranscriptionServer } from '../../sdk/src/transcription-server.ts'
-import { startRealtimeServer } from '../peer/realtime-server.ts'
+import { sleep, until } from '../peer/clock.ts'
+import { type RealtimeOptions, startRealtimeServer } from '../peer/realtime-server.ts'
 import { type Fault, type Make, PATIENCE_MS, recognitionContract, speechContract } from './engine-contract.ts'
 
 function folder(t: TestContext): string {
@@ -264,5 +266,66 @@ describe('C10 every engine gives what it must, or says in time that it can not, 
     tells: 'while somebody speaks',
     garbled: (t) =>
       realtime(t, null, [word(7), word(''), word('and'), word({}), null, word('Billing department', 'completed'), word('more')]),
+  })
+})
+
+describe('C10 a realtime server that lies costs its program nothing', () => {
+  const many = (frame: number[], times: number) => Buffer.concat(Array.from({ length: times }, () => Buffer.from(frame)))
+  const listening = async (t: TestContext, raw: RealtimeOptions['raw']) => {
+    const server = await startRealtimeServer({ text: '', ...(raw ? { raw } : {}) })
+    t.after(() => server[Symbol.dispose]())
+    const recognition = new RealtimeServer({ url: server.url, model: 'live' }).listen({ language: 'en' }, () => {})
+    t.after(() => recognition.close())
+    return { server, recognition }
+  }
+
+  test('frames that break RFC 6455, or never make a message, end it at once', async (t) => {
+    const nonsense: [string, Buffer, number?][] = [
+      ['empty pieces', many([0x00, 0], 32_000), 40],
+      ['a piece of nothing', Buffer.from([0x80, 2, 0x7b, 0x7d])],
+      ['a message within another', many([0x01, 1, 0x20], 2)],
+      ['no text', Buffer.from([0x82, 1, 0])],
+      ['a long ping', Buffer.concat([Buffer.from([0x89, 126, 0x7f, 0xff]), Buffer.alloc(0x7fff)])],
+      ['a ping in pieces', Buffer.from([0x09, 0])],
+      ['a mask', Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x20])],
+      ['a frame without end', Buffer.from([0x81, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])],
+    ]
+    for (const [what, bytes, times = 1] of nonsense) {
+      const first = what === 'empty pieces' ? Buffer.from([0x01, 0]) : Buffer.alloc(0)
+      const { server, recognition } = await listening(t, { bytes: Buffer.concat([first, bytes]), times })
+      const why = /breaks the rules|does not stop talking|no text/
+      const outcome = recognition.done.then(() => 'understood', String)
+      assert.match(await Promise.race([outcome, sleep(3000).then(() => 'nothing')]), why, what)
+      await until(`an end behind ${what}`, () => server.open === 0, 2000)
+    }
+  })
+
+  test('pings of a server that reads nothing are not answered without end', async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { server } = await listening(t, { bytes: many([0x89, 125, ...Array(125).fill(0)], 100), times: 2000, hears: promise })
+    await sleep(500)
+    resolve()
+    await until('an answer', () => server.bytes > 0, 5000)
+    let before = 0
+    while (before < server.bytes) {
+      before = server.bytes
+      await sleep(300)
+    }
+    assert.ok(server.bytes < 16 << 20, `${server.bytes} bytes`)
+  })
+
+  test('words in thousands of pieces end it; an address that is none is said, and nothing happens behind it', async (t) => {
+    const says = Array.from({ length: 1100 }, (_, i) => ({ ...word(''), item_id: i }))
+    const { engine } = await realtime(t, null, says)
+    const crumbs = engine.listen({ language: 'en' }, () => {})
+    crumbs.finish()
+    await assert.rejects(crumbs.done, /does not stop talking/)
+    for (const url of ['office:8000/v1', 'http://', 'http://127.0.0.1:1/v1']) {
+      const key = url.startsWith('http:') ? 'a\nb' : 'key'
+      const lost = new RealtimeServer({ url, key, model: 'live', timeout: 0.1 }).listen({ language: 'en' }, () => {})
+      await assert.rejects(lost.done, /can not be asked/)
+      lost.close()
+    }
+    await sleep(200)
   })
 })

@@ -13,6 +13,8 @@ export interface RealtimeOptions {
   fault?: string
   /** Said before the end, in any case. */
   says?: unknown[]
+  /** Sent as it is behind the handshake, instead of all else; nothing is read before `hears` resolves. */
+  raw?: { bytes: Buffer; times: number; hears?: Promise<unknown> }
   address?: string
   port?: number
 }
@@ -24,6 +26,8 @@ export interface RealtimeServer extends Disposable {
   readonly open: number
   /** What it was told, all but the sound. */
   readonly told: { type?: string; session?: unknown }[]
+  /** Bytes that it was sent, where `raw` is. */
+  readonly bytes: number
   /** Samples that it has heard, at 24 kHz, in all. */
   readonly samples: number
 }
@@ -33,6 +37,7 @@ export async function startRealtimeServer(options: RealtimeOptions): Promise<Rea
   const open = new Set<Duplex>()
   const told: RealtimeServer['told'] = []
   let samples = 0
+  let bytes = 0
   const server = createServer((_request, response) => response.writeHead(404).end())
   server.on('connection', (socket) => {
     open.add(socket)
@@ -52,6 +57,10 @@ export async function startRealtimeServer(options: RealtimeOptions): Promise<Rea
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${wrong}\r\n\r\n`,
     )
+    if (options.raw) {
+      void babble(socket, options.raw, (count) => (bytes += count))
+      return
+    }
     converse(socket, options, (event) => {
       if (event.audio) samples += Buffer.from(event.audio, 'base64').length / 2
       else told.push(event)
@@ -66,6 +75,9 @@ export async function startRealtimeServer(options: RealtimeOptions): Promise<Rea
       return open.size
     },
     told,
+    get bytes() {
+      return bytes
+    },
     get samples() {
       return samples
     },
@@ -74,6 +86,14 @@ export async function startRealtimeServer(options: RealtimeOptions): Promise<Rea
       server.close()
     },
   }
+}
+
+async function babble(socket: Duplex, raw: NonNullable<RealtimeOptions['raw']>, heard: (bytes: number) => void): Promise<void> {
+  if (!raw.hears) socket.resume()
+  for (let i = 0; i < raw.times && socket.writable; i++)
+    if (!socket.write(raw.bytes)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+  await raw.hears
+  socket.on('data', ({ length }) => heard(length))
 }
 
 interface Heard {
