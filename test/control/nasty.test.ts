@@ -28,7 +28,8 @@ after(async () => {
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-const PLAN = JSON.parse(JSON.stringify({ ...standardPlan, name: 'nasty', rates: standardPlan.rates.slice(1, 3) })) as Json
+const RATES = JSON.parse(JSON.stringify(standardPlan.rates)) as Json[]
+const PLAN = JSON.parse(JSON.stringify({ ...standardPlan, name: 'nasty', rates: RATES.slice(1, 3) })) as Json
 
 /** A body for each route that takes one, as rich as it can be: each of its values is made nasty in turn. */
 const BODIES: Record<string, Json> = {
@@ -81,7 +82,12 @@ const BODIES: Record<string, Json> = {
     ...{ tls: { ca: 'none', certificate: 'none', key: 'none', serverName: 'sip.example.net' } },
   },
   'PUT /v1/emergency-numbers': { numbers: ['112', '911'] },
+  'PUT /v1/toll-classes/{name}': {
+    ...{ title: 'Far away', prefixes: ['+3299', '+88'], policy: 'limited' },
+    limits: { callsPerMinute: 5, callsPerHour: 50, minutesPerDay: 60 },
+  },
   'POST /v1/plans': PLAN,
+  'POST /v1/plans/{plan}/prices': { rates: [RATES.at(-1)!], free: ['voice.detection'], standard: false },
   'POST /v1/bill-runs': { period: '2026-11', subscriber: 'acme' },
 }
 
@@ -137,7 +143,7 @@ async function operations(): Promise<Operation[]> {
   )
 }
 
-const PLACES: Record<string, string> = { subscriber: 'acme', call, trunk: 'nasty', kind: 'trunk.in', name: 'desk' }
+const PLACES: Record<string, string> = { subscriber: 'acme', call, trunk: 'nasty', kind: 'trunk.in', name: 'desk', plan: 'nasty' }
 
 function filled(path: string, places: Record<string, string> = {}): string {
   return path.replaceAll(/\{([a-z]+)\}/gi, (_, name: string) => places[name] ?? PLACES[name] ?? 'nothing')

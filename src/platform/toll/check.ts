@@ -4,6 +4,7 @@ import { TOLL_RULES, type TollClass, type TollLimits, type TollRule, type TollRu
 /** A class that came from outside, held against the others. Rejects with `invalid-argument`, or with `prefix-taken`. */
 export function checkClass(one: TollClass, others: readonly TollClass[]): void {
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(one.name)) throw wrong('name', 'A class is named with a-z, 0-9 and -, from a letter on.')
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(one.title)) throw wrong('title', 'A title is one line of text.')
   if (one.prefixes.length === 0) throw wrong('prefixes', 'A class has at least one prefix.')
   for (const prefix of one.prefixes)
     if (!/^(\+?[0-9*#]{1,15}|\+)?$/.test(prefix))
