@@ -48,6 +48,24 @@ async function refused(play: () => Promise<void>): Promise<{ refusals: Refusal[]
   return { refusals: events.flatMap(({ data }) => (data.refusal ? [data.refusal as Refusal] : [])), numbers: asked }
 }
 
+/** A telephone calls and then sends whom it talks to on to a premium number, which fails. */
+async function transferred(to: string): Promise<void> {
+  const sdp = `v=0\r\no=- 1 1 IN IP4 ${world.pbx.socket.address}\r\ns=-\r\nc=IN IP4 ${world.pbx.socket.address}\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n`
+  const a = ScriptedLeg.place(world.pbx, world.siteSwitch, to, { body: sdp })
+  a.ack(await a.next('200 INVITE'))
+  const far = await until(
+    'the far end',
+    () => world.carrier.calls.find((c) => c.direction === 'in' && c.phase === 'up'),
+    3000,
+  )
+  a.ask('REFER', { headers: [['Refer-To', `<sip:${PREMIUM}@tieline.test>`]] })
+  await a.next('202')
+  await a.progress()
+  assert.equal(far.phase, 'up', 'they talk on')
+  a.ask('BYE')
+  await a.next('200 BYE')
+}
+
 const PREMIUM_IS_DENIED = { kind: 'trunk.out', limitedBy: 'class', class: 'premium', fault: 'subscriber' }
 function isDenied({ refusals, numbers }: Awaited<ReturnType<typeof refused>>): void {
   assert.deepEqual(
@@ -84,6 +102,20 @@ test('F14 an emergency call passes, whatever the classes say, and so does what s
   })
   assert.deepEqual([refusals, numbers], [[], ['112']])
   await rules({})
+})
+
+test('F14 more digits than a number has, between signs that carriers pass over, hide no class; what is no number is not placed', async () => {
+  const dialled = (number: string, status: number) =>
+    refused(async () => {
+      const call = await fromSite(number)
+      await until('an end or an answer', () => call.phase !== 'setup', 3000)
+      call.hangup()
+      await ended(call)
+      assert.equal(call.report().final?.status, status, number)
+    })
+  const long = `${PREMIUM.slice(3)}0000000`
+  isDenied(await dialled(`+32-${long}`, 403))
+  assert.deepEqual(await dialled(`+32~${PREMIUM.slice(3)}`, 484), { refusals: [], numbers: [] })
 })
 
 test('F14 a burst gets through as far as a minute allows, to the call, and a switch that is killed forgets none of it', async () => {
@@ -230,24 +262,20 @@ test('F14 what an agent dials, a transfer by a telephone, a forward, and a call 
     }),
   )
 
+  isDenied(await refused(() => transferred(OUTSIDE)))
+})
+
+test('F14 an emergency call lends its right to nobody else: neither to who is called to talk in it, nor to whom it is transferred', async () => {
   isDenied(
     await refused(async () => {
-      const sdp = `v=0\r\no=- 1 1 IN IP4 ${world.pbx.socket.address}\r\ns=-\r\nc=IN IP4 ${world.pbx.socket.address}\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n`
-      const a = ScriptedLeg.place(world.pbx, world.siteSwitch, OUTSIDE, { body: sdp })
-      a.ack(await a.next('200 INVITE'))
-      const far = await until(
-        'the far end',
-        () => world.carrier.calls.find((c) => c.direction === 'in' && c.phase === 'up'),
-        3000,
+      const make = { subscriber: world.acme, by: 'operator', from: { number: PREMIUM }, to: { number: '112' } } as const
+      await assert.rejects(
+        world.link.call('call.make', { ...make, call: newId('call') }),
+        (error: { verdict?: { http: number } }) => error.verdict?.http === 403,
       )
-      a.ask('REFER', { headers: [['Refer-To', `<sip:${PREMIUM}@tieline.test>`]] })
-      await a.next('202')
-      await a.progress()
-      assert.equal(far.phase, 'up', 'they talk on')
-      a.ask('BYE')
-      await a.next('200 BYE')
     }),
   )
+  isDenied(await refused(() => transferred('112')))
 })
 
 test('F14 a carrier’s 3xx is not followed to a number that could not have been dialled', async () => {

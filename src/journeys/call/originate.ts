@@ -131,9 +131,11 @@ async function raise(call: Call, wanted: Wanted, { onLeg, ears }: { onLeg: () =>
     if (status > 100 && !rung.has(leg)) call.event('leg.delivered', { leg, data: { sip: status } })
     if (status > 100) rung.add(leg)
   }
-  const { emergency } = call.facts
   const end = await walkRoads(call, patience, roads, async (group, lastRoad) => {
-    const shown = shownTo(call, group[0]!, wanted.callerId)
+    const road = group[0]!
+    // Whom an emergency is told by is called at the subscriber's cost all the same, where that is outside (PITFALLS F14).
+    const emergency = road.via === 'trunk' ? directory.isEmergency(road.number) : call.facts.emergency
+    const shown = shownTo(call, road, wanted.callerId)
     if ('refused' in shown) give(call, causeOf('switch', 'caller-id'))
     const how = { call, shown, emergency, direct: false, patience, lastRoad, users: [], sentOn: [], onProvisional, onLeg }
     return attemptAll(how, group)

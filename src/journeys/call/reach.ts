@@ -105,7 +105,7 @@ async function takeRoads(search: Search, target: Target): Promise<Attempt> {
   if ('refused' in roads) return nowhere(roads.refused)
   return walkRoads(call, patience, roads, async (group, lastRoad) => {
     const road = group[0]!
-    const emergency = road.via === 'trunk' && (call.facts.emergency || directory.isEmergency(road.number))
+    const emergency = road.via === 'trunk' && directory.isEmergency(road.number)
     const shown = show(call, road, emergency, options.callerId)
     if ('refused' in shown) return nowhere('caller-id')
     const how = {

@@ -1,4 +1,4 @@
-import { digitsOf, e164, redirectedTo, rewrite, serverHop } from '#platform/trunk/index.ts'
+import { dialledForm, digitsOf, e164, redirectedTo, rewrite, serverHop } from '#platform/trunk/index.ts'
 import { parseUri, SipFailure } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import type { NextHop } from './hops.ts'
@@ -54,5 +54,5 @@ function numberOf(uri: string, { trunk, number }: Road & { via: 'trunk' }): stri
   const told = rewrite(number, trunk.numbers?.out)
   if ([number, told].some((known) => digitsOf(known) === digitsOf(user))) return number
   const named = rewrite(user, trunk.numbers?.in)
-  return e164(named) ?? e164(`+${digitsOf(named)}`) ?? named
+  return e164(named) ?? e164(`+${digitsOf(named)}`) ?? dialledForm(named)
 }

@@ -1,4 +1,4 @@
-import { dialable, e164, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
+import { dialable, dialledForm, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { SubscriberConfig, Target, TrunkConfig, Via } from '#platform/words/index.ts'
 import { formatUri, type Hop, parseUri } from '#protocol/sip/index.ts'
 
@@ -41,13 +41,15 @@ export function roadsTo(target: Target, options: RoadOptions): Road[] | { refuse
   if ('trunk' in target ? !named : directory.trunks.length === 0) return { refused: 'no-trunk' }
   if (!dialable(target.number)) return { refused: 'incomplete-number' }
   if (via === 'channel') return toPbx(target.number, options)
+  // By what else stands in it nobody could tell what it costs (PITFALLS F14).
+  if (/^\+.*[^\d]/.test(dialledForm(target.number))) return { refused: 'incomplete-number' }
   const roads = overTrunks(target.number, directory).filter(({ trunk }) => !named || trunk === named)
   return roads.length > 0 ? roads : { refused: 'no-route' }
 }
 
 /** The trunks that may carry a call to this number, one after the other. */
 function overTrunks(dialled: string, directory: TrunkDirectory): (Road & { via: 'trunk' })[] {
-  const number = e164(dialled) ?? dialled
+  const number = dialledForm(dialled)
   return directory.carriersOf(number).map((trunk) => ({ via: 'trunk', trunk, number }))
 }
 

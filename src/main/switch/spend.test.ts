@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Id } from '#lib/index.ts'
+import { type Id, TurnedClock } from '#lib/index.ts'
 import { type Meters, type Plan, parseMicros, priceOf, rate, standardPlan, unitsOf } from '#platform/billing/index.ts'
 import { ORDINARY, TollBench } from '#platform/toll/gate.fixture.ts'
 import { usageOf } from '#platform/usage/index.ts'
@@ -124,4 +124,18 @@ test('B09 whatever calls do, what the switch has counted is what the bill says, 
     }),
     { numRuns: 150 },
   )
+})
+
+test('B09 a month that ends in the middle of a call leaves no debt of units to the next one, restart or not', () => {
+  const clock = new TurnedClock(Date.UTC(2026, 10, 30, 23, 30))
+  const rates = [rateOf({ included: 600 })]
+  const before = bench({ spendPerMonth: '100' }, rates, { clock })
+  before.call()
+  clock.turn(3_600_000)
+  const state = before.records.findLast((record) => record.type === 'toll')!.state as { units: Record<string, number> }
+  assert(Object.values(state.units).every((units) => units >= 0), JSON.stringify(state.units))
+  const b = bench({ spendPerMonth: '100' }, rates, { clock, before, boot: 'b2' })
+  clock.turn(1000)
+  for (const id of [...b.leases.keys()]) b.end(id)
+  assert.equal(b.used('spendPerMonth'), billed(b.over, rates))
 })

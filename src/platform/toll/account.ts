@@ -118,7 +118,7 @@ export class Account {
 
   state(): AccountState {
     const counts = [...this.#meters].map(([name, meter]) => [name, settled(meter)])
-    const units = [...this.#units].map(([prefix, seen]) => [prefix, seen - (this.#held.get(prefix) ?? 0)])
+    const units = [...this.#units].map(([prefix, seen]) => [prefix, Math.max(0, seen - (this.#held.get(prefix) ?? 0))])
     return { counts: Object.fromEntries(counts), month: this.#month, units: Object.fromEntries(units) }
   }
 

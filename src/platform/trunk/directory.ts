@@ -1,6 +1,6 @@
 import type { EmergencyConfig, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { Locations, Source } from './location.ts'
-import { digitsOf } from './number.ts'
+import { dialledForm, digitsOf } from './number.ts'
 
 /** Trunks by source address and subscribers by number, made once from each snapshot. */
 export interface TrunkDirectory {
@@ -36,7 +36,7 @@ export function createDirectory({ trunks, subscribers, emergency, locations }: D
   for (const subscriber of subscribers) {
     for (const { number } of subscriber.numbers) owners.set(digitsOf(number), { subscriber, number })
   }
-  const emergencies = new Set(emergency.numbers)
+  const emergencies = new Set(emergency.numbers.map(dialledForm))
   const ordered = trunks.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0))
   return {
     trunks: ordered,
@@ -48,7 +48,7 @@ export function createDirectory({ trunks, subscribers, emergency, locations }: D
     },
     byName: (nameOrId) => names.get(nameOrId),
     owner: (number) => owners.get(digitsOf(number)),
-    isEmergency: (dialled) => emergencies.has(dialled),
+    isEmergency: (dialled) => emergencies.has(dialledForm(dialled)),
   }
 }
 

@@ -4,9 +4,17 @@
  * the trunk knows its country.
  */
 export function e164(text: string): string | null {
+  const number = dialledForm(text)
+  return /^\+[1-9]\d{4,14}$/.test(number) ? number : null
+}
+
+/**
+ * A dialled number as carriers read it, whose beginning says what it costs: also where it is no E.164 number, such as one with more
+ * digits than numbers have, which some carriers cut off (PITFALLS F14).
+ */
+export function dialledForm(text: string): string {
   const bare = text.replace(/[-.() ]/g, '').replace(/;.*$/, '')
-  const international = bare.startsWith('00') ? `+${bare.slice(2)}` : bare
-  return /^\+[1-9]\d{4,14}$/.test(international) ? international : null
+  return /^00\d{5}/.test(bare) ? `+${bare.slice(2)}` : bare
 }
 
 /** Only what may stand in the user part of a URI that we build from someone else's words (PITFALLS F09). */

@@ -8,6 +8,7 @@ import {
   causeOfStatus,
   createDirectory,
   dialable,
+  dialledForm,
   dialStatus,
   digitsOf,
   e164,
@@ -45,6 +46,9 @@ test('a number is E.164 with +, with 00, or with separators; anything else is no
   assert.equal(e164('+32 2 555-01.01'), '+3225550101')
   assert.equal(e164('003225550101'), '+3225550101')
   assert.equal(e164('+3225550101;ext=1'), '+3225550101')
+  for (const long of ['+32-900-12345678901234', '003290012345678901234', '+3290012345678901234'])
+    assert.equal(dialledForm(long), '+3290012345678901234', 'too long, and yet what it begins with is seen (F14)')
+  assert.deepEqual(['101', '*21#', '0012', '1-1-2', '+32 2 555'].map(dialledForm), ['101', '*21#', '0012', '112', '+322555'])
   for (const none of ['101', '025550101', '+0123456', '+123', 'alice', '+1234567890123456', ''])
     assert.equal(e164(none), null, none)
   assert.equal(digitsOf('+3225550101'), digitsOf('003225550101'))
