@@ -4,6 +4,9 @@ import type { Hop, UserAgentOptions } from './types.ts'
 /** Ms for which a name that DNS did not tell is not asked for again: each of a dialog's requests would wait for it. */
 const UNTOLD_MS = 30_000
 
+/** Servers of a name that one request tries, the one where the dialog is among them; more would hold it for minutes. */
+const MOST_PLACES = 8
+
 /** Where the requests of one user agent's dialogs go (RFC 3261 §8.1.2, RFC 3263 §4). */
 export class Places {
   readonly #options: UserAgentOptions
@@ -36,7 +39,7 @@ export class Places {
       (servers) => {
         const { flow: _flow, bound: _bound, ...like } = hop
         const found = servers.map((server): Hop => ({ ...like, ...server, name: place.name }))
-        const reached = found.filter((server) => !same(server, hop) && this.#reaches(server, hop))
+        const reached = found.filter((server) => !same(server, hop) && this.#reaches(server, hop)).slice(0, MOST_PLACES - 1)
         const known = servers.some((server) => same(server, hop))
         const places = known ? [hop, ...reached] : [...reached, hop]
         this.#named.set(dialog, places)
