@@ -31,7 +31,8 @@ test('the switch is killed: joined calls keep their audio and end as ever, those
   joined[0]!.hangup()
   await new Promise((resolve) => setTimeout(resolve, 300))
   await world.startSwitch()
-  await until('the waiting BYE to be heard', () => world.pbx.calls.filter((c) => c.phase === 'ended').length >= 1, 3000)
+  const over = () => world.pbx.calls.filter((c) => c.phase === 'ended' && c.report().to.includes('101')).length
+  await until('the PBX to hear of the waiting BYE', () => over() === 1, 5000)
   await until('those in set-up to end', () => ringing.every((call) => call.phase === 'ended'), 5000)
   for (const call of ringing) {
     assert.equal(call.report().final?.status, 503)
@@ -47,8 +48,7 @@ test('the switch is killed: joined calls keep their audio and end as ever, those
     3000,
   )
   joined[1]!.hangup()
-  const over = () => world.pbx.calls.filter((c) => c.phase === 'ended' && c.report().to.includes('101')).length
-  await until('the PBX to hear of the second end', () => over() === 2, 3000)
+  await until('the PBX to hear of the second end', () => over() === 2, 5000)
   const answered = world.pbx.calls.filter((call) => call.phase === 'up')
   answered[0]!.hangup()
   answered[1]!.hangup()
