@@ -53,11 +53,7 @@ async function transferred(to: string): Promise<void> {
   const sdp = `v=0\r\no=- 1 1 IN IP4 ${world.pbx.socket.address}\r\ns=-\r\nc=IN IP4 ${world.pbx.socket.address}\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n`
   const a = ScriptedLeg.place(world.pbx, world.siteSwitch, to, { body: sdp })
   a.ack(await a.next('200 INVITE'))
-  const far = await until(
-    'the far end',
-    () => world.carrier.calls.find((c) => c.direction === 'in' && c.phase === 'up'),
-    3000,
-  )
+  const far = await until('the far end', () => world.carrier.calls.find((c) => c.direction === 'in' && c.phase === 'up'), 3000)
   a.ask('REFER', { headers: [['Refer-To', `<sip:${PREMIUM}@tieline.test>`]] })
   await a.next('202')
   await a.progress()

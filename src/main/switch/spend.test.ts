@@ -133,7 +133,10 @@ test('B09 a month that ends in the middle of a call leaves no debt of units to t
   before.call()
   clock.turn(3_600_000)
   const state = before.records.findLast((record) => record.type === 'toll')!.state as { units: Record<string, number> }
-  assert(Object.values(state.units).every((units) => units >= 0), JSON.stringify(state.units))
+  assert(
+    Object.values(state.units).every((units) => units >= 0),
+    JSON.stringify(state.units),
+  )
   const b = bench({ spendPerMonth: '100' }, rates, { clock, before, boot: 'b2' })
   clock.turn(1000)
   for (const id of [...b.leases.keys()]) b.end(id)
