@@ -24,9 +24,11 @@ export async function reoffer(
         media.readAnswer(answer.description)
         return true
       }
+      media.refused()
       if (answer.status !== 491) return false
     } catch (error) {
       if (!(error instanceof SipFailure) || error.reason !== 'glare') throw error
+      media.refused()
     }
     await call.whileUp(new Promise<void>((resolve) => call.x.clock.after(glareDelayMs(session.ownsCallId), resolve)))
   }

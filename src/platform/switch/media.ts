@@ -136,6 +136,8 @@ export class LegMedia {
   /** What was last chosen from for an offer. */
   #choice: CodecChoice = ANY
   #sent: string | null
+  /** What we had sent when something was last agreed on. */
+  #stands: string | null
   #agreement: AudioAgreement | null
   /** What its far end has said that it speaks, and what it has spoken beside what was agreed on. */
   #named: readonly AudioCodecName[]
@@ -160,6 +162,7 @@ export class LegMedia {
     this.#facing = snapshot?.facing ?? 'sendrecv'
     this.#offer = snapshot?.offer ?? null
     this.#sent = snapshot?.sent ?? null
+    this.#stands = this.#sent
     this.#agreement = snapshot?.agreement ?? null
     this.#named = snapshot?.named ?? []
     this.#beside = new Set(snapshot?.beside)
@@ -272,6 +275,16 @@ export class LegMedia {
     return this.#offer
   }
 
+  /**
+   * Our offer was refused: what had been agreed on stands (RFC 3264 §4). The far end has read it all the same, so that its next
+   * offer is not answered with a description of a lower version than that (§8).
+   */
+  refused(): void {
+    this.#offer = null
+    this.#sent = this.#stands
+    this.#settled = false
+  }
+
   /** An offer without protection, where the one with it was refused and the policy can do without; else null. */
   offerInClear(): string | null {
     if (this.#srtp !== 'offered' || this.#clear) return null
@@ -285,6 +298,7 @@ export class LegMedia {
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     const said = codecsOf(answer, [negotiation.agreement.transport], AUDIO_CODECS)
     this.#named = [...new Set([...this.#named, ...said.filter((name) => this.#codecs.includes(name))])]
+    this.#stands = this.#sent
     this.#agree(negotiation.agreement)
   }
 
@@ -312,7 +326,8 @@ export class LegMedia {
       return this.#sent
     }
     this.#agree(negotiation.agreement)
-    this.#sent = createAnswer(offer, negotiation, this.#next(), AUDIO_CODECS)
+    this.#stands = createAnswer(offer, negotiation, this.#next(), AUDIO_CODECS)
+    this.#sent = this.#stands
     return this.#sent
   }
 
