@@ -164,7 +164,8 @@ async function accounts() {
 }
 
 function sdkAndExamples() {
-  const sources = [...filesBelow('sdk'), ...filesBelow('src/protocol/link'), ...filesBelow('src/lib')]
+  const bundled = ['src/protocol/audio', 'src/protocol/link', 'src/protocol/stream', 'src/lib']
+  const sources = ['sdk', ...bundled].flatMap(filesBelow)
   const sdk = hashOf('package.json', ...sources)
   once('sdk', sdk, 'building @tieline/agent', () => {
     const result = run(node, ['sdk/build.mjs'])

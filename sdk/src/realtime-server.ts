@@ -1,6 +1,7 @@
 import { Upsampler } from '#protocol/audio/index.ts'
 import type { Expected, Recognised, Recognition, RecognitionEngine } from './engine.ts'
 import { VerbError } from './error.ts'
+import { LONGEST_SOUND, LONGEST_TRANSCRIPT, notUnderstood } from './not-understood.ts'
 import { phraseIn } from './phrases.ts'
 import { WebSocketClient } from './websocket.ts'
 
@@ -19,23 +20,13 @@ export interface RealtimeServerOptions {
 /** Its sound has 24000 samples a second, as `audio/pcm`. */
 const FACTOR = 3
 
-/** Characters of a transcript; more is none of what one person says in one go. */
-const LONGEST = 20_000
-
 /** Pieces that it is given in; a server that finds pauses by itself makes one of each. */
 const MOST_PIECES = 1000
-
-/** Samples that are sent: two minutes. */
-const LONGEST_SOUND = 120 * 8000
 
 /** Characters of all that it may say. */
 const MOST_SAID = 1 << 22
 
 const SAID = 'conversation.item.input_audio_transcription'
-
-function failed(why: string, cause?: unknown): VerbError {
-  return new VerbError(`Nothing was understood: ${why}.`, 'recognition-failed', true, { cause })
-}
 
 /**
  * A server of your office that understands while somebody speaks, as OpenAI's does (`/v1/realtime?intent=transcription`): the sound
@@ -98,7 +89,7 @@ class RealtimeTranscription implements Recognition {
     this.#socket = new WebSocketClient(at, key ? { authorization: `Bearer ${key}` } : {}, {
       opened: () => this.#opened(options),
       text: (message) => this.#take(message),
-      lost: (why, cause) => this.#fail(failed(`the server: ${why}`, cause)),
+      lost: (why, cause) => this.#fail(notUnderstood(`the server: ${why}`, cause)),
     })
   }
 
@@ -119,11 +110,11 @@ class RealtimeTranscription implements Recognition {
   }
 
   close(): void {
-    this.#fail(failed('it was given up'))
+    this.#fail(notUnderstood('it was given up'))
   }
 
   #limit(): NodeJS.Timeout {
-    return setTimeout(() => this.#fail(failed('the server takes too long')), this.#timeoutMs)
+    return setTimeout(() => this.#fail(notUnderstood('the server takes too long')), this.#timeoutMs)
   }
 
   #send(event: object): void {
@@ -149,7 +140,7 @@ class RealtimeTranscription implements Recognition {
     try {
       this.#read(message)
     } catch (error) {
-      this.#fail(error instanceof VerbError ? error : failed('the server talks nonsense', error))
+      this.#fail(error instanceof VerbError ? error : notUnderstood('the server talks nonsense', error))
     }
     if (!this.#over) this.#understood()
   }
@@ -157,24 +148,25 @@ class RealtimeTranscription implements Recognition {
   /** @throws VerbError, and what nonsense comes to */
   #read(message: string): void {
     this.#said += message.length
-    if (this.#said > MOST_SAID) throw failed('the server does not stop talking')
+    if (this.#said > MOST_SAID) throw notUnderstood('the server does not stop talking')
     const { type, item_id: item, delta, transcript, error } = (JSON.parse(message) ?? {}) as Said
     if (type === `${SAID}.delta`) this.#hear(item, delta, false)
     else if (type === `${SAID}.completed`) this.#hear(item, transcript, true)
-    else if (type === `${SAID}.failed`) throw failed('the server has not understood it')
+    else if (type === `${SAID}.failed`) throw notUnderstood('the server has not understood it')
     // Nothing is left to be taken where it has taken all by itself before.
     else if (type === 'input_audio_buffer.committed' || error?.code === 'input_audio_buffer_commit_empty') this.#commits = 'taken'
-    else if (type === 'error') throw failed('the server refuses it')
+    else if (type === 'error') throw notUnderstood('the server refuses it')
   }
 
   /** The last words for a piece take the place of those that came before. */
   #hear(item: unknown, words: unknown, whole: boolean): void {
     const before = this.#items.get(item)
     if (before?.whole || (typeof words !== 'string' && !whole)) return
-    if (typeof words !== 'string') throw failed('the server answered without a text')
+    if (typeof words !== 'string') throw notUnderstood('the server answered without a text')
     this.#items.set(item, { text: whole ? words : (before?.text ?? '') + words, whole })
     const text = this.#text
-    if (text.length > LONGEST || this.#items.size > MOST_PIECES) throw failed('the server does not stop talking')
+    if (text.length > LONGEST_TRANSCRIPT || this.#items.size > MOST_PIECES)
+      throw notUnderstood('the server does not stop talking')
     if (text === this.#told || text === '' || this.#isWhole) return
     this.#told = text
     this.#partial(text)

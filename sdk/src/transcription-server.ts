@@ -2,6 +2,7 @@ import type { Expected, Recognised, Recognition, RecognitionEngine } from './eng
 import { VerbError } from './error.ts'
 import { EventStream } from './event-stream.ts'
 import { joined } from './hear.ts'
+import { LONGEST_SOUND, LONGEST_TRANSCRIPT, notUnderstood } from './not-understood.ts'
 import { phraseIn } from './phrases.ts'
 import { post } from './post.ts'
 
@@ -19,18 +20,8 @@ export interface TranscriptionServerOptions {
   prompt?: string
 }
 
-/** Characters of a transcript; more is none of what one person says in one go. */
-const LONGEST = 20_000
-
 /** Bytes of an answer, with all that a server may say around the transcript. */
 const LARGEST_ANSWER = 1 << 20
-
-/** Samples that are sent: two minutes. */
-const LONGEST_SOUND = 120 * 8000
-
-function failed(why: string, cause?: unknown): VerbError {
-  return new VerbError(`Nothing was understood: ${why}.`, 'recognition-failed', true, { cause })
-}
 
 /** A server of your office that understands speech as OpenAI's does (`/v1/audio/transcriptions`). */
 export class TranscriptionServer implements RecognitionEngine {
@@ -81,18 +72,20 @@ class Transcription implements Recognition {
     this.#asked = true
     const sound = joined(this.#heard.splice(0))
     const { timeout = 10 } = this.#options
-    const timer = setTimeout(() => this.#fail(failed('the server takes too long')), timeout * 1000)
+    const timer = setTimeout(() => this.#fail(notUnderstood('the server takes too long')), timeout * 1000)
     void this.#ask(sound)
       .then(
         (text) => this.#understood(text),
         (error) =>
-          this.#fail(error instanceof VerbError ? error : failed('the server can not be reached, or talks nonsense', error)),
+          this.#fail(
+            error instanceof VerbError ? error : notUnderstood('the server can not be reached, or talks nonsense', error),
+          ),
       )
       .finally(() => clearTimeout(timer))
   }
 
   close(): void {
-    this.#fail(failed('it was given up'))
+    this.#fail(notUnderstood('it was given up'))
   }
 
   async #ask(sound: Int16Array): Promise<string> {
@@ -105,7 +98,7 @@ class Transcription implements Recognition {
     })
     if (response.statusCode !== 200) {
       response.destroy()
-      throw failed(`the server answered ${response.statusCode}`)
+      throw notUnderstood(`the server answered ${response.statusCode}`)
     }
     if (/^text\/event-stream/i.test(response.headers['content-type'] ?? '')) return this.#follow(bounded(response))
     const chunks = await Array.fromAsync(bounded(response))
@@ -137,11 +130,11 @@ class Transcription implements Recognition {
         if (event?.type === 'transcript.text.done') return textOf(event)
         if (event?.type !== 'transcript.text.delta' || typeof event.delta !== 'string') continue
         this.#text += event.delta
-        if (this.#text.length > LONGEST) throw failed('the server does not stop talking')
+        if (this.#text.length > LONGEST_TRANSCRIPT) throw notUnderstood('the server does not stop talking')
         if (!this.#over && event.delta.trim() !== '') this.#partial(this.#text.trim())
       }
     }
-    throw failed('the server has died')
+    throw notUnderstood('the server has died')
   }
 
   #understood(text: string): void {
@@ -166,7 +159,7 @@ class Transcription implements Recognition {
 
 function textOf(answer: unknown): string {
   const { text } = (answer ?? {}) as { text?: unknown }
-  if (typeof text !== 'string' || text.length > LONGEST) throw failed('the server answered without a text')
+  if (typeof text !== 'string' || text.length > LONGEST_TRANSCRIPT) throw notUnderstood('the server answered without a text')
   return text.trim()
 }
 
@@ -175,7 +168,7 @@ async function* bounded(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, voi
   let total = 0
   for await (const chunk of body) {
     total += chunk.length
-    if (total > LARGEST_ANSWER) throw failed('the server does not stop talking')
+    if (total > LARGEST_ANSWER) throw notUnderstood('the server does not stop talking')
     yield chunk
   }
 }
