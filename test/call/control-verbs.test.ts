@@ -14,7 +14,7 @@ let decide: (call: Commanded) => Promise<void>
 before(async () => {
   world = await World.open({ voice: true })
   world.pbx.rules = [101, 102].map((user) => ({ user: String(user), does: 'answer' as const, ringMs: 5, tone: 700 }))
-  world.pbx.rules.push({ user: '103', does: 486 }, { user: '104', does: 'answer', ringMs: 100 }, { user: '105', does: 'ring' })
+  world.pbx.rules.push({ user: '103', does: 486 }, { user: '104', does: 'answer', ringMs: 40 }, { user: '105', does: 'ring' })
   await Program.connect(world, (call) => decide(call))
 })
 after(() => world[Symbol.asyncDispose]())

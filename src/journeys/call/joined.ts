@@ -5,7 +5,7 @@ import type { VerbName } from './desk.ts'
  * Ms that an answer may be behind a program that has learnt of it from the telephone itself: its way to the switch, and what
  * is done there until the two legs are joined.
  */
-const ANSWER_MS = 300
+const ANSWER_MS = 500
 
 /** What is commanded of two joined legs. */
 const OF_JOINED: ReadonlySet<VerbName> = new Set([
