@@ -15,6 +15,7 @@ import {
   type JournalRecord,
   KINDS,
   LINKS,
+  LONGEST_LINE,
   type PlatformConfig,
   type PlatformEvent,
   type Snapshot,
@@ -179,6 +180,7 @@ export class World implements AsyncDisposable {
     this.link = connectLink<{ calls: SwitchMethods }>({
       path: join(this.run, LINKS.switch),
       hello: { process: 'control', version: 1 },
+      maxLineBytes: LONGEST_LINE,
       log: silentLog,
       reconnect: { firstMs: 10, maxMs: 50 },
     })

@@ -48,7 +48,7 @@ function toneOf(name: ToneName, seconds: number): Int16Array {
 async function calling(
   i: number,
   decide: (call: Commanded) => Promise<void>,
-): Promise<{ a: Call; over: Promise<PlatformEvent[]> }> {
+): Promise<{ a: Call; id: Promise<string>; over: Promise<PlatformEvent[]> }> {
   const caller = `+324701234${10 + i}`
   const id = Promise.withResolvers<string>()
   decisions.set(caller, async (call) => {
@@ -56,7 +56,7 @@ async function calling(
     await decide(call)
   })
   const a = await world.carrier.place({ to: world.node, from: caller, number: DID })
-  return { a, over: id.promise.then(eventsOf) }
+  return { a, id: id.promise, over: id.promise.then(eventsOf) }
 }
 
 async function eventsOf(call: string): Promise<PlatformEvent[]> {
@@ -122,12 +122,13 @@ describe('a network that says by its tones that nobody is there', { concurrency:
 
   it('behind its 200, to who listens for machines: nobody, and the program decides', async () => {
     let result: unknown
-    const { over } = await calling(1, async (call) => {
+    const { id, over } = await calling(1, async (call) => {
       result = await call.do('call.dial', { target: ANSWERED(1), amd: { country: 'be' }, progress: { ...BUSY, end: false } })
       await call.do('call.hangup', {})
     })
     const end = await answers(ANSWERED(1), toneOf('busy', 10))
-    const told = () => program.amds.some(({ answeredBy }) => answeredBy === 'network')
+    const call = await id
+    const told = () => program.amds.some((verdict) => verdict.call === call && verdict.answeredBy === 'network')
     await until('the verdict', told, 8000)
     assert.equal(end.phase, 'up')
     end.hangup()

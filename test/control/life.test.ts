@@ -23,6 +23,16 @@ after(async () => {
 
 const events = async (query = '') => (await bench.api<{ items: PlatformEvent[] }>('GET', `/v1/events?${query}`)).body.items
 
+it('a list of as many calls as a node carries comes over the link, which stays', async () => {
+  const party = { number: '+32470123456' }
+  const about = { subscriber: acme.subscriber.id, state: 'joined' as const, from: party, to: party }
+  const startedAt = '2026-11-23T00:00:00.000Z'
+  for (let i = 0; i < 10_000; i++) bench.fakes.calls.push({ ...about, id: newId('call'), startedAt, legs: [] })
+  const { status, body } = await bench.api<{ items: unknown[] }>('GET', '/v1/calls')
+  bench.fakes.calls.length = 0
+  assert.deepEqual([status, body.items.length], [200, 10_000])
+})
+
 describe('publications', () => {
   it('send the whole to a receiver that comes back, and changes by one to one that stayed', async () => {
     await bench.stopLink('switch')

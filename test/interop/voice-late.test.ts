@@ -82,5 +82,4 @@ test('a program that talks live and is late by 60 to 100 ms each half second: ho
   assert.ok(silenceMs < 85, about)
   assert.ok(behindMs < 300, about)
   assert.ok(Math.abs(soundMs - TOTAL_MS) < 250, about)
-  assert.ok(skippedMs > 0, about)
 })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Log } from '#lib/index.ts'
 import type { Publisher } from '#platform/subscriber/index.ts'
-import { type HostMethods, type HostNotifications, LINKS, type SwitchMethods } from '#platform/words/index.ts'
+import { type HostMethods, type HostNotifications, LINKS, LONGEST_LINE, type SwitchMethods } from '#platform/words/index.ts'
 import { connectLink, type LinkClient } from '#protocol/link/index.ts'
 
 /** The version of the contracts that this process speaks. */
@@ -31,12 +31,14 @@ export function connectLinks({ run, publisher, log }: { run: string; publisher: 
   const host: ControlLinks['host'] = connectLink({
     path: join(run, LINKS.host),
     hello,
+    maxLineBytes: LONGEST_LINE,
     log,
     ...published('host', (params) => host.call('publish', params, { timeoutMs: PUBLISH_MS })),
   })
   const callSwitch: ControlLinks['switch'] = connectLink({
     path: join(run, LINKS.switch),
     hello,
+    maxLineBytes: LONGEST_LINE,
     log,
     ...published('switch', (params) => callSwitch.call('publish', params, { timeoutMs: PUBLISH_MS })),
   })

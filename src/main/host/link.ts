@@ -3,12 +3,9 @@ import { join } from 'node:path'
 import { type HostLink, type HostMethodsParts, hostMethods, type Peer } from '#journeys/reconcile/index.ts'
 import type { Log } from '#lib/index.ts'
 import type { Libc } from '#platform/channel/index.ts'
-import { LINKS } from '#platform/words/index.ts'
+import { LINKS, LONGEST_LINE } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
 import type { Children } from './children.ts'
-
-/** A whole snapshot of a thousand subscribers with their certificates is some megabytes. */
-const MAX_LINE_BYTES = 64 << 20
 
 export interface HostLinkOptions {
   run: string
@@ -33,7 +30,7 @@ export async function serveHost(options: HostLinkOptions): Promise<LinkServer<Ho
     path,
     mode: 0o660,
     hello: { process: 'host', version: 1 },
-    maxLineBytes: MAX_LINE_BYTES,
+    maxLineBytes: LONGEST_LINE,
     log,
     methods: hostMethods({ ...methods, peerOf: ({ link }) => peerOf(link.stream as Socket) }),
   })

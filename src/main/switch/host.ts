@@ -1,5 +1,5 @@
 import type { Id, Log } from '#lib/index.ts'
-import type { ChannelState, HostMethods, HostNotifications, Realm } from '#platform/words/index.ts'
+import { type ChannelState, type HostMethods, type HostNotifications, LONGEST_LINE, type Realm } from '#platform/words/index.ts'
 import { connectLink } from '#protocol/link/index.ts'
 
 export interface HostClient {
@@ -14,6 +14,7 @@ export function followHost(options: { path: string; log: Log; channels: Map<Id<'
   const client = connectLink<{ calls: HostMethods; hears: HostNotifications }>({
     path,
     hello: { process: 'switch', version: 1 },
+    maxLineBytes: LONGEST_LINE,
     log,
     onConnected(link) {
       link.call('channel.list', {}, { timeoutMs: 5000 }).then(

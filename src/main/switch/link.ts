@@ -7,7 +7,7 @@ import { type Load, probeSite } from '#platform/switch/index.ts'
 import type { Registrar } from '#platform/telephone/index.ts'
 import type { TollGate } from '#platform/toll/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
-import type { Metric, SwitchMethods } from '#platform/words/index.ts'
+import { LONGEST_LINE, type Metric, type SwitchMethods } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
 import type { Reception } from './reception.ts'
 
@@ -34,7 +34,7 @@ export function serveControl(options: {
     path,
     hello: { process: 'switch', version: 1 },
     log,
-    maxLineBytes: 64 << 20,
+    maxLineBytes: LONGEST_LINE,
     methods: {
       publish: (publication) => configuration.publish(publication),
       'call.list': ({ subscriber }) => list(exchange, subscriber),

@@ -19,6 +19,9 @@ export interface Opened {
 
 const CARRY_AT_ONCE = 200
 
+/** Characters of records that one reading has at the most: they go over a link, whose lines are of a mebibyte. */
+const READ_AT_ONCE = 1 << 18
+
 /** The journal as files. See README.md for what always holds. */
 export class FileJournal implements Journal {
   readonly boot: string
@@ -110,6 +113,7 @@ export class FileJournal implements Journal {
     if (after > this.#position) return { entries: [], position: this.#position }
     const entries: JournalEntry[] = []
     let at = after
+    let length = 0
     let stopped = false
     const known = this.#cursor.position === after
     let i = known
@@ -122,10 +126,11 @@ export class FileJournal implements Journal {
     for (i = Math.max(0, i); i < this.#segments.length; i++, offset = 0) {
       const segment = this.#segments[i]!
       const end = walk(segment, offset, (position, json) => {
-        stopped = entries.length >= limit || position > this.#synced
+        stopped = entries.length >= limit || position > this.#synced || (length > 0 && length + json.length > READ_AT_ONCE)
         if (stopped) return false
         if (position <= at) return true
         at = position
+        length += json.length
         entries.push({ position, record: JSON.parse(json) })
         return true
       })

@@ -223,6 +223,26 @@ test('reading goes on from a position, over segments, and stops at what is on th
   await journal.close()
 })
 
+test('one reading fits into a line of a link, however large the records are, and reading goes on', async (t) => {
+  const w = world(directoryOf(t))
+  const journal = await w.open()
+  const call = newId('call')
+  for (let i = 0; i < 40; i++) journal.append(w.state(call, { sdp: 'x'.repeat(60_000), i }))
+  await journal.sync()
+  const sizes: number[] = []
+  let states = 0
+  for (let position = 0; ; ) {
+    const { entries, position: next } = journal.read(position, 1000)
+    if (entries.length === 0) break
+    sizes.push(JSON.stringify(entries).length)
+    states += entries.filter(({ record }) => record.type === 'call').length
+    position = next
+  }
+  assert.equal(states, 40)
+  assert.ok(Math.max(...sizes) < 1 << 19 && sizes.length >= 10, `${sizes}`)
+  await journal.close()
+})
+
 test('segments go when they are shipped and hold nothing live; what is live is written again (compaction)', async (t) => {
   const directory = directoryOf(t)
   const w = world(directory)

@@ -96,6 +96,12 @@ export interface StartMessage {
   }
 }
 
+/**
+ * Bytes of the longest line between control, host and switch: a whole snapshot of a thousand subscribers with their certificates, or a
+ * list of ten thousand calls, is some megabytes.
+ */
+export const LONGEST_LINE = 64 << 20
+
 /** The sockets of the links below `run`. */
 export const LINKS = {
   host: 'host.sock',
