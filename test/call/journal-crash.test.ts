@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Clock, type Id, newId, silentLog, systemClock, TurnedClock } from '#lib/index.ts'
-import { openJournal } from '#platform/journal/index.ts'
+import { type Journal, openJournal } from '#platform/journal/index.ts'
 import { ResourceRegistry } from '#platform/resource/index.ts'
 import { usageOf } from '#platform/usage/index.ts'
-import { instantOf, type JournalRecord } from '#platform/words/index.ts'
+import { instantOf, type JournalEntry, type JournalRecord } from '#platform/words/index.ts'
 
 function directoryOf(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'tieline-journal-'))
@@ -61,7 +61,7 @@ test('a switch killed with SIGKILL has lost nothing that it had flushed, and eac
   for (const lease of leases) registry.release([lease.id], 'crash', { at: lastProven(lease), review: true })
   assert.equal(registry.inUse()[0]?.inUse, 0)
   await journal.sync()
-  const usage = usageOf(journal.read(0, 1e6).entries)
+  const usage = usageOf(entriesOf(journal).entries)
   const ids = usage.map((u) => u.lease)
   assert.equal(new Set(ids).size, ids.length)
   assert.equal(said.filter(({ lease }) => !ids.includes(lease)).length, 0)
@@ -69,6 +69,17 @@ test('a switch killed with SIGKILL has lost nothing that it had flushed, and eac
   assert(usage.every((u) => u.answeredAt !== null && Date.parse(u.releasedAt) <= from && u.billableMs < 60_000))
   await journal.close()
 })
+
+/** What there is behind a position, at most so much: one reading has no more than fits a line. */
+function entriesOf(journal: Journal, after = 0, most = Number.POSITIVE_INFINITY) {
+  const entries: JournalEntry[] = []
+  for (let position = after; ; ) {
+    const read = journal.read(position, most - entries.length)
+    entries.push(...read.entries)
+    position = read.position
+    if (read.entries.length === 0 || entries.length >= most) return { entries, position }
+  }
+}
 
 const root = process.getuid?.() === 0
 
@@ -133,7 +144,7 @@ test('with the disk full calls go on, the reserve is given up, and all is writte
 
   // What is on the disk can still be shipped, which makes room.
   await journal.sync()
-  const { entries, position } = journal.read(0, 400)
+  const { entries, position } = entriesOf(journal, 0, 400)
   assert.equal(entries.length, 400)
   journal.shipped(position)
   for (let i = 0; i < 4; i++) {
@@ -141,7 +152,7 @@ test('with the disk full calls go on, the reserve is given up, and all is writte
     await journal.sync()
   }
   assert.equal(journal.status().backlogBytes, 0)
-  const rest = journal.read(position, 1e6).entries
+  const rest = entriesOf(journal, position).entries
   await journal.close()
   const events = [...entries, ...rest].flatMap(({ record }) => (record.type === 'event' ? record.event.number : []))
   assert.deepEqual(

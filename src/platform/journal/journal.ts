@@ -73,7 +73,10 @@ export interface Journal extends AsyncDisposable {
   flush(): void
   /** Resolves when all that has been appended is on the disk. */
   sync(): Promise<void>
-  /** Entries after `position` that are safely on the disk, at most `limit`, and where to go on. */
+  /**
+   * Entries after `position` that are safely on the disk, and where to go on: at most `limit`, and no more than fit a line of a link.
+   * None at all means that there are no more.
+   */
   read(after: number, limit: number): { entries: JournalEntry[]; position: number }
   /** All up to `position` is in PostgreSQL. */
   shipped(position: number): void
