@@ -45,7 +45,7 @@ async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs
 }
 
 /** What ends a leg whose far end may have been gone for a while. */
-const GONE: ReadonlySet<string> = new Set(['session-expired', 'dialog-gone', 'media-silent'])
+const GONE: ReadonlySet<string> = new Set(['session-expired', 'dialog-gone', 'media-silent', 'no-ack'])
 
 /**
  * Since when nothing was heard of a leg that has ended by itself for this cause: the last time that its far end has said something inside

@@ -61,6 +61,8 @@ export function inviteClient(state: InviteClientState, event: InviteClientEvent)
     case 'Accepted':
       // RFC 6026 §7.2: every 2xx goes up, repeats and those of other forks alike.
       if (event === '2xx') return { state, actions: ['pass'] }
+      // Not in the RFC's drawing: whoever forks without being a proxy refuses for another fork, and repeats that until its ACK.
+      if (event === '300-699') return { state, actions: ['ack'] }
       if (event === 'M') return { state: 'Terminated', actions: [] }
       return { state, actions: [] }
     case 'Terminated':

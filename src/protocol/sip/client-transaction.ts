@@ -194,8 +194,11 @@ export class ClientTransaction implements TimerOwner {
 
   /** §17.1.1.3: same branch, Request-URI and Route as the INVITE, the To of the response. */
   #sendAck(response: SipResponse): void {
-    this.#ack ??= buildRequest({ ...this.sent, method: 'ACK', to: response.header('to') ?? this.sent.to })
-    this.#all.transport.send(this.#ack, this.hop)
+    const acknowledges = (to: string | undefined) => buildRequest({ ...this.sent, method: 'ACK', to: to ?? this.sent.to })
+    // Behind a 2xx refusals may come of several forks, each with a tag of its own.
+    const ack =
+      this.#state === 'Accepted' ? acknowledges(response.header('to')) : (this.#ack ??= acknowledges(response.header('to')))
+    this.#all.transport.send(ack, this.hop)
   }
 
   #end(): void {

@@ -31,7 +31,7 @@ test('the INVITE client obeys RFC 3261 figure 5 and RFC 6026 figure 3', () => {
     ['Completed', '1xx', 'Completed'],
     ['Completed', 'D', 'Terminated'],
     ['Accepted', '2xx', 'Accepted', 'pass'],
-    ['Accepted', '300-699', 'Accepted'],
+    ['Accepted', '300-699', 'Accepted', 'ack'],
     ['Accepted', '1xx', 'Accepted'],
     ['Accepted', 'M', 'Terminated'],
     ['Terminated', '2xx', 'Terminated'],

@@ -31,6 +31,8 @@ export class ScriptedLeg {
   #hop: Hop
   #sequence = 0
   #inviteBranch = ''
+  /** The number of its last INVITE. */
+  invited = 0
   /** What its Contact says instead of where it is. */
   shown: string | null = null
 
@@ -101,7 +103,10 @@ export class ScriptedLeg {
   /** A request inside the dialog, or the one that begins it. Its answers are among what is heard. */
   ask(method: string, said: Said = {}, sequence = ++this.#sequence): void {
     const branch = newBranch()
-    if (method === 'INVITE') this.#inviteBranch = branch
+    if (method === 'INVITE') {
+      this.#inviteBranch = branch
+      this.invited = sequence
+    }
     this.socket.expect(branch, method, (response) => void this.heard.push(response))
     this.socket.send(this.#request(method, branch, sequence, said), this.#hop)
   }
