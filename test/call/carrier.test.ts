@@ -99,11 +99,57 @@ test('F05 a PBX that asks for the trunk’s password by its realm, at INVITE, re
   pbx.reply(invite, 200, { body: pbx.sdp() })
   await pbx.next('ACK')
   a.ack(await a.next('200 INVITE'))
+  const joined = async () => (await world.link.call('call.list', {})).find(({ state }) => state === 'joined')
+  const { id } = await until('the call', joined, 3000)
+  const order = { verb: 'hold' as const, params: { party: 'dialled' } }
+  const held = world.link.call('call.order', { call: id, order, by: 'operator' }).catch(() => {})
+  pbx.reply(await pbx.next('INVITE'), 407, { headers: challenge })
+  await pbx.next('ACK')
+  await held
   a.ask('BYE')
   pbx.reply(await pbx.next('BYE'), 407, { headers: challenge })
   await world.quiet()
+  assert.deepEqual([pbx.count('INVITE'), pbx.count('BYE')], [2, 1])
   assert.doesNotMatch(JSON.stringify(pbx.heard), /authorization/i)
 })
+
+for (const algorithm of ['MD5', 'SHA-256'] as const) {
+  test(`S44 S45 ${algorithm}: INVITE, re-INVITE, INFO and BYE are answered whenever they are challenged, by a new nonce, a stale one, or a known one with its count`, async () => {
+    await using world = await World.open({ media: 'direct' })
+    world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+    const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life', algorithm })
+    await setTrunk(world, 'other', { credentials: credentials(world) })
+    const asked = ['INVITE', 'INFO', 'BYE'].map((method) => listen(world, method)) as [Message[], Message[], Message[]]
+    // The one in hand is refused, and its nonce called stale: that is no wrong password.
+    gate.stale = 1
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+    a.ack(await a.next('200 INVITE'))
+    const [invites, infos, byes] = asked
+    assert.equal(invites.length, 3)
+    const numbers = (messages: Message[]) => messages.map((m) => Number.parseInt(headerOf(m, 'cseq'), 10))
+    assert.deepEqual(numbers(invites), [1, 2, 3])
+    assert.equal(new Set(invites.map((m) => headerOf(m, 'call-id'))).size, 1)
+    // The nonce is over, and nobody calls it stale.
+    gate.nonce = 'second'
+    a.ask('INVITE', { body: a.sdp({ version: 2 }) })
+    a.ack(await a.next('200 INVITE'))
+    assert.deepEqual(numbers(invites).slice(3), [4, 5])
+    // It is known now, and counted.
+    for (let i = 0; i < 2; i++) {
+      a.ask('INFO', { headers: [['Content-Type', 'application/dtmf-relay']], body: `Signal=${i}\r\nDuration=160\r\n` })
+      await a.next('200 INFO')
+      await until('the key', () => infos.length === i + 1, 2000)
+    }
+    const counts = infos.map((m) => /nc=(\d+)/.exec(headerOf(m, 'proxy-authorization'))?.[1])
+    assert.deepEqual(counts, ['00000002', '00000003'])
+    gate.nonce = 'third'
+    a.ask('BYE')
+    await a.next('200 BYE')
+    await until('the BYE to be let in', () => gate.let.some((m) => m.method === 'BYE'), 3000)
+    assert.equal(byes.length, 2)
+    await world.quiet()
+  })
+}
 
 test('S44 a wrong password ends the call as forbidden, after one try', async () => {
   await using world = await World.open()

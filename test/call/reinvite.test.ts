@@ -123,7 +123,7 @@ test('S53 audio that passes by: an offerless re-INVITE and its answer in the ACK
   await hangUp(world, a, b)
 })
 
-test('S03 S51 S58 one leg alone: hold, UPDATE, INFO and what is unknown are each answered at once, by the right status', async () => {
+test('S51 S58 each leg by itself: UPDATE, INFO and what is unknown are answered at once, by the right status', async () => {
   const { world, a, b } = await up({ voice: true })
   await using _ = world
   const relay: [string, string] = ['Content-Type', 'application/dtmf-relay']

@@ -323,7 +323,8 @@ export class LegMedia {
     this.#offer = null
     if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) {
       if (again) this.#tell(negotiation.agreement)
-      return this.#sent
+      // The same sound may be asked for beside other streams than before, and the answer has a line for each (RFC 3264 §6).
+      if (createAnswer(offer, negotiation, this.#local, AUDIO_CODECS) === this.#sent) return this.#sent
     }
     this.#agree(negotiation.agreement)
     this.#stands = createAnswer(offer, negotiation, this.#next(), AUDIO_CODECS)

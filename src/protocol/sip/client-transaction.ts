@@ -194,10 +194,10 @@ export class ClientTransaction implements TimerOwner {
 
   /** §17.1.1.3: same branch, Request-URI and Route as the INVITE, the To of the response. */
   #sendAck(response: SipResponse): void {
-    const acknowledges = (to: string | undefined) => buildRequest({ ...this.sent, method: 'ACK', to: to ?? this.sent.to })
     // Behind a 2xx refusals may come of several forks, each with a tag of its own.
-    const ack =
-      this.#state === 'Accepted' ? acknowledges(response.header('to')) : (this.#ack ??= acknowledges(response.header('to')))
+    const known = this.#state === 'Accepted' ? null : this.#ack
+    const ack = known ?? buildRequest({ ...this.sent, method: 'ACK', to: response.header('to') ?? this.sent.to })
+    this.#ack = ack
     this.#all.transport.send(ack, this.hop)
   }
 
