@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { after, before, beforeEach, test } from 'node:test'
-import { until } from '../peer/clock.ts'
+import { sleep, until } from '../peer/clock.ts'
 import type { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
@@ -102,6 +102,33 @@ test('S25 the server where the dialog came about is the first of its name’s; a
   assert.equal(headerOf(invites[0]!, 'to').includes('tag='), true)
   a.ask('BYE')
   await until('BYE', () => bye(others[0]!.heard) > 0, 5000)
+  await names.world.quiet()
+})
+
+test('S34 RFC 3263 §4.3 a server that has answered 100 lives: a request inside the dialog waits for it, and nobody else is asked', async () => {
+  const [next, slow] = others
+  const usual = slow!.at.socket.onRequest
+  slow!.at.socket.onRequest = (request, from) => {
+    if (request.method !== 'INFO') return usual(request, from)
+    const again = slow!.heard.some((heard) => headerOf(heard, 'via') === headerOf(request, 'via'))
+    slow!.heard.push(request)
+    const answer = (status: number) => slow!.at.socket.send(slow!.at.socket.response(request, status, 'X', '', [], ''), from)
+    answer(100)
+    if (!again) setTimeout(() => answer(200), 4000)
+  }
+  cluster(6, 4)
+  const [a] = await up(`sip:x@${sbc}`)
+  await until('the ACK', () => slow!.heard.some(({ method }) => method === 'ACK'), 3000)
+  a.ask('INFO', { headers: [['Content-Type', 'application/dtmf-relay']], body: 'Signal=5\r\nDuration=160\r\n' })
+  await until('INFO', () => slow!.heard.some(({ method }) => method === 'INFO'), 3000)
+  await sleep(4500)
+  a.ask('BYE')
+  await until('BYE where the dialog is', () => bye(slow!.heard) > 0, 3000)
+  assert.deepEqual(
+    [next!.heard.map(({ method }) => method), new Set(slow!.heard.map(({ method }) => method))],
+    [[], new Set(['ACK', 'INFO', 'BYE'])],
+  )
+  slow!.at.socket.onRequest = usual
   await names.world.quiet()
 })
 

@@ -93,6 +93,12 @@ export class ClientTransaction implements TimerOwner {
     this.#all.wheel.cancel(this.#repeat)
   }
 
+  /** The cut of {@link start} was for want of any answer: one has come, and timer F is as long as ever (§17.1.2.2). */
+  uncut(): void {
+    if (this.#state === 'Proceeding' && this.#method !== 'INVITE')
+      this.#all.wheel.arm(this.#life, this.#all.times.transaction, 'F')
+  }
+
   /** An INVITE that has been cancelled waits 64*T1 from now for its final answer (RFC 3261 §9.1). */
   limit(): void {
     if (this.#state === 'Proceeding' || this.#state === 'Calling')

@@ -40,6 +40,9 @@ class Tries implements ClientUser {
   readonly #request: InsideRequest
   readonly #left: Hop[]
   #hop: Hop
+  #transaction: ClientTransaction | null = null
+  /** The server has said something, if only that it is at work. */
+  #lives = false
 
   constructor(core: Core, dialog: Dialog, places: readonly Hop[], request: InsideRequest) {
     this.#core = core
@@ -53,7 +56,9 @@ class Tries implements ClientUser {
     const { user, make, renumber } = this.#request
     this.#hop = this.#left.shift() ?? this.#dialog.hop
     const ms = this.#left.length === 0 ? undefined : PATIENCE_MS
-    begin(user, this.#core.newClient(this.#hop, this, make, renumber), ms)
+    this.#lives = false
+    this.#transaction = this.#core.newClient(this.#hop, this, make, renumber)
+    begin(user, this.#transaction, ms)
   }
 
   onResponse(response: SipResponse): void {
@@ -61,14 +66,19 @@ class Tries implements ClientUser {
       this.next()
       return
     }
+    // RFC 3263 §4.3: a server fails that has said nothing at all. From its first word on it has all of its time.
+    if (!this.#lives) this.#transaction?.uncut()
+    this.#lives = true
     this.#dialog.hop = this.#hop
     this.#request.user.onResponse(response)
   }
 
   onTimeout(): void {
-    this.#core.options.silent?.(this.#hop)
-    if (this.#left.length > 0) this.next()
-    else this.#request.user.onTimeout()
+    if (!this.#lives) {
+      this.#core.options.silent?.(this.#hop)
+      if (this.#left.length > 0) return this.next()
+    }
+    this.#request.user.onTimeout()
   }
 
   replace(send: () => ClientTransaction): boolean {
