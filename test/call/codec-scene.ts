@@ -133,6 +133,21 @@ export async function answered(
   return answer.body
 }
 
+/** Another telephone of the site, which offers these. */
+export async function telephone(
+  t: TestContext,
+  world: World,
+  spoken: readonly Spoken[],
+  to: string,
+  headers: [string, string][] = [],
+): Promise<End> {
+  const at = new End({ socket: world.pbx.socket } as ScriptedLeg, 'b')
+  await at.take(t, spoken[0] as CodecName)
+  const end = new End(ScriptedLeg.place(world.pbx, world.siteSwitch, to, { body: at.sdp(spoken), headers }), 'b')
+  end.phone = at.phone
+  return end
+}
+
 /** The same telephone, at the same port, in another codec. */
 export async function retuned(t: TestContext, end: End, codec: CodecName): Promise<void> {
   const { port } = end.phone.local
@@ -160,6 +175,13 @@ export async function hangUp(world: World, a: End, b: End): Promise<void> {
   b.leg.reply(await b.leg.next('BYE'), 200)
   await a.leg.next('200 BYE')
   await world.quiet()
+}
+
+/** How many transcodings the subscriber may have at once. */
+export async function ceiling(world: World, count: number): Promise<void> {
+  const { allocations } = world.snapshot.subscribers[0]!
+  const set = { kind: 'voice.transcode', guaranteed: 0, ceiling: count }
+  await world.change({ allocations: [...allocations.filter(({ kind }) => kind !== set.kind), set] })
 }
 
 /** What became of the leases of transcoding since record `from`. */

@@ -4,7 +4,18 @@ import type { CodecName } from '#protocol/audio/index.ts'
 import { until } from '../peer/clock.ts'
 import { headerOf } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
-import { answered, codecsIn, type End, formatsOf, hangUp, hearEachOther, placed, type Spoken, transcoded } from './codec-scene.ts'
+import {
+  answered,
+  ceiling,
+  codecsIn,
+  type End,
+  formatsOf,
+  hangUp,
+  hearEachOther,
+  placed,
+  type Spoken,
+  transcoded,
+} from './codec-scene.ts'
 import { DID, World } from './harness.ts'
 
 let world: World
@@ -12,13 +23,6 @@ before(async () => {
   world = await World.open({ voice: true, subscriber: { defaultRoute: { pbx: '101' } } })
 })
 after(() => world[Symbol.asyncDispose]())
-
-/** How many transcodings the subscriber may have at once. */
-async function ceiling(count: number): Promise<void> {
-  const { allocations } = world.snapshot.subscribers[0]!
-  const set = { kind: 'voice.transcode', guaranteed: 0, ceiling: count }
-  await world.change({ allocations: [...allocations.filter(({ kind }) => kind !== set.kind), set] })
-}
 
 const NAMES: Record<Spoken, string> = {
   ...{ PCMU: 'PCMU/8000', PCMA: 'PCMA/8000', G722: 'G722/8000', GSM: 'GSM/8000', opus: 'opus/48000/2' },
@@ -114,8 +118,8 @@ test('S53 a caller that offers nothing is offered what the site took; its answer
 })
 
 test('R05 where the ceiling is met, only what need not be transcoded is offered, and a far end without it is why the caller gets 488', async (t) => {
-  t.after(() => ceiling(10_000))
-  await ceiling(1)
+  t.after(() => ceiling(world, 10_000))
+  await ceiling(world, 1)
   const from = (await world.records()).length
   const holder = await placed(t, world, { a: ['PCMA'] })
   await answered(t, holder, { a: 'PCMA', b: 'opus' })
@@ -181,8 +185,8 @@ test('S49 S52 a re-INVITE changes the codec: transcoding begins, and is given ba
   await change('PCMA')
   assert.deepEqual(await transcoded(world, from), [{ answered: true, released: 'not-needed' }])
   assert.equal(a.leg.count('INVITE'), 0, 'the trunk is not asked for what it may not speak')
-  await ceiling(0)
-  t.after(() => ceiling(10_000))
+  await ceiling(world, 0)
+  t.after(() => ceiling(world, 10_000))
   const { phone } = b
   b.leg.ask('INVITE', { body: b.sdp(['opus']) })
   b.leg.ack(await b.leg.next('488'))

@@ -3,7 +3,19 @@ import { after, before, test } from 'node:test'
 import type { CodecName } from '#protocol/audio/index.ts'
 import { until } from '../peer/clock.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
-import { codecsIn, End, formatsOf, hangUp, hearEachOther, placed, retuned, type Spoken, transcoded } from './codec-scene.ts'
+import {
+  ceiling,
+  codecsIn,
+  End,
+  formatsOf,
+  hangUp,
+  hearEachOther,
+  placed,
+  retuned,
+  type Spoken,
+  telephone,
+  transcoded,
+} from './codec-scene.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
@@ -20,13 +32,6 @@ before(async () => {
   })
 })
 after(() => world[Symbol.asyncDispose]())
-
-/** How many transcodings the subscriber may have at once. */
-async function ceiling(count: number): Promise<void> {
-  const { allocations } = world.snapshot.subscribers[0]!
-  const set = { kind: 'voice.transcode', guaranteed: 0, ceiling: count }
-  await world.change({ allocations: [...allocations.filter(({ kind }) => kind !== set.kind), set] })
-}
 
 /** A caller that was answered in its first codec by a program, and is joined to somebody who speaks the second alone. */
 async function late(t: Parameters<typeof placed>[0], spoken: readonly Spoken[], site: CodecName): Promise<{ a: End; b: End }> {
@@ -109,20 +114,6 @@ test('where policy says so, or while a recording is made, nobody is asked for an
   }
 })
 
-/** Another telephone of the site, which offers these. */
-async function telephone(
-  t: Parameters<typeof placed>[0],
-  spoken: readonly Spoken[],
-  to: string,
-  headers: [string, string][] = [],
-) {
-  const at = new End({ socket: world.pbx.socket } as ScriptedLeg, 'b')
-  await at.take(t, spoken[0] as CodecName)
-  const end = new End(ScriptedLeg.place(world.pbx, world.siteSwitch, to, { body: at.sdp(spoken), headers }), 'b')
-  end.phone = at.phone
-  return end
-}
-
 test('whoever picks a call up, or takes a leg’s place by Replaces, is answered in the codec of its partner', async (t) => {
   const from = (await world.records()).length
   dials = false
@@ -138,14 +129,14 @@ test('whoever picks a call up, or takes a leg’s place by Replaces, is answered
   a.leg.ack(told)
   a.hears(told.body)
   await until('it is parked', async () => (await world.events()).some(({ type }) => type === 'call.parked'), 5000)
-  const b = await telephone(t, ['G722', 'PCMA'], '71')
+  const b = await telephone(t, world, ['G722', 'PCMA'], '71')
   const answer = await b.leg.next('200 INVITE')
   b.leg.ack(answer)
   assert.deepEqual(codecsIn(answer.body), ['PCMA/8000'], 'the like of what the caller speaks')
   await retuned(t, b, 'PCMA')
   b.hears(answer.body)
   await hearEachOther(a, b, 'picked up')
-  const c = await telephone(t, ['opus', 'PCMU'], 'x', [['Replaces', b.leg.replaces]])
+  const c = await telephone(t, world, ['opus', 'PCMU'], 'x', [['Replaces', b.leg.replaces]])
   const instead = await c.leg.next('200 INVITE')
   c.leg.ack(instead)
   assert.deepEqual(codecsIn(instead.body), ['PCMU/8000'])
@@ -191,58 +182,6 @@ test('a program that picks a call up has its own caller answered in the codec of
   assert.deepEqual(await transcoded(world, from), [])
 })
 
-const FAR = '+32470999999'
-
-test('R04 an attended transfer where the ceiling is met exactly takes the transcoding over, and has its own lease to the end', async (t) => {
-  t.after(() => ceiling(10_000))
-  await ceiling(1)
-  for (const which of ['before', 'consultation'] as const) {
-    const from = (await world.records()).length
-    // The telephone talks to a caller in PCMU, and to whom it consults in G.722: it speaks one of both, so that one of the two is transcoded.
-    const own: CodecName = which === 'before' ? 'G722' : 'PCMU'
-    first = async () => {}
-    const { a, b, invite } = await placed(t, world, { a: ['PCMU'], far: world.pbx })
-    await b.take(t, own)
-    b.hears(invite.body)
-    b.leg.reply(invite, 200, { body: b.sdp([own]) })
-    await b.leg.next('ACK')
-    const answer = await a.leg.next('200 INVITE')
-    a.leg.ack(answer)
-    a.hears(answer.body)
-    const c = new End(ScriptedLeg.await(world.second), 'a')
-    const b2 = await telephone(t, [own], FAR)
-    const out = new End(ScriptedLeg.await(world.carrier), 'a')
-    const asked = await Promise.any([
-      c.leg.next('INVITE').then((m) => [c, m] as const),
-      out.leg.next('INVITE').then((m) => [out, m] as const),
-    ])
-    const [far, offer] = asked
-    await far.take(t, 'G722')
-    far.hears(offer.body)
-    far.leg.reply(offer, 200, { body: far.sdp(['G722']) })
-    await far.leg.next('ACK')
-    b2.leg.ack(await b2.leg.next('200 INVITE'))
-    assert.equal((await transcoded(world, from)).length, 1, which)
-    const named = `<sip:${FAR}@tieline.test?Replaces=${encodeURIComponent(b2.leg.replaces)}>`
-    b.leg.ask('REFER', { headers: [['Refer-To', named]] })
-    await b.leg.next('202')
-    b2.leg.reply(await b2.leg.next('BYE'), 200)
-    assert.deepEqual(await b.leg.progress(), ['SIP/2.0 100 Trying', 'SIP/2.0 200 OK'])
-    b.leg.ask('BYE')
-    await b.leg.next('200 BYE')
-    await hearEachOther(a, far, `transferred, ${which}`)
-    assert.equal((await transcoded(world, from)).filter(({ released }) => released === null).length, 1, 'it is leased still')
-    await hangUp(world, a, far)
-    assert.deepEqual(
-      (await transcoded(world, from)).map(({ answered, released }) => [answered, released]),
-      [
-        [true, 'transferred'],
-        [true, 'hangup'],
-      ],
-    )
-  }
-})
-
 /** Answers with two codecs, of which it is called by the first and may speak both. */
 async function both(t: Parameters<typeof placed>[0]): Promise<{ a: End; b: End; opus: number }> {
   first = async () => {}
@@ -276,9 +215,9 @@ test('S53 a far end that speaks another of the codecs that it has named is trans
 })
 
 test('S53 where that cannot be leased, it is held to the first codec by an offer of that one alone, and the other is not heard', async (t) => {
-  t.after(() => ceiling(10_000))
+  t.after(() => ceiling(world, 10_000))
   const { a, b, opus } = await both(t)
-  await ceiling(0)
+  await ceiling(world, 0)
   b.phone.speak(1000, 20, { codec: 'opus', type: opus })
   const asked = await b.leg.next('INVITE')
   assert.deepEqual(codecsIn(asked.body), ['PCMU/8000'])

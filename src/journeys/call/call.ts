@@ -26,6 +26,7 @@ import type { Hold } from './hold.ts'
 import { showLeg } from './lamp.ts'
 import { goneSince } from './life.ts'
 import { CallOver, OVER } from './over.ts'
+import { isKept } from './pair.ts'
 import type { Pickup } from './pickup.ts'
 import type { Presses } from './presses.ts'
 import type { CallRecording } from './recording.ts'
@@ -107,6 +108,8 @@ export class Call {
   failure: CallCause | null = null
   /** The two legs that hear each other by way of voice, as long as both are up. */
   pair: readonly [Leg, Leg] | null = null
+  /** Two who may go back to each other, while somebody else is looked for: what is transcoded for them is kept. */
+  mayGoBack: readonly [Leg, Leg] | null = null
   /** The audio passes by us: SDP and its changes go from leg to leg. */
   direct = false
   #phase: CallView['state'] = 'setup'
@@ -377,7 +380,8 @@ export class Call {
   #unpair(leg: Leg, reason: string): void {
     if (!this.pair?.includes(leg)) return
     this.pair = null
-    const leases = this.x.registry.leasesOf(this.id).filter(({ kind }) => kind === 'voice.transcode')
+    const transcoded = this.x.registry.leasesOf(this.id).filter(({ kind }) => kind === 'voice.transcode')
+    const leases = transcoded.filter((lease) => !isKept(this, lease))
     this.x.registry.release(
       leases.map(({ id }) => id),
       reason,

@@ -57,7 +57,7 @@ export function choiceFor(call: Call, leg: Leg, partner: Leg | null, where: Call
   if (!partner || spoken.length === 0) return { first: [], others: true }
   const first = [...new Set([...spoken, ...spoken.flatMap(alike)])]
   if (!mayTranscode(call, leg, partner, where)) return { first, others: false }
-  const refused = refusalOf(call, leg, where)
+  const refused = refusalOf(call, [leg, partner], where)
   if (refused) return { first, others: false, refused }
   // Next what the partner can be asked for afterwards.
   const known = policyOf(sideOf(where, partner)).renegotiate ? (where.media.get(partner.id)?.named ?? []) : []
@@ -69,10 +69,15 @@ export function mayTranscode(call: Call, leg: Leg, partner: Leg, where: Call = c
   return call.facts.emergency || (policyOf(sideOf(call, leg)).transcode && policyOf(sideOf(where, partner)).transcode)
 }
 
-/** Why nothing can be transcoded for a call; null where it can, or is already, here or where somebody comes from. */
-export function refusalOf(call: Call, leg: Leg, from: Call): Refusal | null {
-  if (transcodings(call).length + transcodings(from).length > 0) return null
-  return call.x.registry.refusal(call.subscriber.id, call.id, demandOf(call, leg))
+/**
+ * Why nothing can be transcoded for two legs, one of which may come from another call; null where it can. What is transcoded for
+ * either of them until then is given back for it.
+ */
+export function refusalOf(call: Call, [leg, partner]: readonly [Leg, Leg], from: Call): Refusal | null {
+  const held = transcodings(call)
+  if (held.some((lease) => lease.leg === leg.id || lease.leg === partner.id)) return null
+  const given = from === call ? held : [...held, ...transcodings(from)]
+  return call.x.registry.refusal(call.subscriber.id, call.id, demandOf(call, leg), given)
 }
 
 export function transcodings(call: Call): Lease[] {

@@ -85,12 +85,12 @@ export async function bringIn(call: Call, leg: Leg): Promise<void> {
 }
 
 /** Relays the sound of two legs to each other, in the codec of each. A failure ends the call: nobody would hear anything. */
-export async function joinAudio(call: Call, a: Leg, b: Leg): Promise<void> {
+export async function joinAudio(call: Call, a: Leg, b: Leg, how?: Parameters<typeof pairUp>[3]): Promise<void> {
   const mediaA = call.media.get(a.id)
   const mediaB = call.media.get(b.id)
   if (!mediaA || !mediaB) return
   try {
-    pairUp(call, a, b)
+    pairUp(call, a, b, how)
     await mediaA.endpoint.join(mediaB.endpoint)
     void bringTogether(call, a, b)
   } catch (error) {

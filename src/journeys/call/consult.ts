@@ -8,7 +8,7 @@ import { holdLeg, lift } from './hold.ts'
 import { failureOf, reachInstead } from './instead.ts'
 import { watchLife } from './life.ts'
 import { verbError } from './over.ts'
-import { pairUp } from './pair.ts'
+import { mayGoBack, pairUp } from './pair.ts'
 import { promptOf } from './prompt.ts'
 import { bothAudible } from './take-over.ts'
 import { type Consultation, isFree, wish } from './wish.ts'
@@ -49,6 +49,7 @@ export function complete(call: Call): null {
 /** Carries a consultation out. Resolves with the leg that the caller talks to behind it, or with how the dialled leg ended. */
 export async function follow(call: Call, wished: Consultation, b: Leg): Promise<{ leg: Leg } | DialResult> {
   const { a } = call
+  using _room = mayGoBack(call)
   const joinedAt = call.leasesOf(b).find((lease) => lease.answered)?.answered ?? call.now()
   const decision = Promise.withResolvers<'complete' | 'back'>()
   const consulting: Consulting = { leg: null, decide: decision.resolve }
@@ -89,8 +90,11 @@ export async function follow(call: Call, wished: Consultation, b: Leg): Promise<
       return await back()
     }
     try {
+      // From here on nobody goes back.
+      call.consulting = null
       pairUp(call, a, c)
     } catch (error) {
+      call.consulting = consulting
       c.end(failureOf(call, error).cause)
       return await back()
     }

@@ -1,5 +1,6 @@
 import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
+import type { Lease } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
 import { demandOf, heardBy, mayTranscode, refusalOf, refuse, transcodings } from './codecs.ts'
@@ -8,23 +9,30 @@ import type { Joiner } from './wish.ts'
 
 /**
  * Two legs are about to hear each other, or speak something else than before: where they share no codec, that is leased, and it is
- * given back where they do. @throws ResourceUnavailable, with `resource.refused` as an event
+ * given back where they do. `for`: two who hear each other before an answer may be parted again, and others go back to each other.
+ * @throws ResourceUnavailable, with `resource.refused` as an event, and with all as it was
  */
-export function pairUp(call: Call, a: Leg, b: Leg): void {
+export function pairUp(call: Call, a: Leg, b: Leg, how: { for: 'good' | 'now' } = { for: 'good' }): void {
+  const before = call.pair
+  const stays = how.for === 'now' || call.consulting !== null
   call.pair = [a, b]
   const [one, other] = [call.media.get(a.id), call.media.get(b.id)]
   const differ = one?.passes(other!) === false
   const stray = !differ && one?.codec && other?.codec ? one.strays(other) || other.strays(one) : false
-  if (!stray || !mayTranscode(call, a, b)) {
-    if (stray) narrow(call, [a, b])
-    settle(call, b, differ)
-    return
-  }
   try {
-    settle(call, b, true)
+    if (stray && mayTranscode(call, a, b)) {
+      try {
+        settle(call, b, { needed: true, stays })
+        return
+      } catch (error) {
+        if (!(error instanceof ResourceUnavailable)) throw error
+      }
+    }
+    if (stray) narrow(call, [a, b])
+    settle(call, b, { needed: differ, stays })
   } catch (error) {
-    if (!(error instanceof ResourceUnavailable)) throw error
-    narrow(call, [a, b])
+    call.pair = before
+    throw error
   }
 }
 
@@ -49,23 +57,53 @@ export function pairAgain(call: Call, leg: Leg): void {
 export function checkPair(call: Call, partner: Leg, { call: from, leg }: Joiner): void {
   const media = from.media.get(leg.id)
   const needed = media && call.media.get(partner.id)?.passes(media) === false
-  const refused = needed ? refusalOf(call, partner, from) : null
+  const refused = needed ? refusalOf(call, [partner, leg], from) : null
   if (refused) throw refuse(call, refused)
 }
 
+/**
+ * The call is looking for somebody else to talk to one of its two legs: what is transcoded for those two is theirs until it is known
+ * whom they go on with, whatever becomes of the ceiling meanwhile. Then it is given back, unless they go back to each other.
+ */
+export function mayGoBack(call: Call): Disposable {
+  const two = call.pair
+  call.mayGoBack = two
+  return {
+    [Symbol.dispose]() {
+      call.mayGoBack = null
+      if (!call.pair && two?.every((leg) => !leg.cause && call.legs.includes(leg))) call.pair = two
+      const over = transcodings(call).filter(({ leg }) => !call.pair?.some(({ id }) => id === leg))
+      release(call, over, 'transferred')
+    },
+  }
+}
+
+/** Whether it is kept for two who may go back to each other. */
+export function isKept({ mayGoBack: two }: Call, { leg }: Lease): boolean {
+  return two?.some(({ id }) => id === leg) ?? false
+}
+
 /** The lease is held for the leg that it was taken for: where that one talks to nobody here any more, another one follows it at once. */
-function settle(call: Call, leg: Leg, needed: boolean): void {
+function settle(call: Call, leg: Leg, { needed, stays }: { needed: boolean; stays: boolean }): void {
   const { registry } = call.x
   const held = transcodings(call)
-  const stays = needed && held.some((lease) => call.pair?.some(({ id }) => id === lease.leg))
-  if (stays) return
-  registry.release(
-    held.map(({ id }) => id),
-    needed ? 'transferred' : 'not-needed',
-  )
-  if (!needed) return
+  const own = needed ? held.find((lease) => call.pair?.some(({ id }) => id === lease.leg)) : undefined
+  const over = held.filter((lease) => lease !== own && !(stays && isKept(call, lease)))
+  if (needed && !own) {
+    const refused = registry.refusal(call.subscriber.id, call.id, demandOf(call, leg), over)
+    if (refused) throw refuse(call, refused)
+  }
+  release(call, over, needed ? 'transferred' : 'not-needed')
+  if (!needed || own) return
   const leases = call.admit([demandOf(call, leg)])
   if (call.pair?.every((one) => one.isConnected)) registry.answered(leases.map(({ id }) => id))
+}
+
+function release({ x }: Call, leases: readonly Lease[], reason: string): void {
+  x.registry.release(
+    leases.map(({ id }) => id),
+    reason,
+  )
 }
 
 /** Nothing can be transcoded for legs that speak what was not agreed on first: voice drops that, and they are told (RFC 3264 §10.2). */

@@ -114,7 +114,7 @@ export class Ringing implements Disposable {
       const invite = a.incoming
       const offered = invite !== null && invite.request.description.length > 0
       const content = offered ? answerBody(this.#call, a, leg) : ''
-      pairUp(this.#call, a, leg)
+      pairUp(this.#call, a, leg, { for: 'now' })
       if (offered) invite.provisional(told(status), { body: { type: 'application/sdp', content } })
     } catch (error) {
       this.#call.log.warn({ err: error, leg: leg.id }, 'early audio cannot be passed on')
@@ -123,7 +123,7 @@ export class Ringing implements Disposable {
     }
     this.#silence()
     this.#ears?.progress?.listen(leg)
-    if (!this.#early) joinAudio(this.#call, a, leg)
+    if (!this.#early) joinAudio(this.#call, a, leg, { for: 'now' })
     this.#early = true
   }
 

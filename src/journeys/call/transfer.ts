@@ -7,6 +7,7 @@ import { ears } from './ears.ts'
 import { lift } from './hold.ts'
 import { failureOf, reachInstead } from './instead.ts'
 import { CallOver, verbError } from './over.ts'
+import { mayGoBack } from './pair.ts'
 import { takeOver } from './take-over.ts'
 import { isFree, type Joiner, partnerOf, type Transfer, wish } from './wish.ts'
 
@@ -20,6 +21,7 @@ const FAREWELL_MS = 2000
  */
 export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ leg: Leg } | DialResult> {
   const { by, to } = transfer
+  using _room = mayGoBack(call)
   void transfer.report({ sip: 100, text: 'Trying' })
   const attended = 'joiner' in to
   if (!attended) call.event('call.routed', { data: { by: 'transfer', target: to.target } })

@@ -242,3 +242,16 @@ test('what is held for a leg goes over to another call: the count stays, the end
   const ends = records.filter((record) => record.type === 'lease.released' && record.lease.leg === goes)
   assert.deepEqual([moved, ends.length], [[second], 1])
 })
+
+test('what would be refused once something is given back for it is known before, and nothing has changed then', () => {
+  const { registry: r, records } = registry()
+  const call = newId('call')
+  const demand = { kind: 'voice.relay', count: 1 } as const
+  const held = r.admit({ subscriber: acme, call, demands: [demand, demand, demand] })
+  const before = records.length
+  assert.equal(r.refusal(acme, call, demand)?.limitedBy, 'ceiling')
+  assert.equal(r.refusal(acme, call, demand, held.slice(0, 1)), null)
+  assert.equal(r.refusal(acme, call, { ...demand, count: 2 }, held.slice(0, 1))?.inUse, 2)
+  assert.equal(r.refusal(acme, call, demand)?.limitedBy, 'ceiling', 'it was asked, and not done')
+  assert.deepEqual([r.inUseOf(acme, 'voice.relay'), records.length], [3, before])
+})

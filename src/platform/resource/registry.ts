@@ -104,11 +104,15 @@ export class ResourceRegistry {
     })
   }
 
-  /** Why one demand would be refused now; null where it would not. Nothing is taken. */
-  refusal(subscriber: Id<'sub'>, call: Id<'call'>, demand: Demand): Refusal | null {
+  /** Why one demand would be refused now, or once `given` had been given back; null where it would not. Nothing is taken. */
+  refusal(subscriber: Id<'sub'>, call: Id<'call'>, demand: Demand, given: readonly Lease[] = []): Refusal | null {
     const place = this.#tally.place(subscriber, demand.kind, demand.trunk)
+    const back = given.flatMap(({ id }) => this.#leases.get(id) ?? [])
+    for (const held of back) countHeld(held, -1)
     const limit = decide(standing(place), demand.count, demand.detail?.emergency === true)
-    return limit && refusalOf({ subscriber, call, demands: [demand] }, demand, limit, place)
+    const refusal = limit && refusalOf({ subscriber, call, demands: [demand] }, demand, limit, place)
+    for (const held of back) countHeld(held, 1)
+    return refusal
   }
 
   /** Like {@link admit}, as a thing that a stack can carry. */
@@ -212,12 +216,12 @@ export class ResourceRegistry {
   }
 
   #forget(held: Held): void {
-    const { lease, place } = held
+    const { lease } = held
     this.#leases.delete(lease.id)
     const ofCall = this.#calls.get(lease.call)
     ofCall?.splice(ofCall.indexOf(held), 1)
     if (ofCall?.length === 0) this.#calls.delete(lease.call)
-    count(place, lease.call, -lease.count, lease.detail?.emergency === true)
+    countHeld(held, -1)
   }
 }
 
@@ -225,6 +229,11 @@ export class ResourceRegistry {
 interface Held {
   lease: Lease
   place: Place
+}
+
+/** Counts it in, or out by -1. */
+function countHeld({ lease, place }: Held, sign: 1 | -1): void {
+  count(place, lease.call, sign * lease.count, lease.detail?.emergency === true)
 }
 
 function leaseOf({ subscriber, call }: Request, demand: Demand, taken: Instant): Lease {

@@ -74,11 +74,9 @@ class Tries implements ClientUser {
   }
 
   onTimeout(): void {
-    if (!this.#lives) {
-      this.#core.options.silent?.(this.#hop)
-      if (this.#left.length > 0) return this.next()
-    }
-    this.#request.user.onTimeout()
+    if (!this.#lives) this.#core.options.silent?.(this.#hop)
+    if (!this.#lives && this.#left.length > 0) this.next()
+    else this.#request.user.onTimeout()
   }
 
   replace(send: () => ClientTransaction): boolean {
