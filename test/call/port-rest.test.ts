@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { silentLog } from '#lib/index.ts'
-import { LINKS, type VoiceMethods } from '#platform/words/index.ts'
+import { LINKS, type Refusal, type VoiceMethods } from '#platform/words/index.ts'
 import { connectLink } from '#protocol/link/index.ts'
 import { until } from '../peer/clock.ts'
+import { headerOf } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { answered, hangUp, hearEachOther, placed } from './codec-scene.ts'
 import { World } from './harness.ts'
@@ -46,7 +47,14 @@ test('M13 whoever talks on after its call is never heard by another subscriber: 
   const third = ScriptedLeg.place(world.carrier, world.node, number, { body: next.a.sdp(['PCMU']) })
   const refusal = await until('a refusal', () => third.heard.find(({ status = 0 }) => status >= 300), 5000)
   third.ack(refusal)
-  assert.equal(refusal.status, 500, 'what rests is not given, however much it is wanted')
+  assert.equal(refusal.status, 503, 'what rests is not given, however much it is wanted')
+  assert.equal(headerOf(refusal, 'retry-after'), '5')
+  const refused = (await world.events()).filter(({ type }) => type === 'resource.refused').map(({ data }) => data.refusal)
+  assert.ok(refused.length > 0)
+  for (const told of refused) {
+    const { kind, limitedBy, limit, inUse } = told as Refusal
+    assert.deepEqual([kind, limitedBy, limit, inUse], ['voice.port', 'pool', 5, 5])
+  }
   assert.ok(
     next.a.phone.heard.length - quiet[0]! < 3 && next.b.phone.heard.length - quiet[1]! < 3,
     'globex hears nothing of acme',

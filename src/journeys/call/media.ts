@@ -1,4 +1,6 @@
-import { type Leg, LegMedia, type LegPolicy } from '#platform/switch/index.ts'
+import { TielineError } from '#lib/index.ts'
+import { ResourceUnavailable } from '#platform/resource/index.ts'
+import { type Leg, LegMedia, type LegPolicy, VoiceUnavailable } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
@@ -6,7 +8,7 @@ import { digitHeard, pressesOf } from './digits.ts'
 import { spokenBeside } from './pair.ts'
 import { soundLost } from './survive.ts'
 
-/** The leg's audio, opened in its realm where it is not there yet. Its port has been leased. @throws VoiceUnavailable */
+/** The leg's audio, opened in its realm where it is not there yet. Its port has been leased. @throws VoiceUnavailable, ResourceUnavailable */
 export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   const open = call.media.get(leg.id)
   if (open) {
@@ -14,7 +16,9 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
     await call.moving?.done
     return open
   }
-  const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm)
+  const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm).catch((error: unknown) => {
+    throw portless(call, leg, error)
+  })
   const media = new LegMedia(endpoint, mediaPolicy(call, leg))
   if (leg.cause) {
     // The leg ended while voice was at work.
@@ -30,6 +34,23 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   }
   keepMedia(call, leg, media)
   return media
+}
+
+/**
+ * A port was leased, and voice has none: ports rest after a call, and others than we may have taken some. That is a refusal like any
+ * other. The ports of a site's namespace are its subscriber's alone, so that no carrier is to leave us alone for their sake.
+ */
+function portless(call: Call, leg: Leg, error: unknown): unknown {
+  const why = error instanceof VoiceUnavailable ? error.cause : null
+  if (!(why instanceof TielineError) || why.verdict.code !== 'resource-unavailable') return error
+  const [limit, inUse] = [Number(why.details.limit), Number(why.details.inUse)]
+  const whose =
+    leg.facts.realm === 'node'
+      ? ({ limitedBy: 'pool', fault: 'system' } as const)
+      : ({ limitedBy: 'ceiling', fault: 'subscriber' } as const)
+  const refusal = { kind: 'voice.port', ...whose, limit, inUse, requested: 1, holders: [] }
+  call.event('resource.refused', { leg, data: { refusal } })
+  return new ResourceUnavailable(refusal)
 }
 
 /** How the sound of a leg is protected and coded: its trunk says so, or its site. */

@@ -94,7 +94,7 @@ export class PortPool {
     const pair = this.#reuse(ports) ?? (await this.#open(realm, ports))
     if (this.#closed || this.#realms.get(realm) !== ports) {
       this.#closePair(pair)
-      throw noPort(realm)
+      throw this.#noPort(realm, ports)
     }
     ports.inUse.add(pair)
     return pair
@@ -140,10 +140,30 @@ export class PortPool {
    * begins somewhere else.
    */
   #begin(): number {
-    const { ports: range, share, random } = this.#options
-    const first = firstPair(range.first) + 2 * share.index
-    const pairs = Math.floor((range.last - first + 1) / (2 * share.of))
-    return first + 2 * share.of * Math.floor((random?.() ?? 0) * Math.max(1, pairs))
+    const { share, random } = this.#options
+    return this.#first + 2 * share.of * Math.floor((random?.() ?? 0) * Math.max(1, this.#most))
+  }
+
+  get #first(): number {
+    return firstPair(this.#options.ports.first) + 2 * this.#options.share.index
+  }
+
+  /** Pairs of ours in each realm. */
+  get #most(): number {
+    const { ports, share } = this.#options
+    return Math.floor((ports.last - this.#first - 1) / (2 * share.of)) + 1
+  }
+
+  /** What rests, is just being opened, or is somebody else's, is not to be had either. */
+  #noPort(realm: Realm, { unavailable }: RealmPorts, cause?: unknown): TielineError {
+    const now = this.#options.clock.now()
+    const inUse = [...unavailable.values()].filter((until) => until > now).length
+    return new TielineError(
+      'No RTP port can be had in this realm.',
+      { code: 'resource-unavailable', fault: 'system', retry: true, http: 503, sip: 503, q850: 44 },
+      { kind: 'voice.port', realm, limit: this.#most, inUse },
+      { cause },
+    )
   }
 
   #reuse(ports: RealmPorts): PortPair | undefined {
@@ -173,7 +193,7 @@ export class PortPool {
         ports.unavailable.set(port, this.#options.clock.now() + TAKEN_MS)
       }
     }
-    throw noPort(realm, failure)
+    throw this.#noPort(realm, ports, failure)
   }
 
   async #openPair(realm: Realm, port: number): Promise<PortPair> {
@@ -190,7 +210,7 @@ export class PortPool {
   /** The next first port of a pair that is ours and not open. */
   #nextPort(ports: RealmPorts): number | undefined {
     const { ports: range, share, clock } = this.#options
-    const first = firstPair(range.first) + 2 * share.index
+    const first = this.#first
     const step = 2 * share.of
     for (let i = Math.ceil((range.last - first) / step); i >= 0; i--) {
       const port = ports.next + 1 <= range.last ? ports.next : first
@@ -214,13 +234,4 @@ export class PortPool {
 
 function firstPair(port: number): number {
   return port + (port & 1)
-}
-
-function noPort(realm: Realm, cause?: unknown): TielineError {
-  return new TielineError(
-    'No RTP port can be had in this realm.',
-    { code: 'resource-unavailable', fault: 'system', retry: true, http: 503, sip: 503, q850: 44 },
-    { kind: 'voice.port', realm },
-    { cause },
-  )
 }
