@@ -26,6 +26,10 @@ const KEPT = 500
 /** The largest output that is taken: about twelve minutes, more than the longest text at its slowest. */
 const LARGEST_BYTES = 32 << 20
 
+/** What espeak-ng complains of where it has no voice by that name; what more it says than so many characters is let go. */
+const NO_VOICE = /voice does not exist/
+const LONGEST_COMPLAINT = 500
+
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_+-]{0,39}$/
 
 function failed(why: string, cause?: unknown): TielineError {
@@ -102,9 +106,10 @@ export class Speech implements SpeechEngine {
     // Its sound library makes a directory at each start, used or not, and in /tmp unless it is told where.
     const env = { PATH: SYSTEM_PATH, PULSE_RUNTIME_PATH: join(directory, 'pulse') }
     return new Promise((resolve, reject) => {
-      const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'ignore'] })
+      const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] })
       const chunks: Buffer[] = []
       let bytes = 0
+      let complaint = ''
       let why: unknown = null
       const kill = (reason: unknown) => {
         why ??= reason
@@ -120,6 +125,9 @@ export class Speech implements SpeechEngine {
         if (bytes > LARGEST_BYTES) kill(failed('the speech program does not stop talking'))
         else chunks.push(chunk)
       })
+      child.stderr.on('data', (chunk: Buffer) => {
+        if (complaint.length < LONGEST_COMPLAINT) complaint += chunk
+      })
       child.once('error', (error) => {
         why ??= failed('the speech program can not be started', error)
       })
@@ -127,6 +135,7 @@ export class Speech implements SpeechEngine {
         timer.cancel()
         signal.removeEventListener('abort', onAbort)
         if (why !== null) reject(why)
+        else if (NO_VOICE.test(complaint)) reject(invalid('there is no such voice or language'))
         else if (code !== 0 || bytes === 0) reject(failed('the speech program failed'))
         else resolve(Buffer.concat(chunks))
       })
