@@ -212,22 +212,37 @@ test('M12 a disk that is full fails the recording and nothing else', async (t) =
   assert.equal(b.phone.tone(TONES), 440)
 })
 
-test('M11 a process that is killed leaves a recording that plays up to 2 s before', async (t) => {
-  const voice = await startVoice(t)
-  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
-  phone.speak(440)
-  const file = join(voice.directory, 'killed.wav')
-  const params = { ...sealed(file), maxMs: 20_000, silenceMs: 0, beep: false }
-  const recording = voice.call('record', { endpoint, verb: newId('verb'), ...params })
-  recording.catch(() => {})
-  await until('there are over 2 s of it', () => existsSync(file) && readFileSync(file).length > 44 + 2.5 * 16_000)
-  voice.child.kill('SIGKILL')
-  await voice.exited
-  const { bytes, complete } = await opened(file)
-  assert.ok(!complete)
-  const pcm = readWav(bytes)
-  assert.ok(pcm.length >= 2 * 8000)
-  assert.ok(pcm.length > 4000 && heardTone(pcm.subarray(800, 4000), TONES) === 440)
+test('M11 a process that is killed at any moment leaves a recording of all but the last 2 s, in one channel and in two', async (t) => {
+  for (const [channels, afterMs] of [
+    [1, 2100],
+    [2, 2950],
+    [1, 3500],
+  ] as const) {
+    const voice = await startVoice(t)
+    const { a, b } = await joinedLegs(t, voice)
+    a.phone.speak(440)
+    b.phone.speak(1000)
+    await until('both to hear', () => a.phone.tone(TONES) === 1000 && b.phone.tone(TONES) === 440)
+    const file = join(voice.directory, 'killed')
+    const sides = channels === 2 ? { other: b.endpoint } : {}
+    const params = { ...sealed(file, channels), ...sides, maxMs: 20_000, silenceMs: 0, beep: false }
+    const recording = voice.call('record', { endpoint: a.endpoint, verb: newId('verb'), ...params })
+    recording.catch(() => {})
+    await until('it to begin', () => existsSync(file))
+    const began = performance.now()
+    await pause(afterMs)
+    voice.child.kill('SIGKILL')
+    const lasted = performance.now() - began
+    await voice.exited
+    const { bytes, complete } = await opened(file)
+    assert.ok(!complete)
+    const pcm = new Int16Array(new Uint8Array(bytes.subarray(44)).buffer)
+    const keptMs = pcm.length / channels / 8
+    assert.ok(keptMs > lasted - 2000 && keptMs <= lasted + 100, `${keptMs} of ${lasted} ms`)
+    const side = (offset: number) => pcm.filter((_, i) => i % channels === offset).slice(-4000)
+    assert.equal(heardTone(side(0), TONES), 440)
+    if (channels === 2) assert.equal(heardTone(side(1), TONES), 1000)
+  }
 })
 
 test('C10 an endpoint can be closed while its prompt is not yet spoken, and bad sources are refused', async (t) => {
