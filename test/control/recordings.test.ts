@@ -10,9 +10,10 @@ import { subscriberSealer } from '#platform/subscriber/index.ts'
 import { SHARED } from '#platform/words/index.ts'
 import { readWav } from '#protocol/soundfile/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, COMPILED, type InstalledBody, installed, startBench } from './bench.ts'
+import { type Bench, COMPILED, type InstalledBody, installed, startBench, until } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
+const DAY_MS = 86_400_000
 const SOUND = Int16Array.from({ length: 12_000 }, (_, i) => i)
 
 let postgres: TestPostgres
@@ -31,11 +32,11 @@ after(async () => {
   await postgres?.stop()
 })
 
-/** As voice leaves one. */
-async function recorded(): Promise<Id<'rec'>> {
+/** As voice leaves one, so many days ago. */
+async function recorded(days = 0): Promise<Id<'rec'>> {
   const sealerOf = (subscriber: Id<'sub'>) => subscriberSealer(bench.sealingKey, subscriber)
   const shelf = new RecordingShelf({ directory: join(bench.state, SHARED.recordings), sealerOf })
-  const id = newId('rec')
+  const id = newId('rec', Date.now() - days * DAY_MS)
   const about = { id, subscriber: acme.subscriber.id, call: newId('call'), startedAt: '2026-11-01T00:00:00.000Z' }
   const { file, key, header } = shelf.place({ ...about, channels: 1 })
   await using writer = await RecordingWriter.create(file, Buffer.from(key, 'base64'), header)
@@ -87,6 +88,19 @@ it('the CLI lists, gets and removes', async () => {
   await tieline('remove', 'acme', recording)
   assert.match(await tieline('list', 'acme'), /Nothing is recorded/)
   assert.equal((await audio()).status, 404)
+})
+
+it('what was kept for as long as is configured is gone, the rest is there', async () => {
+  const { retentionDays } = bench.config.recordings
+  const [old, young] = [await recorded(retentionDays + 1), await recorded(retentionDays - 1)]
+  const listed = async () => {
+    const { body } = await bench.api<{ items: RecordingFacts[] }>('GET', '/v1/subscribers/acme/recordings', { key: acme.apiKey })
+    return body.items.map(({ id }) => id)
+  }
+  assert.deepEqual(await listed(), [old, young])
+  await bench.restart()
+  await until('the old one to be gone', async () => !(await listed()).includes(old))
+  assert.deepEqual(await listed(), [young])
 })
 
 async function tieline(...args: string[]): Promise<string> {
