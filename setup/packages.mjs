@@ -43,6 +43,9 @@ const test = [
   { name: 'sox', program: 'sox', why: 'a foreign ear' },
   { name: 'lame', program: 'lame', why: 'a foreign writer of MP3' },
   { name: 'opus-tools', program: 'opusenc', why: 'a foreign writer of Ogg Opus' },
+  { name: 'libosip2-15', program: 'libosipparser2.so.15', why: 'a foreign reader of SIP: oSIP' },
+  { name: 'libsofia-sip-ua0', program: 'libsofia-sip-ua.so.0', why: 'a foreign reader of SIP: Sofia-SIP' },
+  { name: 'libbellesip1', program: 'libbellesip.so.1', why: 'a foreign reader of SIP: belle-sip' },
   { name: 'libspandsp2', program: 'libspandsp.so.2', why: 'a foreign G.722' },
 ]
 

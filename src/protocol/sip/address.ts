@@ -1,6 +1,6 @@
 import { type Params, parseParams } from './params.ts'
 import { SipParseError } from './parse-error.ts'
-import { endOfQuoted, isToken, quote, skipBlanks, unquote } from './text.ts'
+import { endOfQuoted, isToken, quote, skipBlanks, UNFIT_FOR_URI, unquote } from './text.ts'
 import { formatUri, parseHostPort, parseUri, type SipUri, type UriParts } from './uri.ts'
 
 /** The value of From, To, Contact, Route, P-Asserted-Identity … (RFC 3261 §20.10). */
@@ -47,14 +47,14 @@ export function parseNameAddr(text: string): NameAddr {
     const semicolon = text.indexOf(';', i)
     const address = text.slice(i, semicolon < 0 ? text.length : semicolon).trim()
     // §20.10: a URI with a comma, question mark or semicolon must be in brackets.
-    if (!address || /[,?\s"]/.test(address)) throw new SipParseError(400, 'Malformed address')
+    if (!address || /[,?]/.test(address) || UNFIT_FOR_URI.test(address)) throw new SipParseError(400, 'Malformed address')
     return new NameAddr('', address, parseParams(text, semicolon < 0 ? text.length : semicolon))
   }
   if (!displayName) displayName = text.slice(i, open).trim()
   const close = text.indexOf('>', open)
   if (close < 0) throw new SipParseError(400, 'Malformed address')
   const address = text.slice(open + 1, close).trim()
-  if (!address || /\s/.test(address)) throw new SipParseError(400, 'Malformed address')
+  if (!address || UNFIT_FOR_URI.test(address)) throw new SipParseError(400, 'Malformed address')
   return new NameAddr(displayName, address, parseParams(text, close + 1))
 }
 
@@ -65,7 +65,7 @@ export function parseNameAddr(text: string): NameAddr {
  */
 export function formatNameAddr(address: { displayName?: string; uri: UriParts | string }): string {
   const uri = typeof address.uri === 'string' ? address.uri : formatUri(address.uri)
-  if (/[\s<>\0"]/.test(uri)) throw new SipParseError(400, 'Malformed URI')
+  if (UNFIT_FOR_URI.test(uri)) throw new SipParseError(400, 'Malformed URI')
   const name = address.displayName?.toWellFormed()
   if (!name) return `<${uri}>`
   return `${name.split(' ').every(isToken) ? name : quote(name)} <${uri}>`

@@ -2,7 +2,7 @@ import { SipTextRefused } from './failure.ts'
 import type { SipRequest } from './message.ts'
 import { type MessageName, OutgoingMessage } from './outgoing-message.ts'
 import { reasonPhrase } from './reason.ts'
-import { isToken } from './text.ts'
+import { isToken, UNFIT_FOR_URI } from './text.ts'
 import type { HeaderList } from './types.ts'
 
 export interface MessageBody {
@@ -83,7 +83,7 @@ function ownTag(from: string): string {
  * @throws SipTextRefused when a value holds CR, LF or NUL, a name is no token, or the Request-URI holds blanks (PITFALLS F09).
  */
 export function buildRequest(parts: RequestParts): OutgoingMessage {
-  if (!isToken(parts.method) || /[\s<>\0"]/.test(parts.uri) || !parts.uri) throw new SipTextRefused('the request line')
+  if (!isToken(parts.method) || UNFIT_FOR_URI.test(parts.uri) || !parts.uri) throw new SipTextRefused('the request line')
   let head = `${parts.method} ${parts.uri} SIP/2.0\r\n${line('Via', parts.via)}`
   if (parts.routes) for (const route of parts.routes) head += line('Route', route)
   head += `Max-Forwards: ${parts.maxForwards ?? 70}\r\n${line('From', parts.from)}${line('To', parts.to)}`

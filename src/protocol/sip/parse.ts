@@ -1,12 +1,14 @@
 import { type HeadIndex, SipRequest, SipResponse } from './message.ts'
 import { canonicalName } from './names.ts'
 import { SipParseError } from './parse-error.ts'
-import { isToken, parseDigits } from './text.ts'
+import { isToken, parseDigits, UNFIT_FOR_URI } from './text.ts'
 
 const NO_BODY = new Uint8Array(0)
 const CR = 13
 const SPACE = 32
 const LF = 10
+const LONE_CR = /\r(?!\n|$)/
+const LONE_CRS = /\r(?!\n|$)/g
 
 /** Where the head ends and the body starts, or null when no empty line closes the head. */
 function findEndOfHead(bytes: Buffer, start: number): { end: number; body: number } | null {
@@ -72,14 +74,17 @@ function parse(bytes: Uint8Array, headOnly: boolean): SipRequest | SipResponse {
   let start = 0
   while (buffer[start] === CR || buffer[start] === LF) start++
   const end = findEndOfHead(buffer, start)
-  const text = buffer.toString('utf8', start, end ? end.end : buffer.length)
+  const raw = buffer.toString('utf8', start, end ? end.end : buffer.length)
+  // §25.1: a CR stands before a LF alone. Some readers end a line at it, so that it must not come back in an answer.
+  const lone = LONE_CR.test(raw)
+  const text = lone ? raw.replaceAll(LONE_CRS, ' ') : raw
   let lineEnd = text.indexOf('\n')
   if (lineEnd < 0) lineEnd = text.length
   const line = text.slice(0, text.charCodeAt(lineEnd - 1) === CR ? lineEnd - 1 : lineEnd)
   const { index, bad } = indexHead(text, lineEnd + 1)
   const body = headOnly ? NO_BODY : cutBody(index, end ? buffer.subarray(end.body) : NO_BODY)
   const message = line.startsWith('SIP/') ? parseStatusLine(line, index, body) : parseRequestLine(line, index, body)
-  const fault = !end ? 'Head without end' : bad ? 'Malformed header line' : ''
+  const fault = !end ? 'Head without end' : bad ? 'Malformed header line' : lone ? 'CR without LF' : ''
   const error = fault ? new SipParseError(400, fault) : body instanceof SipParseError ? body : null
   if (!error) return message
   if (message instanceof SipRequest) error.request = message
@@ -110,7 +115,7 @@ function parseRequestLine(line: string, index: HeadIndex, body: Uint8Array | Sip
   const request = new SipRequest(method, uri, index, body instanceof SipParseError ? NO_BODY : body)
   let error: SipParseError | null = null
   if (version !== 'SIP/2.0' && version.toUpperCase() !== 'SIP/2.0') error = new SipParseError(505, 'Version not supported')
-  else if (!uri || /[\s<>"]/.test(uri)) error = new SipParseError(400, 'Malformed Request-URI')
+  else if (!uri || UNFIT_FOR_URI.test(uri)) error = new SipParseError(400, 'Malformed Request-URI')
   if (!error) return request
   error.request = request
   throw error

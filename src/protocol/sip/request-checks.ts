@@ -2,6 +2,7 @@ import { ALLOW, SUPPORTED } from './core.ts'
 import type { SipRequest } from './message.ts'
 import { SipParseError } from './parse-error.ts'
 import { answerInterval } from './session-interval.ts'
+import { UNFIT_FOR_TAG } from './text.ts'
 import type { HeaderList } from './types.ts'
 
 /** A request that is refused before anybody is asked. */
@@ -29,6 +30,8 @@ export function checkSyntax(request: SipRequest): void {
   void request.maxForwards
   if (cseq.method !== request.method) throw new SipParseError(400, 'CSeq of another method')
   if (request.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
+  // It stands in all that we send inside the dialog.
+  for (const { tag } of [from, to]) if (tag && UNFIT_FOR_TAG.test(tag)) throw new SipParseError(400, 'Malformed tag')
   try {
     void from.uri
     void to.uri

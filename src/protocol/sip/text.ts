@@ -81,3 +81,9 @@ export function parseDigits(text: string, max: number): number | null {
   }
   return n <= max ? n : null
 }
+
+/** What no URI holds but escaped (RFC 3261 §25.1): blanks, controls, brackets and quotes. */
+export const UNFIT_FOR_URI = /[\s<>"\x00-\x1f\x7f]/
+
+/** What a tag cannot hold without breaking the header that it stands in. More than tokens is in use. */
+export const UNFIT_FOR_TAG = /[\s<>"\\,;\x00-\x1f\x7f]/

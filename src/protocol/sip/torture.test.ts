@@ -100,6 +100,33 @@ test('F12 each message of RFC 4475 comes to its proper end', { skip: absent }, (
   assert.equal(Object.keys(EXPECTED).length, 50)
 })
 
+test('S56 F09 a lone CR, a control character in a URI and a tag that breaks out are refused, and no CR comes back', () => {
+  const invite = (from: string) =>
+    Buffer.from(
+      [
+        'INVITE sip:b@192.0.2.5 SIP/2.0',
+        'Via: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bK1',
+        'Max-Forwards: 70',
+        `From: ${from}`,
+        'To: <sip:b@192.0.2.5>',
+        'Call-ID: c1',
+        'CSeq: 1 INVITE',
+        'Contact: <sip:a@192.0.2.99>',
+        '\r\n',
+      ].join('\r\n'),
+    )
+  for (const tag of ['1', 'a.b-c_d~e', 'a=b', 'a/b:c', '1@192.0.2.99'])
+    assert.equal(outcomeOf(invite(`<sip:a@192.0.2.99>;tag=${tag}`)), 'taken', tag)
+  const broken = ['"a\r" <sip:a@h>;tag=1', '"a" <sip:a@h>;tag=1\rX-Evil: 1', '<sip:a\0@h>;tag=1', '<sip:\x7f@h>;tag=1']
+  for (const from of [...broken, '<sip:a@h>;tag=1"', '<sip:a@h>;tag=1\\', '<sip:a@h>;tag="a b"', '<sip:a@h>;tag=1 2']) {
+    const net = new SimulatedNetwork()
+    net.userAgent('192.0.2.5', { onInvite: () => assert.fail(from) }).receive(invite(from), hop('192.0.2.99'))
+    const text = net.sent.at(-1)!.text
+    assert.match(text, /^SIP\/2\.0 400 /, from)
+    assert.doesNotMatch(text, /\r(?!\n)/, from)
+  }
+})
+
 test('F12 the responses of RFC 4475 are parsed or refused as such', { skip: absent }, () => {
   for (const name of WELL_FORMED_RESPONSES) {
     assert.ok('status' in parseMessage(readFileSync(new URL(`${name}.dat`, DIRECTORY))), name)
