@@ -14,7 +14,9 @@ before(async () => {
 after(() => postgres?.stop())
 
 const names = ({ db }: Store) =>
-  sql<{ name: string }>`select name from migration order by name collate "C"`.execute(db).then(({ rows }) => rows.map((r) => r.name))
+  sql<{ name: string }>`select name from migration order by name collate "C"`
+    .execute(db)
+    .then(({ rows }) => rows.map((r) => r.name))
 const tables = ({ db }: Store) =>
   sql`select table_name, column_name, data_type, is_nullable, column_default from information_schema.columns
     where table_schema = 'public' and table_name <> 'migration' order by 1, 2`.execute(db)
@@ -41,7 +43,11 @@ test('a database that has the second of the two migrations numbered 0016, or bot
   const before = (one: string) => one < '0016'
   const second = (one: string) => before(one) || one === '0016_trunk-choice'
   const both = (one: string) => one < '0017'
-  for (const [name, releases] of Object.entries({ had_second: [second], had_first: [(one: string) => both(one) && !/trunk/.test(one)], had_both: [both] })) {
+  for (const [name, releases] of Object.entries({
+    had_second: [second],
+    had_first: [(one: string) => both(one) && !/trunk/.test(one)],
+    had_both: [both],
+  })) {
     await using store = await databaseWith(name, ...releases)
     await store.migrate()
     await store.migrate()

@@ -11,7 +11,7 @@ import {
   serverUri,
   triesNext,
 } from '#platform/trunk/index.ts'
-import type { CallCause, Demand, LeaseDetail, TrunkConfig } from '#platform/words/index.ts'
+import type { CallCause, CallOut, Demand, LeaseDetail, TrunkConfig } from '#platform/words/index.ts'
 import {
   formatNameAddr,
   formatUri,
@@ -34,8 +34,8 @@ import { causeOfError } from './run.ts'
 const REFUSED_MEDIA: ReadonlySet<number> = new Set([488, 415, 606])
 
 /**
- * What became of one road. `moveOn` says that it does not serve now, so that the next one is worth a try; `refused` is what
- * its trunk had no channel for.
+ * What became of one road. `moveOn` says that it does not serve now, so that the next one is worth a try; `refused` is the lease
+ * that it was not granted.
  */
 export type Attempt =
   | { kind: 'answered'; leg: Leg; session: Session }
@@ -45,6 +45,8 @@ export interface AttemptOptions {
   call: Call
   road: Road
   shown: ShownCaller
+  /** The call out that it is a road of. */
+  out: CallOut
   emergency: boolean
   /** The audio of both legs passes by us: the caller's own offer goes out. */
   direct: boolean
@@ -111,11 +113,18 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
 
 /** Leases them, or says that the trunk has no channel left, which another one may have. @throws ResourceUnavailable */
 function admitted(call: Call, wanted: readonly Demand[]): ResourceUnavailable | null {
+  const refused = refusalOf(call, wanted)
+  if (refused && refused.refusal.limitedBy !== 'trunk') throw refused
+  return refused
+}
+
+/** Leases them, or says why not. */
+function refusalOf(call: Call, wanted: readonly Demand[]): ResourceUnavailable | null {
   try {
     call.admit(wanted)
     return null
   } catch (error) {
-    if (error instanceof ResourceUnavailable && error.refusal.limitedBy === 'trunk') return error
+    if (error instanceof ResourceUnavailable) return error
     throw error
   }
 }
@@ -133,12 +142,12 @@ function channelTrouble(call: Call): string | false {
   return state === undefined || state === 'up' ? false : `The channel is ${state}`
 }
 
-function demands({ call, road, emergency, direct }: AttemptOptions, leg: Leg['id']): Demand[] {
+function demands({ call, road, emergency, direct, out }: AttemptOptions, leg: Leg['id']): Demand[] {
   const detail: LeaseDetail = road.via === 'trunk' ? { number: road.number } : {}
   const mark = emergency ? { emergency: true } : {}
   const kinds: Demand[] = [
     road.via === 'trunk'
-      ? { kind: 'trunk.out', count: 1, leg, trunk: road.trunk.id, detail: { ...detail, ...mark } }
+      ? { kind: 'trunk.out', count: 1, leg, trunk: road.trunk.id, detail: { ...detail, ...mark }, out }
       : { kind: 'channel.leg', count: 1, leg },
   ]
   if (direct) return kinds
@@ -157,25 +166,35 @@ function fail(leg: Leg, cause: CallCause): Attempt {
 
 /**
  * A carrier has sent the call on to this number, and the subscriber pays for where its call goes: the channel is leased anew, past
- * all gates, as if the number had been dialled, and the event tells (PITFALLS F14). @throws ResourceUnavailable
+ * all gates, as if the number had been dialled, and the event tells (PITFALLS F14). Says why it is not granted.
  */
-function leaseFor(call: Call, leg: Leg, number: string): void {
+function leaseFor({ call, road, out }: AttemptOptions, leg: Leg, number: string): ResourceUnavailable | null {
   const held = call.leasesOf(leg).find(({ kind }) => kind === 'trunk.out')
-  const { trunk } = leg.facts
-  if (!held || !trunk || held.detail?.number === number) return
-  call.x.registry.release([held.id], 'redirected')
-  call.admit([{ kind: 'trunk.out', count: 1, leg: leg.id, trunk, detail: { number } }])
-  call.event('leg.diverted', { leg, data: { from: { number: held.detail?.number }, to: { number }, why: 'redirected' } })
+  if (road.via !== 'trunk' || held?.detail?.number === number) return null
+  if (held) call.x.registry.release([held.id], 'redirected')
+  const refused = refusalOf(call, [{ kind: 'trunk.out', count: 1, leg: leg.id, trunk: road.trunk.id, detail: { number }, out }])
+  const from = { number: held?.detail?.number ?? road.number }
+  if (!refused) call.event('leg.diverted', { leg, data: { from, to: { number }, why: 'redirected' } })
+  return refused
 }
 
-/** @throws ResourceUnavailable where a far end refuses an offer that was narrow for want of a transcoder */
+/**
+ * @throws ResourceUnavailable where a far end refuses an offer that was narrow for want of a transcoder, and where none of the numbers
+ * that a carrier has sent the call on to may be called
+ */
 async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: Offer): Promise<Attempt> {
   const { call, road } = options
   let cause = causeOf('network', 'no-trunk', hops.length === 0 ? 'No address of its gateways is known' : undefined)
   const redirects = new Redirects(call, road)
   const left = [...hops]
+  // Of the places that a carrier has named: the first that may not be called, as long as none has been asked.
+  let refused: ResourceUnavailable | null = null
+  let asked = false
   for (let next = left.shift(); next; next = left.shift()) {
-    if (next.number !== undefined && !options.emergency) leaseFor(call, leg, next.number)
+    const why = next.number !== undefined && !options.emergency ? leaseFor(options, leg, next.number) : null
+    refused ??= why
+    if (why) continue
+    asked = true
     const end = await tryOffers(
       options,
       leg,
@@ -193,22 +212,30 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
     cause = causeOfFailure(end)
     const narrow = cause.reason === 'not-acceptable' ? blame(call, offer.choice, new NotAcceptable('refused')) : null
     if (narrow instanceof ResourceUnavailable) throw narrow
-    const { server } = next
     const how = attemptEnd(end)
-    if (how.kind === 'timeout') tellSilent(call, next)
-    const pause = end instanceof SipFailure && end.status === 503 ? retryAfterMs(end.response) : 0
-    if (server && pause > 0) call.x.gateways.unavailable(server, pause)
+    tellFailed(call, next, end, how)
     const elsewhere = redirects.follow(end)
-    // RFC 3261 §8.1.3.4: what it names takes the place of what was left.
-    if (elsewhere) left.splice(0, left.length, ...elsewhere)
-    else if (!triesNext(how) || left.length === 0) {
+    if (elsewhere) {
+      // RFC 3261 §8.1.3.4: what it names takes the place of what was left.
+      left.splice(0, left.length, ...elsewhere)
+      asked = false
+      refused = null
+    } else if (!triesNext(how) || left.length === 0) {
       leg.failed(cause)
       return { kind: 'failed', leg, cause, moveOn: movesOn(options, how, cause) }
     }
     call.log.warn({ leg: leg.id, status: cause.sip, left: left.length }, 'a server does not serve: the next one is tried')
   }
+  if (refused && !asked) throw refused
   leg.failed(cause)
   return { kind: 'failed', leg, cause, moveOn: road.via === 'trunk' }
+}
+
+/** Tells whoever orders the places of the next call what this one was like. */
+function tellFailed(call: Call, next: NextHop, end: Error, how: AttemptEnd): void {
+  if (how.kind === 'timeout') tellSilent(call, next)
+  const pauseMs = end instanceof SipFailure && end.status === 503 ? retryAfterMs(end.response) : 0
+  if (next.server && pauseMs > 0) call.x.gateways.unavailable(next.server, pauseMs)
 }
 
 /** A site that says 503 has been reached; a trunk that does so has not, and an emergency call takes no trunk's word for it. */

@@ -4,7 +4,6 @@ import type { ResourceRegistry } from '#platform/resource/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
 import type { Configuration, Realms, VoicePool } from '#platform/switch/index.ts'
 import type { ShownDialog } from '#platform/telephone/index.ts'
-import type { TollGate } from '#platform/toll/index.ts'
 import type { DialogOwner } from '#platform/trace/index.ts'
 import type { CallPace, GatewayServer, TrunkDirectory } from '#platform/trunk/index.ts'
 import type {
@@ -108,7 +107,6 @@ export interface Exchange {
   readonly configuration: Configuration
   readonly registry: ResourceRegistry
   /** Which numbers a subscriber may call; the registry asks it, too. */
-  readonly toll: Pick<TollGate, 'refusesNumber'>
   readonly voice: VoicePool
   readonly realms: Realms
   /** Seals what the journal may not tell. */

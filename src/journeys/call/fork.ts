@@ -83,6 +83,7 @@ function bestRefusal(failed: (Attempt & { kind: 'failed' })[]): Attempt | undefi
     failed.find(({ cause }) => (cause.sip ?? 0) >= 600) ??
     failed.find(({ cause }) => cause.reason === 'busy') ??
     failed.find(({ cause }) => cause.by === 'callee') ??
+    failed.find(({ refused }) => !refused) ??
     failed[0]
   )
 }

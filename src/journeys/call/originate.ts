@@ -1,7 +1,7 @@
 import { type Id, isId, type TielineError } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, e164, emergencyCaller, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
-import { type CallCause, instantOf, type Party, type Target, type VerbMethods } from '#platform/words/index.ts'
+import { type CallCause, type CallOut, instantOf, type Party, type Target, type VerbMethods } from '#platform/words/index.ts'
 import type { Session, SipResponse } from '#protocol/sip/index.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
@@ -131,13 +131,14 @@ async function raise(call: Call, wanted: Wanted, { onLeg, ears }: { onLeg: () =>
     if (status > 100 && !rung.has(leg)) call.event('leg.delivered', { leg, data: { sip: status } })
     if (status > 100) rung.add(leg)
   }
+  const out: CallOut = { counted: new Set() }
   const end = await walkRoads(call, patience, roads, async (group, lastRoad) => {
     const road = group[0]!
     // Whom an emergency is told by is called at the subscriber's cost all the same, where that is outside (PITFALLS F14).
     const emergency = road.via === 'trunk' ? directory.isEmergency(road.number) : call.facts.emergency
     const shown = shownTo(call, road, wanted.callerId)
     if ('refused' in shown) give(call, causeOf('switch', 'caller-id'))
-    const how = { call, shown, emergency, direct: false, patience, lastRoad, users: [], sentOn: [], onProvisional, onLeg }
+    const how = { call, shown, out, emergency, direct: false, patience, lastRoad, users: [], sentOn: [], onProvisional, onLeg }
     return attemptAll(how, group)
   })
   if (end.kind === 'failed') give(call, end.cause)

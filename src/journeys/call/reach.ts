@@ -1,6 +1,7 @@
+import { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, dialStatus, emergencyCaller, type Reason, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
-import type { CallCause, DialResult, DialStrategy, Target, Via } from '#platform/words/index.ts'
+import type { CallCause, CallOut, DialResult, DialStrategy, Target, Via } from '#platform/words/index.ts'
 import type { SipResponse } from '#protocol/sip/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
@@ -11,6 +12,7 @@ import { Patience } from './patience.ts'
 import { Pickup, pickedUp, tellDiverted } from './pickup.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
+import { causeOfError } from './run.ts'
 import { callUser, type UserSearch } from './user.ts'
 import { walkRoads } from './walk.ts'
 
@@ -38,7 +40,7 @@ export interface ReachOptions {
 /**
  * Takes the roads to a target in their order and, when it answers, joins it to the call's first leg, or another one.
  * Several targets ring at once, or one after the other. Resolves with the leg, or with why there is none; the first leg is
- * still up then. Rejects with CallOver when the call ends, with ResourceUnavailable when a lease is refused.
+ * still up then. Rejects with CallOver when the call ends, with ResourceUnavailable when all of them were refused a lease.
  */
 export async function reach(call: Call, options: ReachOptions): Promise<{ leg: Leg } | { failed: DialResult }> {
   const { target, strategy } = options
@@ -47,6 +49,8 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   using ringing = new Ringing(call, options)
   using pickup = new Pickup(call)
   let last: CallCause = causeOf('switch', 'no-route')
+  let refused: ResourceUnavailable | undefined
+  let asked = false
   for (const turn of turns) {
     using patience = new Patience(call, options)
     const count = { alone: turn.length === 1, single: targets.length === 1 }
@@ -79,11 +83,16 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
       options.ears?.answered(end.leg)
       return { leg: end.leg }
     }
-    last = end.cause
+    if (end.refused) refused ??= end.refused
+    else {
+      asked = true
+      last = end.cause
+    }
     // Nobody waits for the next one, or nobody is to be asked any more (RFC 3261 §21.6).
     if (options.signal?.aborted || (end.cause.sip ?? 0) >= 600) break
     ringing.next()
   }
+  if (refused && !asked) throw refused
   return failed(call, last)
 }
 
@@ -91,9 +100,14 @@ interface Search extends UserSearch {
   options: ReachOptions
 }
 
-/** A user by what is stored for it, anything else by its roads. */
-function walk(search: Search, target: Target, itself = false): Promise<Attempt> {
-  return 'user' in target && !itself ? callUser(search, target.user, walk) : takeRoads(search, target)
+/** A user by what is stored for it, anything else by its roads. What is refused for want of a lease is one that has failed. */
+async function walk(search: Search, target: Target, itself = false): Promise<Attempt> {
+  try {
+    return await ('user' in target && !itself ? callUser(search, target.user, walk) : takeRoads(search, target))
+  } catch (error) {
+    if (!(error instanceof ResourceUnavailable)) throw error
+    return { kind: 'failed', leg: null, cause: causeOfError(error), moveOn: false, refused: error }
+  }
 }
 
 /** The roads to one target in their order, until one of them answers or has said why not. */
@@ -103,6 +117,7 @@ async function takeRoads(search: Search, target: Target): Promise<Attempt> {
   const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
   const roads = roadsTo(target, { via: options.via, subscriber: call.subscriber, directory, contacts })
   if ('refused' in roads) return nowhere(roads.refused)
+  const out: CallOut = { counted: new Set() }
   return walkRoads(call, patience, roads, async (group, lastRoad) => {
     const road = group[0]!
     const emergency = road.via === 'trunk' && directory.isEmergency(road.number)
@@ -111,6 +126,7 @@ async function takeRoads(search: Search, target: Target): Promise<Attempt> {
     const how = {
       call,
       shown,
+      out,
       emergency,
       direct: options.relay !== true && single && takesDirect(call, road),
       listener: options.listener,

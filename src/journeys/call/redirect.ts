@@ -9,8 +9,8 @@ const MOST_TURNS = 3
 const MOST_PLACES = 8
 
 /**
- * Follows the 3xx of a trunk that asks for it, to that trunk's own hosts and nowhere else; no place twice (RFC 3261 §8.1.3.4), and to
- * no number that the call could not have been placed to (PITFALLS F14).
+ * Follows the 3xx of a trunk that asks for it, to that trunk's own hosts and nowhere else; no place twice (RFC 3261 §8.1.3.4). Whether
+ * a number may be called there is seen where it is leased (PITFALLS F14).
  */
 export class Redirects {
   readonly #call: Call
@@ -34,17 +34,9 @@ export class Redirects {
       const place = `${uri} ${server.address} ${server.port}`
       if (this.#seen.has(place)) return []
       this.#seen.add(place)
-      const number = numberOf(uri, road)
-      return this.#mayCall(number, road) ? [{ uri, server, hop: serverHop(road.trunk, server), number }] : []
+      return [{ uri, server, hop: serverHop(road.trunk, server), number: numberOf(uri, road) }]
     })
     return fresh.length === 0 ? null : fresh.slice(0, MOST_PLACES)
-  }
-
-  #mayCall(number: string, road: Road & { via: 'trunk' }): boolean {
-    if (number === road.number) return true
-    const refusal = this.#call.x.toll.refusesNumber(this.#call.subscriber.id, number)
-    if (refusal) this.#call.event('resource.refused', { data: { refusal } })
-    return refusal === null
   }
 }
 

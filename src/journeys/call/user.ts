@@ -37,6 +37,8 @@ export interface UserSearch {
   onLeg?: (leg: Leg) => void
 }
 
+type Failed = Attempt & { kind: 'failed' }
+
 /** Takes the roads to one target. `itself`: of a user its own telephone alone. */
 type Take<S> = (search: S, target: Target, itself: boolean) => Promise<Attempt>
 
@@ -72,7 +74,7 @@ async function ring<S extends UserSearch>(search: S, user: UserConfig, take: Tak
   const limit = user.forward?.noAnswer?.afterSeconds
   using whole = search.patience.part(call, limit)
   const steps: readonly RingStep[] = user.ring ?? [{ at: [{ user: user.name }], seconds: Number.POSITIVE_INFINITY }]
-  let last: Attempt & { kind: 'failed' } = nowhere('unavailable')
+  let last: Failed | null = null
   for (const { at, seconds } of steps) {
     using patience = whole.part(call, seconds)
     const alone = search.alone && at.length === 1
@@ -87,12 +89,17 @@ async function ring<S extends UserSearch>(search: S, user: UserConfig, take: Tak
         ? await one(only)
         : await firstOf(at.map((target) => (onLeg) => one(target, (leg) => tell(leg, onLeg, search.onLeg))))
     if (end.kind === 'answered' || search.patience.spent) return end
-    // Whoever could not even be rung says less than one who did not answer.
-    if (whyFor(end.cause, end.leg) !== 'unregistered' || last.cause.reason === 'unavailable') last = end
+    if (!last || saysMore(end, last)) last = end
     if (whole.spent || (end.cause.sip ?? 0) >= 600 || end.cause.reason === 'answered-elsewhere') return end
     search.ringing.next()
   }
-  return last
+  return last ?? nowhere('unavailable')
+}
+
+/** Whoever could not even be rung says less than one who did not answer, and one that may not be called less than either. */
+function saysMore(end: Failed, last: Failed): boolean {
+  if (end.refused || last.refused) return !end.refused
+  return whyFor(end.cause, end.leg) !== 'unregistered' || last.cause.reason === 'unavailable'
 }
 
 /** Sends the call on: its caller is told (RFC 3261 §21.1.3), and so is everybody who reads its events. */
@@ -132,6 +139,6 @@ function targetOf(forward: Forward | undefined, why: keyof Forward): ForwardTarg
   return why === 'noAnswer' ? forward?.noAnswer?.to : forward?.[why]
 }
 
-function nowhere(reason: Reason): Attempt & { kind: 'failed' } {
+function nowhere(reason: Reason): Failed {
   return { kind: 'failed', leg: null, cause: causeOf('switch', reason), moveOn: false }
 }

@@ -130,9 +130,9 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   })
   const registry = new ResourceRegistry({
     ...{ clock, boot },
-    record(entry) {
+    record(entry, demand) {
       record(entry)
-      toll.saw(entry)
+      toll.saw(entry, demand?.out)
     },
     refuses: (subscriber, demand) => toll.refuses(subscriber, demand),
   })
@@ -227,7 +227,6 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     limits: { ...LIMITS, maxCallMs: config.calls.maxSeconds * 1000, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },
     configuration,
     registry,
-    toll,
     voice,
     realms,
     sealer: createSealer(start.sealingKey ?? ''),

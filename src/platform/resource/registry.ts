@@ -22,8 +22,8 @@ export interface RegistryOptions {
   clock: Clock
   /** Which run of the process this is: leases carry it in their instants. */
   boot: string
-  /** Gets `lease.taken`, `lease.answered` and `lease.released`, in the same turn: the journal's `append`. */
-  record(record: JournalRecord): void
+  /** Gets `lease.taken`, with what was demanded, `lease.answered` and `lease.released`, in the same turn: the journal's `append`. */
+  record(record: JournalRecord, demand?: Demand): void
   /** A limit of another kind that a demand may meet; asked last. */
   refuses?(subscriber: Id<'sub'>, demand: Demand): Refusal | null
 }
@@ -99,7 +99,7 @@ export class ResourceRegistry {
     return places.map((place, i) => {
       const lease = leaseOf(request, demands[i]!, taken)
       this.#keep({ lease, place })
-      this.#options.record({ type: 'lease.taken', at: taken, lease })
+      this.#options.record({ type: 'lease.taken', at: taken, lease }, demands[i])
       return lease
     })
   }

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { TollClass, TollLimits, TollRule, TollRules, TollUse } from '#platform/words/index.ts'
+import type { CallOut, TollClass, TollLimits, TollRule, TollRules, TollUse } from '#platform/words/index.ts'
 import { policyFor } from './classes.ts'
 import { type Counts, type Moment, metBy, monthOf, noCounts, usedOf } from './counts.ts'
 
@@ -169,10 +169,12 @@ function settled({ counts, heldMs, heldMicros }: Meter): Counts {
   }
 }
 
-/** The first rule of these that is met. */
-export function metAmong(meters: readonly Meter[], now: Moment) {
+/** The first rule of these that is met; calls are no matter where this one has been counted already. */
+export function metAmong(meters: readonly Meter[], now: Moment, out: CallOut | undefined) {
   for (const meter of meters) {
-    const met = metBy(meter.counts, meter.limits, now)
+    const { minutesPerDay } = meter.limits
+    const limits = out?.counted.has(meter.class) ? (minutesPerDay === undefined ? {} : { minutesPerDay }) : meter.limits
+    const met = metBy(meter.counts, limits, now)
     if (met) return { ...met, class: meter.class }
   }
   return null

@@ -1,5 +1,6 @@
 import { type Clock, type Id, newId } from '#lib/index.ts'
 import {
+  type CallOut,
   type Demand,
   durationMs,
   type Instant,
@@ -89,22 +90,17 @@ export class TollGate {
     if (!account) return denied
     const meters = account.metersOf(found)
     const now = this.#moment(account)
-    const met = metAmong(meters, now)
+    const met = metAmong(meters, now, demand.out)
     const broke = met ? null : brokeFor(meters, this.#meterage(account, demand.detail?.number)?.costTo(LEAST_MS, now) ?? 0, now)
     if (broke) return refusal({ limitedBy: 'spend', limit: broke.limit, inUse: broke.used, rule: broke.rule, class: broke.class })
     return met && refusal({ limitedBy: 'velocity', limit: met.limit, inUse: met.used, rule: met.rule, class: met.class })
   }
 
-  /** Why this number may not be called, however few calls there are; null where it may. */
-  refusesNumber(subscriber: Id<'sub'>, number: string): Refusal | null {
-    return this.#denies(subscriber, this.#finder.of(number))
-  }
-
-  /** Sees what the registry records of leases. */
-  saw(record: JournalRecord): void {
+  /** Sees what the registry records of leases; of one that is taken, which call out it is. */
+  saw(record: JournalRecord, out?: CallOut): void {
     switch (record.type) {
       case 'lease.taken':
-        if (isCounted(record.lease)) this.#began(record.lease)
+        if (isCounted(record.lease)) this.#began(record.lease, out)
         return
       case 'lease.answered': {
         const running = this.#running.get(record.lease)
@@ -168,13 +164,16 @@ export class TollGate {
     return refusal({ limitedBy: 'class', limit: 0, inUse: 0, class: found.name })
   }
 
-  #began(lease: Lease): void {
+  #began(lease: Lease, out: CallOut = { counted: new Set() }): void {
     const found = this.#finder.of(lease.detail?.number ?? '')
     const account = this.#account(lease.subscriber, found)
     const meters = account?.metersOf(found) ?? []
     if (!account || meters.length === 0) return
     const now = this.#moment(account)
-    for (const { counts } of meters) begin(counts, now)
+    for (const meter of meters.filter(({ class: name }) => !out.counted.has(name))) {
+      begin(meter.counts, now)
+      out.counted.add(meter.class)
+    }
     const running = this.#run(account, lease)
     if (running) grant(running, GRANT_MS, now)
     this.#changed(account, now)

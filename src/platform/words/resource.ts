@@ -1,6 +1,6 @@
 import type { Fault, Id } from '#lib/index.ts'
 import type { Instant } from './time.ts'
-import type { TollRule } from './toll.ts'
+import type { CallOut, TollRule } from './toll.ts'
 import type { MediaStats } from './voice.ts'
 
 /** The name of a kind of call-handling resource. Kinds are data: a new one needs no new code. */
@@ -57,6 +57,8 @@ export interface Demand {
   trunk?: Id<'trk'>
   /** Facts that rating needs: the dialled number, the caller's. */
   detail?: LeaseDetail
+  /** For `trunk.out`: which call out it is another way of. Absent: one of its own. */
+  out?: CallOut
 }
 
 export interface LeaseDetail {

@@ -41,6 +41,15 @@ export interface TollRules {
   classLimits?: Record<string, TollLimits>
 }
 
+/**
+ * One call out to one destination, over however many trunks, and to whatever numbers a carrier sends it on: towards limits of calls it
+ * counts once. It lives as long as the destination is tried.
+ */
+export interface CallOut {
+  /** The classes towards whose limits it has been counted; `` for all calls. */
+  readonly counted: Set<string>
+}
+
 /** How far a limit is used up. */
 export interface TollUse {
   subscriber: Id<'sub'>
