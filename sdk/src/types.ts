@@ -296,7 +296,7 @@ export interface DialResult {
 export interface Refusal {
   kind: string
   /** `class`: the operator denies calls out to numbers of this class; `velocity`, `spend`: they were as many, or cost as much, as `rule` allows. */
-  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity' | 'spend'
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity' | 'spend' | 'balance'
   rule?: 'callsPerMinute' | 'callsPerHour' | 'minutesPerDay' | 'spendPerDay' | 'spendPerMonth'
   /** Of the number that was to be called, such as `premium`. */
   class?: string

@@ -1,10 +1,12 @@
+import { sql } from 'kysely'
+import type { Spending } from '#journeys/install/index.ts'
 import type { AccountBooks, Books } from '#journeys/period/index.ts'
-import { type Id, idOf, uuidOf } from '#lib/index.ts'
-import type { Account, Invoice, Meters } from '#platform/billing/index.ts'
+import { type Clock, type Id, idOf, uuidOf } from '#lib/index.ts'
+import { type Account, type Invoice, type Meters, periodAt } from '#platform/billing/index.ts'
 import { writeClosed, writeDraft } from './billing-invoice.ts'
 import { listPlans } from './billing-plan.ts'
 import { billing } from './billing-tables.ts'
-import { openUsage } from './billing-usage.ts'
+import { openUsage, usageFrom, usagePosition } from './billing-usage.ts'
 import { notFound } from './error.ts'
 import type { Store, Tx } from './store.ts'
 
@@ -26,10 +28,32 @@ export function booksIn(store: Store): Books {
   }
 }
 
+/** What a subscriber's calls out of this month are rated by and from, at one moment. */
+export function spendingIn(store: Store, { node, clock }: { node: string; clock: Clock }) {
+  return (subscriber: Id<'sub'>): Promise<Spending> =>
+    store.transaction('platform', async (tx) => {
+      await sql`set transaction isolation level repeatable read`.execute(tx)
+      const account = await readAccount(tx, subscriber)
+      const now = new Date(clock.wall())
+      return {
+        ...{ now, account, position: await usagePosition(tx, node) },
+        usage: await usageFrom(tx, subscriber, 'trunk.out', periodAt(now, account.timeZone).from),
+        plans: await plansByName(tx),
+      }
+    })
+}
+
 /** Two runs at once would close a period twice: the second waits, and finds it closed. */
 async function lockAccount(tx: Tx, subscriber: Id<'sub'>): Promise<Account> {
+  await billing(tx).selectFrom('account').select('name').where('subscriber_id', '=', uuidOf(subscriber)).forUpdate().execute()
+  return readAccount(tx, subscriber)
+}
+
+const plansByName = async (tx: Tx) => new Map((await listPlans(tx)).map((plan) => [plan.name, plan]))
+
+async function readAccount(tx: Tx, subscriber: Id<'sub'>): Promise<Account> {
   const id = uuidOf(subscriber)
-  const row = await billing(tx).selectFrom('account').selectAll().where('subscriber_id', '=', id).forUpdate().executeTakeFirst()
+  const row = await billing(tx).selectFrom('account').selectAll().where('subscriber_id', '=', id).executeTakeFirst()
   if (!row) throw notFound('subscriber')
   const plans = await billing(tx)
     .selectFrom('account_plan')
@@ -59,7 +83,7 @@ function accountBooks(tx: Tx, account: Account): AccountBooks {
       return row ? (JSON.parse(row.document) as Invoice) : null
     },
     openUsage: (to) => openUsage(tx, subscriber, to),
-    plans: async () => new Map((await listPlans(tx)).map((plan) => [plan.name, plan])),
+    plans: () => plansByName(tx),
     async meters() {
       const rows = await invoices().select('meters').where('state', '=', 'closed').orderBy('period').execute()
       return rows.reduce<Record<string, Meters>>((all, { meters }) => Object.assign(all, meters), {})

@@ -33,6 +33,7 @@ export interface BillingTables {
     review: boolean
     invoice: string | null
   }
+  usage_taken: { node: string; position: Bigint<number> }
   invoice: {
     subscriber_id: string
     id: string

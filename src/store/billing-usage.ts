@@ -1,21 +1,48 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import { type Id, idOf, uuidOf } from '#lib/index.ts'
 import { type UsageQuery, type UsageSink, usageOf } from '#platform/usage/index.ts'
-import type { UsageRecord } from '#platform/words/index.ts'
+import type { Kind, UsageRecord } from '#platform/words/index.ts'
 import { type BillingTables, billing } from './billing-tables.ts'
 import { json, type Store, type Tx } from './store.ts'
 
 /** PostgreSQL takes 65,535 parameters in one statement. */
 const AT_ONCE = 1000
 
-/** Takes the journal's entries in: what control's shipper writes to. */
-export function usageSink(store: Store): UsageSink {
+/** Takes the journal's entries of a node in: what control's shipper writes to. */
+export function usageSink(store: Store, node: string): UsageSink {
   return {
     async take(entries) {
       const usage = usageOf(entries)
-      if (usage.length > 0) await store.transaction('platform', (tx) => recordUsage(tx, usage))
+      const position = entries.at(-1)?.position
+      if (usage.length === 0 || position === undefined) return
+      await store.transaction('platform', async (tx) => {
+        await recordUsage(tx, usage)
+        await billing(tx)
+          .insertInto('usage_taken')
+          .values({ node, position })
+          .onConflict((conflict) => conflict.column('node').doUpdateSet({ position }))
+          .execute()
+      })
     },
   }
+}
+
+/** All that was released behind this position of the node's journal is not in usage yet. */
+export async function usagePosition(tx: Tx, node: string): Promise<number> {
+  const row = await billing(tx).selectFrom('usage_taken').select('position').where('node', '=', node).executeTakeFirst()
+  return Number(row?.position ?? 0)
+}
+
+/** Usage of one kind, released from then on, in whatever order. */
+export async function usageFrom(tx: Tx, subscriber: Id<'sub'>, kind: Kind, from: Date): Promise<UsageRecord[]> {
+  const rows = await billing(tx)
+    .selectFrom('usage')
+    .selectAll()
+    .where('subscriber_id', '=', uuidOf(subscriber))
+    .where('kind', '=', kind)
+    .where('released_at', '>=', from)
+    .execute()
+  return rows.map(recordOf)
 }
 
 /** Keeps usage; a lease that is there already is passed over (PITFALLS B02, B03). Answers with how many were new. */

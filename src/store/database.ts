@@ -29,6 +29,7 @@ export interface Database {
     telephone_tls: Generated<'allowed' | 'required'>
     forward_outside: Generated<'allowed' | 'denied'>
     toll: Json<object | null | undefined>
+    spent: Json<object | null | undefined>
     codecs: Codecs
     transcode: Generated<boolean>
     renegotiate: Generated<boolean>

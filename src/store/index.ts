@@ -1,4 +1,4 @@
-export { booksIn } from './billing-books.ts'
+export { booksIn, spendingIn } from './billing-books.ts'
 export { findInvoice, listEntries, listInvoices } from './billing-invoice.ts'
 export { addPlan, addToPlan, findPlan, listPlans, plansWithoutPrice } from './billing-plan.ts'
 export { type BillingRecords, billingRecords } from './billing-records.ts'

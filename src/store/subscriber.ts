@@ -115,6 +115,7 @@ function recordOf(row: Row): SubscriberRecord {
     users: row.users.map(userOf),
     forwardOutside: row.forward_outside,
     toll: (row.toll ?? {}) as SubscriberRecord['toll'],
+    spent: row.spent as SubscriberRecord['spent'],
     createdAt: row.created_at.toISOString(),
   }
 }

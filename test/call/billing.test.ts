@@ -83,7 +83,7 @@ test('the journal may be read again and again: each lease is kept once (B02)', a
     Object.assign(lease, { answered: instant(i + 10), released: instant(i + 1010), reason: 'hangup' })
     return { position: i + 1, record: { type: 'lease.released', at: lease.released!, lease } }
   })
-  const sink = usageSink(store)
+  const sink = usageSink(store, 'n1')
   await sink.take(entries.slice(0, 1500))
   for (let i = 0; i < 3; i++) await sink.take(entries)
   const seen: UsageRecord[] = []

@@ -224,6 +224,49 @@ test('B09 F14 calls at once spend no more than the limit, also with a restart be
   await rules({})
 })
 
+test('F14 B09 calls that are up when a first limit of money is set are counted, hear the beeps and are cut', async () => {
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5, tone: 700 }]
+  const call = await fromSite(OUTSIDE)
+  await until('an answer', () => call.phase === 'up', 3000)
+  const far = world.carrier.calls.at(-1)!
+  await priced('60', 1, '0.5')
+  await until('the beeps', () => [call, far].every((one) => one.report().media!.heard.some(({ what }) => what === 1400)), 4000)
+  assert.ok((await world.link.call('toll.list', {})).some(({ rule, used }) => rule === 'spendPerDay' && used >= 10))
+  await until('the end', () => call.phase === 'ended' && far.phase === 'ended', 15_000)
+  await world.quiet()
+  assert.ok((await world.events()).some(({ type, cause }) => type === 'leg.cleared' && cause?.reason === 'toll-limit'))
+  await rules({})
+})
+
+test('F14 B09 what was spent while nothing was limited counts, as control has told it and as the journal goes on', async () => {
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  await priced('0.25', 60, '100')
+  await rules({})
+  const { at } = (await world.records()).at(-1)!
+  const { position } = await world.link.call('journal.read', { after: Number.MAX_SAFE_INTEGER, limit: 1 })
+  for (let i = 0; i < 2; i++) {
+    const call = await fromSite(OUTSIDE)
+    await until('an answer', () => call.phase === 'up', 3000)
+    call.hangup()
+    await world.quiet()
+  }
+  const day = new Date(at.wall).toISOString().slice(0, 10)
+  const spent = {
+    position,
+    day,
+    month: day.slice(0, 7),
+    classes: { '': { dayMicros: 1_000_000, monthMicros: 1_000_000 } },
+    units: {},
+  }
+  await world.change({ spent, toll: { limits: { spendPerDay: '1.60' } } })
+  const used = async () => (await world.link.call('toll.list', {}))[0]?.used
+  await until('all of it', async () => (await used()) === 1.5, 2000)
+  const broke = await fromSite(OUTSIDE)
+  await ended(broke)
+  assert.equal(broke.report().final?.status, 403)
+  await rules({})
+})
+
 test('F14 what an agent dials, a transfer by a telephone, a forward, and a call that is placed by API meet the same gate', async () => {
   const errors: { verdict?: { code: string }; details?: { refusal?: Refusal } }[] = []
   isDenied(

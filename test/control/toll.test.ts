@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Id, newId } from '#lib/index.ts'
-import type { AlarmChange, Snapshot, TollClass, TollRules, TollUse } from '#platform/words/index.ts'
+import type { AlarmChange, Lease, Snapshot, SubscriberConfig, TollClass, TollRules, TollUse } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, COMPILED, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 
@@ -31,14 +31,19 @@ function cli<T>(...args: string[]): Promise<T> {
   return promise
 }
 
+/** What the switch was told last of acme. */
+function toldOf(): SubscriberConfig | undefined {
+  const subscribers = bench.fakes.published.switch.flatMap((publication) =>
+    'base' in publication ? (publication.subscribers?.upsert ?? []) : (publication as Snapshot).subscribers,
+  )
+  return subscribers.findLast(({ id }) => id === acme.subscriber.id)
+}
+
 /** What the switch was told last, of classes and of acme. */
 function told(): { classes: TollClass[] | undefined; acme: TollRules | undefined } {
   const all = bench.fakes.published.switch
   const classes = all.findLast(({ tollClasses }) => tollClasses)?.tollClasses
-  const subscribers = all.flatMap((publication) =>
-    'base' in publication ? (publication.subscribers?.upsert ?? []) : (publication as Snapshot).subscribers,
-  )
-  return { classes, acme: subscribers.findLast(({ id }) => id === acme.subscriber.id)?.toll }
+  return { classes, acme: toldOf()?.toll }
 }
 
 test('F14 a new installation denies what is dear; the operator adds, changes and removes classes, and the switch is told', async () => {
@@ -141,4 +146,48 @@ test('F14 B09 limits of money: the switch is told the prices of calls out by the
   const left = await bench.api<{ toll: TollRules }>('GET', '/v1/subscribers/acme')
   assert.deepEqual(left.body.toll.limits?.spendPerDay, undefined)
   assert.equal(left.body.toll.limits?.spendPerMonth, '150.50')
+})
+
+test('F14 B09 a limit of money is told with what was spent before it, as it is billed, by class, and how far the journal is in it', async () => {
+  await cli('subscriber', 'cap', 'acme', '--spend-per-month', 'off')
+  const called = (number: string, seconds: number, agoMs: number, more: object = {}) => {
+    const wall = Date.now() - agoMs
+    const [taken, released] = [wall, wall + seconds * 1000].map((at) => ({ wall: at, mono: at, boot: 'b' }))
+    const lease = {
+      id: newId('lse'),
+      subscriber: acme.subscriber.id,
+      kind: 'trunk.out',
+      count: 1,
+      call: newId('call'),
+      taken,
+      released,
+    }
+    const whole = { ...lease, ...(seconds ? { answered: taken } : {}), reason: 'hangup', detail: { number, ...more } } as Lease
+    journal(bench, { type: 'lease.released', at: whole.released!, lease: whole })
+  }
+  // A minute to Belgium is 0.03, to others 0.25; what was not answered, was an emergency or is of another month costs nothing here.
+  called('+32470123456', 61, 70_000)
+  called('+3290312345', 30, 40_000)
+  called('+442071838750', 5, 40 * 86_400_000)
+  called('+442071838750', 0, 1000)
+  called('112', 60, 70_000, { emergency: true })
+  const count = async () => (await bench.api<{ items: unknown[] }>('GET', '/v1/subscribers/acme/usage')).body.items.length
+  await until('the usage', async () => (await count()) >= 5)
+  await cli('subscriber', 'cap', 'acme', '--spend-per-day', '20')
+  const { spent } = toldOf()!
+  const month = { dayMicros: 90_000, monthMicros: 90_000 }
+  const international = { dayMicros: 60_000, monthMicros: 60_000 }
+  const premium = { dayMicros: 30_000, monthMicros: 30_000 }
+  assert.deepEqual(spent?.classes, { '': month, international, premium })
+  assert.deepEqual(spent?.units, { '+32': 180 })
+  assert.equal(spent?.position, bench.fakes.journal.findLast(({ record }) => record.type === 'lease.released')?.position)
+  // A class that is limited for all is told so, too.
+  await cli('subscriber', 'cap', 'acme', '--spend-per-day', 'off')
+  called('+3290312345', 30, 40_000)
+  await until('the usage', async () => (await count()) >= 6)
+  await cli('toll', 'set', 'premium', '--policy', 'limited', '--spend-per-day', '5')
+  assert.deepEqual(toldOf()?.spent?.classes.premium, undefined, 'acme has premium allowed by its own word')
+  await cli('subscriber', 'cap', 'acme', '--class', 'premium=off')
+  await cli('toll', 'set', 'premium', '--policy', 'limited', '--spend-per-day', '6')
+  assert.deepEqual(toldOf()?.spent?.classes.premium, { dayMicros: 60_000, monthMicros: 60_000 })
 })

@@ -35,5 +35,6 @@ function reasonOf({ kind, limitedBy }: Refusal): Reason {
   if (kind === 'voice.transcode') return 'transcoding'
   if (limitedBy === 'class') return 'barred'
   if (limitedBy === 'velocity' || limitedBy === 'spend') return 'toll-limit'
+  if (limitedBy === 'balance') return 'no-balance'
   return limitedBy === 'ceiling' ? 'ceiling' : 'pool'
 }

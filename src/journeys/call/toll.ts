@@ -1,5 +1,5 @@
 import { type Id, newId } from '#lib/index.ts'
-import { causeOf } from '#platform/trunk/index.ts'
+import { causeOf, type Reason } from '#platform/trunk/index.ts'
 import type { PromptSource } from '#platform/words/index.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -8,10 +8,12 @@ const BEEPS: PromptSource = { tone: [{ frequencies: [1400], onMs: 200, offMs: 20
 
 interface Limited {
   call: Id<'call'>
+  /** Undefined where the whole call runs out. */
   leg: Id<'leg'> | undefined
+  why: Extract<Reason, 'toll-limit' | 'no-balance'>
 }
 
-/** A leg out will be cut, since a limit is nearly used up: everyone in its call hears it. Sound that passes by us carries no tone. */
+/** A leg will be cut, since a limit or a balance is nearly used up: everyone in its call hears it. Sound that passes by us carries no tone. */
 export function warnOfLimit(x: Exchange, { call: id, leg }: Limited): void {
   const call = x.calls.get(id)
   if (!call || call.cause) return
@@ -22,10 +24,10 @@ export function warnOfLimit(x: Exchange, { call: id, leg }: Limited): void {
     })
 }
 
-/** The leg out is over, since a limit is used up; its call goes on as if the far end had hung up. */
-export function cutAtLimit(x: Exchange, { call, leg }: Limited): void {
-  x.calls
-    .get(call)
-    ?.legs.find(({ id }) => id === leg)
-    ?.end(causeOf('switch', 'toll-limit'))
+/** The leg is over, since a limit or a balance is used up; its call goes on as if the far end had hung up. */
+export function cutAtLimit(x: Exchange, { call: id, leg, why }: Limited): void {
+  const call = x.calls.get(id)
+  const cause = causeOf('switch', why)
+  if (leg === undefined) call?.end(cause)
+  else call?.legs.find((one) => one.id === leg)?.end(cause)
 }

@@ -19,6 +19,7 @@ import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
 import { checkAgent, checkSite, codecsOf, completePbx, type InstallOrder } from './order.ts'
+import { spentBy } from './spent.ts'
 
 /** What may change of a subscriber; what is absent stays. */
 export interface SubscriberPatch {
@@ -58,8 +59,13 @@ export async function changeSubscriber(
   { id }: SubscriberRecord,
   patch: SubscriberPatch,
 ): Promise<SubscriberRecord> {
-  if (patch.toll) checkRules(patch.toll, await deps.store.listTollClasses())
-  const changed = await deps.store.update(scope, id, (record) => patched(record, patch))
+  const classes = patch.toll ? await deps.store.listTollClasses() : []
+  if (patch.toll) checkRules(patch.toll, classes)
+  const spent = patch.toll ? await spentBy(deps, id, patch.toll, classes) : undefined
+  const changed = await deps.store.update(scope, id, (record) => ({
+    ...patched(record, patch),
+    ...(spent === undefined ? {} : { spent }),
+  }))
   if (patch.plan !== undefined && scope === 'platform') await deps.store.bindPlan(id, patch.plan)
   const priced = patch.plan !== undefined || patch.toll !== undefined
   await publishChange(deps, { subscribers: [id], ...(priced ? { tariffs: true } : {}) })

@@ -25,5 +25,6 @@ export {
   rotateCertificate,
   rotatePresharedKey,
 } from './rotate.ts'
+export type { Spending } from './spent.ts'
 export { removeTollClass, writeTollClass } from './toll.ts'
 export { removeUser, writeUser } from './user.ts'

@@ -17,6 +17,7 @@ import {
   publicationSource,
   requestMemory,
   Store,
+  spendingIn,
   usageSink,
 } from '#store/index.ts'
 import { bundleShelf } from './bundles.ts'
@@ -90,6 +91,7 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     host: {
       settle: (subscriber, timeoutMs) => links.host.call('settle', { subscriber, timeoutMs }, { timeoutMs: timeoutMs + 2000 }),
     },
+    spending: spendingIn(store, { node: config.node, clock }),
     bundles: bundleShelf(join(config.state, SHARED.bundles)),
     sealer,
     clock,
@@ -149,7 +151,7 @@ async function work({ start, clock, log }: ControlOptions, parts: Parts, signal:
       shipped: (params) => links.switch.call('journal.shipped', params, { timeoutMs: 10_000 }),
     },
     events: records.events,
-    leases: usageSink(store),
+    leases: usageSink(store, start.config.node),
     clock,
     log,
     signal,

@@ -50,6 +50,7 @@ import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
 import { switchMetrics } from './metrics.ts'
 import { Reception } from './reception.ts'
+import { releasedSince } from './released.ts'
 import { drainCalls, stopCalls } from './stop.ts'
 import { watchWire } from './wire.ts'
 
@@ -119,22 +120,24 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     },
   })
   const record = (entry: JournalRecord) => {
-    journal.append(entry)
+    const position = journal.append(entry)
     outbox.wake()
+    return position
   }
   const toll: TollGate = new TollGate({
     ...{ clock, boot, record },
     pricing: { units: unitsOf, price: priceOf, micros: parseMicros },
     warn: (leg) => warnOfLimit(exchange, leg),
     cut: (leg) => cutAtLimit(exchange, leg),
+    leases: () => registry.held(),
+    released: (after) => releasedSince(journal, after),
   })
-  const registry = new ResourceRegistry({
+  const registry: ResourceRegistry = new ResourceRegistry({
     ...{ clock, boot },
     record(entry, demand) {
-      record(entry)
-      toll.saw(entry, demand?.out)
+      toll.saw(entry, record(entry), demand?.out)
     },
-    refuses: (subscriber, demand) => toll.refuses(subscriber, demand),
+    refuses: (subscriber, demand, beside) => toll.refuses(subscriber, demand, beside),
   })
   const locations = new Locations({ now: () => clock.now(), formerMs: config.calls.maxSeconds * 1000 })
   locations.configure(configuration.snapshot.trunks)
@@ -271,7 +274,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })
   const left = journal.replay()
   telephones.restore(left.registrations)
-  toll.restore(left.tolls, left.leases)
+  await toll.restore(left.tolls, left.leases)
   const begun = restore(exchange, left)
   outbox.deliver()
   voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))

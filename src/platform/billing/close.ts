@@ -55,7 +55,8 @@ export function closePeriod(closing: Closing): Statement {
   return { invoice, entries: entriesOf(invoice, lines, byLine), meters, waiting }
 }
 
-function inOrder(a: UsageRecord, b: UsageRecord): number {
+/** In which order usage is rated: as it was answered. */
+export function inOrder(a: UsageRecord, b: UsageRecord): number {
   const [x, y] = [`${a.answeredAt ?? a.takenAt} ${a.lease}`, `${b.answeredAt ?? b.takenAt} ${b.lease}`]
   return x < y ? -1 : x > y ? 1 : 0
 }

@@ -45,7 +45,7 @@ export function visibleEvent(event: PlatformEvent, reader: 'operator' | Id<'sub'
   return { ...event, data: { ...event.data, refusal: visible(event.data.refusal as Refusal, reader) } }
 }
 
-const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class' | 'velocity' | 'spend'>, string> = {
+const LIMITED_BY: Record<Exclude<Refusal['limitedBy'], 'class' | 'velocity' | 'spend' | 'balance'>, string> = {
   ceiling: "the subscriber's own ceiling",
   pool: 'the pool of the node',
   trunk: 'the channels of the trunk',
@@ -57,6 +57,8 @@ export function refusalText(refusal: Refusal): string {
   const of = refusal.class ? ` to numbers of the class ${refusal.class}` : ''
   if (limitedBy === 'velocity' || limitedBy === 'spend')
     return `${kind} was refused: calls out${of} are limited to ${limit} ${TOLL_RULES[refusal.rule!]}, and ${inUse} were used.`
+  if (limitedBy === 'balance')
+    return `${kind} was refused: of the balance of ${limit}, calls that run have ${inUse}, and the rest does not pay for it.`
   return `${kind} was refused by ${LIMITED_BY[limitedBy]}: ${inUse} of ${limit} were in use and ${requested} more was asked for.`
 }
 

@@ -24,8 +24,8 @@ export interface RegistryOptions {
   boot: string
   /** Gets `lease.taken`, with what was demanded, `lease.answered` and `lease.released`, in the same turn: the journal's `append`. */
   record(record: JournalRecord, demand?: Demand): void
-  /** A limit of another kind that a demand may meet; asked last. */
-  refuses?(subscriber: Id<'sub'>, demand: Demand): Refusal | null
+  /** A limit of another kind that a demand may meet, with those that stand before it in its request; asked last. */
+  refuses?(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[]): Refusal | null
 }
 
 /** What else is known of a lease's end. */
@@ -87,7 +87,7 @@ export class ResourceRegistry {
       const place = this.#tally.place(subscriber, demand.kind, demand.trunk)
       const emergency = demand.detail?.emergency === true
       const limit = decide(standing(place), demand.count, emergency)
-      const further = limit ? null : this.#options.refuses?.(subscriber, demand)
+      const further = limit ? null : this.#options.refuses?.(subscriber, demand, demands.slice(0, places.length))
       if (limit || further) {
         for (const [i, taken] of places.entries()) count(taken, call, -demands[i]!.count, demands[i]!.detail?.emergency === true)
         throw new ResourceUnavailable(limit ? refusalOf(request, demand, limit, place) : further!)
@@ -181,6 +181,11 @@ export class ResourceRegistry {
   /** The leases that a call holds. */
   leasesOf(call: Id<'call'>): Lease[] {
     return this.#calls.get(call)?.map(({ lease }) => lease) ?? []
+  }
+
+  /** All leases that are held. */
+  *held(): Generator<Lease> {
+    for (const { lease } of this.#leases.values()) yield lease
   }
 
   /** Takes up what a former process held, beyond limits if need be: they are a fact. Known ones are passed over. */

@@ -22,10 +22,11 @@ const RETRY_AFTER_SECONDS = 5
 /** 486 and not 503: many carriers take a gateway that says 503 out of service, for everyone. Q.850 17 is *user busy*. */
 const OWN: Verdict = { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 486, q850: 17 }
 
-/** Q.850 52 is *outgoing calls barred*, which RFC 3398 §7.2.4.1 tells as 403. */
+/** Q.850 52 is *outgoing calls barred*, which RFC 3398 §7.2.4.1 tells as 403; 21 is *call rejected*. */
 const BARRED: Partial<Record<Refusal['limitedBy'], Verdict>> = {
   class: { code: 'resource-unavailable', fault: 'subscriber', retry: false, http: 403, sip: 403, q850: 52 },
   spend: { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 402, sip: 403, q850: 52 },
+  balance: { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 402, sip: 403, q850: 21 },
   velocity: { code: 'resource-unavailable', fault: 'subscriber', retry: true, http: 429, sip: 403, q850: 52 },
 }
 
@@ -40,6 +41,7 @@ function sentence(r: Refusal): string {
   const of = r.class ? ` to numbers of the class ${r.class}` : ''
   if (r.limitedBy === 'velocity' || r.limitedBy === 'spend')
     return `calls out${of} are limited to ${r.limit} ${TOLL_RULES[r.rule!]}`
+  if (r.limitedBy === 'balance') return `the balance that is left does not pay for ${r.kind}`
   const whose = { ceiling: "the subscriber's ceiling", pool: "the node's pool", trunk: "the trunk's channels" }[r.limitedBy]
   return `no ${r.kind} left: ${whose} is ${r.limit}, ${r.inUse} in use, ${r.requested} more asked for`
 }

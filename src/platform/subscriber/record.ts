@@ -8,6 +8,7 @@ import type {
   SubscriberConfig,
   Survival,
   TollRules,
+  TollSpent,
   UserConfig,
 } from '#platform/words/index.ts'
 
@@ -48,11 +49,16 @@ export interface SubscriberRecord {
   forwardOutside: 'allowed' | 'denied'
   /** What the operator says of its calls out, beside what the classes say. */
   toll: TollRules
+  /** What its calls out had cost when money was limited; null where it is not. */
+  spent: TollSpent | null
   createdAt: string
 }
 
 /** What is decided before a subscriber gets its slot, which the database gives. */
-export type NewSubscriber = Omit<SubscriberRecord, 'slot' | 'channel' | 'telephones' | 'users' | 'toll' | 'createdAt'> & {
+export type NewSubscriber = Omit<
+  SubscriberRecord,
+  'slot' | 'channel' | 'telephones' | 'users' | 'toll' | 'spent' | 'createdAt'
+> & {
   channel: Omit<SubscriberRecord['channel'], 'listenPort'>
   agentCertificate: { id: Id<'crt'>; serial: string; notBefore: Date; notAfter: Date }
   apiKey: { id: Id<'key'>; hash: string }

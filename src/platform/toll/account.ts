@@ -1,7 +1,8 @@
 import type { Id } from '#lib/index.ts'
-import type { CallOut, TollClass, TollLimits, TollRule, TollRules, TollUse } from '#platform/words/index.ts'
+import type { CallOut, Prepaid, TollClass, TollLimits, TollRule, TollRules, TollSpent, TollUse } from '#platform/words/index.ts'
 import { policyFor } from './classes.ts'
-import { type Counts, type Moment, metBy, monthOf, noCounts, usedOf } from './counts.ts'
+import { type Counts, limitsMoney, type Moment, metBy, monthOf, noCounts, usedOf } from './counts.ts'
+import { Purse } from './purse.ts'
 
 /** What the journal keeps of an account. What running calls have been granted is not in it. */
 export interface AccountState {
@@ -40,6 +41,9 @@ export interface Terms {
   timeZone: string
   /** By which its calls out are priced. */
   plan: string
+  /** What had been spent when money was limited. */
+  spent?: TollSpent | undefined
+  prepaid?: Prepaid | undefined
 }
 
 /** Told at the first, at the second again, and forgotten below the third. */
@@ -49,6 +53,8 @@ const FORGOTTEN = 0.7
 /** The limits of one subscriber's calls out. */
 export class Account {
   readonly subscriber: Id<'sub'>
+  /** Null where it does not pay in advance. */
+  purse: Purse | null = null
   rules: TollRules
   timeZone: string
   plan: string
@@ -57,20 +63,61 @@ export class Account {
   #units = new Map<string, number>()
   readonly #held = new Map<string, number>()
 
-  constructor(subscriber: Id<'sub'>, { rules, timeZone, plan }: Terms) {
+  constructor(subscriber: Id<'sub'>, { rules, timeZone, plan, prepaid }: Terms) {
     this.subscriber = subscriber
     this.rules = rules
     this.timeZone = timeZone
     this.plan = plan
+    if (prepaid) this.purse = new Purse(prepaid)
+  }
+
+  /** Whether there is anything in its state that is not in its terms. */
+  get isCounted(): boolean {
+    return this.#meters.size > 0
   }
 
   /** Other limits from now on; what has been counted stays. */
-  change(terms: Terms, classes: readonly TollClass[]): void {
-    Object.assign(this, terms)
+  change({ rules, timeZone, plan }: Terms, classes: readonly TollClass[]): void {
+    Object.assign(this, { rules, timeZone, plan })
     for (const meter of this.#meters.values()) {
       const found = classes.find(({ name }) => name === meter.class)
       meter.limits = (meter.class === '' ? this.rules.limits : this.#limitsOf(found)) ?? {}
+      if (!limitsMoney(meter.limits)) delete meter.counts.spent
     }
+  }
+
+  /** Where money is limited that was not, what has been spent before counts. Answers what it counts by anew. */
+  begin(classes: readonly TollClass[], spent: TollSpent | undefined, now: Moment): Set<Meter> {
+    const meters = [undefined, ...classes].flatMap((one) => this.metersOf(one))
+    const fresh = new Set(meters.filter(({ limits, counts }) => limitsMoney(limits) && !counts.spent))
+    const month = monthOf(now)
+    const known = spent?.month === month ? spent : undefined
+    if (known && fresh.size > 0 && this.#month !== month) {
+      this.#month = month
+      this.#units = new Map(Object.entries(known.units))
+    }
+    for (const { class: name, counts } of fresh) {
+      const { dayMicros = 0, monthMicros = 0 } = known?.classes[name] ?? {}
+      counts.spent = { day: now.day, dayMicros: known?.day === now.day ? dayMicros : 0, month, monthMicros }
+    }
+    return fresh
+  }
+
+  /** It pays in advance from now on, or no more. */
+  pays(prepaid: Prepaid | undefined): void {
+    this.purse = prepaid ? new Purse(prepaid) : null
+  }
+
+  /** Takes back what calls that run have been granted: all of them are granted anew. */
+  takeBack(): void {
+    const { units } = this.state()
+    for (const meter of this.#meters.values()) {
+      meter.counts = settled(meter)
+      Object.assign(meter, { heldMs: 0, heldMicros: 0, paid: new Map() })
+    }
+    this.purse?.takeBack()
+    this.#units = new Map(Object.entries(units))
+    this.#held.clear()
   }
 
   /** Takes up what was counted before; what of it was told is not told again. */
@@ -142,9 +189,7 @@ export class Account {
   }
 
   #limitsOf(found: TollClass | undefined): TollLimits | undefined {
-    const { classes, classLimits } = this.rules
-    if (!found || policyFor(found, classes) !== 'limited') return undefined
-    return classLimits?.[found.name] ?? found.limits ?? {}
+    return found && limitsOf(this.rules, found)
   }
 
   #meter(name: string, limits: TollLimits): Meter {
@@ -156,6 +201,26 @@ export class Account {
     meter.limits = limits
     return meter
   }
+}
+
+/** What of a class is limited; undefined where it is not. */
+function limitsOf({ classes, classLimits }: TollRules, found: TollClass): TollLimits | undefined {
+  if (policyFor(found, classes) !== 'limited') return undefined
+  return classLimits?.[found.name] ?? found.limits ?? {}
+}
+
+/** What running calls are held to by these rules: minutes and money, of all calls (``) and of classes. */
+export function heldTo(rules: TollRules, classes: readonly TollClass[]): string[] {
+  const ofClasses = classes.map((one): [string, TollLimits | undefined] => [one.name, limitsOf(rules, one)])
+  return [['', rules.limits] as [string, TollLimits | undefined], ...ofClasses].flatMap(([name, limits = {}]) => [
+    ...(limits.minutesPerDay === undefined ? [] : [`${name} minutes`]),
+    ...(limitsMoney(limits) ? [`${name} money`] : []),
+  ])
+}
+
+/** Whether money is limited by these rules, of whatever class. */
+export function isMoneyLimited(rules: TollRules, classes: readonly TollClass[]): boolean {
+  return heldTo(rules, classes).some((rule) => rule.endsWith(' money'))
 }
 
 /** Without what running calls have been granted. */

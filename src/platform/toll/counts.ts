@@ -12,7 +12,7 @@ export interface Counts {
   day: string
   /** Ms of the day: those of calls that are over, and those granted to calls that run. */
   ms: number
-  /** Millionths that calls cost, those that run as far as they are granted; absent before the first. */
+  /** Millionths that calls cost, those that run as far as they are granted; absent where money is not limited. */
   spent?: { day: string; dayMicros: number; month: string; monthMicros: number }
 }
 
@@ -97,6 +97,15 @@ export function usedOf(counts: Counts, rule: TollRule, now: Moment): number {
     case 'spendPerMonth':
       return spentOf(counts, rule, now) / MICROS
   }
+}
+
+export function limitsMoney({ spendPerDay, spendPerMonth }: TollLimits): boolean {
+  return spendPerDay !== undefined || spendPerMonth !== undefined
+}
+
+/** Whether calls that run have to be granted what they use. */
+export function limitsUse(limits: TollLimits): boolean {
+  return limits.minutesPerDay !== undefined || limitsMoney(limits)
 }
 
 /** The first rule of calls or minutes that is met, so that no call may begin. */

@@ -1,6 +1,17 @@
 import { type Id, newId, TurnedClock } from '#lib/index.ts'
-import { instantOf, type JournalRecord, type Lease, type Rate, type TollClass, type TollRules } from '#platform/words/index.ts'
+import {
+  instantOf,
+  type JournalRecord,
+  type Kind,
+  type Lease,
+  type Prepaid,
+  type Rate,
+  type TollClass,
+  type TollRules,
+  type TollSpent,
+} from '#platform/words/index.ts'
 import { TollGate } from './gate.ts'
+import type { Released } from './options.ts'
 import type { Pricing } from './price.ts'
 
 export const acme = newId('sub')
@@ -20,6 +31,8 @@ interface TollBenchOptions {
   timeZone?: string
   rates?: Rate[]
   pricing?: Pricing
+  spent?: TollSpent
+  prepaid?: Prepaid
 }
 
 /** A gate with the journal behind it, and the leases that its registry would hold. */
@@ -28,10 +41,17 @@ export class TollBench {
   readonly records: JournalRecord[] = []
   readonly leases = new Map<Id<'lse'>, Lease>()
   readonly over: Lease[] = []
+  /** What stands in the journal as released. */
+  readonly released: Released[] = []
+  position = 0
   readonly warned: Id<'lse'>[] = []
   readonly cut: { lease: Id<'lse'>; at: number }[] = []
   readonly gate: TollGate
   readonly boot: string
+  /** What was left is taken up. */
+  ready: Promise<void> = Promise.resolve()
+  readonly #more: TollBenchOptions
+  #tariffs: { plan: string; rates: Rate[] }[] | null = null
 
   constructor(toll: TollRules, more: TollBenchOptions = {}) {
     this.clock = more.clock ?? new TurnedClock()
@@ -45,35 +65,60 @@ export class TollBench {
         this.cut.push({ lease: id, at: this.clock.wall() })
         this.end(id)
       },
+      leases: () => this.leases.values(),
+      released: async (after) => this.released.filter(({ position }) => position > after),
     })
-    const { timeZone = 'UTC', before, rates = [] } = more
-    this.gate.configure({
-      ...{ tollClasses: CLASSES, tariffs: [{ plan: 'standard', rates }] },
-      subscribers: [{ id: acme, toll, timeZone, plan: 'standard' }],
-    })
+    this.#more = more
+    this.publish(toll)
+    const { before } = more
     if (!before) return
     for (const [id, lease] of before.leases) this.leases.set(id, lease)
-    const state = before.records.findLast((record) => record.type === 'toll')
-    this.gate.restore(state ? [state] : [], [...this.leases.values()])
+    this.released.push(...before.released)
+    this.position = before.position
+    this.ready = this.restore(before)
+  }
+
+  /** Another word of control. */
+  publish(toll: TollRules, changed: Pick<TollBenchOptions, 'spent' | 'prepaid'> = {}): void {
+    const { timeZone = 'UTC', rates = [], spent, prepaid } = { ...this.#more, ...changed }
+    this.#tariffs ??= [{ plan: 'standard', rates }]
+    const more = { ...(spent ? { spent } : {}), ...(prepaid ? { prepaid } : {}) }
+    this.gate.configure({
+      ...{ tollClasses: CLASSES, tariffs: this.#tariffs },
+      subscribers: [{ id: acme, toll, timeZone, plan: 'standard', ...more }],
+    })
+  }
+
+  /** Takes up what another one has left, or nothing. */
+  restore(before?: TollBench): Promise<void> {
+    const state = before?.records.findLast((record) => record.type === 'toll')
+    return this.gate.restore(state ? [state] : [], [...this.leases.values()])
   }
 
   /** Null where it is refused. */
   call(number = ORDINARY, answered = true): Id<'lse'> | null {
-    const detail = { number }
-    if (this.gate.refuses(acme, { kind: 'trunk.out', count: 1, detail })) return null
+    return this.take('trunk.out', { number, answered })
+  }
+
+  take(
+    kind: Kind,
+    { number, answered = true, call = newId('call') }: { number?: string; answered?: boolean; call?: Id<'call'> } = {},
+  ) {
+    const detail = number === undefined ? {} : { number }
+    if (this.gate.refuses(acme, { kind, count: 1, detail })) return null
     const lease: Lease = {
-      ...{ id: newId('lse'), subscriber: acme, kind: 'trunk.out', count: 1, call: newId('call'), leg: newId('leg') },
+      ...{ id: newId('lse'), subscriber: acme, kind, count: 1, call, leg: newId('leg') },
       ...{ taken: this.now(), detail },
     }
     this.leases.set(lease.id, lease)
-    this.gate.saw({ type: 'lease.taken', at: this.now(), lease })
+    this.gate.saw({ type: 'lease.taken', at: this.now(), lease }, ++this.position)
     if (answered) this.answer(lease.id)
     return lease.id
   }
 
   answer(id: Id<'lse'>): void {
     this.leases.get(id)!.answered = this.now()
-    this.gate.saw({ type: 'lease.answered', at: this.now(), lease: id })
+    this.gate.saw({ type: 'lease.answered', at: this.now(), lease: id }, ++this.position)
   }
 
   /** Nothing where it is over. */
@@ -83,7 +128,8 @@ export class TollBench {
     this.over.push(lease)
     this.leases.delete(id)
     lease.released = this.now()
-    this.gate.saw({ type: 'lease.released', at: this.now(), lease })
+    this.released.push({ position: ++this.position, lease })
+    this.gate.saw({ type: 'lease.released', at: this.now(), lease }, this.position)
   }
 
   now() {

@@ -1,233 +1,263 @@
-import { type Clock, type Id, newId } from '#lib/index.ts'
+import { type Id, newId } from '#lib/index.ts'
 import {
   type CallOut,
   type Demand,
   durationMs,
+  type EventType,
   type Instant,
   instantOf,
   type JournalRecord,
   type Lease,
   type Refusal,
   type Tariff,
+  type TollBalance,
   type TollClass,
-  type TollRules,
   type TollUse,
 } from '#platform/words/index.ts'
-import { Account, type AccountState, metAmong, type Terms } from './account.ts'
+import { Account, type AccountState, heldTo, type Meter, type Terms } from './account.ts'
 import { classFinder, policyFor } from './classes.ts'
-import { begin, LEAST_MS, type Moment } from './counts.ts'
+import { addSpent, begin, LEAST_MS, type Moment } from './counts.ts'
 import { Days } from './day.ts'
-import { brokeFor, EARLY_MS, GRANT_MS, give, grant, LEAD_MS, type Running, settle } from './grant.ts'
-import { Meterage, type Pricing, Tariffs } from './price.ts'
-
-/** What the gate is made of; a Snapshot is one. */
-export interface TollConfiguration {
-  /** Absent where control is of an older release: everything is allowed. */
-  tollClasses?: readonly TollClass[]
-  tariffs?: readonly Tariff[]
-  subscribers: readonly { id: Id<'sub'>; toll?: TollRules; timeZone?: string; plan?: string }[]
-}
-
-/** A leg that runs out of what it may use. */
-export type Limited = Pick<Running, 'call' | 'leg'>
-
-export interface TollOptions {
-  clock: Clock
-  boot: string
-  pricing: Pricing
-  /** The journal's `append`: counts have to survive a restart, and events tell of limits. */
-  record(record: JournalRecord): void
-  /** It ends within {@link LEAD_MS}: whoever talks should hear it. */
-  warn(leg: Limited): void
-  /** A limit is met: it ends now. */
-  cut(leg: Limited): void
-}
+import { LEAD_MS } from './grant.ts'
+import type { TollConfiguration, TollOptions } from './options.ts'
+import { Meterage, Tariffs } from './price.ts'
+import { overBalance, overClass, overLimit } from './refuse.ts'
+import { Runs } from './runs.ts'
 
 const NO_CLASSES: readonly TollClass[] = []
 const NO_TARIFFS: readonly Tariff[] = []
 
 /**
- * Whether a call out may be placed, at whose cost it is (PITFALLS F14). The registry asks it of every `trunk.out` that is demanded, so
- * nothing that costs passes it by, whoever has dialled; emergency calls are not asked about. What it counts, it sees in what the
- * registry records of leases, so that what was leased was counted, and once.
+ * Whether what costs may begin, at whose cost it is (PITFALLS F14, B09). The registry asks it of every `trunk.out` that is demanded, and of
+ * all that has a price where it is paid in advance, so nothing that costs passes it by, whoever has dialled; emergency calls are not
+ * asked about. What it counts, it sees in what the registry records of leases, so that what was leased was counted, and once.
  */
 export class TollGate {
   readonly #options: TollOptions
   readonly #days = new Days()
   readonly #accounts = new Map<Id<'sub'>, Account>()
-  readonly #running = new Map<Id<'lse'>, Running>()
+  readonly #runs: Runs
   #classes = NO_CLASSES
   #finder = classFinder([])
   #published = NO_TARIFFS
   #tariffs = new Tariffs([])
   #configured = new Map<Id<'sub'>, Terms>()
+  /** What a former process has left is taken up. */
+  #restored = false
 
   constructor(options: TollOptions) {
     this.#options = options
+    this.#runs = new Runs({
+      ...options,
+      moment: (account) => this.#moment(account),
+      changed: (account, now, refused) => this.#changed(account, now, refused),
+    })
   }
 
-  /** Sets all limits anew; calls that are up go on, as far as the new ones let them. */
+  /** Sets all limits and balances anew; calls that are up go on, as far as the new ones let them. */
   configure({ tollClasses = NO_CLASSES, tariffs = NO_TARIFFS, subscribers }: TollConfiguration): void {
     // A publication has what has not changed as it was.
     if (tollClasses !== this.#classes) this.#finder = classFinder(tollClasses)
     if (tariffs !== this.#published) this.#tariffs = new Tariffs(tariffs)
+    const [before, classes] = [this.#configured, this.#classes]
     this.#classes = tollClasses
     this.#published = tariffs
     this.#configured = new Map(
-      subscribers.map(({ id, toll: rules = {}, timeZone = 'UTC', plan = '' }) => [id, { rules, timeZone, plan }]),
+      subscribers.map(({ id, toll: rules = {}, timeZone = 'UTC', plan = '', spent, prepaid }) => [
+        id,
+        { rules, timeZone, plan, spent, prepaid },
+      ]),
     )
     for (const account of this.#accounts.values()) {
       account.change(this.#configured.get(account.subscriber) ?? NOTHING, tollClasses)
     }
+    if (!this.#restored) return
+    for (const [subscriber, terms] of this.#configured) this.#adapt(subscriber, terms, before.get(subscriber), classes)
   }
 
-  /** Why this may not be leased; null where it may. */
-  refuses(subscriber: Id<'sub'>, demand: Demand): Refusal | null {
-    if (demand.kind !== 'trunk.out' || demand.detail?.emergency) return null
-    const found = this.#finder.of(demand.detail?.number ?? '')
-    const denied = this.#denies(subscriber, found)
+  /** Why this may not be leased, with what is asked for at the same time; null where it may. */
+  refuses(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[] = []): Refusal | null {
+    if (demand.detail?.emergency) return null
+    const out = demand.kind === 'trunk.out'
+    const found = out ? this.#finder.of(demand.detail?.number ?? '') : undefined
+    const denied = out ? this.#denies(subscriber, found) : null
     const account = denied ? null : this.#account(subscriber, found)
     if (!account) return denied
-    const meters = account.metersOf(found)
-    const now = this.#moment(account)
-    const met = metAmong(meters, now, demand.out)
-    const broke = met ? null : brokeFor(meters, this.#meterage(account, demand.detail?.number)?.costTo(LEAST_MS, now) ?? 0, now)
-    if (broke) return refusal({ limitedBy: 'spend', limit: broke.limit, inUse: broke.used, rule: broke.rule, class: broke.class })
-    return met && refusal({ limitedBy: 'velocity', limit: met.limit, inUse: met.used, rule: met.rule, class: met.class })
+    const limited = out ? this.#limits(account, demand, account.metersOf(found)) : null
+    return limited ?? this.#poor(account, demand, beside)
   }
 
-  /** Sees what the registry records of leases; of one that is taken, which call out it is. */
-  saw(record: JournalRecord, out?: CallOut): void {
-    switch (record.type) {
-      case 'lease.taken':
-        if (isCounted(record.lease)) this.#began(record.lease, out)
-        return
-      case 'lease.answered': {
-        const running = this.#running.get(record.lease)
-        if (running) this.#answered(running, record.at)
-        return
-      }
-      case 'lease.moved': {
-        const running = this.#running.get(record.lease.id)
-        if (running) running.call = record.lease.call
-        return
-      }
-      case 'lease.released': {
-        const running = this.#running.get(record.lease.id)
-        if (running) this.#over(running, record.lease)
-        return
-      }
-    }
+  /** Sees what the registry records of leases, and at which position it stands; of one that is taken, which call out it is. */
+  saw(record: JournalRecord, position: number, out?: CallOut): void {
+    if (record.type === 'lease.taken') this.#began(record.lease, out)
+    else if (record.type === 'lease.answered') this.#runs.answered(record.lease, record.at)
+    else if (record.type === 'lease.moved') this.#runs.moved(record.lease)
+    else if (record.type === 'lease.released') this.#runs.over(record.lease, position)
   }
 
-  /** Takes up what was counted before a restart, and the calls that still run. */
-  restore(states: readonly { subscriber: Id<'sub'>; state: unknown }[], leases: readonly Lease[]): void {
+  /** Takes up what was counted before a restart, the leases that are held still, and what the ledger does not know yet. */
+  async restore(states: readonly { subscriber: Id<'sub'>; state: unknown }[], leases: readonly Lease[]): Promise<void> {
+    this.#restored = true
     for (const { subscriber, state } of states) {
       const terms = this.#configured.get(subscriber)
       if (!terms) {
         this.#options.record({ type: 'toll', at: this.#now(), subscriber, state: null })
         continue
       }
-      const account = new Account(subscriber, terms)
-      this.#accounts.set(subscriber, account)
+      const account = this.#open(subscriber, terms)
       account.restore(state as AccountState, this.#classes, this.#moment(account))
     }
-    for (const lease of leases) {
-      const account = isCounted(lease) && this.#accounts.get(lease.subscriber)
-      const running = account && this.#run(account, lease)
-      if (!running) continue
-      // What it has used already it has, whatever is left.
-      const now = this.#moment(account)
-      if (lease.answered) give(running, durationMs(lease.answered, this.#now()), now)
-      else grant(running, GRANT_MS, now)
-      if (lease.answered) this.#answered(running, lease.answered)
+    const late: Promise<void>[] = []
+    for (const [subscriber, terms] of this.#configured) {
+      const account = this.#accounts.get(subscriber) ?? (this.#isKept(terms) ? this.#open(subscriber, terms) : null)
+      if (!account) continue
+      const fresh = account.begin(this.#classes, terms.spent, this.#moment(account))
+      late.push(this.#late(account, fresh, terms))
     }
+    for (const lease of leases) {
+      const account = this.#accounts.get(lease.subscriber)
+      if (account) this.#resume(account, lease, 0)
+    }
+    await Promise.all(late)
   }
 
   /** How far all limits are used up, or those of one subscriber. */
   uses(subscriber?: Id<'sub'>): TollUse[] {
-    return [...this.#accounts.values()].flatMap((account) =>
-      subscriber === undefined || account.subscriber === subscriber
-        ? account.uses(this.#moment(account)).map((use) => ({ subscriber: account.subscriber, ...use }))
+    return this.#of(subscriber).flatMap((account) =>
+      account.uses(this.#moment(account)).map((use) => ({ subscriber: account.subscriber, ...use })),
+    )
+  }
+
+  /** What is left of the balances of those who pay in advance. */
+  balances(subscriber?: Id<'sub'>): TollBalance[] {
+    return this.#of(subscriber).flatMap(({ subscriber: id, purse }) =>
+      purse
+        ? [
+            {
+              subscriber: id,
+              leftMicros: purse.leftMicros,
+              reservedMicros: purse.reservedMicros,
+              low: purse.isLow,
+              empty: purse.isEmpty,
+            },
+          ]
         : [],
     )
   }
 
-  /** Null where calls to the number cost nothing. */
-  #meterage(account: Account, number = ''): Meterage | null {
-    const rate = this.#tariffs.rateOf(account.plan, number)
-    return rate ? new Meterage(account, rate, this.#options.pricing) : null
+  /** The journal is read again from here after a restart; null where nothing of it is needed. */
+  get keptFrom(): number | null {
+    const kept = [...this.#accounts.values()].flatMap(({ purse }) => purse?.keptFrom ?? [])
+    return kept.length > 0 ? Math.min(...kept) : null
+  }
+
+  #of(subscriber: Id<'sub'> | undefined): Account[] {
+    return [...this.#accounts.values()].filter((account) => subscriber === undefined || account.subscriber === subscriber)
+  }
+
+  /** A limit of what running calls use, or a balance, that was not there: what was used before counts, and calls that run are held to it. */
+  #adapt(subscriber: Id<'sub'>, terms: Terms, before: Terms | undefined, classes: readonly TollClass[]): void {
+    const known = this.#accounts.get(subscriber)
+    const had = new Set(before ? heldTo(before.rules, classes) : [])
+    const limited = heldTo(terms.rules, this.#classes).some((rule) => !had.has(rule))
+    const { prepaid } = terms
+    const purse = known?.purse
+    const renewed = prepaid && purse && before?.plan === terms.plan
+    if (renewed) purse.renew(prepaid)
+    const pays = !renewed && (prepaid || purse)
+    if (known && !limited && !pays) this.#tell(known, false)
+    if (!limited && !pays) return
+    const account = known ?? this.#open(subscriber, terms)
+    this.#runs.drop(account)
+    if (pays) account.pays(prepaid)
+    const fresh = account.begin(this.#classes, terms.spent, this.#moment(account))
+    for (const lease of this.#options.leases()) if (lease.subscriber === subscriber) this.#resume(account, lease, LEAD_MS)
+    this.#changed(account, this.#moment(account))
+    void this.#late(account, fresh, terms)
+  }
+
+  /** What had been released when the account was opened, and was not in what control has told. */
+  async #late(account: Account, fresh: ReadonlySet<Meter>, { spent, prepaid }: Terms): Promise<void> {
+    const from = [...(fresh.size > 0 && spent ? [spent.position] : []), ...(prepaid ? [prepaid.position] : [])]
+    if (from.length === 0) return
+    const { purse } = account
+    for (const { position, lease } of await this.#options.released(Math.min(...from))) {
+      if (lease.subscriber !== account.subscriber || lease.detail?.emergency || !lease.answered || !lease.released) continue
+      const now = this.#moment(account)
+      const micros = this.#meterage(account, lease)?.end(durationMs(lease.answered, lease.released), now) ?? 0
+      if (prepaid && position > prepaid.position) purse?.charge(micros, position)
+      if (!spent || position <= spent.position || lease.kind !== 'trunk.out') continue
+      const meters = account.metersOf(this.#finder.of(lease.detail?.number ?? ''))
+      for (const meter of meters) if (fresh.has(meter)) addSpent(meter.counts, now, micros)
+    }
+    this.#changed(account, this.#moment(account))
+  }
+
+  #limits(account: Account, demand: Demand, meters: readonly Meter[]): Refusal | null {
+    return overLimit(meters, { micros: this.#firstCost(account, demand), now: this.#moment(account), out: demand.out })
+  }
+
+  /** Whether the balance has not what the first increment costs. What costs nothing is granted, whatever is owed. */
+  #poor(account: Account, demand: Demand, beside: readonly Demand[]): Refusal | null {
+    const { purse } = account
+    if (!purse) return null
+    const others = beside.filter(({ detail }) => !detail?.emergency).reduce((sum, one) => sum + this.#firstCost(account, one), 0)
+    const refused = overBalance(purse, demand.kind, { micros: this.#firstCost(account, demand), others })
+    if (refused) this.#tell(account, true)
+    return refused
+  }
+
+  #firstCost(account: Account, demand: Demand): number {
+    return this.#meterage(account, demand)?.costTo(LEAST_MS, this.#moment(account)) ?? 0
+  }
+
+  /** Null where it costs nothing. */
+  #meterage(
+    account: Account,
+    { kind, count, detail }: Pick<Lease, 'kind' | 'count'> & { detail?: Lease['detail'] | undefined },
+  ): Meterage | null {
+    const rate = this.#tariffs.rateOf(account.plan, kind, detail?.number)
+    return rate ? new Meterage(account, rate, this.#options.pricing, count) : null
   }
 
   #denies(subscriber: Id<'sub'>, found: TollClass | undefined): Refusal | null {
     if (!found || policyFor(found, this.#configured.get(subscriber)?.rules.classes) !== 'denied') return null
-    return refusal({ limitedBy: 'class', limit: 0, inUse: 0, class: found.name })
+    return overClass(found.name)
   }
 
   #began(lease: Lease, out: CallOut = { counted: new Set() }): void {
-    const found = this.#finder.of(lease.detail?.number ?? '')
-    const account = this.#account(lease.subscriber, found)
-    const meters = account?.metersOf(found) ?? []
-    if (!account || meters.length === 0) return
+    if (lease.detail?.emergency) return
+    const found = lease.kind === 'trunk.out' ? this.#finder.of(lease.detail?.number ?? '') : undefined
+    const account = lease.kind === 'trunk.out' ? this.#account(lease.subscriber, found) : this.#accounts.get(lease.subscriber)
+    if (!account || (lease.kind !== 'trunk.out' && !account.purse)) return
+    const meters = lease.kind === 'trunk.out' ? account.metersOf(found) : []
+    if (meters.length === 0 && !account.purse) return
     const now = this.#moment(account)
     for (const meter of meters.filter(({ class: name }) => !out.counted.has(name))) {
       begin(meter.counts, now)
       out.counted.add(meter.class)
     }
-    const running = this.#run(account, lease)
-    if (running) grant(running, GRANT_MS, now)
+    const running = this.#runs.begin(account, lease, { meters, meterage: this.#meterage(account, lease) })
+    if (running) this.#runs.grant(running)
     this.#changed(account, now)
   }
 
-  /** Null where neither minutes nor money are limited. */
-  #run(account: Account, lease: Lease): Running | null {
-    const meters = account
-      .metersOf(this.#finder.of(lease.detail?.number ?? ''))
-      .filter(
-        ({ limits }) =>
-          limits.minutesPerDay !== undefined || limits.spendPerDay !== undefined || limits.spendPerMonth !== undefined,
-      )
-    if (meters.length === 0) return null
-    const { id, leg, call } = lease
-    const running: Running = {
-      ...{ account, lease: id, leg, call, meters, grantedMs: 0, answered: null, warned: false, timer: null },
-      meterage: this.#meterage(account, lease.detail?.number),
-    }
-    this.#running.set(id, running)
-    return running
+  #resume(account: Account, lease: Lease, leadMs: number): void {
+    const out = lease.kind === 'trunk.out'
+    if (lease.detail?.emergency || (!out && !account.purse)) return
+    const meters = out ? account.metersOf(this.#finder.of(lease.detail?.number ?? '')) : []
+    const running = this.#runs.begin(account, lease, { meters, meterage: this.#meterage(account, lease) })
+    if (running) this.#runs.resume(running, lease, leadMs)
   }
 
-  #answered(running: Running, at: Instant): void {
-    running.answered = at
-    this.#await(running)
+  #isKept({ rules, prepaid }: Terms): boolean {
+    return prepaid !== undefined || heldTo(rules, this.#classes).length > 0
   }
 
-  /** Asks for more in time, or warns and cuts. */
-  #await(running: Running): void {
-    const left = running.grantedMs - this.#elapsed(running)
-    running.timer = this.#options.clock.after(Math.max(0, left - (running.warned ? EARLY_MS : LEAD_MS)), () => {
-      running.timer = null
-      const now = this.#moment(running.account)
-      const more = grant(running, GRANT_MS, now)
-      if (more > 0) this.#changed(running.account, now)
-      if (more === 0 && running.warned) return this.#options.cut(running)
-      const near = running.grantedMs - this.#elapsed(running) <= LEAD_MS
-      if (near && !running.warned) this.#options.warn(running)
-      running.warned = near
-      this.#await(running)
-    })
-  }
-
-  #over(running: Running, { answered, released }: Lease): void {
-    running.timer?.cancel()
-    this.#running.delete(running.lease)
-    const now = this.#moment(running.account)
-    settle(running, answered && released ? durationMs(answered, released) : 0, now)
-    this.#changed(running.account, now)
-  }
-
-  #elapsed({ answered }: Running): number {
-    return answered ? durationMs(answered, this.#now()) : 0
+  #open(subscriber: Id<'sub'>, terms: Terms): Account {
+    const account = new Account(subscriber, terms)
+    this.#accounts.set(subscriber, account)
+    return account
   }
 
   /** Null where nothing is limited: then nothing is counted. */
@@ -235,29 +265,33 @@ export class TollGate {
     const known = this.#accounts.get(subscriber)
     if (known) return known
     const terms = this.#configured.get(subscriber) ?? NOTHING
-    const { rules } = terms
-    if (!rules.limits && !(found && policyFor(found, rules.classes) === 'limited')) return null
-    const account = new Account(subscriber, terms)
-    this.#accounts.set(subscriber, account)
-    return account
+    const { rules, prepaid } = terms
+    if (!rules.limits && !prepaid && !(found && policyFor(found, rules.classes) === 'limited')) return null
+    return this.#open(subscriber, terms)
   }
 
   /** Counts go to the journal, and what they have come near to is told. */
-  #changed(account: Account, now: Moment): void {
+  #changed(account: Account, now: Moment, refused = false): void {
     const { subscriber } = account
+    if (account.isCounted) this.#options.record({ type: 'toll', at: this.#now(), subscriber, state: account.state() })
+    for (const { type, use } of account.notices(now)) this.#event(subscriber, type, { ...use })
+    this.#tell(account, refused)
+  }
+
+  /** What has become of a balance. */
+  #tell({ subscriber, purse }: Account, refused: boolean): void {
+    const notice = purse?.notice(refused)
+    if (purse && notice) this.#event(subscriber, `balance.${notice}`, { leftMicros: purse.leftMicros })
+  }
+
+  #event(subscriber: Id<'sub'>, type: EventType, data: Record<string, unknown>): void {
     const at = this.#now()
-    this.#options.record({ type: 'toll', at, subscriber, state: account.state() })
-    for (const { type, use } of account.notices(now)) {
-      const event = {
-        id: newId('evt', at.wall),
-        subscriber,
-        number: 0,
-        at: new Date(at.wall).toISOString(),
-        type,
-        data: { ...use },
-      }
-      this.#options.record({ type: 'event', at, event })
-    }
+    const id = newId('evt', at.wall)
+    this.#options.record({
+      type: 'event',
+      at,
+      event: { id, subscriber, number: 0, at: new Date(at.wall).toISOString(), type, data },
+    })
   }
 
   #moment({ timeZone }: Account): Moment {
@@ -271,16 +305,3 @@ export class TollGate {
 
 /** Of a subscriber that is on its way out. */
 const NOTHING: Terms = { rules: {}, timeZone: 'UTC', plan: '' }
-
-function isCounted({ kind, detail }: Lease): boolean {
-  return kind === 'trunk.out' && !detail?.emergency
-}
-
-function refusal(what: Pick<Refusal, 'limitedBy' | 'limit' | 'inUse' | 'class' | 'rule'>): Refusal {
-  const { class: name, inUse, ...rest } = what
-  return {
-    ...{ kind: 'trunk.out', requested: 1, holders: [], fault: 'subscriber' },
-    ...{ ...rest, inUse: Math.round(inUse * 100) / 100 },
-    ...(name ? { class: name } : {}),
-  }
-}

@@ -1,12 +1,13 @@
 import type { Id, Timer } from '#lib/index.ts'
 import type { Instant, TollRule } from '#platform/words/index.ts'
 import type { Account, Meter } from './account.ts'
-import { addMs, addSpent, LEAST_MS, limitMicros, MICROS, type Moment, MS_A_MINUTE, msOf, spentOf } from './counts.ts'
+import { addMs, addSpent, LEAST_MS, limitMicros, limitsMoney, MICROS, type Moment, MS_A_MINUTE, msOf, spentOf } from './counts.ts'
 import type { Meterage } from './price.ts'
+import type { Purse } from './purse.ts'
 
 /**
- * A call out that runs on granted time: minutes and money are taken from its limits ahead, a little at a time, so that however many
- * run at once, none of them uses what another one has.
+ * A lease that runs on granted time: minutes and money are taken from its limits, and from a balance, ahead, a little at a time, so that
+ * however many run at once, none of them uses what another one has.
  *
  *     admitted ──► granted GRANT_MS ──answer──► LEAD_MS before the end of it: granted more ──► …
  *                                                        └── nothing left: warned ──► cut at the end of it
@@ -17,11 +18,15 @@ export interface Running {
   readonly leg: Id<'leg'> | undefined
   call: Id<'call'>
   readonly meters: readonly Meter[]
+  /** Null where it is not paid for in advance. */
+  readonly purse: Purse | null
   /** Null where it costs nothing. */
   readonly meterage: Meterage | null
   grantedMs: number
   answered: Instant | null
   warned: boolean
+  /** What it could not be granted more for. */
+  lacks?: 'toll-limit' | 'no-balance'
   timer: Timer | null
 }
 
@@ -84,17 +89,22 @@ export function brokeFor(meters: readonly Meter[], micros: number, now: Moment) 
 const SPENDING = ['spendPerDay', 'spendPerMonth'] as const satisfies TollRule[]
 
 /** Up to where, at most `ms`, it can be paid. */
-function paidFor({ meterage, meters, grantedMs }: Running, ms: number, now: Moment): number {
+function paidFor(running: Running, ms: number, now: Moment): number {
+  const { meterage, meters, grantedMs, purse } = running
   if (!meterage) return ms
   for (let to = ms; to > grantedMs; to = meterage.stepBefore(to)) {
-    if (!brokeFor(meters, meterage.costTo(to, now), now)) return to
+    const micros = meterage.costTo(to, now)
+    const poor = purse !== null && micros > 0 && micros > purse.leftMicros
+    if (!poor && !brokeFor(meters, micros, now)) return to
+    running.lacks = poor ? 'no-balance' : 'toll-limit'
   }
   return grantedMs
 }
 
 function pay(running: Running, micros: number, now: Moment): void {
   if (micros === 0) return
-  for (const meter of running.meters) {
+  running.purse?.reserve(running.lease, micros)
+  for (const meter of running.meters.filter(({ limits }) => limitsMoney(limits))) {
     addSpent(meter.counts, now, micros)
     meter.heldMicros += micros
     meter.paid.set(running.lease, (meter.paid.get(running.lease) ?? 0) + micros)

@@ -1,4 +1,6 @@
+export { isMoneyLimited } from './account.ts'
 export { checkClass, checkRules } from './check.ts'
 export { classFinder, policyFor } from './classes.ts'
-export { type TollConfiguration, TollGate } from './gate.ts'
+export { TollGate } from './gate.ts'
+export type { Released, TollConfiguration } from './options.ts'
 export { STANDARD_CLASSES } from './standard.ts'

@@ -1,4 +1,4 @@
-import type { Rate, Tariff } from '#platform/words/index.ts'
+import type { Kind, Rate, Tariff } from '#platform/words/index.ts'
 import type { Account } from './account.ts'
 import { PrefixFinder } from './classes.ts'
 import type { Moment } from './counts.ts'
@@ -11,34 +11,37 @@ export interface Pricing {
   micros(amount: string): bigint
 }
 
-/** What calls out cost by the plans that are published. */
+/** What is priced by the plans that are published. */
 export class Tariffs {
-  readonly #finders: Map<string, PrefixFinder<Rate>>
+  /** By plan and kind. */
+  readonly #finders = new Map<string, PrefixFinder<Rate>>()
 
   constructor(tariffs: readonly Tariff[]) {
-    this.#finders = new Map(
-      tariffs.map(({ plan, rates }) => [plan, new PrefixFinder(rates.map((rate): [string, Rate] => [rate.prefix, rate]))]),
-    )
+    for (const { plan, rates } of tariffs)
+      for (const [kind, ofKind] of Map.groupBy(rates, (rate) => rate.kind))
+        this.#finders.set(`${plan} ${kind}`, new PrefixFinder(ofKind.map((rate): [string, Rate] => [rate.prefix, rate])))
   }
 
-  /** Undefined where a call to this number costs nothing. */
-  rateOf(plan: string, number: string): Rate | undefined {
-    return this.#finders.get(plan)?.of(number)
+  /** Undefined where it costs nothing. */
+  rateOf(plan: string, kind: Kind, number = ''): Rate | undefined {
+    return this.#finders.get(`${plan} ${kind}`)?.of(number)
   }
 }
 
 /**
- * What one call out costs as it goes on, taken from the same integers as its bill. Units that are free of charge, or cheaper after so
+ * What one lease costs as it goes on, taken from the same integers as its bill. Units that are free of charge, or cheaper after so
  * many, are counted over all calls of the month.
  */
 export class Meterage {
   readonly #account: Account
   readonly #rate: Rate
   readonly #pricing: Pricing
+  readonly #count: number
   #units = 0
   #begun = false
 
-  constructor(account: Account, rate: Rate, pricing: Pricing) {
+  constructor(account: Account, rate: Rate, pricing: Pricing, count = 1) {
+    this.#count = count
     this.#account = account
     this.#rate = rate
     this.#pricing = pricing
@@ -46,7 +49,7 @@ export class Meterage {
 
   /** Millionths that are to be paid for it to last `ms`, beyond what was paid. */
   costTo(ms: number, now: Moment): number {
-    return this.#cost(this.#pricing.units(this.#rate, ms), now) + (this.#begun ? 0 : this.#setUp)
+    return this.#cost(this.#unitsOf(ms), now) + (this.#begun ? 0 : this.#setUp)
   }
 
   /** The last ms before `ms` that another increment is not begun for. */
@@ -59,14 +62,14 @@ export class Meterage {
   /** It is paid up to `ms`; what it comes to. */
   payTo(ms: number, now: Moment): number {
     const cost = this.costTo(ms, now)
-    this.#move(this.#pricing.units(this.#rate, ms), now)
+    this.#move(this.#unitsOf(ms), now)
     this.#begun = true
     return cost
   }
 
   /** It is over after `ms`, 0 where it was never answered; what is still owed for it, or is given back. */
   end(ms: number, now: Moment): number {
-    const units = this.#pricing.units(this.#rate, ms)
+    const units = this.#unitsOf(ms)
     const cost = this.#cost(units, now) + (ms > 0 && !this.#begun ? this.#setUp : 0) - (ms <= 0 && this.#begun ? this.#setUp : 0)
     this.#move(units, now)
     if (this.#counted) this.#account.holdUnits(this.#rate.prefix, -this.#units)
@@ -79,7 +82,11 @@ export class Meterage {
   }
 
   get #setUp(): number {
-    return Number(this.#pricing.micros(this.#rate.setUpFee))
+    return Number(this.#pricing.micros(this.#rate.setUpFee)) * this.#count
+  }
+
+  #unitsOf(ms: number): number {
+    return this.#pricing.units(this.#rate, ms) * this.#count
   }
 
   #cost(units: number, now: Moment): number {

@@ -16,6 +16,8 @@ const gateOf = () =>
     record() {},
     warn() {},
     cut() {},
+    leases: () => [],
+    released: async () => [],
   })
 const acme = newId('sub')
 const globex = newId('sub')

@@ -29,6 +29,7 @@ export const CAUSES = {
   'forward-denied': { sip: 480, q850: 21, text: 'Forwarding to this number is not allowed' },
   barred: { sip: 403, q850: 52, text: 'Calls to this number are barred' },
   'toll-limit': { sip: 403, q850: 52, text: 'The limit of calls out is reached' },
+  'no-balance': { sip: 403, q850: 21, text: 'The balance is used up' },
   loop: { sip: 482, q850: 25, text: 'Loop detected' },
   'too-many-hops': { sip: 483, q850: 25, text: 'Too many hops' },
   'incomplete-number': { sip: 484, q850: 28, text: 'Invalid number format' },

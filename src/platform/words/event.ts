@@ -62,6 +62,8 @@ export type EventType =
   | 'resource.refused' // a verb's lease was refused; data.refusal explains
   | 'toll.near' // a limit of calls out is used up by four fifths; data: rule, class, limit, used
   | 'toll.met' // it is used up: no call out begins, and what runs on it is cut
-  | 'leg.warned' // it will be cut, since a limit is met
+  | 'balance.low' // what was paid in is below its threshold; data: leftMicros
+  | 'balance.empty' // it is used up: what costs is refused, and what runs is cut
+  | 'leg.warned' // it will be cut, since a limit is met or a balance used up
   | 'channel.state' // data: state, reason
   | 'agent.state' // data: state, reason, version

@@ -20,7 +20,7 @@ export interface Rate {
   tiers: { upTo: number | null; price: string }[]
 }
 
-/** What calls out cost by one plan. */
+/** What calls out cost by one plan, and all else where it is paid in advance. */
 export interface Tariff {
   plan: string
   rates: Rate[]

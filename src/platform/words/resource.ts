@@ -90,8 +90,8 @@ export interface Lease {
 /** Why admission said no: everything a person needs to understand it. */
 export interface Refusal {
   kind: Kind
-  /** Which limit was met: the subscriber's own ceiling, the node's pool, a trunk's channels, what numbers may be called, or how much. */
-  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity' | 'spend'
+  /** Which limit was met: the subscriber's own ceiling, the node's pool, a trunk's channels, what numbers may be called, how much, or what is paid in. */
+  limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity' | 'spend' | 'balance'
   /** The class of the number that was to be called, where that is what is limited. */
   class?: string
   /** Which limit of calls out was met, where that is what is limited. */

@@ -4,7 +4,7 @@ import type { ProgressOptions } from './agent.ts'
 import type { Target } from './call.ts'
 import type { Tariff } from './rate.ts'
 import type { Allocation, Capacity } from './resource.ts'
-import type { TollClass, TollRules } from './toll.ts'
+import type { Prepaid, TollClass, TollRules, TollSpent } from './toll.ts'
 import type { UserConfig } from './user.ts'
 
 /** A secret sealed with the platform's key (AES-256-GCM): `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. */
@@ -23,7 +23,7 @@ export interface Snapshot {
   emergency: EmergencyConfig
   /** Which numbers outside cost alike; absent: all may be called. */
   tollClasses?: TollClass[]
-  /** What calls out cost by the plans that limits of money need. */
+  /** What calls out cost by the plans in use, and all else by those that are paid in advance. */
   tariffs?: Tariff[]
   /** The platform's own CA, PEM. Agents' and links' certificates come from it. */
   ca: string
@@ -165,6 +165,10 @@ export interface SubscriberConfig {
   plan?: string
   /** What the operator says of its calls out; absent: what the classes say. */
   toll?: TollRules
+  /** Absent where it does not pay in advance. */
+  prepaid?: Prepaid
+  /** What they had cost when money was limited; absent: nothing. */
+  spent?: TollSpent
   /** What becomes of calls when something dies under them. */
   survival?: Survival
   /** Taken when the agent is down, late or broken. */

@@ -42,6 +42,41 @@ export interface TollRules {
 }
 
 /**
+ * What a subscriber's calls out have cost before its limit of money was set, as they are billed; millionths of the currency. Usage
+ * released at or before `position` of the journal is in it.
+ */
+export interface TollSpent {
+  position: number
+  /** The day and the month that it is of, by the subscriber's calendar: `2026-11-30`, `2026-11`. */
+  day: string
+  month: string
+  /** By class; `` is all calls. */
+  classes: Record<string, { dayMicros: number; monthMicros: number }>
+  /** Units that the month has seen of a rate of the plan, by its prefix. */
+  units: Record<string, number>
+}
+
+/** The balance of a subscriber that pays in advance, as the ledger has it; millionths of its plan's currency. */
+export interface Prepaid {
+  /** What was paid in, without what was charged: all that was released at or before `position` of the journal. */
+  balanceMicros: number
+  position: number
+  /** Below this the balance is low. */
+  lowMicros?: number
+}
+
+/** What the switch knows of a balance, to the moment. */
+export interface TollBalance {
+  subscriber: Id<'sub'>
+  leftMicros: number
+  /** Paid ahead by what runs, and not in what is left. */
+  reservedMicros: number
+  /** Below its threshold; used up, so that something was refused or cut. Both hold until more is paid in. */
+  low: boolean
+  empty: boolean
+}
+
+/**
  * One call out to one destination, over however many trunks, and to whatever numbers a carrier sends it on: towards limits of calls it
  * counts once. It lives as long as the destination is tried.
  */
