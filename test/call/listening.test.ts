@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '#lib/index.ts'
 import type { PlatformEvent } from '#platform/words/index.ts'
+import { countryTone, toneCycle } from '#protocol/audio/index.ts'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
 import { DID, PUBLIC, World } from './harness.ts'
@@ -120,6 +122,66 @@ test('C10 B14 voice is killed while it is listened to who has answered: nobody k
   const [useless] = released.filter(({ kind, reason }) => kind === 'voice.detection' && reason === 'failed')
   assert.ok(useless && !useless.answered)
   assert.equal(released.filter(({ kind }) => kind === 'voice.detection').length, 2)
+})
+
+test('C10 C11 the switch is killed while the tones behind an answer are listened for: they end the leg all the same, and time ends the rest', async () => {
+  const calls = new Map<string, string>()
+  const options = { country: 'be', afterAnswerSeconds: 12 }
+  const wanted = [
+    { number: '+3226660001', silentMs: 4000 },
+    { number: '+3226660002', silentMs: 4000, amd: { country: 'be', noSpeechMs: 9000 } },
+    // It says so while the switch is away.
+    { number: '+3226660003', silentMs: 1200 },
+    { number: '+3226660004', silentMs: 60_000, progress: { ...options, afterAnswerSeconds: 5 } },
+  ]
+  decide = async (call) => {
+    const { number, amd, progress = options } = wanted[calls.size]!
+    calls.set(number, call.offered.call)
+    await call.do('call.dial', { target: { number }, progress, ...(amd ? { amd } : {}) })
+  }
+  const busy = toneCycle(countryTone('busy', 'be'))
+  const callers: Call[] = []
+  for (const { number, silentMs } of wanted) {
+    callers.push(await world.carrier.place({ to: world.node, from: CALLER, number: DID }))
+    const end = await until(
+      'an answer',
+      () => world.carrier.calls.find((one) => one.report().to.includes(number) && one.phase === 'up'),
+      5000,
+    )
+    end.stream.say(
+      Int16Array.from({ length: 8 * 30_000 }, (_, i) => (i < 8 * silentMs ? 0 : busy[(i - 8 * silentMs) % busy.length]!)),
+    )
+  }
+  await until('all to be listened to', async () => (await held()) === 5, 3000)
+  await world.kill('switch')
+  await sleep(1500)
+  await world.startSwitch()
+  const said = async (number: string) =>
+    (await world.events()).filter((event) => event.call === calls.get(number) && event.type === 'call.progress')
+  for (const { number } of wanted.slice(0, 3)) {
+    await until(`the end of ${number}`, async () => over(await world.events(), calls.get(number)!), 12_000)
+    assert.deepEqual(
+      (await said(number)).map(({ data }) => [data.tone, data.answered]),
+      [['busy', true]],
+      number,
+    )
+    const ends = (await world.events()).filter(({ type, call }) => type === 'leg.cleared' && call === calls.get(number))
+    assert.ok(
+      ends.some(({ cause }) => cause?.reason === 'busy'),
+      number,
+    )
+  }
+  await until('the detectors to be given back', async () => (await held()) === 0, 9000)
+  assert.deepEqual(await said('+3226660004'), [])
+  assert.equal(over(await world.events(), calls.get('+3226660004')!), false)
+  callers[3]!.hangup()
+  await world.quiet()
+  const ids = new Set<string>(calls.values())
+  const released = (await world.records()).flatMap((r) =>
+    r.type === 'lease.released' && ids.has(r.lease.call) && r.lease.kind === 'voice.detection' ? [r.lease] : [],
+  )
+  assert.equal(released.length, 5)
+  assert.ok(released.every(({ answered, reason }) => answered && reason !== 'crash' && reason !== 'interrupted'))
 })
 
 async function held(): Promise<number> {

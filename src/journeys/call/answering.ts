@@ -1,17 +1,14 @@
-import { type Id, newId, sleep } from '#lib/index.ts'
+import { type Id, newId } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { type AmdOptions, durationMs, type Instant, type VerbMethods } from '#platform/words/index.ts'
 import type { AnsweredBy, AnswerSettings } from '#protocol/audio/index.ts'
-import { LinkLost } from '#protocol/link/index.ts'
 import type { Call } from './call.ts'
 import { verbError } from './over.ts'
+import { overhear } from './overhear.ts'
 import { heldAgain, type VerbLease } from './prompt.ts'
 
 /** Ms that voice has, after the end of a call, to end what listens. */
 const LAST_WORD_MS = 500
-
-/** How often voice is asked again that was lost and has the leg still, and ms before. */
-const AGAIN = { times: 3, afterMs: 20 } as const
 
 type Known = VerbMethods['call.answeredBy']['result']
 
@@ -88,6 +85,10 @@ export class Answering {
     return { ...this.#snapshot, known: this.#known, placed: this.#call.answering === this }
   }
 
+  get leg(): Leg {
+    return this.#leg
+  }
+
   /** As far as it is known. */
   get answeredBy(): AnsweredBy {
     return this.#known?.answeredBy ?? 'unknown'
@@ -112,26 +113,16 @@ export class Answering {
     this.#call.save()
   }
 
-  /** Until voice has nothing more to tell. Where only the link to it was lost, or the switch, it has gone on meanwhile. */
+  /** Until voice has nothing more to tell. */
   async #listen(): Promise<unknown> {
-    const { clock, voice } = this.#call.x
     const endpoint = this.#call.media.get(this.#leg.id)?.endpoint
-    if (!endpoint) return null
     const { verb, amd } = this.#snapshot
-    const { id } = endpoint
-    endpoint.onAnswered = ({ verb: of, answeredBy, reason, ms }) => {
-      if (of === verb) this.#tell({ answeredBy, reason, ms })
-    }
-    for (let tries = 0; ; tries++) {
-      await voice.settled(endpoint)
-      if (endpoint.lost || endpoint.id !== id) return null
-      try {
-        return await endpoint.detect({ verb, amd: settingsOf(amd) })
-      } catch (error) {
-        if (!(error instanceof LinkLost) || tries === AGAIN.times) throw error
-        await sleep(clock, AGAIN.afterMs)
+    if (endpoint) {
+      endpoint.onAnswered = ({ verb: of, answeredBy, reason, ms }) => {
+        if (of === verb) this.#tell({ answeredBy, reason, ms })
       }
     }
+    return await overhear(this.#call, this.#leg, { verb, amd: settingsOf(amd) })
   }
 
   /** Once each: voice says again what it has said where it is asked again. */

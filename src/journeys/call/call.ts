@@ -29,6 +29,7 @@ import { CallOver, OVER } from './over.ts'
 import { isKept } from './pair.ts'
 import type { Pickup } from './pickup.ts'
 import type { Presses } from './presses.ts'
+import type { ProgressEar } from './progress.ts'
 import type { CallRecording } from './recording.ts'
 import type { Slot } from './slot.ts'
 import type { Move } from './survive.ts'
@@ -82,6 +83,8 @@ export class Call {
   answering: Answering | null = null
   /** What listens to who has answered its legs. */
   readonly listening = new Set<Answering>()
+  /** What hears the tones of networks behind the answers of its legs. */
+  readonly hearing = new Set<ProgressEar>()
   /** Resolves when that stream is over. */
   streamOver: Promise<void> = Promise.resolve()
   desk: Desk | null = null

@@ -1,11 +1,15 @@
-import { newId, type Timer } from '#lib/index.ts'
+import { type Id, newId, type Timer } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { CallCause, ProgressOptions } from '#platform/words/index.ts'
+import { type CallCause, durationMs, type Instant, type ProgressOptions } from '#platform/words/index.ts'
 import type { AnswerReason, ProgressTone } from '#protocol/audio/index.ts'
 import type { Answering } from './answering.ts'
 import type { Call } from './call.ts'
-import type { VerbLease } from './prompt.ts'
+import { overhear } from './overhear.ts'
+import { heldAgain, type VerbLease } from './prompt.ts'
+
+/** Ms that voice has at least, behind a restart, to tell what it has heard meanwhile. */
+const TOLD_AGAIN_MS = 500
 
 /** Why a leg is over whose network says so by a tone; the others say that it goes on. */
 const CAUSES: Partial<Record<ProgressTone, CallCause>> = {
@@ -21,6 +25,16 @@ const TONES: Partial<Record<AnswerReason, ProgressTone>> = {
   'special-tone': 'sit',
 }
 
+/** What listens to a leg behind its answer, as the journal keeps it: voice goes on while the switch is away. */
+export interface ProgressSnapshot {
+  leg: Id<'leg'>
+  /** What voice listens by; null where what listens to who has answered hears the tones, too. */
+  verb: Id<'verb'> | null
+  lease: Id<'lse'>
+  options: ProgressOptions
+  answeredAt: Instant
+}
+
 /**
  * Listens to what networks say by their tones while legs are dialled: from a leg's first early audio to the answer, and, where
  * that is asked for, for some seconds behind it, since some networks answer and then say busy.
@@ -31,7 +45,7 @@ export class ProgressEar implements Disposable {
   readonly #held: VerbLease
   /** How each leg that is listened to is left alone again. */
   readonly #stops = new Map<Leg, () => void>()
-  readonly #answered = new Set<Leg>()
+  readonly #answered = new Map<Leg, Pick<ProgressSnapshot, 'verb' | 'answeredAt'>>()
   readonly #refused = new Set<Leg>()
   #disposed = false
 
@@ -42,29 +56,61 @@ export class ProgressEar implements Disposable {
     this.#held = held
   }
 
+  /** Goes on behind a restart of the switch, for what is left of its time. A leg that is over by then needs nobody to listen. */
+  static resume(call: Call, { leg: id, lease, options, ...what }: ProgressSnapshot): void {
+    const leg = call.legs.find((candidate) => candidate.id === id && !candidate.cause)
+    const held = heldAgain(call, [lease])
+    const answering = [...call.listening].find((one) => one.leg === leg) ?? null
+    if (!leg || !held || (what.verb === null && !answering)) {
+      held?.[Symbol.dispose]()
+      return
+    }
+    const ear = new ProgressEar(call, options, held)
+    ear.#disposed = true
+    ear.#goOn(leg, what, answering)
+  }
+
+  /** What it listens to behind answers. */
+  get snapshots(): ProgressSnapshot[] {
+    const heard = [...this.#answered].filter(([leg]) => this.#stops.has(leg))
+    return heard.map(([leg, what]) => ({ leg: leg.id, lease: this.#held.ids[0]!, options: this.#options, ...what }))
+  }
+
   /** The leg has early audio: it is listened to from now on. */
   listen(leg: Leg): void {
     if (this.#stops.has(leg) || this.#answered.has(leg)) return
     // As what an unanswered caller hears, it is not billed before the answer.
     if (!this.#call.originating && !this.#call.a.incoming) this.#held.begin()
-    this.#detect(leg)
+    this.#detect(leg, newId('verb'))
   }
 
   /** The leg has answered. What has rung beside it is left alone; `answering` listens to this one already, where it is there. */
   answered(leg: Leg, answering: Answering | null): void {
     for (const other of [...this.#stops.keys()]) if (!this.#answered.has(other)) this.#stop(other)
-    const { afterAnswerSeconds = 0 } = this.#options
-    this.#answered.add(leg)
-    if (afterAnswerSeconds === 0 || leg.cause) return
+    const what = { verb: answering ? null : newId('verb'), answeredAt: this.#call.now() }
+    if (!this.#options.afterAnswerSeconds || leg.cause) {
+      this.#answered.set(leg, what)
+      return
+    }
     this.#held.begin()
-    if (answering) this.#follow(leg, answering)
-    else this.#detect(leg)
-    const timer: Timer = this.#call.x.clock.after(afterAnswerSeconds * 1000, () => this.#stop(leg))
+    this.#goOn(leg, what, answering)
+  }
+
+  /** Listens to a leg behind its answer, until its time is over. */
+  #goOn(leg: Leg, what: Pick<ProgressSnapshot, 'verb' | 'answeredAt'>, answering: Answering | null): void {
+    const call = this.#call
+    const leftMs = (this.#options.afterAnswerSeconds ?? 0) * 1000 - durationMs(what.answeredAt, call.now())
+    this.#answered.set(leg, what)
+    call.hearing.add(this)
+    if (what.verb) this.#detect(leg, what.verb)
+    else if (answering) this.#follow(leg, answering)
+    const timer: Timer = call.x.clock.after(Math.max(leftMs, TOLD_AGAIN_MS), () => this.#stop(leg))
     const stop = this.#stops.get(leg)
     this.#stops.set(leg, () => {
       timer.cancel()
       stop?.()
     })
+    call.save()
     void leg.ended.then(() => this.#stop(leg))
   }
 
@@ -80,18 +126,18 @@ export class ProgressEar implements Disposable {
     this.#letGo()
   }
 
-  #detect(leg: Leg): void {
+  #detect(leg: Leg, verb: Id<'verb'>): void {
     const endpoint = this.#call.media.get(leg.id)?.endpoint
     if (!endpoint) return
-    const verb = newId('verb')
     this.#stops.set(leg, () => endpoint.stop(verb))
     endpoint.onProgress = (progress) => {
       if (progress.verb === verb) this.#tell(leg, progress.tone, progress.ms)
     }
-    endpoint.detect({ verb, progress: this.#options.country ?? '' }).catch((error: unknown) => {
+    const over = (error: unknown) => {
       this.#call.log.info({ err: error, leg: leg.id }, 'the tones of a network are not heard')
       if (this.#answered.has(leg)) this.#stop(leg)
-    })
+    }
+    overhear(this.#call, leg, { verb, progress: this.#options.country ?? '' }).then((end) => end ?? over(null), over)
   }
 
   #follow(leg: Leg, answering: Answering): void {
@@ -111,7 +157,9 @@ export class ProgressEar implements Disposable {
   }
 
   #letGo(): void {
-    if (this.#disposed && this.#stops.size === 0) this.#held[Symbol.dispose]()
+    if (!this.#disposed || this.#stops.size > 0) return
+    this.#held[Symbol.dispose]()
+    if (this.#call.hearing.delete(this)) this.#call.save()
   }
 
   #tell(leg: Leg, tone: ProgressTone, ms: number): void {

@@ -3,7 +3,7 @@ import { type DialogSnapshot, type Leg, LegMedia, type LocalAddress, siteAddress
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
-import { Answering, type AnsweringSnapshot } from './answering.ts'
+import { Answering } from './answering.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
@@ -14,8 +14,12 @@ import { watchDialog } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { liftAll } from './hold.ts'
 import { keepMedia } from './media.ts'
+import { ProgressEar } from './progress.ts'
 import { run } from './run.ts'
-import { type LegSnapshot, readSnapshot } from './snapshot.ts'
+import { type CallSnapshot, type LegSnapshot, readSnapshot } from './snapshot.ts'
+
+/** What is listened to behind answers. */
+type Heard = Pick<CallSnapshot, 'listening' | 'hearing'>
 
 /** What a held leg may hear. */
 const MUSIC: ReadonlySet<string> = new Set(['voice.prompt', 'voice.speech'])
@@ -74,12 +78,12 @@ function takeUp(
     call.pair = [a, b]
     // A transfer that was under way: the two go on as they were.
     for (const leg of call.legs.slice(2)) leg.end(causeOf('switch', 'switch-restart'))
-    endVerbs(call, left, snapshot.listening)
+    endVerbs(call, left, snapshot)
     call.event('call.resumed', { data: { phase: 'joined' } })
     call.save()
     return () =>
       run(call, async () => {
-        listenAgain(call, snapshot.listening)
+        listenAgain(call, snapshot)
         await claimed(call)
         const held = call.holds.size > 0
         await unheld(call, left)
@@ -88,7 +92,7 @@ function takeUp(
       })
   }
   const inVerb = snapshot.phase !== 'setup' && a?.isConnected
-  if (inVerb) return () => run(call, () => goOn(call, left, snapshot.listening))
+  if (inVerb) return () => run(call, () => goOn(call, left, snapshot))
   closeAtLastProven(call, left)
   return () => run(call, async () => call.end(causeOf('switch', 'switch-restart')))
 }
@@ -113,12 +117,12 @@ async function unheld(call: Call, left: Left): Promise<void> {
 }
 
 /** A call in a verb: what it had beside its caller's leg is over; its agent takes it from here, or the default route. */
-async function goOn(call: Call, left: Left, listening: readonly AnsweringSnapshot[] = []): Promise<void> {
+async function goOn(call: Call, left: Left, heard: Heard): Promise<void> {
   const { a } = call
   for (const leg of call.legs) if (leg !== a) leg.end(causeOf('switch', 'switch-restart'))
-  endVerbs(call, left, listening)
+  endVerbs(call, left, heard)
   call.event('call.resumed', { data: { phase: 'verb' } })
-  listenAgain(call, listening)
+  listenAgain(call, heard)
   call.save()
   // Whom it was placed to reach is not being reached any more, and nobody else decides over it.
   if (call.facts.made && !call.decided) return call.end(causeOf('switch', 'switch-restart'))
@@ -128,12 +132,12 @@ async function goOn(call: Call, left: Left, listening: readonly AnsweringSnapsho
 }
 
 /**
- * What a verb had leased beside the sound itself: voice ended it with the process that had asked, but for what listens to who
- * has answered a leg.
+ * What a verb had leased beside the sound itself: voice ended it with the process that had asked, but for what listens to a leg
+ * that has answered.
  */
-function endVerbs(call: Call, left: Left, listening: readonly AnsweringSnapshot[] = []): void {
+function endVerbs(call: Call, left: Left, { listening = [], hearing = [] }: Heard): void {
   const keeps = new Set(['voice.port', 'voice.relay', ...(call.pair ? ['voice.transcode'] : [])])
-  const heard = new Set(listening.map(({ lease }) => lease))
+  const heard = new Set([...listening, ...hearing].map(({ lease }) => lease))
   const verbs = call.x.registry
     .leasesOf(call.id)
     .filter(
@@ -143,9 +147,10 @@ function endVerbs(call: Call, left: Left, listening: readonly AnsweringSnapshot[
   for (const lease of verbs) call.x.registry.release([lease.id], 'interrupted', { at: left.lastProven(lease) })
 }
 
-/** What listens to who has answered goes on; where that can't be, nobody will know, and that is told. */
-function listenAgain(call: Call, listening: readonly AnsweringSnapshot[] = []): void {
+/** What listens to who has answered goes on, and where that can't be, nobody will know, and that is told; so does what hears a network's tones. */
+function listenAgain(call: Call, { listening = [], hearing = [] }: Heard): void {
   for (const snapshot of listening) Answering.resume(call, snapshot)
+  for (const snapshot of hearing) ProgressEar.resume(call, snapshot)
 }
 
 /** What was in set-up had its leases until the process died, not until now. */

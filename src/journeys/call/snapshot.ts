@@ -4,6 +4,7 @@ import type { DialogSnapshot, LegFacts, MediaSnapshot } from '#platform/switch/i
 import type { CallCause, Instant, Sealed } from '#platform/words/index.ts'
 import type { AnsweringSnapshot } from './answering.ts'
 import type { Call, CallFacts } from './call.ts'
+import type { ProgressSnapshot } from './progress.ts'
 
 /** A call as the journal keeps it: plain JSON, enough to carry it on, or to end it cleanly. */
 export interface CallSnapshot {
@@ -19,6 +20,8 @@ export interface CallSnapshot {
   clearing?: { leg: Id<'leg'>; cause: CallCause }[]
   /** Legs of which it is not yet known who has answered. */
   listening?: AnsweringSnapshot[]
+  /** Legs whose network may still say by a tone that nobody is there. */
+  hearing?: ProgressSnapshot[]
 }
 
 /** A leg whose descriptions hold keys (RFC 4568): a {@link LegSnapshot} as JSON, sealed by the node. */
@@ -70,6 +73,7 @@ export function snapshotOf(call: Call): CallSnapshot {
     answeredAt: call.answeredAt,
     legs,
     ...(call.listening.size > 0 ? { listening: [...call.listening].map(({ snapshot }) => snapshot) } : {}),
+    ...(call.hearing.size > 0 ? { hearing: [...call.hearing].flatMap(({ snapshots }) => snapshots) } : {}),
     ...(call.clearing.size > 0 ? { clearing: [...call.clearing].map(([{ id }, cause]) => ({ leg: id, cause })) } : {}),
   }
 }

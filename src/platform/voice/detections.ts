@@ -20,6 +20,8 @@ const MOST_UNHEARD = 1000
  */
 export class Detections {
   readonly #kept = new Map<Id<'verb'>, Kept>()
+  /** Those of them whose end nobody has heard of, the oldest first. What goes on is never forgotten. */
+  readonly #unheard = new Set<Id<'verb'>>()
 
   /** `begin` is called where the verb is new. `signal` aborts when whoever asks is gone. */
   async listen(
@@ -35,13 +37,12 @@ export class Detections {
     try {
       return await kept.done
     } finally {
-      if (!signal?.aborted) this.#kept.delete(verb)
+      if (!signal?.aborted) this.#forget(verb)
+      else if (this.#kept.has(verb)) this.#keep(verb)
     }
   }
 
   #begin(verb: Id<'verb'>, tell: Kept['tell'], begin: (found: (found: Found) => void) => Promise<Result>): Kept {
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size >= MOST_UNHEARD && oldest) this.#kept.delete(oldest)
     const kept: Kept = { found: [], tell, done: Promise.resolve({ reason: 'gone' as const }) }
     this.#kept.set(verb, kept)
     kept.done = begin((found) => {
@@ -49,5 +50,16 @@ export class Detections {
       kept.tell(found)
     })
     return kept
+  }
+
+  #keep(verb: Id<'verb'>): void {
+    this.#unheard.add(verb)
+    const [oldest] = this.#unheard
+    if (this.#unheard.size > MOST_UNHEARD && oldest) this.#forget(oldest)
+  }
+
+  #forget(verb: Id<'verb'>): void {
+    this.#kept.delete(verb)
+    this.#unheard.delete(verb)
   }
 }

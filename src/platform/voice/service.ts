@@ -246,16 +246,15 @@ export class VoiceService implements Methods, AsyncDisposable {
     )
   }
 
-  /** What listens to who has answered outlives the switch that has asked: another one asks again by the same verb. */
+  /** What listens to a far end outlives the switch that has asked: another one asks again by the same verb. */
   detect(params: VoiceMethods['detect']['params'], signal?: AbortSignal) {
     const { endpoint, verb } = params
     const tell = (found: Found) => {
       if ('verdict' in found) this.#options.notify('answered', { endpoint, verb, ...found.verdict })
       else this.#options.notify('progress', { endpoint, verb, ...found.progress })
     }
-    const outlives = 'amd' in params ? undefined : signal
     return this.#detections.listen(verb, { tell, signal }, (found) =>
-      this.#run<VoiceMethods['detect']['result']>({ ...params, signal: outlives, gone: { reason: 'gone' } }, (session, stop) =>
+      this.#run<VoiceMethods['detect']['result']>({ ...params, signal: undefined, gone: { reason: 'gone' } }, (session, stop) =>
         detect(session, params, stop, found),
       ),
     )

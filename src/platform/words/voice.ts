@@ -212,7 +212,7 @@ export interface VoiceMethods {
   /**
    * Listens to the far end beside whatever else it does, for one thing at a time, and notifies of who has answered (`answered`), or of
    * tones (`progress`). Answers at its end: when there is nothing more to be told; tones are listened for until it is stopped.
-   * `amd` goes on without the switch: asked again by the same verb, it notifies of what was found, too, and of what comes.
+   * It goes on without the switch: asked again by the same verb, it notifies of what was found, too, and of what comes.
    */
   detect: {
     params: { endpoint: Id<'med'>; verb: Id<'verb'> } & Detection

@@ -43,6 +43,20 @@ test('Q.24 the same key twice is two keys, a long one is one, and its length is 
   assert.ok(durations.length === 1 && Math.abs(durations[0]! - 500) < 40, String(durations))
 })
 
+test('Q.24 a key right behind another one, without a pause between them, is a key of its own', () => {
+  for (const law of ['PCMU', 'PCMA'] as const) {
+    for (const onMs of [40, 65, 150]) {
+      assert.equal(hear(pressed(`${KEYS}15973#`, onMs, 0), law).keys, `${KEYS}15973#`, `${law} ${onMs} ms`)
+    }
+  }
+  for (let ms = 0; ms < 13; ms++) {
+    const late = Int16Array.from([...new Int16Array(ms * 8), ...pressed('12', 100, 0), ...new Int16Array(800)])
+    const { keys, durations } = hear(late)
+    assert.equal(keys, '12')
+    assert.ok(durations.length === 2 && durations.every((long) => Math.abs(long - 100) < 30), String(durations))
+  }
+})
+
 test('Q.24 20 ms of a key, one tone alone, a wrong tone, noise and ringing are no keys', () => {
   assert.equal(hear(pressed('5', 20, 100)).keys, '')
   for (const frequencies of [[697], [1209], [697, 1100], [440, 480], [425], [697, 770], [1209, 1336]])

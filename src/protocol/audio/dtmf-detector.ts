@@ -21,7 +21,7 @@ const REVERSE_TWIST = 2.5
 /** Part of all energy that is in the two tones: speech has overtones, keys have none. */
 const PURITY = 0.82 * (BLOCK / 2)
 
-/** Blocks in a row with the same key that begin it, and without it that end it. */
+/** Blocks in a row with the same key that begin it, and end the one before; and without any key that end it. */
 const BEGINS = 2
 const ENDS = 3
 
@@ -67,7 +67,7 @@ export class DtmfDetector {
 
   /** To be called now and then: where no sound comes any more, a key has ended. */
   tick(now: number): void {
-    if (this.#key >= 0 && now - this.#heardAt > LOST_MS) this.#end()
+    if (this.#key >= 0 && now - this.#heardAt > LOST_MS) this.#end(0)
   }
 
   #hear(sample: number): void {
@@ -90,7 +90,8 @@ export class DtmfDetector {
     this.#last = key
     if (this.#key >= 0) {
       this.#blocks++
-      if (key !== this.#key && this.#times >= ENDS) this.#end()
+      // Another key may follow without a pause.
+      if (key !== this.#key && this.#times >= (key < 0 ? ENDS : BEGINS)) this.#end(this.#times)
     }
     if (this.#key < 0 && key >= 0 && this.#times === BEGINS) {
       this.#key = key
@@ -99,8 +100,9 @@ export class DtmfDetector {
     }
   }
 
-  #end(): void {
-    const durationMs = Math.round((Math.max(1, this.#blocks - ENDS) * BLOCK) / 8)
+  /** `behind`: how many of its blocks came behind it. */
+  #end(behind: number): void {
+    const durationMs = Math.round((Math.max(1, this.#blocks - behind) * BLOCK) / 8)
     const key = KEYS[this.#key]!
     this.#key = -1
     this.#listener.ended(key, durationMs)
