@@ -169,6 +169,31 @@ test('S36 NAPTR of the site says TCP; a port that is given needs neither; answer
   assert.equal(probe.pbx?.ok, true)
 })
 
+test('the check of a channel asks the site’s DNS also where the PBX is an address, and names the server that is silent or refuses', async () => {
+  await using living = await server(94)
+  await pbx({ host: at(94) })
+  const probed = async () => (await world.link.call('channel.probe', { subscriber: world.acme, timeoutMs: 1000 })).dns
+  assert.deepEqual(await probed(), { ok: true, text: `The DNS server ${at(75)} answers.` })
+  assert.deepEqual(
+    dns.questions.map(({ name, from }) => [name, from]),
+    [['office.lan', world.siteSwitch.address]],
+  )
+  dns.mood = { fails: true }
+  assert.match((await probed())!.text, /refuses to tell: check that it serves the search domain/)
+  dns.mood = { silent: true }
+  const silent = await probed()
+  assert.deepEqual([silent?.ok, silent?.text.includes(`${at(75)} does not answer`)], [false, true])
+  dns.mood = {}
+  const { channel } = world.snapshot.subscribers[0]!
+  await world.change({ channel: { ...channel, dns: { servers: [at(75), at(95)], search: 'office.lan' } } })
+  const second = await probed()
+  assert.equal(second?.ok, false, 'a dead second server makes every question of the agent slow')
+  assert.match(second!.text, new RegExp(`${at(75)} answers\\. The DNS server ${at(95)} does not answer`))
+  await world.change({ channel: { ...channel, dns: null } })
+  assert.equal(await probed(), null)
+  assert.equal(living.invites.length, 0)
+})
+
 test('RFC 3263 §4 F05 a PBX whose Contact is a name: what follows goes to a server of it in the site, the living one, and never out of its networks', async () => {
   const far = await FarEnd.open({ address: at(90), port: 5060, name: 'scripted', watched: [] })
   world.defer(() => far.close())

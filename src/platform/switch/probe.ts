@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import { TielineError } from '#lib/index.ts'
-import type { SubscriberConfig, SwitchMethods } from '#platform/words/index.ts'
+import type { PbxConfig, SubscriberConfig, SwitchMethods } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 import type { SwitchRealm } from './realm.ts'
+import type { AskedServer, SiteDns } from './site-dns.ts'
 
 /** How a site is called: its PBX has no certificate that anybody could know. */
 export const SITE_TRANSPORTS = ['udp', 'tcp'] as const
@@ -15,9 +16,31 @@ export type ProbeResult = SwitchMethods['channel.probe']['result']
 /** Asks the site's DNS for its PBX, and its PBX for a sign of life, from inside the subscriber's namespace. */
 export async function probeSite(site: SwitchRealm, subscriber: SubscriberConfig, timeoutMs: number): Promise<ProbeResult> {
   const { pbx } = subscriber.site
-  const host = pbx?.host
   // A PBX that registers is asked for nothing: its registration is the sign of its life.
-  if (!pbx || host === undefined) return { dns: null, pbx: null }
+  const [dns, named] = await Promise.all([
+    probeDns(site.siteDns, timeoutMs / 2),
+    pbx?.host === undefined ? { dns: null, pbx: null } : probeNamed(site, { ...pbx, host: pbx.host }, timeoutMs),
+  ])
+  // What its servers say of themselves counts until one of them is asked for the PBX.
+  return { dns: dns?.ok === false ? dns : (named.dns ?? dns), pbx: named.pbx }
+}
+
+/** The agent's program asks all of them, so that a dead one is a fault though another answers. */
+async function probeDns(dns: SiteDns, timeoutMs: number): Promise<ProbeResult['dns']> {
+  const asked = await dns.askEach(timeoutMs)
+  if (asked.length === 0) return null
+  const ok = asked.every(({ state }) => state === 'answers')
+  return { ok, text: asked.map(({ server, state }) => `The DNS server ${server} ${ASKED[state]}.`).join(' ') }
+}
+
+const ASKED: Readonly<Record<AskedServer['state'], string>> = {
+  answers: 'answers',
+  refuses: 'refuses to tell: check that it serves the search domain, and the tunnel’s address',
+  silent: 'does not answer; check that it is up, and answers the tunnel’s address',
+}
+
+async function probeNamed(site: SwitchRealm, pbx: PbxConfig & { host: string }, timeoutMs: number): Promise<ProbeResult> {
+  const { host } = pbx
   const wanted = { name: host, port: pbx.port, transport: pbx.transport, speaks: SITE_TRANSPORTS }
   try {
     const servers = await site.names.servers(wanted, { like: site.local.address, patienceMs: timeoutMs / 2 })

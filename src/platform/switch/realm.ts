@@ -47,6 +47,8 @@ export interface SwitchRealm {
   readonly local: LocalAddress
   readonly agent: UserAgent
   readonly names: SipNames
+  /** Of a site; the node's own realm has another. */
+  readonly siteDns: SiteDns
 }
 
 export interface RealmsOptions {
