@@ -32,6 +32,14 @@ test('every mistake is named by its key with what is expected (O07)', () => {
   ])
 })
 
+test('many mistakes are named as few are', () => {
+  const numbers = ['requestsPerSecond', 'siteRequestsPerSecond', 'transactionsPerSource', 'shedAboveMs', 'drainSeconds']
+  const groups = ['sip', 'media', 'api', 'channel', 'voice', 'calls', 'log', 'trace']
+  const text = `load: { ${numbers.map((key) => `${key}: many`).join(', ')} }\n${groups.map((key) => `${key}: 1\n`).join('')}own: 1\n`
+  const keys = problems(text).map((problem) => problem.split(':')[0])
+  assert.deepEqual(keys.sort(), [...numbers.map((key) => `load.${key}`), ...groups, 'own'].sort())
+})
+
 test('a group that is left empty or turned into a value is refused', () => {
   assert.deepEqual(problems('sip: 5060'), ['sip: expected a group of keys, got 5060'])
   assert.deepEqual(problems('just words'), ['expected keys and values'])

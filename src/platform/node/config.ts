@@ -88,7 +88,7 @@ export function parseConfig(text: string, name: string): PlatformConfig {
   const document = parseDocument(text)
   if (document.errors.length)
     throw invalid(
-      document.errors.map((error) => error.message.split('\n')[0] ?? ''),
+      document.errors.map((error) => (error.message.split('\n')[0] ?? '').replace(/:$/, '')),
       name,
     )
   const given: unknown = document.toJS() ?? {}
@@ -119,7 +119,7 @@ function merge(base: unknown, given: unknown): unknown {
 
 function shapeProblems(config: unknown): string[] {
   const problems = new Map<string, string>()
-  for (const { keyword, instancePath, params } of Value.Errors(CONFIG_SCHEMA, config)) {
+  for (const { keyword, instancePath, params } of shapeErrors(config)) {
     if (keyword === 'boolean') continue // the unknown key is named by its parent
     const key = instancePath.slice(1).replaceAll('/', '.')
     const within = key ? `${key}.` : ''
@@ -137,6 +137,18 @@ function shapeProblems(config: unknown): string[] {
     }
   }
   return [...problems.values()]
+}
+
+/** The errors of each key by itself, since the checker stops after a few of a whole. */
+function shapeErrors(config: unknown) {
+  const { properties } = CONFIG_SCHEMA
+  const given = config as Record<string, unknown>
+  const unknown = Object.keys(given).filter((key) => !(key in properties))
+  const ofWhole = { keyword: 'additionalProperties', instancePath: '', params: { additionalProperties: unknown } } as const
+  const ofKeys = Object.entries(properties).flatMap(([key, schema]) =>
+    Value.Errors(schema, given[key]).map((error) => ({ ...error, instancePath: `/${key}${error.instancePath}` })),
+  )
+  return unknown.length > 0 ? [ofWhole, ...ofKeys] : ofKeys
 }
 
 /** What no single key can say. */
