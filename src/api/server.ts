@@ -13,6 +13,7 @@ import type { ApiDeps } from './deps.ts'
 import { eventRoutes } from './events.ts'
 import { rememberRequests } from './idempotency.ts'
 import { metricRoutes } from './metrics.ts'
+import { mistakeOf } from './mistake.ts'
 import { problem, sendProblem } from './problem.ts'
 import { recordingRoutes } from './recordings.ts'
 import { resourceRoutes } from './resources.ts'
@@ -89,8 +90,8 @@ function validator(schema: TSchema, httpPart: string | undefined) {
   return (data: unknown) => {
     const value = httpPart === 'body' ? data : Default(schema, Value.Convert(schema, data ?? {}))
     if (!compiled.Check(value)) {
-      const [first] = compiled.Errors(value)
-      return refusal(first?.instancePath ?? '', first?.message ?? 'is wrong')
+      const { instancePath, message } = mistakeOf(schema, compiled.Errors(value))
+      return refusal(instancePath, message)
     }
     const unwritable = findUnwritable(value)
     return unwritable === null ? { value } : refusal(unwritable, 'has text that is none: a NUL, or half of a character')
