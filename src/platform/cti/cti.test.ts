@@ -134,9 +134,26 @@ describe('explaining a call', () => {
     )
     assert.equal(
       explanation?.summary,
-      'The call was routed by default (the agent was late). It took another road, because the tunnel is down. It ended by the caller: hangup.',
+      'The call was routed by its default route (the agent was late). It took another road, because the tunnel is down. It ended by the caller: hangup.',
     )
     assert.equal(explanation?.steps.length, 4)
+  })
+
+  it('tells parties by their numbers, targets in words, and of sound what a person asks first', () => {
+    const received = { lossRatio: 0.0123, jitterMs: 4, mos: 4.39, packetsLost: 1 }
+    const steps = explain(
+      [
+        event(1, 'call.offered', { data: { from: { number: '+32470123456', uri: 'sip:x@203.0.113.10' }, trunk: 'carrier' } }),
+        event(2, 'call.routed', { data: { by: 'agent', target: { pbx: '101' } } }),
+        event(3, 'leg.cleared', { data: { media: { packetsReceived: 74, packetsSent: 77, received, octetsSent: 1 } } }),
+      ],
+      'operator',
+    )?.steps.map(({ text }) => text)
+    assert.deepEqual(steps, [
+      'from +32470123456, trunk carrier',
+      'by agent, target pbx 101',
+      'media 74 packets received (1.2 % lost, jitter 4 ms, MOS 4.39), 77 sent',
+    ])
   })
 
   it('knows nothing of a call without events', () => {

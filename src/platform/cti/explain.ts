@@ -62,6 +62,19 @@ export function refusalText(refusal: Refusal): string {
   return `${kind} was refused by ${LIMITED_BY[limitedBy]}: ${inUse} of ${limit} were in use and ${requested} more was asked for.`
 }
 
+const ROUTED_BY: Readonly<Record<string, string>> = {
+  agent: 'its agent',
+  default: 'its default route',
+  emergency: 'its being an emergency call',
+  park: 'its return from where it was parked',
+  transfer: 'a transfer',
+}
+
+function routedText({ by, why }: Record<string, unknown>): string {
+  if (by === 'default' && why === 'site') return 'The call was dialled by the site.'
+  return `The call was routed by ${ROUTED_BY[String(by)] ?? by ?? 'the switch'}${why ? ` (${why})` : ''}.`
+}
+
 function summary(events: PlatformEvent[], refusals: Refusal[], cause: CallCause | undefined): string {
   const refused = events.find(({ type }) => type === 'call.refused')
   const [refusal] = refusals
@@ -69,8 +82,7 @@ function summary(events: PlatformEvent[], refusals: Refusal[], cause: CallCause 
   const diverted = events.findLast(({ type }) => type === 'leg.diverted')
   const routed = events.findLast(({ type }) => type === 'call.routed')
   const parts: string[] = []
-  if (routed)
-    parts.push(`The call was routed by ${routed.data.by ?? 'the switch'}${routed.data.why ? ` (${routed.data.why})` : ''}.`)
+  if (routed) parts.push(routedText(routed.data))
   if (diverted) parts.push(`It took another road${diverted.data.why ? `, because ${diverted.data.why}` : ''}.`)
   if (refusal) parts.push(refusalText(refusal))
   if (cause) parts.push(`It ended by the ${cause.by}: ${cause.text ?? cause.reason}${cause.sip ? ` (SIP ${cause.sip})` : ''}.`)
@@ -80,9 +92,38 @@ function summary(events: PlatformEvent[], refusals: Refusal[], cause: CallCause 
 
 function stepText(type: string, data: Record<string, unknown>, cause: CallCause | undefined): string {
   if (data.refusal) return refusalText(data.refusal as Refusal)
-  const facts = Object.entries(data).flatMap(([key, value]) =>
-    value === null || value === undefined ? [] : [`${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`],
-  )
+  const facts = Object.entries(data).flatMap(([key, value]) => {
+    const text = key === 'media' ? mediaText(value) : factText(value)
+    return text === null ? [] : [`${key} ${text}`]
+  })
   if (cause) facts.push(`${cause.reason} by ${cause.by}${cause.sip ? `, SIP ${cause.sip}` : ''}`)
   return facts.join(', ') || type
+}
+
+/** A party by its number, a target as it is written: `pbx 101`. */
+function factText(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  if (typeof value !== 'object') return String(value)
+  if (Array.isArray(value)) return value.map(factText).filter(Boolean).join(' ') || null
+  const { number, uri, ...others } = value as Record<string, unknown>
+  const facts = Object.entries(others).flatMap(([key, inner]) => {
+    const text = factText(inner)
+    return text === null ? [] : [`${key} ${text}`]
+  })
+  if (number !== undefined || uri !== undefined) facts.unshift(String(number ?? uri))
+  return facts.join(' ') || null
+}
+
+/** Of all that is known of a leg's sound, what a person asks first. */
+function mediaText(value: unknown): string | null {
+  const { packetsReceived, packetsSent, received } = (value ?? {}) as {
+    packetsReceived?: number
+    packetsSent?: number
+    received?: { lossRatio: number; jitterMs: number; mos: number } | null
+  }
+  if (packetsReceived === undefined || packetsSent === undefined) return factText(value)
+  const heard = received
+    ? ` (${(received.lossRatio * 100).toFixed(1)} % lost, jitter ${received.jitterMs} ms, MOS ${received.mos})`
+    : ''
+  return `${packetsReceived} packets received${heard}, ${packetsSent} sent`
 }
