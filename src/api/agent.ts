@@ -93,7 +93,10 @@ export function agentRoutes(app: App, { install: deps, host }: ApiDeps): void {
     '/v1/subscribers/:subscriber/agent/restart',
     { schema: { summary: 'Kill the agent and start it again', params: OfSubscriber } },
     async (request, reply) => {
-      await host.call('agent.restart', { subscriber: request.subscriber.id })
+      const { id, agent } = request.subscriber
+      if (agent.version === null)
+        throw problem('nothing-deployed', 409, 'No agent is deployed, so that none can be started again.')
+      await host.call('agent.restart', { subscriber: id })
       return reply.code(204).send()
     },
   )

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { CliError, explainError } from './cli/error.ts'
+import { exitCodeOf, explainError } from './cli/error.ts'
 import { buildProgram } from './cli/program.ts'
 
 /** Exit codes: 0 done, 1 the platform said no or could not be asked, 2 the command line is wrong. */
@@ -9,10 +9,15 @@ async function main(): Promise<number> {
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (error instanceof CliError) process.stderr.write(`tieline: ${error.message}\n`)
-    else process.stderr.write(`${explainError(error)}\n`)
-    return error instanceof CliError ? error.exitCode : 1
+    process.stderr.write(`tieline: ${explainError(error)}\n`)
+    return exitCodeOf(error)
   }
 }
+
+// Whoever reads our output has read enough: `tieline event list | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
 
 process.exitCode = await main()

@@ -1,3 +1,4 @@
+import { TielineError } from '#lib/index.ts'
 import { kernelHasWireGuard } from '#platform/channel/index.ts'
 import { missingForStart, readConfig, thisMachine, warningsForStart } from '#platform/node/index.ts'
 import { startHost } from './host/start.ts'
@@ -12,7 +13,8 @@ export async function up(options: { config?: string | undefined } = {}): Promise
   const machine = thisMachine()
   const kernel = machine.uid === 0 && (await kernelHasWireGuard(`tl${config.instance}w0`))
   const missing = missingForStart(config, machine, kernel)
-  if (missing.length) throw new Error(missing.join('\n'))
+  if (missing.length)
+    throw new TielineError(missing.join('\n'), { code: 'not-ready', fault: 'caller', retry: true, http: 503 }, { missing })
 
   const signals = stopSignals()
   await using stack = new AsyncDisposableStack()

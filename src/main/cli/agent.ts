@@ -4,7 +4,7 @@ import type { AgentStatus } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import { part, whole } from './parse.ts'
-import { waitFor } from './wait.ts'
+import { secondsOf, type WaitOption, waitFor } from './wait.ts'
 
 interface Version {
   id: string
@@ -64,11 +64,11 @@ export function agentCommands(program: Command, context: Contextual): void {
   noun
     .command('rollback <subscriber> [version]')
     .description('go back to a version, or to the one before')
-    .option('--wait [seconds]', 'until it is ready')
-    .action(async (name: string, version: string | undefined, options: { wait?: true | string }, command: Command) => {
+    .option('--wait [seconds]', 'until it is ready', whole('--wait'))
+    .action(async (name: string, version: string | undefined, options: WaitOption, command: Command) => {
       const cli = context(command)
       const active = await cli.client.post<Version>(`/v1/subscribers/${part(name)}/agent/rollback`, version ? { version } : {})
-      await waitReady(cli, name, active.id, options.wait)
+      await waitReady(cli, name, active.id, options)
       cli.out.done(active, `New calls of ${name} go to ${active.id}.`)
     })
   noun
@@ -85,8 +85,8 @@ function deployCommand(noun: Command, context: Contextual): void {
   noun
     .command('deploy <subscriber> <directory>')
     .description('deploy a directory with a package.json, or a tar.gz of one; nothing is installed on the platform')
-    .option('--wait [seconds]', 'until it is ready')
-    .action(async (name: string, path: string, options: { wait?: true | string }, command: Command) => {
+    .option('--wait [seconds]', 'until it is ready', whole('--wait'))
+    .action(async (name: string, path: string, options: WaitOption, command: Command) => {
       const cli = context(command)
       const tarball = await pack(path)
       const version = await cli.client.upload<Version>(
@@ -94,16 +94,20 @@ function deployCommand(noun: Command, context: Contextual): void {
         tarball,
         'application/gzip',
       )
-      await waitReady(cli, name, version.id, options.wait)
-      cli.out.done(version, `${name} runs ${version.id}: new calls go to it, old ones finish where they are.`)
+      await waitReady(cli, name, version.id, options)
+      cli.out.done(version, `${version.id} is deployed: new calls of ${name} go to it, old ones finish where they are.`)
     })
 }
 
-async function waitReady({ client }: Context, name: string, version: string, wait: true | string | undefined): Promise<void> {
-  if (wait === undefined) return
-  const seconds = wait === true ? 60 : whole('--wait')(wait)
-  const ask = () => client.get<AgentStatus>(`/v1/subscribers/${part(name)}/agent`)
-  await waitFor('the agent to be ready', seconds, ask, (status) => status.state === 'ready' && status.version === version)
+async function waitReady({ client }: Context, name: string, version: string, options: WaitOption): Promise<void> {
+  const seconds = secondsOf(options, 60)
+  if (seconds === 0) return
+  await waitFor(seconds, {
+    what: 'the agent to be ready',
+    ask: () => client.get<AgentStatus>(`/v1/subscribers/${part(name)}/agent`),
+    holds: (status) => status.state === 'ready' && status.version === version,
+    why: ({ state, reason }) => `it is ${state}${reason && `, ${reason}`}. See: tieline agent logs ${name}`,
+  })
 }
 
 /** A tarball as it is, or the directory as one: the same program gives the same bytes. */

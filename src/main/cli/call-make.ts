@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Target } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
-import { CliError } from './error.ts'
+import { usage } from './error.ts'
 import { part, progressOf, whole } from './parse.ts'
 
 interface MakeOptions {
@@ -47,5 +47,5 @@ function targetOf(text: string): Target {
   if (kind === 'user') return { user: rest }
   if (/^sips?:/.test(text)) return { sip: text }
   if (/^\+?\d+$/.test(text)) return { number: text }
-  throw new CliError(`A target is pbx:101, user:anna, sip:…, or a number, not ${text}.`)
+  throw usage(`A target is pbx:101, user:anna, sip:…, or a number, not ${text}.`)
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { CallCause, Target } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
-import { CliError } from './error.ts'
-import { part } from './parse.ts'
+import { CliError, usage } from './error.ts'
+import { part, whole } from './parse.ts'
 
 /** `tieline call hold|retrieve|transfer|park`: commands for a call whose two legs talk; `pickup` for one that rings. */
 export function orderCommands(noun: Command, context: (command: Command) => Context): void {
@@ -25,9 +25,9 @@ export function orderCommands(noun: Command, context: (command: Command) => Cont
   noun
     .command('park <call> <slot>')
     .description('let the caller wait in a slot, which a telephone of the site picks up by dialling it')
-    .option('--timeout <seconds>', 'then whoever it talked to is rung back')
-    .action(async (call: string, slot: string, { timeout }: { timeout?: string }, command: Command) => {
-      const body = { slot, ...(timeout === undefined ? {} : { timeoutSeconds: Number(timeout) }) }
+    .option('--timeout <seconds>', 'then whoever it talked to is rung back', whole('--timeout'))
+    .action(async (call: string, slot: string, { timeout }: { timeout?: number }, command: Command) => {
+      const body = { slot, ...(timeout === undefined ? {} : { timeoutSeconds: timeout }) }
       await order(command, call, 'park', body, `It is parked in ${slot}.`)
     })
   targeted(noun.command('transfer <call>').description('let the caller go on with somebody else')).action(
@@ -69,7 +69,7 @@ function targeted(command: Command): Command {
 
 function targetOf(options: Targeted): Target {
   const [first, ...more] = Object.entries(options)
-  if (!first || more.length > 0) throw new CliError('Say one of --pbx, --user and --number.')
+  if (!first || more.length > 0) throw usage('Say one of --pbx, --user and --number.')
   return { [first[0]]: first[1] } as unknown as Target
 }
 

@@ -87,6 +87,7 @@ export function callCommands(program: Command, context: (command: Command) => Co
         for (const { call: holder, subscriber, count } of holders)
           out.line(`  ${kind}: ${count} held by ${holder} of ${subscriber}`)
       out.line('')
-      for (const { at, type, text } of explanation.steps) out.line(`${at}  ${type.padEnd(16)}  ${text}`)
+      for (const { at, type, text } of explanation.steps)
+        out.line(`${at}  ${type.padEnd(16)}  ${text === type ? '' : text}`.trimEnd())
     })
 }

@@ -1,8 +1,23 @@
 import type { Command } from 'commander'
 import type { ChannelStatus } from '#platform/words/index.ts'
+import type { Client } from './client.ts'
 import type { Context } from './context.ts'
 import { part, whole } from './parse.ts'
-import { waitFor } from './wait.ts'
+import { secondsOf, type WaitOption, waitFor } from './wait.ts'
+
+function channelOf(client: Client, subscriber: string): Promise<ChannelStatus> {
+  return client.get<ChannelStatus>(`/v1/subscribers/${part(subscriber)}/channel`)
+}
+
+/** Waits for a tunnel; who waits in vain is told why it is not up. */
+export function untilUp(client: Client, subscriber: string, seconds: number): Promise<ChannelStatus> {
+  return waitFor(seconds, {
+    what: 'the tunnel to come up',
+    ask: () => channelOf(client, subscriber),
+    holds: ({ state }) => state === 'up',
+    why: ({ state, reason }) => `it is ${state}, ${reason}`,
+  })
+}
 
 export function channelCommands(program: Command, context: (command: Command) => Context): void {
   const noun = program.command('channel').description('private data channels')
@@ -29,13 +44,11 @@ export function channelCommands(program: Command, context: (command: Command) =>
   noun
     .command('show <subscriber>')
     .description('one channel')
-    .option('--wait [seconds]', 'until it is up')
-    .action(async (name: string, options: { wait?: true | string }, command: Command) => {
+    .option('--wait [seconds]', 'until it is up', whole('--wait'))
+    .action(async (name: string, options: WaitOption, command: Command) => {
       const { client, out } = context(command)
-      const ask = () => client.get<ChannelStatus>(`/v1/subscribers/${part(name)}/channel`)
-      const seconds = options.wait === undefined ? 0 : options.wait === true ? 60 : whole('--wait')(options.wait)
-      const status =
-        seconds > 0 ? await waitFor('the tunnel to come up', seconds, ask, ({ state }) => state === 'up') : await ask()
+      const seconds = secondsOf(options, 60)
+      const status = seconds === 0 ? await channelOf(client, name) : await untilUp(client, name, seconds)
       out.facts(status, [
         ['state', status.state],
         ['reason', status.reason],

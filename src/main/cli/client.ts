@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { CliError } from './error.ts'
+import { CliError, Unreachable } from './error.ts'
 
 export interface Page<T> {
   items: T[]
@@ -135,7 +135,7 @@ export class Client {
       })
     } catch (error) {
       if (content.signal?.aborted) throw error
-      throw new CliError(`The platform does not answer at ${url}. Is it up? Start it with: tieline up`)
+      throw new Unreachable(`The platform does not answer at ${url}. Is it up? Start it with: tieline up`)
     }
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TielineError } from '#lib/index.ts'
 import { Client } from './client.ts'
-import { CliError, usage } from './error.ts'
+import { Unreachable, usage } from './error.ts'
 import { Output } from './output.ts'
 
 /** What every verb has at hand. */
@@ -56,6 +56,6 @@ function operatorKey(state: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch {
-    throw new CliError(`No API key: give --key or TIELINE_KEY, or run this as root where ${path} is.`)
+    throw new Unreachable(`No API key: give --key or TIELINE_KEY, or run this as root where ${path} is.`)
   }
 }

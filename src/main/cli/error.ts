@@ -1,3 +1,5 @@
+import { TielineError } from '#lib/index.ts'
+
 /** Something that is told in one sentence. */
 export class CliError extends Error {
   readonly exitCode: 1 | 2
@@ -8,11 +10,40 @@ export class CliError extends Error {
   }
 }
 
+/** There is nobody to ask, or no key yet to ask with. */
+export class Unreachable extends CliError {}
+
 /** The command line is wrong: exit code 2. */
 export function usage(sentence: string): CliError {
   return new CliError(sentence, 2)
 }
 
+/** A sentence where the world or a person is the cause; the whole story where it is a bug of ours. */
 export function explainError(error: unknown): string {
-  return `tieline: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+  if (error instanceof CliError || error instanceof TielineError) return error.message
+  if (isOfTheSystem(error)) return `${inWords(error)} (${error.code})`
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+export function exitCodeOf(error: unknown): 1 | 2 {
+  return error instanceof CliError ? error.exitCode : 1
+}
+
+/** What a system call has refused: a file that is not there, a port that is taken. */
+function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException & { code: string } {
+  return error instanceof Error && 'syscall' in error && typeof (error as NodeJS.ErrnoException).code === 'string'
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'There is no such file or directory',
+  EACCES: 'It is not allowed to use it',
+  EISDIR: 'It is a directory',
+  ENOTDIR: 'A part of its path is no directory',
+  ENOSPC: 'There is no room left on the disk',
+  EROFS: 'It cannot be written to',
+}
+
+function inWords({ code = '', path, message }: NodeJS.ErrnoException): string {
+  const words = WORDS[code]
+  return words && path ? `${path}: ${words}.` : message
 }

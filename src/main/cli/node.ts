@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
 import { whole } from './parse.ts'
-import { waitFor } from './wait.ts'
+import { secondsOf, type WaitOption, waitFor } from './wait.ts'
 
 interface Drained {
   draining: boolean
@@ -13,13 +13,19 @@ export function nodeCommands(program: Command, context: (command: Command) => Co
   noun
     .command('drain')
     .description('take no new calls but emergency calls; those that are up go on')
-    .option('--wait [seconds]', 'until the last call has ended')
-    .action(async (options: { wait?: true | string }, command: Command) => {
+    .option('--wait [seconds]', 'until the last call has ended', whole('--wait'))
+    .action(async (options: WaitOption, command: Command) => {
       const { client, out } = context(command)
       const drain = () => client.post<Drained>('/v1/node/drain')
-      const seconds = options.wait === undefined ? 0 : options.wait === true ? 3600 : whole('--wait')(options.wait)
-      const state =
-        seconds > 0 ? await waitFor('the last call to end', seconds, drain, ({ calls }) => calls === 0) : await drain()
+      const seconds = secondsOf(options, 3600)
+      const state = await (seconds === 0
+        ? drain()
+        : waitFor(seconds, {
+            what: 'the last call to end',
+            ask: drain,
+            holds: ({ calls }) => calls === 0,
+            why: ({ calls }) => `${calls} are up`,
+          }))
       out.done(state, `The node takes no new calls; ${state.calls} are up.`)
     })
   noun

@@ -15,6 +15,12 @@ export function whole(name: string) {
   }
 }
 
+/** A part of something, such as 0.5. */
+export function share(text: string): number {
+  if (!/^\d{1,3}(\.\d{1,3})?$/.test(text)) throw usage(`A share is a number such as 0.5, not ${text}.`)
+  return Number(text)
+}
+
 /** `kind=guaranteed:ceiling`, or `kind=ceiling`. */
 export function allocation(text: string): { kind: string; guaranteed: number; ceiling: number } {
   const [, kind, first, second] = /^([a-z][a-z0-9.-]*)=(\d+)(?::(\d+))?$/.exec(text) ?? []

@@ -1,4 +1,5 @@
-import { Command } from 'commander'
+import { readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
 import { agentCommands } from './agent.ts'
 import { alarmCommands } from './alarm.ts'
 import { billCommands } from './bill.ts'
@@ -24,6 +25,8 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
     .option('--config <file>', 'the configuration file of the platform')
     .option('--url <url>', 'where the API is; also TIELINE_URL')
     .option('--key <key>', 'the API key; also TIELINE_KEY. Otherwise the operator key of the state directory')
+    .version(`tieline ${version()}`, '--version', 'print the version')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tieline: ')) })
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
   const context = (command: Command): Context => contextOf(command.optsWithGlobals(), environment)
@@ -46,16 +49,21 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
   return program
 }
 
-/** The options of the program may also stand behind a verb, where people look for them. */
+/** The options of the program may also stand behind a verb, where people look for them; its help has them once. */
 function acceptEverywhere(program: Command): void {
+  const everywhere = program.options.filter(({ long }) => long !== '--version')
   const visit = (command: Command) => {
     for (const child of command.commands) {
       child.exitOverride().configureHelp({ showGlobalOptions: true })
       if (child.commands.length === 0)
-        for (const { flags, description } of program.options)
-          if (!child.options.some((o) => o.flags === flags)) child.option(flags, description)
+        for (const { flags, description } of everywhere)
+          if (!child.options.some((o) => o.flags === flags)) child.addOption(new Option(flags, description).hideHelp())
       visit(child)
     }
   }
   visit(program)
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
 }

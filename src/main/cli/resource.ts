@@ -12,6 +12,28 @@ interface Kind {
   bySubscriber?: { subscriber: string; inUse: number; guaranteed: number; ceiling: number }[]
 }
 
+interface Row {
+  label: string
+  inUse: number
+  guaranteed: number | undefined
+  limit: number | undefined
+}
+
+/** What the node has of a kind, and below it who holds some. */
+function ofNode({ kind, capacity, ceiling, inUse, guaranteed, bySubscriber = [] }: Kind): Row[] {
+  const holders = bySubscriber.filter((one) => one.inUse > 0)
+  return [
+    { label: kind, limit: capacity ?? ceiling, inUse, guaranteed },
+    ...holders.map((one): Row => ({ ...one, label: `  ${one.subscriber}`, limit: one.ceiling })),
+  ]
+}
+
+/** What one subscriber may take of a kind. The operator is told of it beside the node's figures, a subscriber of nothing else. */
+function ofOne({ kind, bySubscriber, inUse, guaranteed, ceiling }: Kind): Row {
+  const own = bySubscriber ? (bySubscriber[0] ?? { inUse: 0, guaranteed: 0, ceiling: 0 }) : { inUse, guaranteed, ceiling }
+  return { label: kind, inUse: own.inUse, guaranteed: own.guaranteed, limit: own.ceiling }
+}
+
 export function resourceCommands(program: Command, context: (command: Command) => Context): void {
   const noun = program.command('resource').description('call-handling resources')
   noun
@@ -23,12 +45,7 @@ export function resourceCommands(program: Command, context: (command: Command) =
       const query = options.subscriber ? `?subscriber=${part(options.subscriber)}` : ''
       const { items } = await client.get<{ items: Kind[] }>(`/v1/resources${query}`)
       if (out.json) return out.value(items)
-      const rows = items.flatMap((kind) => [
-        { label: kind.kind, limit: kind.capacity ?? kind.ceiling, inUse: kind.inUse, guaranteed: kind.guaranteed },
-        ...(kind.bySubscriber ?? [])
-          .filter(({ inUse }) => inUse > 0)
-          .map((s) => ({ label: `  ${s.subscriber}`, limit: s.ceiling, inUse: s.inUse, guaranteed: s.guaranteed })),
-      ])
+      const rows = options.subscriber ? items.map(ofOne) : items.flatMap(ofNode)
       out.table(
         rows,
         [

@@ -3,7 +3,7 @@ import type { Alarm } from '#platform/words/index.ts'
 import { ALARM_COLUMNS } from './alarm.ts'
 import type { Context } from './context.ts'
 import { whole } from './parse.ts'
-import { waitFor } from './wait.ts'
+import { secondsOf, type WaitOption, waitFor } from './wait.ts'
 
 interface Status {
   database: boolean
@@ -19,12 +19,14 @@ export function statusCommands(program: Command, context: (command: Command) => 
   program
     .command('status')
     .description('what runs, and how it is; exit code 1 when something is missing')
-    .option('--wait [seconds]', 'until everything is there')
-    .action(async (options: { wait?: true | string }, command: Command) => {
+    .option('--wait [seconds]', 'until everything is there', whole('--wait'))
+    .action(async (options: WaitOption, command: Command) => {
       const { client, out } = context(command)
       const ask = () => client.get<Status>('/v1/status')
-      const seconds = options.wait === undefined ? 0 : options.wait === true ? 60 : whole('--wait')(options.wait)
-      const status = seconds > 0 ? await waitFor('the platform to be ready', seconds, ask, ready) : await ask()
+      const seconds = secondsOf(options, 60)
+      const status = await (seconds === 0
+        ? ask()
+        : waitFor(seconds, { what: 'the platform to be ready', ask, holds: ready, why: missing, fromNothing: true }))
       if (!ready(status)) process.exitCode = 1
       if (out.json) return out.value(status)
       out.facts(status, [
@@ -54,5 +56,11 @@ export function statusCommands(program: Command, context: (command: Command) => 
 }
 
 function ready(status: Status): boolean {
-  return status.database && status.host && status.switch !== null
+  return missing(status) === ''
+}
+
+function missing(status: Status): string {
+  const parts = { 'the database': status.database, host: status.host, 'the switch': status.switch !== null }
+  const away = Object.entries(parts).filter(([, there]) => !there)
+  return away.length === 0 ? '' : `${away.map(([name]) => name).join(', ')} cannot be reached`
 }

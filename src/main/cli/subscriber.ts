@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { PbxConfig } from '#platform/words/index.ts'
+import { untilUp } from './channel.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import {
@@ -14,11 +14,13 @@ import {
   progressOf,
   route,
   saidOfCodecs,
+  share,
   spokenText,
   whole,
 } from './parse.ts'
+import { SecretFile } from './secret-file.ts'
 import { capCommand } from './toll.ts'
-import { waitFor } from './wait.ts'
+import { secondsOf, type WaitOption } from './wait.ts'
 
 interface Subscriber {
   id: string
@@ -130,25 +132,24 @@ function installCommand(noun: Command, context: Contextual): void {
     .option('--codecs <names>', 'what its legs may speak, best first, such as g722,pcma; all where it is not said', codecs)
     .option('--lan <mode>', 'route: the LAN has a route to the platform; masquerade: the gateway hides it', 'route')
     .option('--memory <mebibytes>', 'of its agent', whole('--memory'))
-    .option('--cpu <share>', 'of one core, for its agent', Number)
+    .option('--cpu <share>', 'of one core, for its agent', share)
     .option('--deadline <ms>', 'for a decision of its agent', whole('--deadline'))
     .option('--listen <port>', 'a port on which the site may call its agent; again for more', collect, [])
     .option('--out <file>', "write the site's file there, mode 0600, instead of printing it")
-    .option('--wait [seconds]', 'until the tunnel is up')
+    .option('--wait [seconds]', 'until the tunnel is up', whole('--wait'))
     .action(async (name: string, options: InstallOptions, command: Command) => {
       const { client, out } = context(command)
-      const installed = await client.post<Installed>('/v1/subscribers', orderOf(name, options))
-      // Before anything else can go wrong: the secrets are told this once.
-      if (options.out) writeFileSync(options.out, installed.siteFile, { mode: 0o600 })
+      const order = orderOf(name, options)
+      using file = options.out === undefined ? null : new SecretFile(options.out)
+      const installed = await client.post<Installed>('/v1/subscribers', order)
       tell(out, installed, options.out)
-      if (options.wait === undefined) return
-      const seconds = options.wait === true ? 60 : whole('--wait')(options.wait)
-      const channel = () => client.get<{ state: string }>(`/v1/subscribers/${installed.subscriber.id}/channel`)
-      await waitFor('the tunnel to come up', seconds, channel, ({ state }) => state === 'up')
+      file?.write(installed.siteFile)
+      const seconds = secondsOf(options, 60)
+      if (seconds > 0) await untilUp(client, installed.subscriber.id, seconds)
     })
 }
 
-interface InstallOptions extends CodecOptions {
+interface InstallOptions extends CodecOptions, WaitOption {
   number: string[]
   siteNetwork: string[]
   pbx?: string
@@ -171,7 +172,6 @@ interface InstallOptions extends CodecOptions {
   deadline?: number
   listen: string[]
   out?: string
-  wait?: true | string
 }
 
 function orderOf(name: string, o: InstallOptions) {
@@ -391,6 +391,10 @@ function rotateCommand(noun: Command, context: Contextual): void {
       )
       const told = rotated.secret
       const until = rotated.oldCountsUntil ? ` The old one counts until ${rotated.oldCountsUntil}.` : ''
-      out.done(rotated, `${told ? `The new one, told this once: ${told}.` : 'It is replaced.'}${until}`)
+      const site = rotated.peer
+        ? `\nOn the site's gateway, within that time: wg set tieline peer ${rotated.peer} preshared-key <file with the new one>`
+        : ''
+      // On a line of its own, without a full stop that would be copied with it.
+      out.done(rotated, `${told ? `The new one, told this once:\n${told}\n` : 'It is replaced.'}${until.trimStart()}${site}`)
     })
 }
