@@ -135,26 +135,38 @@ test('T11 a site that floods has what is its own, and a neighbour’s calls are 
   await world.quiet(20_000)
 })
 
-test('O01 a switch that is told to stop lets calls go on, refuses new ones, and ends with the last', async () => {
+test('O01 a switch that is told to stop lets a hundred calls go on, refuses new ones with 503 and Retry-After, and ends with the last', async () => {
   await using world = await World.open({ load: { drainSeconds: 60 } })
-  const { call } = await upCall(world)
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const place = (i: number) => world.carrier.place({ to: world.node, from: `+3247012${3000 + i}`, number: DID })
+  const calls = await Promise.all(Array.from({ length: 100 }, (_, i) => place(i)))
+  await until('all to be up', () => calls.every(({ phase }) => phase === 'up'), 10_000)
+  await until('their ACKs', () => world.second.calls.filter(({ phase }) => phase === 'up').length === 100, 3000)
   const child = world.child('switch')
   const gone = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGTERM')
   await until('draining', async () => (await world.link.call('status', {})).draining, 2000)
-  const late = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  const late = await place(100)
   await until('a refusal', () => late.phase === 'ended', 2000)
   assert.equal(late.report().final?.status, 503)
-  assert.equal(call.phase, 'up')
-  call.hangup()
+  assert.match(late.report().final?.headers['Retry-After'] ?? '', /^\d+$/)
+  await using prober = await RawEnd.open(`${world.net}.2`)
+  const options = rawRequest('OPTIONS', { from: prober.at, to: world.node, user: DID, n: 1 })
+  assert.equal(await prober.ask(options, world.node), 503, 'whoever asks is told to send nothing here')
+  // What is inside of a call is answered as ever.
+  assert.equal(await calls[0]!.reinvite(), 200)
+  assert.equal(await world.second.calls[1]!.reinvite(), 200)
+  assert.ok(calls.every(({ phase }) => phase === 'up'))
+  for (const [i, call] of calls.entries()) if (i > 0 && i % 2 === 0) call.hangup()
+  for (const call of world.second.calls.slice(1)) call.hangup()
+  await until('ninety-nine to be over', async () => (await world.link.call('status', {})).calls === 1, 10_000)
+  assert.equal(child.exitCode, null)
+  calls[0]!.hangup()
   assert.equal(await gone, 0)
   world.children.delete('switch')
   await world.startSwitch()
   const ends = (await world.events()).filter(({ type }) => type === 'call.cleared')
-  assert.deepEqual(
-    ends.map(({ cause }) => cause?.reason),
-    ['hangup'],
-  )
+  assert.deepEqual([ends.length, new Set(ends.map(({ cause }) => cause?.reason))], [100, new Set(['hangup'])])
 })
 
 test('O01 at the deadline, or at the second signal, calls that are left get BYE and their leases an end', async () => {

@@ -24,6 +24,9 @@ test('O06 the figures of the switch are what is there: calls, legs, messages by 
     [3, 3],
   )
   assert.equal(await figure('tieline_sip_dialogs'), 6)
+  assert.ok((await figure('tieline_sip_transactions')) >= 6, 'of INVITEs, which linger for repeats')
+  const lag = await figure('tieline_event_loop_lag_seconds')
+  assert.ok(lag >= 0 && lag < 5, `${lag} s`)
   const [used] = (await world.link.call('resource.list', {})).filter(({ kind }) => kind === 'trunk.in')
   assert.equal(used!.inUse, 3)
   assert.equal(await figure('tieline_resource_in_use', { kind: 'trunk.in' }), 3)

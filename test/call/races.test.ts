@@ -9,19 +9,22 @@ const CALLER = '+32470123456'
 test('S07 R03 both sides hang up at once: each BYE is answered, and there is one end, one release', async () => {
   await using world = await World.open()
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
-  for (let i = 0; i < 20; i++) {
-    const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
-    await until('an answer', () => call.phase === 'up' && world.second.calls[i]?.phase === 'up', 3000)
-    const other = world.second.calls[i]!
-    call.hangup()
-    other.hangup()
-    const answered = () => [call, other].every((end) => /\(BYE\)/.test(end.report().timeline.at(-1)!.what))
-    await until('both BYEs to be answered', answered, 1500)
+  const [rounds, atOnce] = [25, 8]
+  for (let i = 0; i < rounds; i++) {
+    const place = (n: number) => world.carrier.place({ to: world.node, from: `+3247012345${n}`, number: DID })
+    const calls = await Promise.all(Array.from({ length: atOnce }, (_, n) => place(n)))
+    const others = () => world.second.calls.slice(i * atOnce)
+    const up = () => others().length === atOnce && [...calls, ...others()].every(({ phase }) => phase === 'up')
+    await until('answers', up, 5000)
+    const ends = [...calls, ...others()]
+    for (const end of ends) end.hangup()
+    const answered = () => ends.every((end) => /\(BYE\)/.test(end.report().timeline.at(-1)!.what))
+    await until('all BYEs to be answered', answered, 1500)
   }
   await world.quiet()
   const events = await world.events()
-  assert.equal(events.filter((event) => event.type === 'leg.cleared').length, 40)
-  assert.equal(events.filter((event) => event.type === 'call.cleared').length, 20)
+  assert.equal(events.filter((event) => event.type === 'leg.cleared').length, 2 * rounds * atOnce)
+  assert.equal(events.filter((event) => event.type === 'call.cleared').length, rounds * atOnce)
   assert.ok((await world.leases()).every((lease) => lease.released !== null))
 })
 

@@ -11,11 +11,14 @@ const TONE = { onMs: 160, offMs: 80 }
 /** Ms within which a telephone-event begins, and is known here, of which an INFO of the same key has come. */
 const EVENT_MS = 150
 
+/** Within its line: a body may be 64 kB of empty ones (PITFALLS F13). */
+const SIGNAL = /^[ \t]*Signal[ \t]*=[ \t]*([0-9A-D*#])[ \t]*$/im
+
 /** DTMF in INFO (PITFALLS S51): `Signal=5` of application/dtmf-relay, or the bare digit of application/dtmf. */
 export function informed(call: Call, leg: Leg, incoming: IncomingRequest): void {
   const { request } = incoming
   const text = Buffer.from(request.body).toString('latin1')
-  const relay = request.contentType === 'application/dtmf-relay' && /^\s*Signal\s*=\s*([0-9A-D*#])\s*$/im.exec(text)
+  const relay = request.contentType === 'application/dtmf-relay' && SIGNAL.exec(text)
   const bare = request.contentType === 'application/dtmf' && /^\s*([0-9A-D*#])\s*$/i.exec(text)
   const digit = (relay || bare || null)?.[1]?.toUpperCase()
   if (digit) {

@@ -26,6 +26,8 @@ export function register(bindings: readonly Binding[], request: SipRequest, sour
     // §10.3 step 6: all of them, and nothing else.
     return contacts.length === 1 && expires === 0 ? { bindings: [] } : { refused: 400, headers: [] }
   }
+  // Each is looked for among those that are there: one who says thousands is not listened to (PITFALLS F13).
+  if (contacts.length > 2 * MAX_CONTACTS) return { refused: 403, headers: [] }
   let next = [...live]
   for (const value of contacts) {
     const contact = contactOf(value)

@@ -260,8 +260,9 @@ export class Link<T extends LinkTypes = LinkTypes> {
       this.#write(notificationLine('link.cancel', { id }))
       pending.reject(error)
     }
-    const timer =
-      timeoutMs === undefined ? null : this.#clock.after(timeoutMs, () => giveUp(linkError('timeout', 'the call took too long')))
+    const late = () => giveUp(linkError('timeout', 'the call took too long'))
+    // A process that stood still finds its timers due before it has read what came meanwhile: that is read first.
+    const timer = timeoutMs === undefined ? null : this.#clock.after(timeoutMs, () => setImmediate(late))
     const onAbort = () => giveUp(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     pending.settled = () => {

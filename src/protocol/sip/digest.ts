@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { parseParams } from './params.ts'
-import { quote } from './text.ts'
+import { endOfQuoted, quote } from './text.ts'
 
 export type DigestAlgorithm = 'MD5' | 'SHA-256'
 
@@ -143,7 +143,19 @@ function paramsOf(value: string) {
   }
 }
 
-/** The commas outside of quotes as semicolons, so that the parameters read like all others. */
+/**
+ * The commas outside of quotes as semicolons, so that the parameters read like all others; in one pass, whatever is quoted and never
+ * closed (PITFALLS F13). @throws SipParseError
+ */
 function semicolons(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\[\s\S])*"|,/g, (found) => (found === ',' ? ';' : found))
+  let result = ''
+  let start = 0
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '"') i = endOfQuoted(text, i) - 1
+    else if (text[i] === ',') {
+      result += `${text.slice(start, i)};`
+      start = i + 1
+    }
+  }
+  return result + text.slice(start)
 }
