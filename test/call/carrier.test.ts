@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { newId } from '#lib/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
 import type { TrunkConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
@@ -150,6 +151,28 @@ for (const algorithm of ['MD5', 'SHA-256'] as const) {
     await world.quiet()
   })
 }
+
+test('S43 S44 F05 two trunks at one server of a carrier, each with an account of its own: a challenge is answered by the account of the trunk that the call goes over', async () => {
+  await using world = await World.open()
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const sealed = (user: string) => ({ user, password: createSealer(world.sealingKey).seal(`of ${user}`) })
+  const [main, other] = world.snapshot.trunks
+  const trunks = ['first', 'second'].map((name) => ({ ...other!, id: newId('trk'), name, credentials: sealed(name) }))
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks: [main!, ...trunks] })
+  const receive = world.second.socket.onRequest
+  for (const name of ['first', 'second']) {
+    world.second.socket.onRequest = receive
+    const gate = new Password(world.second.socket, { user: name, password: `of ${name}` })
+    await world.change({ defaultRoute: { trunk: name, number: '+3225559000' } })
+    const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+    await until('a decision', () => call.phase !== 'setup', 4000)
+    assert.deepEqual([call.phase, gate.refused], ['up', 0], name)
+    call.hangup()
+    await until('the BYE to be let in', () => gate.let.some((m) => m.method === 'BYE'), 3000)
+    assert.equal(gate.refused, 0)
+    await world.quiet()
+  }
+})
 
 test('S44 a wrong password ends the call as forbidden, after one try', async () => {
   await using world = await World.open()

@@ -5,12 +5,16 @@ import type { TrunkDirectory } from '#platform/trunk/index.ts'
 import type { Realm, Sealed, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { Credentials, Hop } from '#protocol/sip/index.ts'
 
-/** What answers the challenges of a trunk's gateways: unsealed when it is first asked for, and for no other address (F05). */
+/**
+ * What answers the challenges of a trunk's gateways: unsealed when it is first asked for, and for no other address (F05). Of
+ * several trunks at one address the one that the request goes over has its own; what came in from there names none.
+ */
 export function trunkCredentials(options: { sealer: Sealer; directory(): TrunkDirectory }) {
   const opened = new Map<Sealed, string>()
   return (realm: Realm, hop: Hop): Credentials | undefined => {
     if (realm !== 'node') return undefined
-    const credentials = options.directory().bySource(hop.address)?.credentials
+    const directory = options.directory()
+    const { credentials } = (hop.profile && directory.byName(hop.profile)) || directory.bySource(hop.address) || {}
     if (!credentials) return undefined
     let password = opened.get(credentials.password)
     if (password === undefined) {
