@@ -55,6 +55,8 @@ export interface WorldOptions {
   farEnds?: boolean
   /** Where the trunk side is; default an address of the world's own, port 5060. TLS is one port above. */
   node?: { address: string; port: number }
+  /** In which directory all of it is. Default that for temporary files. */
+  within?: string
   /** The trunk side's certificate and key, PEM. Default: nothing comes in by TLS. */
   sipTls?: { certificate: string; key: string }
 }
@@ -67,8 +69,8 @@ export const PUBLIC = '+3225550199'
  * are handed over, a snapshot is published over the link. Carriers and the site's PBX are our far ends.
  */
 export class World implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), 'tl-switch-'))
-  readonly run = join(this.directory, 'run')
+  readonly directory: string
+  readonly run: string
   readonly net = `127.${randomInt(10, 250)}.${randomInt(1, 250)}`
   readonly acme = newId('sub')
   readonly sealingKey = Buffer.alloc(32, 7).toString('base64')
@@ -87,6 +89,8 @@ export class World implements AsyncDisposable {
 
   private constructor(options: WorldOptions) {
     this.options = options
+    this.directory = mkdtempSync(join(options.within ?? tmpdir(), 'tl-switch-'))
+    this.run = join(this.directory, 'run')
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {

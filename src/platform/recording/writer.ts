@@ -1,12 +1,20 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { RecordingHeader } from '#platform/words/index.ts'
 import { chunkBytes, headerBytes, sealChunk } from './format.ts'
+
+/**
+ * What is left of a disk below this is for who must write: the journal of calls and leases, which gives up a reserve of its own when
+ * there is nothing left (PITFALLS O05). Recordings would fill that, too.
+ */
+const LEAST_FREE_BYTES = 16 << 20
 
 /**
  * Writes a sealed recording while its sound comes, a second at a time: a process that dies leaves a file that is good up
  * to less than 2 s before.
  */
 export class RecordingWriter implements AsyncDisposable {
+  readonly #path: string
   readonly #file: FileHandle
   readonly #key: Buffer
   readonly #channels: number
@@ -19,7 +27,8 @@ export class RecordingWriter implements AsyncDisposable {
   #failure: unknown
   #closed: Promise<void> | undefined
 
-  private constructor(file: FileHandle, position: number, key: Buffer, channels: number) {
+  private constructor(path: string, file: FileHandle, position: number, key: Buffer, channels: number) {
+    this.#path = path
     this.#file = file
     this.#position = position
     this.#key = key
@@ -29,6 +38,7 @@ export class RecordingWriter implements AsyncDisposable {
 
   /** Creates the file; rejects when it is there already or can't be made. `key` is the recording's own, 32 bytes. */
   static async create(path: string, key: Buffer, header: RecordingHeader): Promise<RecordingWriter> {
+    await checkRoom(dirname(path))
     const file = await open(path, 'wx', 0o640)
     const bytes = headerBytes(header)
     try {
@@ -37,7 +47,7 @@ export class RecordingWriter implements AsyncDisposable {
       await file.close()
       throw error
     }
-    return new RecordingWriter(file, bytes.length, key, header.channels)
+    return new RecordingWriter(path, file, bytes.length, key, header.channels)
   }
 
   /** Samples of each channel taken so far. */
@@ -86,6 +96,7 @@ export class RecordingWriter implements AsyncDisposable {
     this.#queue = this.#queue.then(async () => {
       if (this.#failure) return
       try {
+        if (!last) await checkRoom(this.#path)
         await writeAll(this.#file, sealed, position)
       } catch (error) {
         this.#failure = error
@@ -99,6 +110,13 @@ export class RecordingWriter implements AsyncDisposable {
     await this.#file.close()
     if (this.#failure) throw this.#failure
   }
+}
+
+/** Rejects as a write to a full disk does. */
+async function checkRoom(path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(path)
+  if (bavail * bsize < LEAST_FREE_BYTES)
+    throw Object.assign(new Error('what is left of the disk is not for recordings'), { code: 'ENOSPC' })
 }
 
 /** A disk that is nearly full takes a part first, and says only then that it is full. */
