@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type CodecName, codecOf } from '#protocol/audio/index.ts'
 import { timestampDelta } from '#protocol/rtp/index.ts'
 import { pause, until } from './voice-phone.ts'
 import { joinedLegs, startVoice } from './voice-scene.ts'
@@ -104,6 +105,39 @@ test('S52 packets of 30 ms reach a far end that asked for 20 ms as such, and the
   a.phone.speak(1000, 40)
   await until('b hears packets of 40 ms, too', () => b.phone.tone(TONES) === 1000)
   assert.ok(b.phone.heard.every(({ payload }) => payload.length === 160))
+})
+
+test('S52 each packet time from 10 to 60 ms reaches a far end at the one that it asked for, relayed and transcoded', async (t) => {
+  const voice = await startVoice(t)
+  const ways: readonly (readonly [CodecName, number, CodecName, number, number?])[] = [
+    ...[10, 20, 30, 40, 50, 60].map((ms) => ['PCMU', ms, 'PCMA', 70 - ms] as const),
+    ...[10, 60].map((ms) => ['opus', ms, 'PCMU', 70 - ms] as const),
+    ...[10, 60].map((ms) => ['G722', ms, 'L16/16000', 70 - ms] as const),
+    // Opus has no packets of 30 or 50 ms (RFC 7587 §4.2): whoever asks for them gets the next shorter ones.
+    ['PCMU', 20, 'opus', 30, 20],
+    ['PCMU', 20, 'opus', 50, 40],
+  ]
+  for (const [codecA, msA, codecB, msB, gets = msB] of ways) {
+    const what = `${codecA} at ${msA} ms, ${codecB} at ${msB} ms`
+    const { a, b } = await joinedLegs(t, voice, { a: { codec: codecA, ptimeMs: msA }, b: { codec: codecB, ptimeMs: msB } })
+    a.phone.speak(440, msA)
+    b.phone.speak(700, codecB === 'opus' ? gets : msB)
+    await until(`b hears a: ${what}`, () => b.phone.tone(TONES, 400) === 440)
+    await until(`a hears b: ${what}`, () => a.phone.tone(TONES, 400) === 700)
+    for (const [{ phone }, codec, ms] of [[a, codecA, msA] as const, [b, codecB, gets] as const]) {
+      const steps = phone.heard.slice(1).map(({ timestamp }, i) => timestampDelta(timestamp, phone.heard[i]!.timestamp))
+      assert.equal(steps.at(-1), (ms * codecOf(codec).clockRate) / 1000, what)
+      assert.ok(steps.filter((step) => step === steps.at(-1)).length > 0.8 * steps.length, `${what}: ${steps}`)
+      const bytes = { PCMU: 8, PCMA: 8, G722: 8, 'L16/16000': 32, 'L16/8000': 16, opus: 0 }[codec] * ms
+      if (bytes > 0)
+        assert.ok(
+          phone.heard.every(({ payload }) => payload.length === bytes),
+          what,
+        )
+    }
+    a.phone.quiet()
+    b.phone.quiet()
+  }
 })
 
 test('M03 silence is told once, and once that it is over; a held far end may be silent (M01)', async (t) => {
