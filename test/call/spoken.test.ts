@@ -65,7 +65,7 @@ test('a caller is understood, ends the prompt by speaking, and its recogniser is
     () => performance.now() - spokenAt,
   )
   let last = call.report().media!.received
-  let quietAt = 0
+  let quietAt = performance.now()
   await until(
     'the end of the prompt',
     () => {

@@ -35,6 +35,8 @@ export class Control {
   due = Number.POSITIVE_INFINITY
   /** The far end's RTCP port. */
   port = 0
+  /** Of a hundred packets of ours, those that its newest reports miss. */
+  lossPercent = 0
   readonly #name: string
   readonly #random: () => number
   /** Streams of ours that no report has taken leave of yet. */
@@ -109,6 +111,8 @@ export class Control {
     if (!block) return
     this.#told = { lost: this.#before.lost + Math.max(0, block.lost), jitterMs: (block.jitter * 1000) / out.clockRate }
     this.#roundTripMs = roundTripMs(block, wallMs) ?? this.#roundTripMs
+    // Loss comes in bursts: one report without any is not its end.
+    this.lossPercent = Math.max((block.fractionLost * 100) / 256, this.lossPercent / 2)
   }
 
   /** What is known by now, into the endpoint's figures. */

@@ -218,7 +218,9 @@ export class Endpoint {
   /** Encodes `samples` at `rate` for the far end, and writes them at `start`. Returns the length in bytes. */
   encode(pcm: Int16Array, samples: number, rate: SoundRate, bytes: Uint8Array, start: number): number {
     if (this.#encoder?.rate !== rate) this.#encoder = { encoder: this.sendCodec.encoder(rate), rate }
-    return this.#encoder.encoder.encode(pcm, samples, bytes, start)
+    const { encoder } = this.#encoder
+    encoder.protect?.(this.control.lossPercent)
+    return encoder.encode(pcm, samples, bytes, start)
   }
 
   /** Whether a payload of this codec is what it gets, as it is or by a table. */

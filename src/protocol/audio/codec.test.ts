@@ -3,6 +3,8 @@ import { describe, test } from 'node:test'
 import koffi from 'koffi'
 import { type AudioCodec, frameOf, LONGEST_DECODED, type SoundRate } from './codec.ts'
 import { CODEC_NAMES, codecOf } from './codecs.ts'
+import { gainOfRepeats, syllables } from './opus.fixture.ts'
+import { opusCodec } from './opus.ts'
 
 const RATES: readonly SoundRate[] = [8000, 16_000]
 
@@ -103,6 +105,22 @@ for (const name of CODEC_NAMES) {
     })
   })
 }
+
+test('opus repeats what was said before for whoever tells of loss, and for nobody else', () => {
+  const voice = syllables(4000)
+  const encoder = opusCodec.encoder(8000)
+  const gain = (lossPercent: number) => {
+    encoder.protect!(lossPercent)
+    const packets = Array.from({ length: voice.length / 160 }, (_, n) => {
+      const bytes = new Uint8Array(500)
+      return bytes.slice(0, encoder.encode(voice.subarray(n * 160, (n + 1) * 160), 160, bytes, 0))
+    })
+    return gainOfRepeats(packets)
+  }
+  const gains = [gain(0), gain(10), gain(1), gain(0)]
+  assert.ok(Math.abs(gains[0]!) < 0.5 && Math.abs(gains[3]!) < 0.5, `${gains}`)
+  assert.ok(gains[1]! > 3 && gains[2]! > 3, `${gains}`)
+})
 
 test('G.722 says the same bits as spandsp, and hears the same sound', () => {
   const library = koffi.load('libspandsp.so.2')

@@ -25,6 +25,8 @@ export interface Decoder {
 export interface Encoder {
   /** Encodes `samples` from the beginning of `pcm`, and writes the payload at `start`. Returns its length in bytes. */
   encode(pcm: Int16Array, samples: number, bytes: Uint8Array, start: number): number
+  /** So many packets of a hundred are lost on the way: what comes from now on is made for that, where the codec can. */
+  protect?(lossPercent: number): void
 }
 
 /** A codec: how its sound is made and heard. What negotiation knows of it stands in `protocol/sdp`. */
