@@ -11,6 +11,7 @@ import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
 const CALLER = '+32470123456'
+const FAR = '+32470999999'
 const PASSWORD = 'circle of life'
 
 /** A telephone 101 that rings for ever, the PBX, which picks up, and a user `sales`, for whom 101 rings too. */
@@ -197,4 +198,98 @@ test('CSTA Directed Pickup Call: by a code and its agent, by command, for a user
   assert.deepEqual([(await waiting).pickedUp, (await waiting).cause.reason], [false, 'cancelled'])
   await until('it to be silent', () => world.pbx.calls.at(-2)!.phase === 'ended', 3000)
   await world.quiet()
+})
+
+test('CSTA Directed Pickup Call: whoever is called first for a call that is placed is relieved by another telephone, which goes on', async () => {
+  const { world, desk, invites } = await open()
+  await using _ = world
+  const taken: string[] = []
+  await Program.connect(world, async (call: Commanded) => {
+    if (call.offered.to.number === '*8101') return void (await call.do('call.pickUp', { user: '101' }))
+    taken.push(call.offered.call)
+    await call.do('call.play', { tone: [{ frequencies: [425], onMs: 60_000, offMs: 0 }] })
+  })
+  world.pbx.rules = [{ user: '102', does: 'answer', ringMs: 50, tone: 700 }]
+  for (const end of [world.second, world.carrier]) end.rules = [{ user: '*', does: 'answer', ringMs: 50, tone: 1400 }]
+  const make = async (to: unknown) => {
+    const before = desk.calls.length
+    const made = { subscriber: world.acme, call: newId('call'), from: { user: '101' }, to, by: 'subscriber' } as const
+    await world.link.call('call.make', made as never)
+    await until('its ringing', () => desk.calls.length > before, 3000)
+    return { id: made.call, rung: desk.calls[before]!, invite: invites.at(-1)! }
+  }
+  const ways: [string, (made: Awaited<ReturnType<typeof make>>) => Promise<Call>][] = [
+    [
+      'by the dialog that rings',
+      ({ invite, rung }) =>
+        world.pbx.place({ to: world.siteSwitch, from: '200', number: '101', tone: 700, headers: [replaces(invite, rung)] }),
+    ],
+    ['by a code', () => world.pbx.place({ to: world.siteSwitch, from: '200', number: '*8101', tone: 700 })],
+    [
+      'by command',
+      async ({ id }) => {
+        const ordered = { call: id, order: { verb: 'pickup', params: { by: { pbx: '102' } } }, by: 'operator' } as const
+        assert.deepEqual(await world.link.call('call.order', ordered), { pickedUp: true })
+        return world.pbx.calls.at(-1)!
+      },
+    ],
+  ]
+  for (const [how, pick] of ways) {
+    for (const to of [{ number: FAR }, 'agent'] as const) {
+      const from = (await world.events()).length
+      const made = await make(to)
+      const picker = await pick(made)
+      const hears = to === 'agent' ? 425 : 1400
+      await until(`${how}: who is on the line to hear ${hears}`, () => heard(picker, hears), 6000)
+      await until('the first to be silent', () => /completed elsewhere/.test(made.rung.report().ending?.reason ?? ''), 3000)
+      const { legs, from: who } = (await world.link.call('call.list', {})).find(({ id }) => id === made.id)!
+      assert.deepEqual([who.number, legs.length], ['101', to === 'agent' ? 1 : 2])
+      assert.equal(taken.at(-1) === made.id, to === 'agent')
+      picker.hangup()
+      const events = await over(world, from)
+      const own = events.filter(({ call }) => call === made.id).map(({ type }) => type)
+      assert.ok(own.includes('leg.diverted') && own.includes('leg.transferred'), `${own}`)
+      assert.equal(events.filter(({ type }) => type === 'call.cleared').length, 2, how)
+    }
+  }
+  // Whom an emergency call is placed for has no substitute; and whoever answers first has the call.
+  const urgent = await make({ number: '112' })
+  const refused = world.link.call('call.order', {
+    ...{ call: urgent.id, by: 'operator' as const },
+    order: { verb: 'pickup', params: { by: { pbx: '102' } } },
+  })
+  await assert.rejects(refused, /emergency call/)
+  await world.link.call('call.kill', { call: urgent.id })
+  await world.quiet()
+})
+
+test('R04 a pick-up for which there is no room, or whose telephone is gone, fails; the call rings on, and the next one has it', async () => {
+  const { world, desk, invites } = await open()
+  await using _ = world
+  const { allocations } = world.snapshot.subscribers[0]!
+  const allow = (kind: string, ceiling: number) =>
+    world.change({ allocations: allocations.map((one) => (one.kind === kind ? { ...one, ceiling } : one)) })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('its ringing', () => call.report().timeline.some(({ what }) => what === '< 180'), 3000)
+  const pick = (more: Partial<Parameters<FarEnd['place']>[0]> = {}) =>
+    world.pbx.place({
+      ...{ to: world.siteSwitch, from: '200', number: '101', tone: 700 },
+      ...{ headers: [replaces(invites[0]!, desk.calls[0]!)], ...more },
+    })
+  await allow('voice.relay', 0)
+  const first = await pick()
+  await until('it to be let go', () => first.phase === 'ended', 3000)
+  assert.match(first.report().ending?.reason ?? '', /cause=17/)
+  const brief = await pick({ hangUpAfterMs: 0 })
+  await until('it to be gone', () => brief.phase === 'ended', 3000)
+  assert.deepEqual([desk.calls[0]!.phase, desk.calls.length, call.phase], ['setup', 1, 'setup'], 'it rings on')
+  // What those that ring hold is enough for whoever takes their place.
+  await allow('voice.relay', 1)
+  const next = await pick()
+  await until('both directions', () => heard(call, 700) && heard(next, 400), 5000)
+  await until('the other to be silent', () => desk.calls[0]!.phase === 'ended', 3000)
+  call.hangup()
+  await until('its end', () => next.phase === 'ended', 3000)
+  await world.quiet()
+  assert.ok((await world.leases()).every(({ released }) => released !== null))
 })

@@ -22,7 +22,7 @@ export async function join(call: Call, { other: id }: Params<'call.join'>): Prom
   if (phase !== 'verb' || slot || !leg.isConnected) {
     throw verbError('invalid-argument', 'the other call must be answered, and neither joined nor parked')
   }
-  await takeOver(call, { call: other, leg }, call.a, causeOf('agent', 'joined'))
+  await takeOver(call, { call: other, leg }, call.a, { cause: causeOf('agent', 'joined') })
   call.event('call.joined', { leg, data: { call: other.id } })
   return converse(call, leg)
 }

@@ -12,7 +12,7 @@ import type { Exchange } from './exchange.ts'
 import { attemptAll } from './fork.ts'
 import { CallOver, verbError } from './over.ts'
 import { Patience } from './patience.ts'
-import { alertingCall, type Pickup } from './pickup.ts'
+import { alertingCall, answerOrPickup, Pickup, takesPlace } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
 import { type Road, roadsTo } from './road.ts'
 import { run } from './run.ts'
@@ -132,7 +132,8 @@ async function raise(call: Call, wanted: Wanted, { onLeg, ears }: { onLeg: () =>
     if (status > 100) rung.add(leg)
   }
   const out: CallOut = { counted: new Set() }
-  const end = await walkRoads(call, patience, roads, async (group, lastRoad) => {
+  using pickup = new Pickup(call)
+  const searching = walkRoads(call, patience, roads, async (group, lastRoad) => {
     const road = group[0]!
     // Whom an emergency is told by is called at the subscriber's cost all the same, where that is outside (PITFALLS F14).
     const emergency = road.via === 'trunk' ? directory.isEmergency(road.number) : call.facts.emergency
@@ -141,9 +142,12 @@ async function raise(call: Call, wanted: Wanted, { onLeg, ears }: { onLeg: () =>
     const how = { call, shown, out, emergency, direct: false, patience, lastRoad, users: [], sentOn: [], onProvisional, onLeg }
     return attemptAll(how, group)
   })
+  const end = await answerOrPickup(pickup, { searching, patience, takeIn: (taking) => takesPlace(call, taking) })
+  call.throwIfOver()
   if (end.kind === 'failed') give(call, end.cause)
+  pickup.answered = true
   patience.satisfied()
-  answered(call, end.leg, end.session)
+  if (end.kind === 'answered') answered(call, end.leg, end.session)
 }
 
 /** Whoever is called first has early audio, which nobody hears but for the tones in it. */

@@ -68,7 +68,7 @@ async function comer(call: Call, slot: Slot): Promise<Leg | null> {
     const joiner = await call.whileUp(slot.next())
     if (!joiner) return null
     try {
-      await takeOver(call, joiner, call.a, causeOf('switch', 'picked-up'))
+      await takeOver(call, joiner, call.a, { cause: causeOf('switch', 'picked-up') })
       call.event('leg.transferred', { leg: call.a, data: { by: 'pick-up', to: joiner.leg.id, call: joiner.call.id } })
       call.phase = 'joined'
       return joiner.leg

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
 import type { Alerting } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
@@ -68,8 +69,12 @@ test('S18 the first who comes has it; the next one, and whoever is on the way, i
   const taken = pickup.take(joiner)
   assert.equal((await pickup.came).joiner, joiner)
   assert.equal((await pickup.take({ ...joiner })).reason, 'answered-elsewhere')
+  pickup.failed(causeOf('switch', 'ceiling'))
+  assert.equal((await taken).reason, 'ceiling', 'it could not be had, and rings on')
+  const next = pickup.take(joiner)
+  assert.equal((await pickup.came).joiner, joiner)
   pickup[Symbol.dispose]()
   assert.deepEqual([call.pickup, told], [null, ['no-dialog']])
-  assert.equal((await taken).reason, 'no-dialog', 'whoever came first could not be had')
+  assert.equal((await next).reason, 'no-dialog', 'whoever came was too late')
   assert.equal((await pickup.take(joiner)).reason, 'no-dialog')
 })

@@ -2,19 +2,23 @@ import { TielineError } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Alerting, CallCause, SubscriberConfig } from '#platform/words/index.ts'
+import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import { answerCaller, callerSettled } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { verbError } from './over.ts'
+import type { Patience } from './patience.ts'
 import { causeOfError } from './run.ts'
-import { takeOver } from './take-over.ts'
+import { audible, move, takeOver } from './take-over.ts'
 import type { Joiner } from './wish.ts'
 
 /** While a call rings somewhere, somebody else of its subscriber may take it: CSTA Directed Pickup Call, RFC 3891 §3. */
 export class Pickup implements Disposable {
   readonly call: Call
-  readonly #came = Promise.withResolvers<{ kind: 'picked'; joiner: Joiner }>()
+  /** Whoever it rang at has answered. */
+  answered = false
+  #came = Promise.withResolvers<{ kind: 'came'; joiner: Joiner }>()
   readonly #onOver = new Set<(cause: CallCause) => void>()
   #taken: { joiner: Joiner; refuse(cause: CallCause): void } | null = null
   #over: CallCause | null = null
@@ -24,8 +28,8 @@ export class Pickup implements Disposable {
     call.pickup = this
   }
 
-  /** Resolves with the first one that comes; stays unsettled where nobody does. */
-  get came(): Promise<{ kind: 'picked'; joiner: Joiner }> {
+  /** Resolves with the first one that comes, or comes next; stays unsettled where nobody does. */
+  get came(): Promise<{ kind: 'came'; joiner: Joiner }> {
     return this.#came.promise
   }
 
@@ -34,8 +38,15 @@ export class Pickup implements Disposable {
     if (this.#over || this.#taken) return Promise.resolve(this.#over ?? causeOf('switch', 'answered-elsewhere'))
     const { promise, resolve } = Promise.withResolvers<CallCause>()
     this.#taken = { joiner, refuse: resolve }
-    this.#came.resolve({ kind: 'picked', joiner })
+    this.#came.resolve({ kind: 'came', joiner })
     return promise
+  }
+
+  /** Whoever has come could not be had: it is told, and the next one may come while it rings on. */
+  failed(cause: CallCause): void {
+    this.#taken?.refuse(cause)
+    this.#taken = null
+    this.#came = Promise.withResolvers()
   }
 
   /** Whether it rings at this user of the site, or for its sake. */
@@ -53,8 +64,8 @@ export class Pickup implements Disposable {
   [Symbol.dispose](): void {
     const { call } = this
     if (call.pickup === this) call.pickup = null
-    const elsewhere = call.phase === 'joined' ? causeOf('switch', 'answered-elsewhere') : causeOf('switch', 'no-dialog')
-    this.#over = call.cause ?? elsewhere
+    const answered = this.answered || call.phase === 'joined'
+    this.#over = call.cause ?? causeOf('switch', answered ? 'answered-elsewhere' : 'no-dialog')
     if (this.#taken && !call.legs.includes(this.#taken.joiner.leg)) this.#taken.refuse(this.#over)
     for (const run of this.#onOver) run(this.#over)
   }
@@ -89,34 +100,115 @@ function ringsAt(leg: Leg, user: string): boolean {
   return leg.users.includes(user) || (leg.facts.via === 'channel' && leg.facts.party.number === user)
 }
 
+/** What becomes of whoever has come. */
+export interface Taking {
+  joiner: Joiner
+  /** Run last, when nothing stands in the way: who rings is let go. @throws TielineError where somebody has answered meanwhile */
+  letGo(): void
+}
+
 /**
- * Whoever has come, and has been answered already, gets the call in the place of those that rang: its caller is answered, and
- * the two are joined. Resolves with why that could not be; the first leg is still up then. @throws CallOver
+ * Waits until somebody answers where it rings, or somebody else has taken the call before that. It rings on until then: whoever comes
+ * and can't be had is told, and so is whoever comes while another one is on its way in. @throws CallOver
  */
-export async function pickedUp(call: Call, a: Leg, joiner: Joiner): Promise<{ leg: Leg } | { cause: CallCause }> {
+export async function answerOrPickup(
+  pickup: Pickup,
+  { searching, patience, takeIn }: { searching: Promise<Attempt>; patience: Patience; takeIn(taking: Taking): Promise<Leg> },
+): Promise<Attempt | { kind: 'picked'; leg: Leg }> {
+  const { call } = pickup
+  let found = false
+  const end = searching.finally(() => {
+    found = true
+  })
+  for (;;) {
+    const next = await Promise.race([end, pickup.came])
+    if (next.kind !== 'came') return next
+    const { joiner } = next
+    const letGo = () => {
+      if (found) throw new AnsweredElsewhere()
+      tellDiverted(call, joiner)
+      patience.giveUp(causeOf('switch', 'answered-elsewhere'))
+    }
+    try {
+      const leg = await takeIn({ joiner, letGo })
+      const late = await searching.catch(() => null)
+      if (late?.kind === 'answered') late.leg.end(causeOf('switch', 'answered-elsewhere'))
+      return { kind: 'picked', leg }
+    } catch (error) {
+      call.throwIfOver()
+      if (!(error instanceof TielineError)) throw error
+      pickup.failed(joiner.call.cause ?? causeOfError(error))
+    }
+  }
+}
+
+/** Who picks up was not the first one. */
+class AnsweredElsewhere extends TielineError {
+  constructor() {
+    super('it has been answered', { code: 'answered-elsewhere', fault: 'caller', retry: false, http: 409 })
+    this.name = 'AnsweredElsewhere'
+  }
+}
+
+/**
+ * Whoever has come, and has been answered already, gets the call in the place of those that ring: its caller is answered, and the two
+ * are joined. Rejects with all as it was, but for a call that is over. @throws TielineError
+ */
+export async function pickedUp(call: Call, a: Leg, { joiner, letGo }: Taking): Promise<Leg> {
+  const bare = !call.media.has(a.id)
   await callerSettled(call)
-  if (joiner.call.cause) return { cause: joiner.call.cause }
+  joiner.call.throwIfOver()
   try {
-    await takeOver(call, joiner, a, causeOf('switch', 'picked-up'), () => {
-      if (a.incoming) answerCaller(call, answerBody(call, a, joiner.leg, joiner.call))
+    await takeOver(call, joiner, a, {
+      cause: causeOf('switch', 'picked-up'),
+      freed: () => ringing(call).flatMap((leg) => call.leasesOf(leg)),
+      begin() {
+        const content = a.incoming ? answerBody(call, a, joiner.leg, joiner.call) : null
+        letGo()
+        if (content !== null) answerCaller(call, content)
+      },
     })
   } catch (error) {
-    call.throwIfOver()
-    if (!(error instanceof TielineError)) throw error
-    return { cause: joiner.call.cause ?? causeOfError(error) }
+    // Where those that ring do without a port of ours, the caller does again.
+    const relayed = ringing(call).some((leg) => call.leasesOf(leg).some(({ kind }) => kind === 'voice.port'))
+    if (bare && !relayed) call.closeMedia(a)
+    throw error
   }
   call.event('leg.transferred', { leg: a, data: { by: 'pick-up', to: joiner.leg.id, call: joiner.call.id } })
   call.answered(a)
   call.answered(joiner.leg)
   call.phase = 'joined'
   call.save()
-  return { leg: joiner.leg }
+  return joiner.leg
+}
+
+/**
+ * Somebody is called first whom a call is placed for (click to dial), and whoever has come takes that place: it is the call's first leg
+ * from now on. Rejects with all as it was. @throws TielineError
+ */
+export async function takesPlace(call: Call, { joiner, letGo }: Taking): Promise<Leg> {
+  const { call: from, leg } = joiner
+  await audible(from, leg)
+  from.throwIfOver()
+  call.throwIfOver()
+  letGo()
+  call.originating = false
+  move(call, joiner, causeOf('switch', 'picked-up'))
+  call.event('leg.transferred', { leg, data: { by: 'pick-up', to: leg.id, call: from.id } })
+  call.answered(leg)
+  call.phase = 'verb'
+  call.save()
+  return leg
+}
+
+/** Those that are being called. */
+function ringing({ legs }: Call): Leg[] {
+  return legs.filter((leg) => !leg.cause && leg.facts.direction === 'out' && !leg.isConnected)
 }
 
 /** CSTA Diverted, with the cause Call Pickup: each leg that rings is told of before it is let go. */
-export function tellDiverted(call: Call, { leg: taker }: Joiner): void {
-  for (const leg of call.legs) {
-    if (leg.cause || !leg.outgoing) continue
+function tellDiverted(call: Call, { leg: taker }: Joiner): void {
+  for (const leg of ringing(call)) {
     const data = { from: leg.facts.party.number, to: taker.facts.party.number, why: 'pick-up' }
     call.event('leg.diverted', { leg, cause: causeOf('switch', 'answered-elsewhere'), data })
   }

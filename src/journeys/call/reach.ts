@@ -9,7 +9,7 @@ import { connect } from './connect.ts'
 import type { Ears } from './ears.ts'
 import { attemptAll, firstOf } from './fork.ts'
 import { Patience } from './patience.ts'
-import { Pickup, pickedUp, tellDiverted } from './pickup.ts'
+import { answerOrPickup, Pickup, pickedUp, type Taking } from './pickup.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
 import { causeOfError } from './run.ts'
@@ -58,19 +58,13 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
     const [only] = turn
     const searching =
       turn.length === 1 && only ? walk(search, only) : firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one)))
-    const end = await Promise.race([searching, pickup.came])
+    const takeIn = (taking: Taking) => pickedUp(call, options.listener ?? call.a, taking)
+    const end = await answerOrPickup(pickup, { searching, patience, takeIn })
     if (end.kind === 'picked') {
-      const elsewhere = causeOf('switch', 'answered-elsewhere')
-      tellDiverted(call, end.joiner)
-      patience.giveUp(elsewhere)
-      const late = await searching.catch(() => null)
-      if (late?.kind === 'answered') late.leg.end(elsewhere)
-      call.throwIfOver()
       ringing.answered()
       // Nobody whom it was listened for has answered.
       options.ears?.[Symbol.dispose]()
-      const got = await pickedUp(call, options.listener ?? call.a, end.joiner)
-      return 'leg' in got ? got : failed(call, got.cause)
+      return { leg: end.leg }
     }
     call.throwIfOver()
     if (end.kind === 'answered') {

@@ -1,6 +1,7 @@
 import type { Leg } from '#platform/switch/index.ts'
-import type { CallCause } from '#platform/words/index.ts'
+import type { CallCause, Demand, Lease } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
+import { refuse } from './codecs.ts'
 import { bringIn, joinAudio } from './connect.ts'
 import { watchDialog } from './dialog.ts'
 import { keepMedia, openMedia } from './media.ts'
@@ -19,17 +20,25 @@ export async function audible(call: Call, leg: Leg): Promise<void> {
   await bringIn(call, leg)
 }
 
+/** How a leg comes in from another call. */
+export interface Entry {
+  /** Why its own call is over. */
+  cause: CallCause
+  /** What `begin` gives back: there is room for what takes its place. */
+  freed?(): Lease[]
+  /** Run when all that it needs is or can be had, right before it is taken. What it throws leaves all as it was. */
+  begin?(): void
+}
+
 /**
- * A leg of another call becomes one of this call and is joined to `partner`; its own call ends with `cause`. Everything
- * that it needs is leased before, and `begin` is run when it is. Rejects, with all as it was, when that cannot be. @throws
- * ResourceUnavailable
+ * A leg of another call becomes one of this call and is joined to `partner`; its own call ends. Everything that it needs is leased
+ * before. Rejects, with all as it was, when that cannot be. @throws ResourceUnavailable
  */
 export async function takeOver(
   call: Call,
   joiner: Joiner,
   partner: Leg,
-  cause: CallCause,
-  begin: () => void = () => {},
+  { cause, freed = () => [], begin = () => {} }: Entry,
 ): Promise<void> {
   const { call: from, leg } = joiner
   await audible(call, partner)
@@ -37,8 +46,9 @@ export async function takeOver(
   from.throwIfOver()
   call.throwIfOver()
   checkPair(call, partner, joiner)
-  oneRelay(call, joiner, partner)
+  checkRelay(call, joiner, partner, freed())
   begin()
+  oneRelay(call, joiner, partner)
   move(call, joiner, cause)
   await joinAudio(call, partner, leg)
 }
@@ -50,18 +60,34 @@ export async function bothAudible(call: Call, one: Leg, other: Leg): Promise<voi
 }
 
 /** Two joined legs hold one `voice.relay` between them, whoever had dialled whom. @throws ResourceUnavailable */
-function oneRelay(call: Call, { call: from, leg }: Joiner, partner: Leg): void {
-  const relays = (of: Call, one: Leg) => of.leasesOf(one).filter((lease) => lease.kind === 'voice.relay')
-  const [own, brought] = [relays(call, partner), relays(from, leg)]
+function oneRelay(call: Call, joiner: Joiner, partner: Leg): void {
+  const { own, brought } = relaysOf(call, joiner, partner)
   const { registry } = call.x
   if (own.length + brought.length === 0) {
-    registry.answered(call.admit([{ kind: 'voice.relay', count: 1, leg: partner.id }]).map((lease) => lease.id))
+    registry.answered(call.admit([relayFor(partner)]).map((lease) => lease.id))
   } else if (own.length > 0 && brought.length > 0) {
     registry.release(
       own.map((lease) => lease.id),
       'transferred',
     )
   }
+}
+
+/** @throws ResourceUnavailable, with `resource.refused` as an event, where there is no relay for them */
+function checkRelay(call: Call, joiner: Joiner, partner: Leg, freed: readonly Lease[]): void {
+  const { own, brought } = relaysOf(call, joiner, partner)
+  if (own.length + brought.length > 0) return
+  const refused = call.x.registry.refusal(call.subscriber.id, call.id, relayFor(partner), freed)
+  if (refused) throw refuse(call, refused)
+}
+
+function relaysOf(call: Call, { call: from, leg }: Joiner, partner: Leg): { own: Lease[]; brought: Lease[] } {
+  const relays = (of: Call, one: Leg) => of.leasesOf(one).filter((lease) => lease.kind === 'voice.relay')
+  return { own: relays(call, partner), brought: relays(from, leg) }
+}
+
+function relayFor({ id }: Leg): Demand {
+  return { kind: 'voice.relay', count: 1, leg: id }
 }
 
 /** In one turn, so that one write of the journal holds both calls as they are then; its own call ends with `cause`. */

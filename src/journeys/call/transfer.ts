@@ -57,7 +57,7 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
 /** Who is there already, in another call. */
 async function takeIn(call: Call, joiner: Joiner): Promise<{ leg: Leg } | { failed: DialResult }> {
   try {
-    await takeOver(call, joiner, call.a, causeOf('switch', 'transferred'))
+    await takeOver(call, joiner, call.a, { cause: causeOf('switch', 'transferred') })
     call.phase = 'joined'
     return { leg: joiner.leg }
   } catch (error) {
