@@ -63,9 +63,16 @@ export const Dns = Type.Object(
 )
 
 const PbxTransport = Type.Optional(
-  Type.Union([Type.Literal('udp'), Type.Literal('tcp')], {
-    description: 'Default udp; for a name without a port what SRV says.',
+  Type.Union([Type.Literal('udp'), Type.Literal('tcp'), Type.Literal('tls')], {
+    description: 'Default udp; for a name without a port what NAPTR and SRV say.',
   }),
+)
+const PbxTls = Type.Object(
+  {
+    ca: Type.Optional(Type.String({ description: 'PEM: whom its certificate comes from; default whoever is generally known.' })),
+    serverName: Type.Optional(Type.String({ description: 'What its certificate is for; default its name, or its address.' })),
+  },
+  { ...closed, description: 'To whom the PBX is held where it is called by TLS.' },
 )
 const pbxFields = {
   host: Type.Optional(
@@ -74,6 +81,7 @@ const pbxFields = {
     }),
   ),
   transport: PbxTransport,
+  tls: Type.Optional(PbxTls),
   number: Type.Optional(Type.String()),
   account: Type.Optional(Type.String({ description: 'The telephone as which it registers: its calls go to where that is.' })),
   calls: Type.Optional(
@@ -85,7 +93,9 @@ const pbxFields = {
 const Pbx = Type.Object(
   {
     port: Type.Optional(
-      Type.Integer({ description: 'Default 5060; for a name what SRV says, which is not asked where a port is given.' }),
+      Type.Integer({
+        description: 'Default 5060, with tls 5061; for a name what SRV says, which is not asked where a port is given.',
+      }),
     ),
     ...pbxFields,
   },

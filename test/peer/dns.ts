@@ -11,6 +11,9 @@ export interface Records {
   NAPTR?: { order: number; preference: number; services: string; replacement: string }[]
   /** Seconds; default 30. */
   ttl?: number
+  /** Of this name alone: nothing at all is said, or SERVFAIL. */
+  silent?: true
+  fails?: true
 }
 
 /** How a server misbehaves. */
@@ -99,7 +102,9 @@ function answer(dns: Dns, datagram: Buffer, from: string, over: 'udp' | 'tcp', s
   if (!question) return
   dns.questions.push({ name: question.name, type: question.type, from, over })
   const { silent, delayMs = 0, cut, fails, lies } = dns.mood
-  if (silent) return
+  const records = dns.records[question.name.toLowerCase()]
+  const its = typeof records === 'object' ? records : {}
+  if (silent || its.silent) return
   const id = query.id ?? 0
   const say = (more: Partial<packet.Packet>) => send(packet.encode({ type: 'response', id, questions: [question], ...more }))
   // AUTHORITATIVE_ANSWER and RECURSION_AVAILABLE; NXDOMAIN (3) for names that are not there, of any type.
@@ -111,9 +116,8 @@ function answer(dns: Dns, datagram: Buffer, from: string, over: 'udp' | 'tcp', s
       say({ ...forged, id: id ^ 1 })
       say({ ...forged, questions: [{ type: question.type, name: 'other.invalid' }] })
     }
-    if (fails) return say({ flags: flags | 2 })
+    if (fails || its.fails) return say({ flags: flags | 2 })
     if (cut && over === 'udp') return say({ flags: flags | packet.TRUNCATED_RESPONSE })
-    const records = dns.records[question.name.toLowerCase()]
     const answers = records === undefined ? [] : found(question, typeof records === 'string' ? { A: [records] } : records)
     const authorities = answers.length > 0 ? [] : [{ type: 'SOA' as const, name: 'invalid', ttl: 1, data: SOA }]
     const additionals = lies === undefined ? [] : [{ type: 'A' as const, name: question.name, ttl: 9, data: lies }]

@@ -22,13 +22,14 @@ import {
 } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { blame } from './codecs.ts'
-import { hopsOf, type NextHop, silenceOf, tellAlive, tellSilent } from './hops.ts'
+import { type Hops, hopsOf, type NextHop, silenceOf, tellAlive, tellSilent } from './hops.ts'
 import { callerHeaders, type SentOn } from './identity.ts'
 import { type Offer, ownOffer, passedOn, prepareMedia } from './offer.ts'
 import type { Patience } from './patience.ts'
 import { Redirects } from './redirect.ts'
 import type { Road } from './road.ts'
 import { causeOfError } from './run.ts'
+import { Vain } from './vain.ts'
 
 /** What a far end says to an offer that it can't take: RFC 3261 §21.4.26, §21.4.13, §21.6.4. */
 const REFUSED_MEDIA: ReadonlySet<number> = new Set([488, 415, 606])
@@ -182,9 +183,11 @@ function leaseFor({ call, road, out }: AttemptOptions, leg: Leg, number: string)
  * @throws ResourceUnavailable where a far end refuses an offer that was narrow for want of a transcoder, and where none of the numbers
  * that a carrier has sent the call on to may be called
  */
-async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer: Offer): Promise<Attempt> {
+async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops, offer: Offer): Promise<Attempt> {
   const { call, road } = options
-  let cause = causeOf('network', 'no-trunk', hops.length === 0 ? 'No address of its gateways is known' : undefined)
+  const nowhere = ['No address of its gateways is known', ...untold()].join('; ')
+  let cause = causeOf('network', 'no-trunk', hops.length === 0 ? nowhere : undefined)
+  const vain = new Vain()
   const redirects = new Redirects(call, road)
   const left = [...hops]
   // Of the places that a carrier has named: the first that may not be called, as long as none has been asked.
@@ -214,6 +217,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
     if (narrow instanceof ResourceUnavailable) throw narrow
     const how = attemptEnd(end)
     tellFailed(call, next, end, how)
+    if (triesNext(how)) vain.add(next.hop, { status: how.kind === 'status' ? how.status : null })
     const elsewhere = redirects.follow(end)
     if (elsewhere) {
       // RFC 3261 §8.1.3.4: what it names takes the place of what was left.
@@ -221,6 +225,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, hops: NextHop[], offer
       asked = false
       refused = null
     } else if (!triesNext(how) || left.length === 0) {
+      if (triesNext(how)) cause = vain.explain(cause, untold())
       leg.failed(cause)
       return { kind: 'failed', leg, cause, moveOn: movesOn(options, how, cause) }
     }

@@ -57,6 +57,8 @@ export interface Lamps {
 export interface Gateways {
   /** Settles when an order can be had, or nothing more is to be waited for; null where it can. */
   ready(trunk: TrunkConfig): Promise<void> | null
+  /** What DNS does not tell of its names, in sentences. */
+  untold(trunk: TrunkConfig): string[]
   order(trunk: TrunkConfig): GatewayServer[]
   answered(server: GatewayServer): void
   /** It had an INVITE and said nothing at all. */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Leg, SITE_TRANSPORTS } from '#platform/switch/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
 import { type GatewayServer, patience, serverHop } from '#platform/trunk/index.ts'
 import { formatUri, type Hop } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
@@ -19,29 +19,42 @@ export interface NextHop {
   number?: string
 }
 
+/** All of them, in order, and what DNS does not tell of others, as it is known when it is asked for. */
+export interface Hops {
+  hops: NextHop[]
+  untold(): readonly string[]
+}
+
 /**
- * Where the INVITE goes, in order. None where no server of a trunk is known; who has asked to be left alone is, except by an
+ * Where the INVITE goes. None where no server of a trunk is known; who has asked to be left alone is, except by an
  * emergency call. @throws NameNotResolved
  */
-export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { emergency: boolean }): Promise<NextHop[]> {
+export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { emergency: boolean }): Promise<Hops> {
   if (road.via === 'trunk') {
     const { gateways } = call.x
     const ready = gateways.ready(road.trunk)
     if (ready) await Promise.race([ready, leg.ended])
     const servers = gateways.order(road.trunk).filter((server) => emergency || !gateways.rests(server))
-    return servers.map((server) => ({ server, hop: serverHop(road.trunk, server) }))
+    const hops = servers.map((server) => ({ server, hop: serverHop(road.trunk, server) }))
+    return { hops, untold: () => gateways.untold(road.trunk) }
   }
-  if (road.contact) return [{ hop: road.contact.hop }]
+  if (road.contact) return { hops: [{ hop: road.contact.hop }], untold: () => [] }
   const site = call.x.realms.get(call.subscriber.id)!
   const { host, port, transport } = road
-  const wanted = { name: host, port, transport, speaks: SITE_TRANSPORTS }
+  const wanted = { name: host, port, transport }
   const how = { like: site.local.address, patienceMs: call.x.limits.channelPatienceMs }
-  const found = (await Promise.race([site.names.servers(wanted, how), leg.ended.then(() => [])])).slice(0, MOST_OF_SITE)
-  return found.map(({ transport, address, port }) => ({
-    hop: { transport, address, port },
-    // The name stays what is asked for (RFC 3263 §4), as it was written.
-    ...(isIP(host) === 0 ? { uri: uriAt(road) } : {}),
-  }))
+  const nowhere = leg.ended.then(() => ({ servers: [], unknown: [] }))
+  const { servers, unknown } = await Promise.race([site.names.find(wanted, how), nowhere])
+  const named = isIP(host) === 0
+  const hops = servers.slice(0, MOST_OF_SITE).map(
+    ({ transport, address, port }): NextHop => ({
+      // Whatever the name leads to, a certificate is for the name (RFC 5922 §4).
+      hop: { transport, address, port, ...(named ? { name: host } : {}) },
+      // The name stays what is asked for (RFC 3263 §4), as it was written.
+      ...(named ? { uri: uriAt(road) } : {}),
+    }),
+  )
+  return { hops, untold: () => unknown.map((name) => `DNS does not tell the address of ${name}`) }
 }
 
 function uriAt({ user, host, port, transport }: Road & { via: 'channel' }): string {

@@ -1,5 +1,6 @@
 import { dialable, dialledForm, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { SubscriberConfig, Target, TrunkConfig, Via } from '#platform/words/index.ts'
+import type { SipTransport } from '#protocol/dns/index.ts'
 import { formatUri, type Hop, parseUri } from '#protocol/sip/index.ts'
 
 /** Where a telephone has registered: what it wants to be called, and where that goes. */
@@ -18,7 +19,7 @@ export type Road =
       user: string
       host: string
       port?: number | undefined
-      transport?: 'udp' | 'tcp' | undefined
+      transport?: SipTransport | undefined
       contact?: Contact
       telephone?: true
     }
@@ -91,9 +92,9 @@ function toRegistered(user: string, { uri, hop }: Contact): Road {
 function toUri(text: string): Road[] | { refused: Reason } {
   try {
     const uri = parseUri(text)
-    if (uri.scheme !== 'sip' || !uri.user || !dialable(uri.user)) return { refused: 'incomplete-number' }
-    const said = uri.params.get('transport')?.toLowerCase()
-    const transport = said === 'tcp' || said === 'udp' ? said : undefined
+    if (uri.scheme === 'tel' || !uri.user || !dialable(uri.user)) return { refused: 'incomplete-number' }
+    const said = uri.scheme === 'sips' ? 'tls' : uri.params.get('transport')?.toLowerCase()
+    const transport = said === 'tcp' || said === 'udp' || said === 'tls' ? said : undefined
     return [{ via: 'channel', user: uri.user, host: uri.host.toLowerCase(), port: uri.port, transport }]
   } catch {
     return { refused: 'incomplete-number' }

@@ -69,6 +69,10 @@ export class Carriers implements LiveGateways {
     return this.#names.ready(trunk)
   }
 
+  untold(trunk: TrunkConfig): string[] {
+    return this.#names.untold(trunk)
+  }
+
   answered(server: GatewayServer): void {
     this.#healthOf(server).answered()
   }

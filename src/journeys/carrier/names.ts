@@ -86,6 +86,11 @@ export class GatewayNames {
     })
   }
 
+  /** What DNS does not tell of a trunk's names, in sentences. */
+  untold(trunk: TrunkConfig): string[] {
+    return trunk.gateways.flatMap((gateway) => this.#watches.get(gatewayKey(trunk.id, gateway))?.why || [])
+  }
+
   states(trunk: TrunkConfig): TrunkState['names'] {
     return trunk.gateways.flatMap((gateway) => {
       const watch = this.#watches.get(gatewayKey(trunk.id, gateway))

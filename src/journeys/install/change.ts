@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { newId } from '#lib/index.ts'
 import {
@@ -20,6 +19,7 @@ import { hostName } from '#protocol/dns/index.ts'
 import { type InstallDeps, publishChange, wrongState } from './deps.ts'
 import { checkAgent, checkSite, codecsOf, completePbx, type InstallOrder } from './order.ts'
 import { spentBy } from './spent.ts'
+import { checkPem, checkTrust } from './trust.ts'
 
 /** What may change of a subscriber; what is absent stays. */
 export interface SubscriberPatch {
@@ -179,22 +179,11 @@ export async function writeTrunk(
   return written
 }
 
-/** What would only fail at the next connection is refused now. */
 function checkTls(tls: TrunkConfig['tls']): void {
   if (!tls) return
   if ((tls.certificate === undefined) !== (tls.key === undefined)) throw invalid('tls', 'A certificate and its key go together.')
-  if (tls.serverName !== undefined && !/^[A-Za-z0-9.-]{1,253}$/.test(tls.serverName))
-    throw invalid('tls.serverName', 'A server name is a host name.')
-  for (const [name, pem] of [
-    ['tls.ca', tls.ca],
-    ['tls.certificate', tls.certificate],
-  ] as const) {
-    try {
-      if (pem !== undefined) new X509Certificate(pem)
-    } catch {
-      throw invalid(name, 'It is no certificate in PEM.')
-    }
-  }
+  checkTrust('tls', tls)
+  checkPem('tls.certificate', tls.certificate)
 }
 
 export async function removeTrunk(deps: InstallDeps, trunk: TrunkConfig): Promise<void> {

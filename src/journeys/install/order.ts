@@ -25,6 +25,7 @@ import {
   type Survival,
 } from '#platform/words/index.ts'
 import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
+import { checkTrust } from './trust.ts'
 
 /** What an operator says of a new subscriber. */
 export interface InstallOrder {
@@ -70,7 +71,7 @@ export interface InstallOrder {
 export function completePbx(pbx: PbxConfig | null | undefined): SiteConfig['pbx'] {
   if (!pbx) return null
   const named = pbx.host !== undefined && isIP(pbx.host) === 0
-  return pbx.port === undefined && !named ? { ...pbx, port: 5060 } : pbx
+  return pbx.port === undefined && !named ? { ...pbx, port: pbx.transport === 'tls' ? 5061 : 5060 } : pbx
 }
 
 type SpokenBySite = CodecPolicy & Pick<SiteConfig, 'telephoneCodecs'>
@@ -156,8 +157,9 @@ export function checkSite(site: {
   }
   if (site.dns?.search !== undefined) checkHost('site.dns.search', site.dns.search)
   if (!site.pbx) return
-  const { host, port, number, account, calls } = site.pbx
+  const { host, port, number, account, calls, tls } = site.pbx
   if (port !== undefined) checkPort('site.pbx.port', port)
+  checkTrust('site.pbx.tls', tls)
   if (number !== undefined) checkNumber('site.pbx.number', number)
   if (account !== undefined && !site.telephones.some(({ name }) => name === account))
     throw invalid('site.pbx.account', 'A PBX registers as a telephone of the site: there is none of this name.')

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { PbxConfig } from '#platform/words/index.ts'
 import { untilUp } from './channel.ts'
@@ -112,7 +113,10 @@ function installCommand(noun: Command, context: Contextual): void {
     .description('bring a subscriber into being, with all its security data')
     .option('--number <e164>', 'a number of its own; again for more', collect, [])
     .option('--site-network <cidr>', 'a network of its site; again for more', collect, [])
-    .option('--pbx <[transport:]host[:port]>', "the site's PBX, by udp or tcp; of a name the site's DNS says what is left out")
+    .option(
+      '--pbx <[transport:]host[:port]>',
+      "the site's PBX, by udp, tcp or tls; of a name the site's DNS says what is left out",
+    )
     .option('--pbx-number <e164>', 'its public number, the road round a dead tunnel')
     .option('--pbx-account <telephone>', 'it registers as this telephone, and its calls go to where that is')
     .option('--pbx-digest', 'its own calls have to prove that account')
@@ -209,12 +213,20 @@ function orderOf(name: string, o: InstallOptions) {
 }
 
 /** The PBX of options: where it is, or as which telephone it registers. */
-function pbxOf({ at, number, account, digest }: PbxOptions) {
+function pbxOf({ at, number, account, digest, tlsCa, tlsName }: PbxOptions) {
   return {
     ...(at === undefined ? {} : placeOf(at)),
     ...(number === undefined ? {} : { number }),
     ...(account === undefined ? {} : { account }),
     ...(digest ? { calls: 'digest' } : {}),
+    ...(tlsCa === undefined && tlsName === undefined ? {} : { tls: trustOf(tlsCa, tlsName) }),
+  }
+}
+
+function trustOf(file: string | undefined, serverName: string | undefined) {
+  return {
+    ...(file === undefined ? {} : { ca: readFileSync(file, 'utf8') }),
+    ...(serverName === undefined ? {} : { serverName }),
   }
 }
 
@@ -223,10 +235,12 @@ interface PbxOptions {
   number?: string | undefined
   account?: string | undefined
   digest?: true | undefined
+  tlsCa?: string | undefined
+  tlsName?: string | undefined
 }
 
 function placeOf(text: string) {
-  const [, transport, where = ''] = /^(?:(udp|tcp):)?(.*)$/.exec(text) ?? []
+  const [, transport, where = ''] = /^(?:(udp|tcp|tls):)?(.*)$/.exec(text) ?? []
   const { address: host, port } = endpoint(where)
   return { host, ...(transport ? { transport } : {}), ...(port === undefined ? {} : { port }) }
 }
@@ -307,10 +321,12 @@ function changeCommands(noun: Command, context: Contextual): void {
     })
   noun
     .command('pbx <subscriber> [where]')
-    .description('set its PBX: [udp:|tcp:]host[:port], or the telephone as which it registers, or none of both for no PBX')
+    .description('set its PBX: [udp:|tcp:|tls:]host[:port], or the telephone as which it registers, or none of both for no PBX')
     .option('--number <e164>', 'its public number, the road round a dead tunnel')
     .option('--account <telephone>', 'it registers as this telephone, and its calls go to where that is')
     .option('--digest', 'its own calls have to prove that account')
+    .option('--tls-ca <file>', 'whom its certificate comes from, where it is called by TLS (PEM)')
+    .option('--tls-name <name>', 'the name that its certificate is for; default its own name or address')
     .action(async (name: string, at: string | undefined, options: Omit<PbxOptions, 'at'>, command: Command) => {
       const { client, out } = context(command)
       const pbx = at === undefined && options.account === undefined ? null : pbxOf({ at, ...options })

@@ -176,7 +176,10 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     onMessage: (seen) => wire.tap.see(seen),
     streams: {
       open: (realm, id) => host.openStream(realm, id),
-      secure: (socket, to) => security.secure(socket, to),
+      secure(realm, socket, to) {
+        if (realm === 'node') return security.secure(socket, to)
+        return siteSecurity.secure(configuration.subscriber(realm), socket, to)
+      },
       tlsServer(realm, from) {
         if (realm === 'node') return security.server(from)
         const subscriber = configuration.subscriber(realm)

@@ -24,7 +24,8 @@ const SUSPECT_MS = 900
 export interface Streams {
   /** Asks host for a TCP socket inside a realm; it comes as `sip-out` with this id. Rejects when none can be had. */
   open(realm: Realm, id: string): Promise<void>
-  secure(socket: Socket, to: Hop): Socket
+  /** TLS around a socket on its way to `to`, held to what the realm knows of whoever is there. */
+  secure(realm: Realm, socket: Socket, to: Hop): Socket
   tlsServer(realm: Realm, from: Hop): TlsServer | null
   /** Whose credentials a peer at this address is held to. */
   profileOf(realm: Realm, address: string): string | undefined

@@ -13,7 +13,7 @@ export {
   NotAcceptable,
 } from './media.ts'
 export { Outbox } from './outbox.ts'
-export { type ProbeResult, probeSite, SITE_TRANSPORTS } from './probe.ts'
+export { type ProbeResult, probeSite } from './probe.ts'
 export { type LocalAddress, Realms, type RealmsOptions, type SwitchRealm, siteAddress } from './realm.ts'
 export { NameNotResolved, SipNames } from './sip-names.ts'
 export { SiteDns } from './site-dns.ts'

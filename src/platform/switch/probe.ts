@@ -5,9 +5,6 @@ import type { Hop } from '#protocol/sip/index.ts'
 import type { SwitchRealm } from './realm.ts'
 import type { AskedServer, SiteDns } from './site-dns.ts'
 
-/** How a site is called: its PBX has no certificate that anybody could know. */
-export const SITE_TRANSPORTS = ['udp', 'tcp'] as const
-
 /** Servers of one name that are asked. */
 const MOST_PROBED = 8
 
@@ -41,12 +38,15 @@ const ASKED: Readonly<Record<AskedServer['state'], string>> = {
 
 async function probeNamed(site: SwitchRealm, pbx: PbxConfig & { host: string }, timeoutMs: number): Promise<ProbeResult> {
   const { host } = pbx
-  const wanted = { name: host, port: pbx.port, transport: pbx.transport, speaks: SITE_TRANSPORTS }
+  const wanted = { name: host, port: pbx.port, transport: pbx.transport }
+  const named = isIP(host) === 0 ? { name: host } : {}
   try {
     const servers = await site.names.servers(wanted, { like: site.local.address, patienceMs: timeoutMs / 2 })
     const said = servers.map(({ address, port, transport }) => `${address}:${port} by ${transport.toUpperCase()}`).join(', ')
-    const dns = isIP(host) === 0 ? { ok: true, text: `The site's DNS says ${said} for ${host}.` } : null
-    const probed = await Promise.all(servers.slice(0, MOST_PROBED).map((server) => probePbx(site, server, timeoutMs)))
+    const dns = 'name' in named ? { ok: true, text: `The site's DNS says ${said} for ${host}.` } : null
+    const probed = await Promise.all(
+      servers.slice(0, MOST_PROBED).map((server) => probePbx(site, { ...server, ...named }, timeoutMs)),
+    )
     return { dns, pbx: { ok: probed.some(({ ok }) => ok), text: probed.map(({ text }) => text).join(' ') } }
   } catch (error) {
     if (!(error instanceof TielineError)) throw error

@@ -18,7 +18,6 @@ import {
 import { Connections, type Streams } from './connections.ts'
 import type { MessageCount } from './count.ts'
 import type { Outbox } from './outbox.ts'
-import { SITE_TRANSPORTS } from './probe.ts'
 import { SipNames } from './sip-names.ts'
 import { SiteDns } from './site-dns.ts'
 import { seenIn, seenOut } from './watch.ts'
@@ -156,7 +155,6 @@ export class Realms {
     const known = this.#realms.get(realm)
     if (known) return known
     const { clock, outbox, ask, random, accepts, belongs, refuses, count, onMessage, onInvite, onRequest, timers } = this.#options
-    const speaks = realm === 'node' ? {} : { speaks: SITE_TRANSPORTS }
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
     const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
@@ -184,7 +182,7 @@ export class Realms {
       credentials: (hop) => this.#options.credentials(realm, hop),
       belongs: (source, hop) => belongs(realm, source, hop),
       reaches: (to, like) => this.#options.reaches(realm, to, like) && to.address !== local.address,
-      locate: (wanted) => names.servers({ ...wanted, ...speaks }, { like: local.address, patienceMs: NAME_MS }),
+      locate: (wanted) => names.servers(wanted, { like: local.address, patienceMs: NAME_MS }),
       silent: (hop) => names.silent(hop),
       refuses: (request, source, load) => refuses(realm, request, source, load),
       onInvite: (invite) => onInvite(realm, invite),
@@ -221,7 +219,7 @@ export class Realms {
       log,
       connect: ({ address: host, port }) =>
         realm === 'node' ? connect({ host, port, localAddress: local.address }) : this.#connectInside(realm, { host, port }),
-      secure: (socket, to) => streams.secure(socket, to),
+      secure: (socket, to) => streams.secure(realm, socket, to),
       tlsServer: (from) => streams.tlsServer(realm, from),
       profileOf: (address) => streams.profileOf(realm, address),
       accepts: (from) => accepts(realm, from),

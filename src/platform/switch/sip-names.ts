@@ -42,18 +42,27 @@ export class SipNames {
    * The servers of a name, in the order in which one request tries them; an address is its own. Those that are down come
    * last. `like`: an address of the family that can be reached. @throws NameNotResolved, also after `patienceMs`
    */
-  async servers(wanted: SipName, { like, patienceMs }: { like: string; patienceMs: number }): Promise<SipServer[]> {
+  async servers(wanted: SipName, how: { like: string; patienceMs: number }): Promise<SipServer[]> {
+    return (await this.find(wanted, how)).servers
+  }
+
+  /** The same, with the names of servers whose addresses DNS does not tell. @throws NameNotResolved, also after `patienceMs` */
+  async find(
+    wanted: SipName,
+    { like, patienceMs }: { like: string; patienceMs: number },
+  ): Promise<{ servers: SipServer[]; unknown: readonly string[] }> {
     const { name, port, transport = 'udp' } = wanted
     if (isIPv4(name) || isIPv6(name)) {
-      return [{ host: name, address: name, port: port ?? (transport === 'tls' ? 5061 : 5060), transport }]
+      const own = { host: name, address: name, port: port ?? (transport === 'tls' ? 5061 : 5060), transport }
+      return { servers: [own], unknown: [] }
     }
     const { clock, random } = this.#options
     const { promise: late, reject } = Promise.withResolvers<never>()
     const timer = clock.after(patienceMs, () => reject(new NameNotResolved(name, 'timeout')))
     try {
-      const { targets } = await Promise.race([this.#locate(wanted, like), late])
+      const { targets, unknown } = await Promise.race([this.#locate(wanted, like), late])
       if (targets.length === 0) throw new NameNotResolved(name, 'no-such-name')
-      return this.#deadLast(serversOf(targets, random))
+      return { servers: this.#deadLast(serversOf(targets, random)), unknown }
     } finally {
       timer.cancel()
     }
@@ -73,7 +82,7 @@ export class SipNames {
 
   async #locate(wanted: SipName, like: string) {
     try {
-      return await locate(this.#options.ask, wanted, isIPv6(like) ? 'AAAA' : 'A')
+      return await locate(this.#options.clock, this.#options.ask, wanted, isIPv6(like) ? 'AAAA' : 'A')
     } catch (error) {
       if (!(error instanceof DnsFailure)) throw error
       const why = { 'no-server': 'no-server', silent: 'timeout', refused: 'server-failure' } as const

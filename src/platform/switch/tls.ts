@@ -53,17 +53,8 @@ export class TrunkSecurity {
    */
   secure(socket: Socket, to: Hop): Socket {
     const tls = (to.profile === undefined ? undefined : this.#trunk(to.profile))?.tls ?? {}
-    const name = tls.serverName ?? to.name ?? to.address
     const shown: SecureContextOptions = tls.certificate && tls.key ? { cert: tls.certificate, key: this.#unseal(tls.key) } : {}
-    return connect({
-      ...shown,
-      ...(tls.ca ? { ca: tls.ca } : {}),
-      ...(isIP(name) ? {} : { servername: name }),
-      socket,
-      host: name,
-      minVersion: MIN_VERSION,
-      checkServerIdentity: (_, certificate) => (isForSip(certificate, name) ? undefined : checkServerIdentity(name, certificate)),
-    })
+    return secureClient(socket, { name: tls.serverName ?? to.name ?? to.address, ca: tls.ca, shown })
   }
 
   /** What judges a connection from a gateway; null where TLS is not offered. */
@@ -85,7 +76,7 @@ export class TrunkSecurity {
 
 /**
  * The TLS of sites: to its telephones the switch shows a certificate of the subscriber's own CA, and who they are is for
- * digest to say. Subscribers share nothing of it (PITFALLS S43).
+ * digest to say; its PBX, and whoever else is called there by TLS, has to prove its name. Subscribers share nothing of it (PITFALLS S43).
  */
 export class SiteSecurity {
   readonly #log: Log
@@ -95,6 +86,16 @@ export class SiteSecurity {
   constructor(options: { log: Log; unseal(sealed: Sealed): string }) {
     this.#log = options.log
     this.#unseal = options.unseal
+  }
+
+  /**
+   * TLS as a client around a socket on its way into this site. The certificate must be for the name that was called, whatever NAPTR, SRV
+   * and addresses that has led to (RFC 5922 §4); for what the PBX's configuration says, where it is an address.
+   */
+  secure(subscriber: SubscriberConfig | undefined, socket: Socket, to: Hop): Socket {
+    const { host, tls } = subscriber?.site.pbx ?? {}
+    const other = host === undefined || host === to.address || host === to.name ? tls?.serverName : undefined
+    return secureClient(socket, { name: other ?? to.name ?? to.address, ca: tls?.ca })
   }
 
   /** What answers a telephone of this site; null where it is not offered TLS. */
@@ -116,6 +117,22 @@ export class SiteSecurity {
     this.#servers.set(subscriber, server)
     return server
   }
+}
+
+/** TLS as a client: whoever is there has a certificate for this name, of this CA, or of one that everybody knows. */
+function secureClient(
+  socket: Socket,
+  { name, ca, shown = {} }: { name: string; ca: string | undefined; shown?: SecureContextOptions },
+): Socket {
+  return connect({
+    ...shown,
+    ...(ca ? { ca } : {}),
+    ...(isIP(name) ? {} : { servername: name }),
+    socket,
+    host: name,
+    minVersion: MIN_VERSION,
+    checkServerIdentity: (_, certificate) => (isForSip(certificate, name) ? undefined : checkServerIdentity(name, certificate)),
+  })
 }
 
 /** It never listens: it is given sockets, one by one. */

@@ -226,13 +226,23 @@ export interface PbxConfig {
   /** A name without a port has its servers in NAPTR and SRV records (RFC 3263). An address always has one. */
   port?: number
   /** Default udp, and for a name without a port what NAPTR or SRV say. */
-  transport?: 'udp' | 'tcp'
+  transport?: 'udp' | 'tcp' | 'tls'
+  /** To whom it is held where it is called by TLS. */
+  tls?: PbxTls
   /** Its public number, the road round a dead tunnel. */
   number?: string
   /** The telephone as which it registers: then all its calls go to where that is, by the number that is dialled (RFC 6140 §5). */
   account?: string
   /** `digest`: whoever calls in the name of no telephone proves to be that account. Absent: being in the site's networks is enough. */
   calls?: 'network' | 'digest'
+}
+
+/** How a PBX proves itself that is called by TLS, because its transport or its DNS says so (RFC 3263 §4.1). */
+export interface PbxTls {
+  /** PEM: whom its certificate comes from. Absent: somebody whom everybody knows. */
+  ca?: string
+  /** What its certificate is for. Absent: its name, or its address. */
+  serverName?: string
 }
 
 /** How the switch proves itself to a site's telephones, PEM. */

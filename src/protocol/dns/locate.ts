@@ -1,3 +1,4 @@
+import type { Clock } from '#lib/index.ts'
 import type { RecordData } from './answer.ts'
 import type { Ask, Found } from './client.ts'
 import { DnsFailure } from './failure.ts'
@@ -13,8 +14,6 @@ export interface SipName {
   port?: number | undefined
   /** Without it NAPTR says, or the first SRV records that are there. */
   transport?: SipTransport | undefined
-  /** What whoever asks can speak, where nobody has said what; all of them unless said. */
-  speaks?: readonly SipTransport[] | undefined
 }
 
 /** Where messages may go: a target of SRV, or the name itself. */
@@ -33,7 +32,7 @@ export interface Located {
   targets: SipTarget[]
   /** Ms for which this holds. */
   freshMs: number
-  /** Targets whose address DNS did not tell, and which are therefore not among the others. */
+  /** Targets whose address DNS did not tell, or not in time, and which are therefore not among the others. */
   unknown: string[]
 }
 
@@ -41,6 +40,9 @@ const SERVICES: Readonly<Record<string, SipTransport>> = { 'sip+d2u': 'udp', 'si
 const PREFIXES: Readonly<Record<SipTransport, string>> = { udp: '_sip._udp', tcp: '_sip._tcp', tls: '_sips._tcp' }
 /** The order in which SRV is looked for where nobody has said how the server is reached. */
 const TRANSPORTS = ['udp', 'tcp', 'tls'] as const
+
+/** Ms that a target's address may take longer than the first one's: a server that is known need not wait for one that is not. */
+const BEHIND_MS = 300
 
 /** Targets and addresses that are read of one name; more is somebody's mistake. */
 const MOST_TARGETS = 32
@@ -50,39 +52,40 @@ const MOST_ADDRESSES = 16
  * Finds the servers of a name (RFC 3263 §4.1, §4.2): NAPTR, SRV, addresses. `family` is what the SIP socket can reach.
  * Rejects with DnsFailure where DNS could not tell; that it says there is nothing is an answer.
  */
-export async function locate(ask: Ask, wanted: SipName, family: 'A' | 'AAAA'): Promise<Located> {
-  const search = new Search(ask, family)
+export async function locate(clock: Clock, ask: Ask, wanted: SipName, family: 'A' | 'AAAA'): Promise<Located> {
+  const search = new Search(clock, ask, family)
   const targets = await search.run(wanted)
   return { targets, freshMs: search.freshMs, unknown: search.unknown }
 }
 
 class Search {
+  readonly #clock: Clock
   readonly #ask: Ask
   readonly #family: 'A' | 'AAAA'
   readonly unknown: string[] = []
   freshMs = Number.POSITIVE_INFINITY
 
-  constructor(ask: Ask, family: 'A' | 'AAAA') {
+  constructor(clock: Clock, ask: Ask, family: 'A' | 'AAAA') {
+    this.#clock = clock
     this.#ask = ask
     this.#family = family
   }
 
-  async run({ name, port, transport, speaks = TRANSPORTS }: SipName): Promise<SipTarget[]> {
+  async run({ name, port, transport }: SipName): Promise<SipTarget[]> {
     if (port !== undefined) return this.#atName(name, port, transport ?? 'udp')
     if (transport !== undefined) {
       const records = await this.#services(`${PREFIXES[transport]}.${name}`)
       return records ? this.#atTargets(records, transport) : this.#atName(name, defaultPort(transport), transport)
     }
-    return (await this.#byNaptr(name, speaks)) ?? (await this.#byAnySrv(name, speaks)) ?? this.#atName(name, 5060, 'udp')
+    return (await this.#byNaptr(name)) ?? (await this.#byAnySrv(name)) ?? this.#atName(name, 5060, 'udp')
   }
 
   /** §4.1: the first service in the carrier's order that we speak; null where it names none. */
-  async #byNaptr(name: string, speaks: readonly SipTransport[]): Promise<SipTarget[] | null> {
+  async #byNaptr(name: string): Promise<SipTarget[] | null> {
     const { records } = this.#noted(await this.#ask(name, 'NAPTR'))
     const known = records
       .filter(({ flags, services, regexp }) => {
-        const transport = SERVICES[services.toLowerCase()]
-        return flags.toLowerCase() === 's' && regexp === '' && transport !== undefined && speaks.includes(transport)
+        return flags.toLowerCase() === 's' && regexp === '' && services.toLowerCase() in SERVICES
       })
       .sort((a, b) => a.order - b.order || a.preference - b.preference)
     for (const { services, replacement } of known) {
@@ -94,12 +97,11 @@ class Search {
   }
 
   /** §4.1: without NAPTR, the first transport that has SRV records. */
-  async #byAnySrv(name: string, speaks: readonly SipTransport[]): Promise<SipTarget[] | null> {
-    const transports = TRANSPORTS.filter((transport) => speaks.includes(transport))
-    const asked = transports.map((transport) => this.#services(`${PREFIXES[transport]}.${name}`))
+  async #byAnySrv(name: string): Promise<SipTarget[] | null> {
+    const asked = TRANSPORTS.map((transport) => this.#services(`${PREFIXES[transport]}.${name}`))
     const found = await Promise.all(asked)
     const i = found.findIndex((records) => records !== null)
-    return i < 0 ? null : this.#atTargets(found[i]!, transports[i]!)
+    return i < 0 ? null : this.#atTargets(found[i]!, TRANSPORTS[i]!)
   }
 
   /** Null where there are no such records. A single root says that the service is decidedly not there (RFC 2782). */
@@ -113,16 +115,34 @@ class Search {
       const host = hostName(target)
       return host === null ? [] : [{ ...record, host }]
     })
-    const targets = await Promise.all(
-      named.map(async ({ host, port, priority, weight }): Promise<SipTarget[]> => {
-        const addresses = await this.#addressesOrNone(host)
-        return addresses.length > 0 ? [{ host, addresses, port, transport, priority, weight }] : []
-      }),
-    )
+    const found = new Map<string, string[]>()
+    const looked = named.map(async ({ host }) => {
+      const addresses = await this.#addressesOrNone(host)
+      if (addresses) found.set(host, addresses)
+      return addresses !== null && addresses.length > 0
+    })
+    await this.#firstOf(looked)
+    const hosts = [...new Set(named.map(({ host }) => host))]
+    this.unknown.push(...hosts.filter((host) => !found.has(host)))
     // Without any address of any target, DNS has told nothing that a call could use.
-    if (this.unknown.length > 0 && targets.every(({ length }) => length === 0))
+    if (this.unknown.length > 0 && [...found.values()].every(({ length }) => length === 0))
       throw new DnsFailure(this.unknown[0]!, this.#family, 'silent')
-    return targets.flat()
+    return named.flatMap((target) => {
+      const addresses = found.get(target.host) ?? []
+      return addresses.length > 0 ? [{ ...target, addresses, transport }] : []
+    })
+  }
+
+  /** Until all are looked up, or one has been found and the others have had {@link BEHIND_MS} more. */
+  async #firstOf(looked: readonly Promise<boolean>[]): Promise<void> {
+    const all = Promise.all(looked)
+    const first = new Promise<void>((resolve) => {
+      for (const one of looked) one.then((found) => found && resolve(), resolve)
+    })
+    await Promise.race([all, first])
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = this.#clock.after(BEHIND_MS, resolve)
+    await Promise.race([all, late]).finally(() => timer.cancel())
   }
 
   async #atName(host: string, port: number, transport: SipTransport): Promise<SipTarget[]> {
@@ -135,13 +155,13 @@ class Search {
     return records.slice(0, MOST_ADDRESSES)
   }
 
-  async #addressesOrNone(host: string): Promise<string[]> {
+  /** Null where DNS could not tell. */
+  async #addressesOrNone(host: string): Promise<string[] | null> {
     try {
       return await this.#addresses(host)
     } catch (error) {
       if (!(error instanceof DnsFailure)) throw error
-      this.unknown.push(host)
-      return []
+      return null
     }
   }
 
