@@ -132,3 +132,60 @@ test('S48 M14 a leg whose sound is protected is held and retrieved by its far en
   const types = (await world.events()).map(({ type }) => type).filter((type) => /held|retrieved/.test(type))
   assert.deepEqual(types, ['leg.held', 'leg.retrieved'])
 })
+
+/** What callers offer: in the clear, with keys by SDP, as a browser does (DTLS with ICE), and in the clear with ICE beside it. */
+const OFFERS = {
+  clear: (sdp: string) => sdp,
+  keys: (sdp: string) =>
+    `${sdp.replace('RTP/AVP', 'RTP/SAVP')}a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${Buffer.alloc(30, 5).toString('base64')}\r\n`,
+  browser: (sdp: string) =>
+    [
+      sdp.replace('RTP/AVP', 'UDP/TLS/RTP/SAVPF').trim(),
+      ...['a=setup:actpass', `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`, 'a=rtcp-mux'],
+      ...['a=ice-ufrag:abcd', `a=ice-pwd:${'x'.repeat(24)}`, 'a=candidate:1 1 UDP 2130706431 192.0.2.1 30000 typ host', ''],
+    ].join('\r\n'),
+  ice: (sdp: string) =>
+    `${sdp}a=ice-ufrag:abcd\r\na=ice-pwd:${'x'.repeat(24)}\r\na=candidate:1 1 UDP 2130706431 192.0.2.1 30000 typ host\r\n`,
+}
+
+test('M14 each policy of a trunk meets each kind of offer: taken as it is, or 488 before anybody is disturbed; what it calls itself is of the policy', async () => {
+  await using world = await World.open({ voice: true })
+  const { snapshot } = world
+  const [CLEAR, PROTECTED] = ['RTP/AVP', 'RTP/SAVP']
+  let waiting = ScriptedLeg.await(world.second)
+  for (const [srtp, taken] of [
+    ['off', { clear: CLEAR, keys: null, browser: null, ice: CLEAR }],
+    ['offered', { clear: CLEAR, keys: PROTECTED, browser: null, ice: CLEAR }],
+    ['required', { clear: null, keys: PROTECTED, browser: null, ice: null }],
+  ] as const) {
+    const trunks = snapshot.trunks.map((trunk) => ({ ...trunk, srtp }))
+    await world.publish({ ...snapshot, number: world.snapshot.number + 1, trunks })
+    for (const kind of ['clear', 'keys', 'browser', 'ice'] as const) {
+      const what = `${srtp}, ${kind}`
+      const b = waiting
+      const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: OFFERS[kind](ScriptedLeg.await(world.carrier).sdp()) })
+      const profile = taken[kind]
+      if (profile === null) {
+        a.ack(await a.next('488'))
+        assert.equal(b.heard.length, 0, `${what}: nobody is disturbed`)
+        continue
+      }
+      const invite = await b.next('INVITE')
+      waiting = ScriptedLeg.await(world.second)
+      const own = srtp === 'off' ? CLEAR : PROTECTED
+      assert.match(invite.body, new RegExp(`m=audio \\d+ ${own} `), `${what}: what goes out`)
+      assert.equal(/a=crypto:/.test(invite.body), own === PROTECTED)
+      const answer = own === PROTECTED ? OFFERS.keys(b.sdp()).replace('a=crypto:1', 'a=crypto:2') : b.sdp()
+      b.reply(invite, 200, { body: answer })
+      await b.next('ACK')
+      const told = await a.next('200 INVITE')
+      a.ack(told)
+      assert.match(told.body, new RegExp(`m=audio \\d+ ${profile} `), what)
+      assert.equal(/a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:/.test(told.body), profile === PROTECTED, what)
+      assert.doesNotMatch(told.body, /candidate|fingerprint|ice-/)
+      a.ask('BYE')
+      b.reply(await b.next('BYE'), 200)
+      await world.quiet()
+    }
+  }
+})

@@ -6,8 +6,16 @@ import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
 const CALLER = '+32470123456'
+/** How long a voice process that has died is away, ms: nobody pays for that time. */
+const AWAY_MS = 1500
 const heard = (call: Call, what: number) => (call.report().media?.heard ?? []).filter((h) => h.what === what).length
 const tone = (hz: number, onMs: number) => ({ tone: [{ frequencies: [hz], onMs, offMs: 0 }], totalMs: onMs })
+
+/** When what is released for this reason is paid for until, ms since the epoch. */
+async function paidUntil(world: World, reason: string): Promise<number[]> {
+  const released = (await world.records()).flatMap((record) => (record.type === 'lease.released' ? [record.lease] : []))
+  return released.flatMap((lease) => (lease.reason === reason && lease.answered ? [lease.released!.wall] : []))
+}
 
 async function joined(world: World): Promise<{ a: Call; b: Call }> {
   const a = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
@@ -29,7 +37,9 @@ for (const voices of [1, 2]) {
     using _program = await dialling(world)
     const { a, b } = await joined(world)
     const ports = [a.stream.remote?.port, b.stream.remote?.port]
+    const died = Date.now()
     await world.kill('voice')
+    await new Promise((resolve) => setTimeout(resolve, voices === 1 ? AWAY_MS : 0))
     if (voices === 1) await world.startVoice()
     const moved = async () => (await world.events()).filter(({ type }) => type === 'media.moved').length === 2
     await until('both legs to be moved', moved, 9000)
@@ -49,6 +59,8 @@ for (const voices of [1, 2]) {
         .sort(),
       ['voice.port', 'voice.port', 'voice.relay'],
     )
+    for (const at of await paidUntil(world, 'voice-lost'))
+      assert.ok(at >= died && at < died + AWAY_MS, `${at - died} ms after the death`)
     assert.equal(leases.filter(({ kind }) => kind === 'voice.port').length, 4)
     assert.equal(leases.filter(({ kind }) => kind === 'channel.leg' || kind === 'trunk.in').length, 2)
     const types = (await world.events()).map(({ type }) => type)
@@ -98,11 +110,13 @@ test('a voice process is killed: a verb rejects as interrupted and the next one 
   await world.quiet()
 })
 
-test('a voice process is killed: where the policy is to end, each leg ends once, at the time of the death', async () => {
+test('a voice process is killed: where the policy is to end, each leg ends once, and its sound is paid for until the death', async () => {
   await using world = await World.open({ voice: true, subscriber: { survival: { voice: 'end' } } })
   using _program = await dialling(world)
   const { a, b } = await joined(world)
+  const died = Date.now()
   await world.kill('voice')
+  await new Promise((resolve) => setTimeout(resolve, AWAY_MS))
   await world.startVoice()
   await until('the end', () => a.phase === 'ended' && b.phase === 'ended', 9000)
   await world.quiet()
@@ -114,4 +128,7 @@ test('a voice process is killed: where the policy is to end, each leg ends once,
   )
   assert.equal(events.filter(({ type }) => type === 'call.cleared').length, 1)
   assert.ok((await world.leases()).every(({ released }) => released !== null))
+  const [sound, legs] = [await paidUntil(world, 'voice-lost'), await paidUntil(world, 'media-lost')]
+  assert.deepEqual([sound.length, legs.length], [3, 2])
+  for (const at of sound) assert.ok(at >= died && at < died + AWAY_MS, `${at - died} ms after the death`)
 })

@@ -1,6 +1,6 @@
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { Demand, Instant } from '#platform/words/index.ts'
+import type { Demand, Instant, Lease } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
 import { CallOver } from './over.ts'
@@ -21,6 +21,8 @@ export interface Move {
 export function soundLost(call: Call, leg: Leg, agoMs: number): void {
   if (leg.cause) return
   if (call.subscriber.survival?.voice === 'end' || !(leg.isConnected || isUntold(call, leg))) {
+    // With it all legs of the call may end: what voice did for any of them it did until then.
+    for (const one of call.legs) letGo(call, one, before(call, agoMs))
     leg.end(causeOf('switch', 'media-lost'))
     return
   }
@@ -40,8 +42,7 @@ function isUntold(call: Call, leg: Leg): boolean {
 
 /** Never rejects: a leg whose sound cannot be moved ends, and what goes wrong beside that ends the call. */
 async function move(call: Call, legs: Set<Leg>, agoMs: number): Promise<void> {
-  const now = call.now()
-  const lostAt = { ...now, wall: now.wall - agoMs, mono: now.mono - agoMs }
+  const lostAt = before(call, agoMs)
   try {
     await Promise.all([...legs].map((leg) => moveLeg(call, leg, lostAt)))
     await soundAgain(call)
@@ -67,18 +68,29 @@ async function soundAgain(call: Call): Promise<void> {
 /** What a joined leg holds of a voice process. */
 const OF_VOICE: ReadonlySet<string> = new Set(['voice.port', 'voice.relay', 'voice.transcode'])
 
+/** Gives back what the leg held of voice until `lostAt`, and says what that was. */
+function letGo(call: Call, leg: Leg, lostAt: Instant): Lease[] {
+  const leases = call.leasesOf(leg).filter(({ kind }) => OF_VOICE.has(kind))
+  call.x.registry.release(
+    leases.map(({ id }) => id),
+    'voice-lost',
+    { at: lostAt },
+  )
+  return leases
+}
+
+function before(call: Call, ms: number): Instant {
+  const now = call.now()
+  return { ...now, wall: now.wall - ms, mono: now.mono - ms }
+}
+
 /** New leases for the old ones, which end when the process did; a new port; and the far end is told. @throws CallOver */
 async function moveLeg(call: Call, leg: Leg, lostAt: Instant): Promise<void> {
   const media = call.media.get(leg.id)
   if (!media || leg.cause) return
   const { registry } = call.x
-  const old = call.leasesOf(leg).filter(({ kind }) => OF_VOICE.has(kind))
+  const old = letGo(call, leg, lostAt)
   const demands: Demand[] = old.map(({ kind, count, detail }) => ({ kind, count, leg: leg.id, ...(detail ? { detail } : {}) }))
-  registry.release(
-    old.map(({ id }) => id),
-    'voice-lost',
-    { at: lostAt },
-  )
   try {
     const leases = call.admit(demands)
     await call.whileUp(media.endpoint.reopen(leg.facts.realm))
