@@ -1,5 +1,5 @@
 import koffi from 'koffi'
-import type { MediaCommand } from '#platform/voice/command.ts'
+import type { MediaCommand, MediaReport } from '#platform/voice/command.ts'
 import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLLIN, type Libc, loadLibc, reserve } from '#platform/voice/libc.ts'
 import { MediaLoop } from '#platform/voice/loop.ts'
 import { writeSockaddr } from '#platform/voice/sockaddr.ts'
@@ -10,11 +10,15 @@ const FRAME_MS = 20
 
 const memcpy = koffi.load(null).func('memcpy', 'int64', ['int64', 'int64', 'size_t'])
 
-/** A far end that sends frames of one and the same octet by the turned clock, while `speaks`. */
+/** A far end that sends frames of one octet by the turned clock, while `speaks`. */
 export class Speaker {
   readonly address: string
   readonly port = 4000
-  readonly octet: number
+  octet: number
+  /** How long a frame takes by its own clock, ms. */
+  frameMs = FRAME_MS
+  /** Told before each frame when it is, ms; false where that is lost on its way. */
+  arrives: (now: number) => boolean = () => true
   speaks = true
   /** Whether it has just been silent: its next packet has the marker. */
   fresh = true
@@ -46,7 +50,12 @@ export type Script = Iterator<{ at: number; commands: MediaCommand[] }>
  * The media loop itself over a kernel that is played: its clock is turned from one packet to the next, so that an hour of calls
  * is a matter of seconds. Endpoint `i` has the descriptors `10 + 2 i` for RTP and one more for RTCP, and `speakers[i]` as its far end.
  */
-export function runTurned(speakers: readonly Speaker[], script: Script, onSent: (slot: number, sent: Sent) => void): void {
+export function runTurned(
+  speakers: readonly Speaker[],
+  script: Script,
+  onSent: (slot: number, sent: Sent) => void,
+  onReport: (report: MediaReport) => void = () => {},
+): void {
   let now = 1000
   let next = script.next()
   let state = 0x2545f491
@@ -59,10 +68,12 @@ export function runTurned(speakers: readonly Speaker[], script: Script, onSent: 
   const ready = () => {
     for (const [slot, speaker] of speakers.entries()) {
       if (speaker.due > now) continue
-      speaker.due += FRAME_MS
+      const arrives = speaker.arrives(speaker.due)
+      speaker.due += speaker.frameMs
       speaker.timestamp = (speaker.timestamp + 160) >>> 0
       if (!speaker.speaks) speaker.fresh = true
-      if (!speaker.speaks || !data.has(10 + 2 * slot)) continue
+      if (!arrives) speaker.sequence = (speaker.sequence + 1) & 0xffff
+      if (!speaker.speaks || !arrives || !data.has(10 + 2 * slot)) continue
       waiting.set(10 + 2 * slot, speaker)
     }
     const found = [...waiting.keys()].map((fd) => data.get(fd)!)
@@ -118,6 +129,7 @@ export function runTurned(speakers: readonly Speaker[], script: Script, onSent: 
     random: () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0),
     report(report) {
       if (report.type === 'fault') throw new Error(`${report.message}\n${report.stack}`)
+      onReport(report)
     },
     flush: () => {},
     commands() {
