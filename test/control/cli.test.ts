@@ -402,7 +402,7 @@ describe('tieline', () => {
     const refused = await tieline('call', 'transfer', id, '--pbx', '102')
     assert.equal(refused.code, 1)
     assert.match(refused.err, /User busy/)
-    assert.equal((await tieline('call', 'transfer', id)).code, 1)
+    assert.equal((await tieline('call', 'transfer', id)).code, 2)
     bench.fakes.order = () => ({ transferred: true })
     await json('call', 'transfer', id, '--number', '+32470999999')
     bench.fakes.order = () => ({ pickedUp: false, cause: { by: 'switch', reason: 'answered-elsewhere' } })
