@@ -90,8 +90,10 @@ function checkMachine(needsSystem) {
 }
 
 function npmPackages() {
-  const lock = hashOf('package.json', 'package-lock.json')
-  const state = `${lock} ${process.platform} ${arch}`
+  // Of package.json what the packages are; its scripts may change as they like.
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const wanted = createHash('sha256').update(JSON.stringify([dependencies, devDependencies, optionalDependencies]))
+  const state = `${wanted.digest('hex')} ${hashOf('package-lock.json')} ${process.platform} ${arch}`
   once('npm', state, 'installing npm packages (about 200 MB; a minute on a fresh machine)', () => {
     const npm = process.env.npm_execpath ? [process.execPath, [process.env.npm_execpath]] : ['npm', []]
     // No package of ours needs its install script; what the PostgreSQL package does in its own is done below.
