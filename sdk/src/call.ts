@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { RecognitionEngine, SpeechEngine } from './engine.ts'
-import { CallGone, VerbError, verbError } from './error.ts'
+import { CallGone, placeOf, VerbError, verbError } from './error.ts'
 import { hear } from './hear.ts'
 import { coachOf, heardOf, listenedFor, musicOf, pickUpOf } from './params.ts'
 import { CallStream } from './stream.ts'
@@ -80,6 +80,7 @@ export class Call {
   #commander: Commander
   #controller = new AbortController()
   #cause: CallCause | null = null
+  #gone = false
   #pending = new Set<(error: unknown) => void>()
   #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], partial: [], amd: [], progress: [], ended: [] }
 
@@ -410,30 +411,35 @@ export class Call {
     for (const listener of this.#listeners.digit) listener(digit)
   }
 
+  /** @internal Whether a verb has been told that the call is over, which may be a moment before the call is. */
+  get _gone(): boolean {
+    return this.#gone || this.#cause !== null
+  }
+
   /** @internal The switch says that the call is over, or the link to it is. */
-  _end(cause: CallCause, error: unknown = new CallGone()): void {
+  _end(cause: CallCause, why: () => VerbError = () => new CallGone()): void {
     if (this.#cause) return
     this.#cause = cause
-    for (const reject of this.#pending) reject(error)
+    for (const reject of this.#pending) reject(why())
     this.#pending.clear()
-    this.#controller.abort(error)
+    this.#controller.abort(why())
     for (const listener of this.#listeners.ended) listener(cause)
   }
 
   #verb(method: string, params: object): Promise<unknown> {
     if (this.#cause) return Promise.reject(new CallGone())
+    const asked = placeOf(this.#verb)
     return new Promise((resolve, reject) => {
-      this.#pending.add(reject)
-      this.#commander.command(method, { call: this.id, ...params }).then(
-        (result) => {
-          this.#pending.delete(reject)
-          resolve(result)
-        },
-        (error) => {
-          this.#pending.delete(reject)
-          reject(verbError(error))
-        },
-      )
+      const fail = (reason: unknown) => {
+        const error = verbError(reason, asked)
+        this.#gone ||= error instanceof CallGone
+        reject(error)
+      }
+      this.#pending.add(fail)
+      this.#commander
+        .command(method, { call: this.id, ...params })
+        .then(resolve, fail)
+        .finally(() => this.#pending.delete(fail))
     })
   }
 }

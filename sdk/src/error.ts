@@ -50,25 +50,48 @@ export class InvalidArgument extends VerbError {
   }
 }
 
-/** The errors above from what came over the link: its verdict's code says which. */
-export function verbError(cause: unknown): unknown {
-  const { message, verdict, details } = cause as {
+/** Where a program has asked for something. */
+export interface Place {
+  stack?: string
+}
+
+/** The place above a function of ours. It costs next to nothing until somebody reads it. */
+export function placeOf(above: (...args: never[]) => unknown): Place {
+  const place: Place = {}
+  Error.captureStackTrace(place, above)
+  return place
+}
+
+/**
+ * The errors above from what came over the link: its verdict's code says which. Its stack is that of whoever asked, since the
+ * link's would lead a program's author nowhere.
+ */
+export function verbError(reason: unknown, asked: Place = {}): unknown {
+  const error = errorOf(reason)
+  // From where the call was handed to the program it is the link's way again.
+  const frames = asked.stack?.replace(/^[^\n]*/, '').replace(/\n +at (async )?#take [\s\S]*/, '')
+  if (error instanceof VerbError && frames) error.stack = `${error.name}: ${error.message}${frames}`
+  return error
+}
+
+function errorOf(reason: unknown): unknown {
+  const { message, verdict, details } = reason as {
     message: string
     verdict?: { code: string; retry: boolean }
     details?: { refusal?: Refusal }
   }
-  if (!verdict) return cause
+  if (!verdict) return reason
   switch (verdict.code) {
     case 'call-gone':
-      return new CallGone({ cause })
+      return new CallGone()
     case 'resource-unavailable':
-      return new ResourceUnavailable(message, details?.refusal as Refusal, { cause })
+      return new ResourceUnavailable(message, details?.refusal as Refusal)
     case 'interrupted':
     case 'link-lost':
-      return new Interrupted({ cause })
+      return new Interrupted()
     case 'invalid-argument':
-      return new InvalidArgument(message, { cause })
+      return new InvalidArgument(message)
     default:
-      return new VerbError(message, verdict.code, verdict.retry, { cause })
+      return new VerbError(message, verdict.code, verdict.retry)
   }
 }

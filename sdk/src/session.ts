@@ -125,7 +125,7 @@ export class AgentSession implements Disposable {
       return { outcome: 'returned' }
     } catch (error) {
       // That the caller has hung up is no fault of the program.
-      if (error instanceof CallGone && call.cause) return { outcome: 'returned' }
+      if (error instanceof CallGone && call._gone) return { outcome: 'returned' }
       console.error(`the function for ${call.id} threw:`, error)
       return { outcome: 'threw', message: error instanceof Error ? error.message : String(error) }
     } finally {
@@ -155,7 +155,7 @@ export class AgentSession implements Disposable {
     const calls = [...this.#calls.values()]
     this.#calls.clear()
     this.#made.clear()
-    for (const call of calls) call._end({ by: 'switch', reason: 'link-lost' }, new Interrupted())
+    for (const call of calls) call._end({ by: 'switch', reason: 'link-lost' }, () => new Interrupted())
     this.#checkDrained()
   }
 

@@ -282,6 +282,23 @@ test('a verb in flight when the call ends rejects with CallGone, and its signal 
   assert.ok(error instanceof sdk.CallGone && aborted)
 })
 
+test('a verb that hears of the end before the call does is no fault of the program; its error leads to the program’s line', async (t) => {
+  const errors: Error[] = []
+  const program = {
+    async call(call: Sdk.Call) {
+      await call.dial({ pbx: '101' }).catch((e) => {
+        errors.push(e)
+        throw e
+      })
+    },
+  }
+  const gone = { code: 'call-gone', fault: 'caller', retry: false, http: 410 } as const
+  const w = await running(t, program, () => Promise.reject(new TielineError('the call is over', gone)))
+  assert.deepEqual(await w.offer().done, { outcome: 'returned' })
+  assert.match(errors[0]!.stack!, /^CallGone: the call is gone\n +at .*dial.*\n +at .*agent-sdk\.test\.ts:\d+/)
+  assert.doesNotMatch(errors[0]!.stack!, /settle|receive|Socket/)
+})
+
 test('each call is told its end exactly once, whatever the end (C13)', async (t) => {
   const ends: string[] = []
   const program = {

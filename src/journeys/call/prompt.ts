@@ -207,7 +207,7 @@ export function fileOf(call: Call, name: string): string {
     const real = realpathSync(path.resolve(root, name))
     if (real.startsWith(`${realpathSync(root)}${path.sep}`)) return real
   } catch (error) {
-    throw verbError('invalid-argument', 'there is no such file in the bundle', error)
+    throw verbError('invalid-argument', `there is no file ${name.slice(0, 200)} in the bundle`, error)
   }
-  throw verbError('invalid-argument', 'the file is outside of the bundle')
+  throw verbError('invalid-argument', `the file ${name.slice(0, 200)} is outside of the bundle`)
 }

@@ -61,10 +61,10 @@ const target: Check = (v) => {
   const fields = TARGETS[Object.keys(v).sort().join(' ')]
   if (!fields) return wrong
   // A line break in a target would write headers of its own into the INVITE.
-  const ok = Object.entries(v).every(
-    ([k, s]) => typeof s === 'string' && s !== '' && s.length <= fields[k]! && !/[\s<>\x00-\x1f]/.test(s),
+  const wrongOne = Object.entries(v).find(
+    ([k, s]) => !(typeof s === 'string' && s !== '' && s.length <= fields[k]! && !/[\s<>\x00-\x1f]/.test(s)),
   )
-  return ok ? null : 'has text without spaces and brackets'
+  return wrongOne ? `has as ${wrongOne[0]} text of 1 to ${fields[wrongOne[0]]} characters, without spaces, < and >` : null
 }
 const legId: Check = (v) => (isId('leg', v) ? null : 'is the id of a leg')
 
