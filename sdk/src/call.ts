@@ -67,7 +67,9 @@ export interface CallEvents {
  */
 export class Call {
   readonly id: string
+  /** Who calls. */
   readonly from: Party
+  /** What was called: a number of the office, or what a telephone has dialled. */
   readonly to: Party
   /** Whether the caller withheld the number. */
   readonly anonymous: boolean
@@ -116,11 +118,13 @@ export class Call {
     return this.#cause
   }
 
+  /** Listens; more than one may, and what has been before is not told again. */
   on<E extends keyof CallEvents>(event: E, listener: CallEvents[E]): this {
     this.#listeners[event].push(listener)
     return this
   }
 
+  /** Answers; most verbs do so by themselves. On a call that is answered it does nothing. */
   async answer(): Promise<void> {
     await this.#verb('call.answer', {})
   }
@@ -162,7 +166,7 @@ export class Call {
     return this.#verb('call.gather', params) as Promise<GatherResult>
   }
 
-  /** Records the caller. Answers the call. */
+  /** Records the caller. Answers the call. `reason` is `max`, `silence`, `finish-key` or `stopped`. */
   record(options: RecordOptions = {}): Promise<{ recording: string; durationSeconds: number; reason: string }> {
     return this.#verb('call.record', options) as Promise<{ recording: string; durationSeconds: number; reason: string }>
   }

@@ -116,9 +116,13 @@ export type Via = 'channel' | 'trunk'
 /** Why a call or a leg ended. */
 export interface CallCause {
   by: 'caller' | 'callee' | 'agent' | 'operator' | 'switch' | 'network'
+  /** `hangup`, `busy`, `no-answer` …; docs/protocols/causes.md of the platform lists them. */
   reason: string
+  /** The SIP status, as it came. */
   sip?: number
+  /** The cause of Q.850, as it came. */
   q850?: number
+  /** For people. */
   text?: string
   /** Until when it holds, where that is known: seconds from then. */
   retryAfterSeconds?: number
@@ -151,8 +155,9 @@ export interface PlayOptions {
 }
 
 export interface SpeechOptions {
-  /** `en`, `fr`, `nl-BE` … */
+  /** `en` (default), `fr`, `nl-BE` … */
   language?: string
+  /** One of the platform's voices (espeak-ng), or of the engine's. */
   voice?: string
   /** Words a minute. */
   rate?: number
@@ -187,11 +192,11 @@ export interface GatherOptions {
   /** Fewer are answered with the reason `too-few`, when the time or the finish key ends the input. */
   minDigits?: number
   maxDigits?: number
-  /** Ends the input and is not part of it. */
+  /** Ends the input and is not part of it: one of 0-9, A-D, * and #. None unless said. */
   finishKey?: string
-  /** Seconds to wait for the first digit after the prompt. */
+  /** Seconds to wait for the first digit after the prompt; default 5. */
   timeout?: number
-  /** Seconds to wait between digits. */
+  /** Seconds to wait between digits; default what `timeout` is. */
   interDigitTimeout?: number
   /** What is said counts, too; with an engine of your own instead of the platform's. */
   speech?: { engine?: RecognitionEngine }
@@ -222,26 +227,29 @@ export interface StreamOptions {
 
 export interface GatherResult {
   digits: string
-  /** `max-digits`, `finish-key`, `timeout`, `too-few`, `speech`, or `no-match`: something was said that was not understood. */
-  reason: string
+  /** `no-match`: something was said that was not understood; `too-few`: fewer than `minDigits` when the input ended. */
+  reason: 'max-digits' | 'finish-key' | 'timeout' | 'too-few' | 'speech' | 'no-match'
   /** What was said: a phrase as the grammar has it, or words. `confidence` is 0–1, where the engine has a measure. */
   speech?: { text: string; confidence?: number }
 }
 
 export interface RecordOptions {
+  /** Default 3600. */
   maxSeconds?: number
-  /** Seconds of silence that end it. */
+  /** Seconds of silence that end it; silence does not unless said. */
   silenceSeconds?: number
+  /** A key that ends it: one of 0-9, A-D, * and #. */
   finishKey?: string
+  /** Whether the caller hears a beep before it begins; default false. */
   beep?: boolean
 }
 
 export interface DialOptions extends ListenOptions {
   /** How several targets are called: at once (the default), or one after the other, each with the whole `timeout`. */
   strategy?: 'parallel' | 'serial'
-  /** Forces a road. */
+  /** Forces a road; unless said the channel is tried, and the trunk where that is down. */
   via?: Via
-  /** Seconds to ring. */
+  /** Seconds to ring; default 30. */
   timeout?: number
   /** One of the subscriber's own numbers. */
   callerId?: string
@@ -259,7 +267,7 @@ export interface HoldOptions {
 }
 
 export interface ConsultOptions extends ListenOptions {
-  /** Seconds to ring. */
+  /** Seconds to ring; default 30. */
   timeout?: number
   /** One of the subscriber's own numbers. */
   callerId?: string
