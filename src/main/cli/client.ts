@@ -173,9 +173,14 @@ async function refusal(answer: Response): Promise<CliError> {
 function problem(status: number, text: string): CliError {
   try {
     const { detail, type } = JSON.parse(text) as { detail?: string; type?: string }
-    if (detail) return new CliError(`${detail} (${type?.split(':').at(-1) ?? status})`)
+    if (detail) return told(status, `${detail} (${type?.split(':').at(-1) ?? status})`)
   } catch {
     // Not ours: a proxy's page, perhaps.
   }
-  return new CliError(`The platform answered with HTTP status ${status}.`)
+  return told(status, `The platform answered with HTTP status ${status}.`)
+}
+
+/** What a 503 says may be otherwise in a moment. */
+function told(status: number, sentence: string): CliError {
+  return status === 503 ? new Unreachable(sentence) : new CliError(sentence)
 }

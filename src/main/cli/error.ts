@@ -10,7 +10,7 @@ export class CliError extends Error {
   }
 }
 
-/** There is nobody to ask, or no key yet to ask with. */
+/** There is nobody to ask, no key yet to ask with, or a platform that is not ready. */
 export class Unreachable extends CliError {}
 
 /** The command line is wrong: exit code 2. */
