@@ -80,9 +80,10 @@ function mistakes(line: string, how: 'whole' | 'part'): string[] {
     command = next
     words.shift()
   }
-  if (command.commands.length > 0) return words.length === 0 && how === 'part' ? [] : [`there is no ${words[0] ?? 'verb'}`]
   const given: string[] = []
   const found: string[] = []
+  if (command.commands.length > 0 && !words[0]?.startsWith('-'))
+    return words.length === 0 && how === 'part' ? [] : [`there is no ${words[0] ?? 'verb'}`]
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (!word.startsWith('-') || word === '-') {
       given.push(word)
