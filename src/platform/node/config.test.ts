@@ -22,6 +22,14 @@ test('an empty file is the defaults, and a file completes them key by key', () =
   assert.equal(config.voice.mediaTimeoutMs, defaultConfig().voice.mediaTimeoutMs)
 })
 
+test('a kind that the file names is as it says, and all others keep their capacity', () => {
+  const { capacities } = parseConfig('capacities: [{ kind: trunk.in, capacity: 7 }, { kind: own.kind, capacity: 1 }]', 'x')
+  const by = Object.fromEntries(capacities.map(({ kind, capacity }) => [kind, capacity]))
+  const before = Object.fromEntries(defaultConfig().capacities.map(({ kind, capacity }) => [kind, capacity]))
+  assert.deepEqual(by, { ...before, 'trunk.in': 7, 'own.kind': 1 })
+  assert.equal(capacities.length, defaultConfig().capacities.length + 1)
+})
+
 test('every mistake is named by its key with what is expected (O07)', () => {
   const said = problems('instance: TooLong7\nmedia: { ports: { first: high } }\nlog: { level: loud }\nsip: { prot: 5060 }')
   assert.deepEqual(said.sort(), [

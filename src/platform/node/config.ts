@@ -93,7 +93,7 @@ export function parseConfig(text: string, name: string): PlatformConfig {
     )
   const given: unknown = document.toJS() ?? {}
   if (!isGroup(given)) throw invalid(['expected keys and values'], name)
-  const whole = merge(defaultConfig(), given)
+  const whole = merge(defaultConfig(), { ...given, ...capacitiesOf(given) })
   const problems = shapeProblems(whole)
   if (problems.length === 0) problems.push(...senseProblems(whole as PlatformConfig))
   if (problems.length) throw invalid(problems, name)
@@ -107,6 +107,13 @@ function invalid(problems: string[], name: string): TielineError {
 
 function isGroup(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Kinds that the file does not name keep their default: without any capacity of a kind no call that needs it is served. */
+function capacitiesOf({ capacities: given }: Record<string, unknown>): { capacities?: unknown[] } {
+  if (!Array.isArray(given)) return {}
+  const named = new Set(given.map((one) => (isGroup(one) ? one.kind : undefined)))
+  return { capacities: [...given, ...defaultConfig().capacities.filter(({ kind }) => !named.has(kind))] }
 }
 
 /** Lists replace lists; a group is completed key by key. */
