@@ -59,6 +59,11 @@ export async function listPlans(tx: Tx): Promise<Plan[]> {
   )
 }
 
+export async function hasPlan(tx: Tx, name: string): Promise<boolean> {
+  const rows = await billing(tx).selectFrom('plan').select('name').where('name', '=', name).execute()
+  return rows.length > 0
+}
+
 /** Rejects with `not-found`. */
 export async function findPlan(tx: Tx, name: string): Promise<Plan> {
   const row = await billing(tx).selectFrom('plan').select('definition').where('name', '=', name).executeTakeFirst()

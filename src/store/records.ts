@@ -4,6 +4,7 @@ import type { AgentVersionStore, PlatformStore, Sealer, SecretStore, SubscriberS
 import { activateVersion, addVersion, listVersions, replaceCertificate } from './agent.ts'
 import { listCapacities, removeAllocation, setAllocations, setCapacity } from './allocation.ts'
 import { readAuthorities } from './authority.ts'
+import { hasPlan } from './billing-plan.ts'
 import * as change from './change.ts'
 import { listEvents, newestEvent, setShippedPosition, shippedPosition, takeEvents } from './event.ts'
 import { deleteSubscriber, insertSubscriber, setState } from './install.ts'
@@ -102,6 +103,7 @@ function platformRecords(store: Store, { node }: RecordsOptions): PlatformStore 
     deleteTrunk: (id) => store.transaction('platform', (tx) => trunk.deleteTrunk(tx, id)),
     listCapacities: () => store.transaction('platform', (tx) => listCapacities(tx, node)),
     setCapacity: (capacity) => store.transaction('platform', (tx) => setCapacity(tx, node, capacity)),
+    hasPlan: (name) => store.transaction('platform', (tx) => hasPlan(tx, name)),
     listTollClasses: () => store.transaction('platform', (tx) => toll.listTollClasses(tx)),
     writeTollClass: (one) => store.transaction('platform', (tx) => toll.writeTollClass(tx, one)),
     deleteTollClass: (name) => store.transaction('platform', (tx) => toll.deleteTollClass(tx, name)),

@@ -100,6 +100,8 @@ describe('tieline, where something is wrong', () => {
     assertTold(await tieline('subscriber', 'show', 'late'), 1, /no such subscriber/)
     assertTold(await tieline('call', 'park', 'call_x', '701', '--timeout', 'long'), 2, /--timeout is a whole number/)
     assertTold(await tieline('call', 'make', 'acme', '--from', 'x', '--to', 'agent'), 2, /A target is pbx:101/)
+    assertTold(await tieline('subscriber', 'install', 'late', ...INSTALL, '--plan', 'goldn'), 1, /no such plan/)
+    assertTold(await tieline('subscriber', 'plan', 'acme', 'goldn'), 1, /no such plan/)
     assertTold(await tieline('telephone', 'tls', 'acme', 'maybe'), 1, /telephoneTls must be allowed or required/)
   })
 

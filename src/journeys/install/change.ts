@@ -16,7 +16,7 @@ import { checkRules } from '#platform/toll/index.ts'
 import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TollRules, TrunkConfig } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
-import { type InstallDeps, publishChange, wrongState } from './deps.ts'
+import { checkPlan, type InstallDeps, publishChange, wrongState } from './deps.ts'
 import { checkAgent, checkSite, codecsOf, completePbx, type InstallOrder } from './order.ts'
 import { spentBy } from './spent.ts'
 import { checkPem, checkTrust } from './trust.ts'
@@ -59,6 +59,7 @@ export async function changeSubscriber(
   { id }: SubscriberRecord,
   patch: SubscriberPatch,
 ): Promise<SubscriberRecord> {
+  if (patch.plan !== undefined) await checkPlan(deps, patch.plan)
   const classes = patch.toll ? await deps.store.listTollClasses() : []
   if (patch.toll) checkRules(patch.toll, classes)
   const spent = patch.toll ? await spentBy(deps, id, patch.toll, classes) : undefined

@@ -1,12 +1,13 @@
 import type { Id } from '#lib/index.ts'
 import { type Clock, type Log, TielineError } from '#lib/index.ts'
-import type {
-  AgentVersionStore,
-  ChangedParts,
-  PlatformStore,
-  Sealer,
-  SecretStore,
-  SubscriberStore,
+import {
+  type AgentVersionStore,
+  type ChangedParts,
+  invalid,
+  type PlatformStore,
+  type Sealer,
+  type SecretStore,
+  type SubscriberStore,
 } from '#platform/subscriber/index.ts'
 import type { PlatformConfig } from '#platform/words/index.ts'
 import type { Spending } from './spent.ts'
@@ -33,6 +34,11 @@ export const SETTLE_MS = 15_000
  */
 export async function publishChange({ publisher, log }: InstallDeps, what: ChangedParts): Promise<void> {
   await publisher.publish(what).catch((error) => log.warn({ err: error }, 'a change is stored and will be published later'))
+}
+
+/** A name that is mistyped would be found out by the first bill. Rejects with `invalid-argument`. */
+export async function checkPlan({ store }: InstallDeps, name: string): Promise<void> {
+  if (!(await store.hasPlan(name))) throw invalid('plan', 'There is no such plan: add it first.')
 }
 
 export function wrongState(sentence: string): TielineError {

@@ -9,7 +9,7 @@ import {
   sealSiteTls,
 } from '#platform/subscriber/index.ts'
 import { newKeyPair, newPresharedKey, toSiteFile } from '#protocol/wireguard/index.ts'
-import { type InstallDeps, publishChange, SETTLE_MS } from './deps.ts'
+import { checkPlan, type InstallDeps, publishChange, SETTLE_MS } from './deps.ts'
 import { allocationsOf, checkOrder, codecsOf, completePbx, type InstallOrder } from './order.ts'
 
 /** A subscriber that is there, with its secrets: this is the only time that they are told. */
@@ -28,6 +28,7 @@ export interface Installed {
  */
 export async function install(deps: InstallDeps, order: InstallOrder): Promise<Installed> {
   checkOrder(order)
+  if (order.plan !== undefined) await checkPlan(deps, order.plan)
   const { subscriber, secrets } = await prepare(deps, order)
   const record = await deps.store.insert(subscriber)
   deps.log.info({ subscriber: record.id }, 'a subscriber is being installed')

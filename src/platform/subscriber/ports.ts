@@ -75,6 +75,7 @@ export interface PlatformStore {
   /** Rejects with `name-taken` or `gateway-taken`. */
   writeTrunk(trunk: TrunkConfig): Promise<void>
   deleteTrunk(id: Id<'trk'>): Promise<void>
+  hasPlan(name: string): Promise<boolean>
   listCapacities(): Promise<Capacity[]>
   /** Rejects with `capacity-exceeded` when more is guaranteed. */
   setCapacity(capacity: Capacity): Promise<void>
