@@ -24,6 +24,9 @@ export interface AgentSurroundings {
 /** The version of the contract with the switch. */
 const PROTOCOL = 1
 
+/** The switch is on the same machine, and its calls wait two seconds for their agent when it has been started again. */
+const RECONNECT = { firstMs: 50, maxMs: 1000 }
+
 type Types = { answers: AgentMethods; calls: VerbMethods; hears: AgentNotifications }
 type Outcome = AgentMethods['call.offered']['result']
 
@@ -46,7 +49,7 @@ export class AgentSession implements Disposable {
       connect: () => surroundings.connect(),
       hello: { process: 'agent', version: PROTOCOL, facts: surroundings.facts },
       log: consoleLog,
-      ...(surroundings.reconnect ? { reconnect: surroundings.reconnect } : {}),
+      reconnect: surroundings.reconnect ?? RECONNECT,
       methods: {
         'call.offered': (offered) => this.#take(offered, program.call),
         'call.resumed': (offered) => this.#take(offered, program.resumed),

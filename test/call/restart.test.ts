@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
-import { until } from '../peer/clock.ts'
+import { sleep, until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, PUBLIC, World } from './harness.ts'
 import { Program } from './program.ts'
 
@@ -128,6 +129,42 @@ test('O01 a plain stop ends all calls with BYE; a handover leaves them for the n
   await world.quiet()
 })
 
+test('a telephone that holds its call while voice can’t be reached yet has its answer, and is heard again afterwards; so has one that hangs up', async () => {
+  await using world = await World.open({ voice: true, subscriber: { defaultRoute: { pbx: '101' } } })
+  const talk = async (port: number) => {
+    const b = ScriptedLeg.await(world.pbx)
+    const a = await world.second.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+    b.reply(await b.next('INVITE'), 200, { body: b.sdp({ port }) })
+    await b.next('ACK')
+    await until('an answer', () => a.phase === 'up', 3000)
+    return { a, b }
+  }
+  const [first, second] = [await talk(31_000), await talk(31_002)]
+  for (const restarts of [true, false]) {
+    const voice = world.child('voice')
+    voice.kill('SIGSTOP')
+    if (restarts) {
+      await world.kill('switch')
+      await world.startSwitch()
+    }
+    first.b.ask('INVITE', { body: first.b.sdp({ port: 31_000, direction: 'sendonly', version: restarts ? 2 : 4 }) })
+    const held = await first.b.next('200 INVITE', 1500)
+    first.b.ack(held)
+    assert.match(held.body, /a=recvonly/)
+    await sleep(300)
+    voice.kill('SIGCONT')
+    first.b.ask('INVITE', { body: first.b.sdp({ port: 31_000, version: restarts ? 3 : 5 }) })
+    first.b.ack(await first.b.next('200 INVITE'))
+    await sleep(500)
+    assert.deepEqual([first.a.phase, second.a.phase, first.b.count('BYE')], ['up', 'up', 0])
+  }
+  for (const { a, b } of [first, second]) {
+    b.ask('BYE')
+    await until('its end', () => a.phase === 'ended', 3000)
+  }
+  await world.quiet()
+})
+
 for (const { voice, also } of [
   { voice: false, also: 'where there is no voice' },
   { voice: true, also: 'while voice is away, too' },
@@ -157,14 +194,15 @@ for (const { voice, also } of [
     const waiting = await place()
     await world.startSwitch()
     const began = performance.now()
-    await until('its agent to decide', () => waiting.phase === 'ended', 1000)
+    await until('its agent to decide', () => waiting.phase === 'ended', 3000)
     assert.equal(waiting.report().final?.status, 603)
     const next = await place()
-    await until('another one, too', () => next.phase === 'ended', 1000)
+    await until('another one, too', () => next.phase === 'ended', 3000)
     assert.equal(next.report().final?.status, 603)
-    await until('who was in set-up to be told', () => ringing.phase === 'ended', 1000)
+    await until('who was in set-up to be told', () => ringing.phase === 'ended', 3000)
     assert.equal(ringing.report().final?.status, 503)
-    assert.ok(performance.now() - began < 1500, 'nobody waited for voice')
+    // Voice has 5 s to come back.
+    assert.ok(performance.now() - began < 4500, 'nobody waited for voice')
     assert.equal(up.phase, 'up')
     program[Symbol.dispose]()
     up.hangup()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { now, sleep, until } from '../peer/clock.ts'
+import { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, headersOf } from '../peer/sip/message.ts'
 import { register } from '../peer/sip/register.ts'
 import { StreamPeer } from '../peer/sip/stream-peer.ts'
@@ -116,4 +117,36 @@ test('RFC 5626 a telephone that comes back by another connection is the same one
   assert.match(headersOf(third.connection.messages.find((m) => m.status === 200)!, 'contact')[0]!, /reg-id=1;expires=60$/)
   again.hangup()
   await world.quiet()
+})
+
+test('S42 a switch that is started again: a telephone’s other contact rings meanwhile, and its connection does as soon as it has come back', async () => {
+  await using world = await open()
+  const desk = await FarEnd.open({ address: `${world.net}.76`, port: 5060, name: 'desk', watched: [] })
+  world.defer(() => desk.close())
+  desk.rules = [{ user: '101', does: 'answer', ringMs: 300 }]
+  const own = { to: world.siteSwitch, user: '101', password: PASSWORD, expires: 60 }
+  assert.equal((await register(desk.socket, own)).status, 200)
+  await telephone(world)
+  assert.equal((await contacts(world)).length, 2)
+  const answered = async () => {
+    const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+    await until('an answer', () => call.phase === 'up', 3000)
+    call.hangup()
+    await world.quiet()
+  }
+  await world.kill('switch')
+  await world.startSwitch()
+  await answered()
+  assert.equal(desk.calls.length, 1, 'the one that needs no connection')
+  // It finds nobody, connects all the same, and has its answer from the switch that comes.
+  await world.kill('switch')
+  const back = await StreamTelephone.open({ address: `${world.net}.77`, to: world.siteSwitch })
+  world.defer(() => back.close())
+  const registered = register(back, { ...own, contact: back.contact('101') })
+  await world.startSwitch()
+  assert.equal((await registered).status, 200)
+  await answered()
+  assert.equal(back.connection.requests('INVITE').length, 1)
+  await until('the other one to ring, too', () => desk.calls.length === 2, 1000)
+  assert.equal(desk.calls[1]!.phase, 'ended')
 })

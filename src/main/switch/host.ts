@@ -34,7 +34,9 @@ export function followHost(options: { path: string; log: Log; channels: Map<Id<'
   })
   return {
     async openStream(realm, id) {
-      await client.call('socket.stream', { realm, id }, { timeoutMs: 2000 })
+      // A switch that has just begun may be asked for one before host can be.
+      const link = await client.ready(2000)
+      await link.call('socket.stream', { realm, id }, { timeoutMs: 2000 })
     },
     close: () => client.close(),
   }

@@ -381,7 +381,11 @@ export class LegMedia {
 
   #tell(agreement: AudioAgreement): void {
     const keys = this.#digits === 'info' ? { keys: 'none' as const } : {}
-    this.endpoint.describe({ ...describe(agreement), ...keys }).catch((error: unknown) => this.onFault?.(error))
+    const { id } = this.endpoint
+    this.endpoint.describe({ ...describe(agreement), ...keys }).catch((error: unknown) => {
+      // What was told to a process that is gone is told anew, or the leg's end says it.
+      if (this.endpoint.id === id) this.onFault?.(error)
+    })
   }
 }
 

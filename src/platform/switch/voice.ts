@@ -206,8 +206,16 @@ export class VoiceEndpoint {
     return this.#ask('endpoint.close', { endpoint: this.id })
   }
 
+  /** While its process can't be reached, this waits until it is known what has become of it, in the order in which it was asked. */
   #ask<M extends keyof VoiceMethods>(method: M, params: Params<M>): Promise<Result<M>> {
-    return this.#pool.call(this.snapshot.voice, method, params, AT_ONCE_MS)
+    const { id, voice } = this.snapshot
+    const ask = () => this.#pool.call(voice, method, params, AT_ONCE_MS)
+    const known = this.#pool.away(this)
+    if (!known) return ask()
+    return known.then(() => {
+      if (this.#lost || this.id !== id) throw new VoiceUnavailable('the endpoint is not there any more')
+      return ask()
+    })
   }
 }
 
@@ -318,7 +326,12 @@ export class VoicePool {
 
   /** Resolves when it is known whether the endpoint's process still has it; at once while it can be reached. */
   async settled(endpoint: VoiceEndpoint): Promise<void> {
-    await this.#missing.get(endpoint.snapshot.voice)?.settled.promise
+    await this.away(endpoint)
+  }
+
+  /** The same where it can't be reached; null where it can. */
+  away({ snapshot: { voice } }: VoiceEndpoint): Promise<void> | null {
+    return this.#missing.get(voice)?.settled.promise ?? null
   }
 
   forget(endpoint: VoiceEndpoint): void {
