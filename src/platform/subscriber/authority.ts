@@ -82,7 +82,8 @@ export async function issueCertificate(
 
 function namesOf({ server, address }: { server: string; address?: string }) {
   const names: x509.JsonGeneralNames = [{ type: 'dns', value: server }]
-  if (address !== undefined) names.push({ type: 'ip', value: address })
+  // An address is an iPAddress (RFC 5280 §4.2.1.6). Telephones whose TLS is Mbed TLS 2 know no such name, and look for its text among the others.
+  if (address !== undefined) names.push({ type: 'ip', value: address }, { type: 'dns', value: address })
   return new x509.SubjectAlternativeNameExtension(names)
 }
 

@@ -45,6 +45,20 @@ describe('certificates', () => {
     assert.deepEqual(server.keyUsage, ['1.3.6.1.5.5.7.3.1']) // serverAuth
     assert.equal(server.checkHost('switch.tieline'), 'switch.tieline')
   })
+
+  it('hold an address as one, and as a name for telephones that look for nothing else', async () => {
+    const clock = new TurnedClock()
+    const ca = await createAuthority(clock)
+    const shown = await issueCertificate(clock, ca, { server: 'switch.tieline', address: '10.99.0.1' })
+    const certificate = new X509Certificate(shown.certificate)
+    assert.equal(certificate.checkIP('10.99.0.1'), '10.99.0.1')
+    assert.equal(certificate.checkIP('10.99.0.2'), undefined)
+    assert.deepEqual(certificate.subjectAltName?.split(', ').sort(), [
+      'DNS:10.99.0.1',
+      'DNS:switch.tieline',
+      'IP Address:10.99.0.1',
+    ])
+  })
 })
 
 describe('keys and passwords', () => {
