@@ -47,6 +47,7 @@ const test = [
   { name: 'libsofia-sip-ua0', program: 'libsofia-sip-ua.so.0', why: 'a foreign reader of SIP: Sofia-SIP' },
   { name: 'libbellesip1', program: 'libbellesip.so.1', why: 'a foreign reader of SIP: belle-sip' },
   { name: 'linphone-cli', program: 'linphonec', why: 'Linphone, a foreign telephone' },
+  { name: 'twinkle-console', program: 'twinkle-console', why: 'Twinkle, a foreign telephone with reliable ringing' },
   { name: 'libspandsp2', program: 'libspandsp.so.2', why: 'a foreign G.722' },
 ]
 
