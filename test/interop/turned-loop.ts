@@ -80,6 +80,11 @@ export function runTurned(
     if (!next.done && next.value.at <= now) found.push(data.get(WAKE)!)
     return found
   }
+  const sent = (fd: number, from: number, length: number) => {
+    memcpy(packet.address, from, length)
+    if (fd % 2 === 0) onSent((fd - 10) >> 1, { at: now, bytes: packet.bytes.slice(0, length) })
+    return length
+  }
   const libc: Libc = {
     ...loadLibc(),
     epollCreate: () => 1,
@@ -112,11 +117,9 @@ export function runTurned(
       memcpy(address, source.address, writeSockaddr(source.bytes, 0, speaker.address, speaker.port))
       return RTP_HEADER_BYTES + 160
     },
-    sendto(fd, from, length) {
-      memcpy(packet.address, from, length)
-      if (fd % 2 === 0) onSent((fd - 10) >> 1, { at: now, bytes: packet.bytes.slice(0, length) })
-      return length
-    },
+    sendto: sent,
+    send: sent,
+    connect: () => 0,
     read: () => 8,
     usleep(microseconds) {
       now += microseconds / 1000

@@ -51,6 +51,67 @@ test('M10 a far end behind a NAT that sends from another port is heard and answe
   await until('a new description lets it move again', () => b.phone.tone(TONES) === 1000)
 })
 
+test('F03 who spoke before the far end did is judged behind it, too: nothing that waits in the queue slips in', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  const stranger = await Phone.open({ address: '127.0.0.77' })
+  t.after(() => stranger[Symbol.asyncDispose]())
+  stranger.towards({ address: addressOf('node'), port: a.port })
+  Object.assign(stranger, { ssrc: a.phone.ssrc, sequence: a.phone.sequence + 1, timestamp: a.phone.timestamp + 160 })
+  // The media thread knows of both legs by then; it is stopped with something in its queue.
+  await pause(200)
+  voice.child.kill('SIGSTOP')
+  a.phone.packet(new Uint8Array(160).fill(1))
+  for (let i = 0; i < 20; i++) stranger.packet(new Uint8Array(160).fill(2), { timestamp: stranger.timestamp + i * 160 })
+  await pause(100)
+  voice.child.kill('SIGCONT')
+  await until('b hears a', () => b.phone.heard.length > 0)
+  await pause(500)
+  assert.deepEqual(new Set(b.phone.heard.map(({ payload }) => payload[0])), new Set([1]))
+  assert.equal((await voice.call('endpoint.close', { endpoint: a.endpoint })).packetsRefused, 20)
+})
+
+test('F03 M10 a far end that falls silent leaves its place to nobody, and who speaks from elsewhere then is seen', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  a.phone.speak(440)
+  await until('b hears a', () => b.phone.tone(TONES) === 440)
+  const rebound = await a.phone.another()
+  a.phone.quiet()
+  await pause(800)
+  const heard = b.phone.heard.length
+  a.phone.speak(1000, 20, { from: rebound })
+  await pause(600)
+  assert.equal(b.phone.heard.length, heard, 'nobody has told of another port')
+  a.phone.speak(440)
+  await until('b hears a again', () => b.phone.heard.length > heard + 10)
+  assert.ok(b.phone.strength(1000) < 100)
+  const { packetsRefused } = await voice.call('endpoint.close', { endpoint: a.endpoint })
+  assert.ok(packetsRefused > 15 && packetsRefused < 45, `${packetsRefused} refused`)
+})
+
+test('a far end whose port is closed for a moment loses nothing that was sent before or after', async (t) => {
+  const voice = await startVoice(t)
+  const { a, b } = await joinedLegs(t, voice)
+  b.phone.speak(700)
+  a.phone.packet(new Uint8Array(160))
+  await until('a hears b', () => a.phone.heard.length > 3)
+  const { address, port } = a.phone.local
+  await a.phone[Symbol.asyncDispose]()
+  // Its host answers each packet that there is nobody (ICMP), which the kernel tells whoever next asks it for something.
+  await pause(200)
+  const again = await Phone.open({ address, port })
+  t.after(() => again[Symbol.asyncDispose]())
+  await until('it hears b again', () => again.heard.length > 10)
+  b.phone.quiet()
+  await pause(100)
+  const sent = (await voice.call('endpoint.close', { endpoint: a.endpoint })).packetsSent
+  assert.equal(sent, (await voice.call('endpoint.close', { endpoint: b.endpoint })).packetsReceived)
+  const numbers = again.heard.map(({ sequence }) => sequence)
+  const following = numbers.map((_, i) => (numbers[0]! + i) & 0xffff)
+  assert.deepEqual(numbers, following)
+})
+
 test('M16 garbage into live ports harms nothing', async (t) => {
   const voice = await startVoice(t)
   const { a, b } = await joinedLegs(t, voice)

@@ -31,7 +31,7 @@ import { type Timeline, timedBy } from './timeline.ts'
 const NO_EVENTS = -1
 
 /** Ms without a packet of sound after which a source that is described again may be found to have moved. */
-const FALLEN_SILENT_MS = 500
+export const FALLEN_SILENT_MS = 500
 
 /** A source that an endpoint is sending, with its pace. */
 export interface Playing {
@@ -76,6 +76,11 @@ export class Endpoint {
   /** Null where sound travels in the clear. */
   protection: Protection | null = null
   targetLength = 16
+  /** Its socket is connected to the far end: see {@link Transmitter.connect}. */
+  connected = false
+  /** What the first 8 bytes of an IPv4 far end's `sockaddr` are then, as two words; 0, which is no address, else. */
+  portWord = 0
+  hostWord = 0
   canSend = false
   canReceive = false
   sendCodec: AudioCodec = codecOf('PCMU')
@@ -176,7 +181,8 @@ export class Endpoint {
       if (this.ear && this.peer?.transcoding?.ear === this.ear) this.peer.transcoding = null
       this.ear = null
     }
-    this.#receive = receive
+    // Of the table's own text, which is compared by where it lies.
+    this.#receive = { ...receive, codec: codecOf(receive.codec).name }
     this.receiveEvents = receive.telephoneEvent ?? NO_EVENTS
     this.reframing = null
     this.transcoding = null
@@ -225,7 +231,7 @@ export class Endpoint {
 
   /** Whether a payload of this codec is what it gets, as it is or by a table. */
   takes(codec: CodecName): boolean {
-    return alike(codec).includes(this.sendCodec.name)
+    return codec === this.sendCodec.name || alike(codec).includes(this.sendCodec.name)
   }
 
   /** The ear, at `rate` or better. */
@@ -280,6 +286,14 @@ export class Endpoint {
   /** Of what comes in, Hz. */
   get clockRate(): number {
     return codecOf(this.#receive?.codec ?? 'PCMU').clockRate
+  }
+
+  /** Reads what a packet will need and lies apart in memory. What it returns means nothing. */
+  touch(): number {
+    const { peer, control, stats } = this
+    const own =
+      control.reception.touch() + stats.packetsReceived + this.heardAt + this.soundAt + (this.#receive?.payloadType ?? 0)
+    return peer ? own + peer.out.touch() + peer.frameSamples + peer.rtp : own
   }
 
   /** Whether sound is expected from the far end (a held one is silent for good reason). */

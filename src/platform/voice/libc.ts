@@ -8,6 +8,8 @@ export interface Libc {
   recvfrom(fd: number, into: number, length: number, flags: number, address: number, addressLength: number): number
   recv(fd: number, into: number, length: number, flags: number): number
   sendto(fd: number, from: number, length: number, flags: number, address: number, addressLength: number): number
+  send(fd: number, from: number, length: number, flags: number): number
+  connect(fd: number, address: number, addressLength: number): number
   epollCreate(flags: number): number
   epollCtl(epoll: number, operation: number, fd: number, event: number): number
   epollWait(epoll: number, events: number, max: number, timeoutMs: number): number
@@ -50,6 +52,8 @@ export function loadLibc(): Libc {
     recvfrom: libc.func('recvfrom', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'int64']),
     recv: libc.func('recv', 'int', ['int', 'int64', 'uint32', 'int']),
     sendto: libc.func('sendto', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'uint32']),
+    send: libc.func('send', 'int', ['int', 'int64', 'uint32', 'int']),
+    connect: libc.func('connect', 'int', ['int', 'int64', 'uint32']),
     epollCreate: libc.func('epoll_create1', 'int', ['int']),
     epollCtl: libc.func('epoll_ctl', 'int', ['int', 'int', 'int', 'int64']),
     epollWait: libc.func('epoll_wait', 'int', ['int', 'int64', 'int', 'int']),

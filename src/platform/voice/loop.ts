@@ -1,6 +1,7 @@
 import type { MediaCommand, MediaReport } from './command.ts'
 import { Detecting } from './detecting.ts'
-import { Endpoint } from './endpoint.ts'
+import { Endpoint, FALLEN_SILENT_MS } from './endpoint.ts'
+import { Intake } from './intake.ts'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLL_FLAGS, EPOLLIN, type Libc, type Memory, reserve } from './libc.ts'
 import { Receiver } from './receiver.ts'
 import { Rooms } from './rooms.ts'
@@ -54,6 +55,7 @@ export class MediaLoop {
   readonly #events: Memory
   readonly #eventView: DataView
   readonly #receiver: Receiver
+  readonly #intake: Intake
   readonly #transmitter: Transmitter
   readonly #sender: Sender
   readonly #rooms: Rooms
@@ -75,6 +77,8 @@ export class MediaLoop {
     this.#rooms = new Rooms(this.#transmitter, options.report)
     this.#streams = new Streams(this.#transmitter, options.report)
     this.#receiver = new Receiver(this.#transmitter, this.#sender, options.epoch)
+    const fault = (error: unknown) => this.#fault(error)
+    this.#intake = new Intake(this.#eventView, this.#endpoints, this.#transmitter, this.#receiver, fault)
     this.#control(EPOLL_CTL_ADD, options.wake, -1)
   }
 
@@ -95,28 +99,12 @@ export class MediaLoop {
     const timeout = Math.ceil(this.#nextDeadline() - this.#options.now())
     const ready = this.#libc.epollWait(this.#epoll, this.#events.address, EVENTS, Math.max(0, timeout))
     const now = this.#options.now()
-    let commands = false
-    for (let i = 0; i < ready; i++) {
-      const data = this.#eventView.getInt32(i * EPOLL_EVENT.bytes + EPOLL_EVENT.data, true)
-      if (data < 0) commands = true
-      else this.#packet(data, now)
-    }
+    const commands = this.#intake.take(ready, now)
     this.#send(now)
     if (now >= this.#sweepAt) this.#sweep(now)
     if (commands) this.#commands()
     this.#options.flush()
     return ready
-  }
-
-  #packet(data: number, now: number): void {
-    const endpoint = this.#endpoints[data >> 1]
-    if (!endpoint) return
-    try {
-      if (data & 1) this.#receiver.control(endpoint, now)
-      else this.#receiver.rtp(endpoint, now)
-    } catch (error) {
-      this.#fault(error)
-    }
   }
 
   #nextDeadline(): number {
@@ -139,6 +127,7 @@ export class MediaLoop {
     this.#sweepAt = now + SWEEP_MS
     for (const endpoint of this.#endpoints) {
       if (!endpoint) continue
+      if (endpoint.connected && now - endpoint.soundAt > FALLEN_SILENT_MS) this.#transmitter.disconnect(endpoint)
       endpoint.events.tick(now)
       endpoint.tones.tick(now)
       if (endpoint.control.isDue(endpoint.out, now)) this.#tell(endpoint, now, false)
@@ -205,6 +194,7 @@ export class MediaLoop {
     if (!endpoint) return
     switch (command.type) {
       case 'describe':
+        this.#transmitter.disconnect(endpoint)
         endpoint.describe(command.description, command.anyHost, now)
         return
       case 'part':
@@ -282,6 +272,7 @@ export class MediaLoop {
   }
 
   #close(endpoint: Endpoint): void {
+    this.#transmitter.disconnect(endpoint)
     this.#control(EPOLL_CTL_DEL, endpoint.rtp, 0)
     this.#control(EPOLL_CTL_DEL, endpoint.rtcp, 0)
     part(endpoint)

@@ -26,11 +26,9 @@ export class Receiver {
     this.#epoch = epoch
   }
 
-  /** Takes one datagram from an endpoint's RTP socket. */
-  rtp(endpoint: Endpoint, now: number): void {
+  /** Judges the datagram in hand, of `length` bytes, from an endpoint's RTP socket. */
+  rtp(endpoint: Endpoint, length: number, now: number): void {
     const { bytes, source } = this.#transmitter
-    let length = this.#transmitter.receive(endpoint.rtp)
-    if (length < 0) return
     const { gate, stats, protection } = endpoint
     const packet = this.#packet
     if (!gate) {
@@ -51,11 +49,12 @@ export class Receiver {
     const eventRate = codec ? 0 : endpoint.eventRateOf(packet.payloadType)
     if (
       (!codec && eventRate === 0 && !endpoint.isComfortNoise(packet.payloadType)) ||
-      gate.judge(source, 0, packet.ssrc, packet.sequence) === 'refused'
+      (!this.#transmitter.isFrom(endpoint) && gate.judge(source, 0, packet.ssrc, packet.sequence) === 'refused')
     ) {
       stats.packetsRefused++
       return
     }
+    if (!endpoint.connected) this.#transmitter.connect(endpoint)
     stats.packetsReceived++
     stats.octetsReceived += packet.payloadLength
     endpoint.heardAt = now
@@ -84,10 +83,8 @@ export class Receiver {
     }
   }
 
-  /** Takes one datagram from an endpoint's RTCP socket. */
-  control(endpoint: Endpoint, now: number): void {
-    const length = this.#transmitter.receive(endpoint.rtcp)
-    if (length < 0) return
+  /** Judges the datagram in hand, of `length` bytes, from an endpoint's RTCP socket. */
+  control(endpoint: Endpoint, length: number, now: number): void {
     if (endpoint.gate && looksLikeRtcp(this.#transmitter.bytes, length)) this.#report(endpoint, length, now)
     else endpoint.stats.packetsRefused++
   }

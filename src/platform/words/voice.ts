@@ -69,7 +69,7 @@ export interface MediaStats {
   packetsSent: number
   octetsReceived: number
   octetsSent: number
-  /** Packets that were refused because they came from a stranger or were not RTP. */
+  /** Packets that were not RTP, or came from a stranger while the far end was silent: while it speaks, the kernel drops theirs unseen. */
   packetsRefused: number
   /** RTCP (RFC 3550 §6). */
   reportsSent: number

@@ -135,6 +135,11 @@ export class StreamMapper implements OutgoingPacket {
     return this.#byClock(0, now)
   }
 
+  /** Reads what the next packet will need, so that it is near by then. What it returns means nothing. */
+  touch(): number {
+    return this.#sentAt + this.#inAt + this.#inTimestamp + this.#timestamp + this.timestamp + this.packets
+  }
+
   #byClock(atLeast: number, now: number): number {
     if (!this.#started) return this.#timestamp
     const elapsed = Math.round((now - this.#sentAt - this.#aheadMs) * this.#samplesPerMs)

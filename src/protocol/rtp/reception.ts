@@ -68,6 +68,11 @@ export class Reception {
     this.#timestamp = timestamp
   }
 
+  /** Reads what the next packet will need, so that it is near by then. What it returns means nothing. */
+  touch(): number {
+    return this.#arrivedAt + this.#jitter + this.#timestamp + this.#highest + this.#restart
+  }
+
   get jitterMs(): number {
     return this.#jitter
   }
