@@ -251,6 +251,8 @@ test('S37 OPTIONS: a gateway that stops to answer is down after three, and back 
   const { socket } = world.second
   const receive = socket.onRequest
   socket.onRequest = () => {}
+  await until('one to be lost', async () => (await stateOf(world, 'other'))?.gateways[0]?.lost === 1, 6000)
+  assert.equal((await stateOf(world, 'other'))?.gateways[0]?.state, 'up', 'one changes nothing')
   await until('it to be down', async () => (await stateOf(world, 'other'))?.gateways[0]?.state === 'down', 15_000)
   assert.equal((await stateOf(world, 'other'))?.gateways[0]?.lost, 3)
   socket.onRequest = receive

@@ -167,6 +167,32 @@ test('S20 a leg that is cancelled: its 487 has one ACK, and each repeat of it an
   await world.quiet()
 })
 
+test('S18 a 200 that crosses our CANCEL, a hundred times: the callee has its ACK and a BYE, the caller its 487, and nobody pays', async () => {
+  const [from, paid] = [(await world.events()).length, (await world.leases()).filter(({ answered }) => answered).length]
+  for (let i = 0; i < 100; i++) {
+    const b = ScriptedLeg.await(world.second)
+    const a = await world.carrier.place({ to: world.node, from: `+324701234${10 + (i % 90)}`, number: DID })
+    const invite = await b.next('INVITE')
+    b.reply(invite, 180)
+    await until('it to ring', () => a.report().timeline.some(({ what }) => what === '< 180'), 3000)
+    a.cancel()
+    const cancel = await b.next('CANCEL')
+    // It had answered already: before or behind its answer to the CANCEL, once or again.
+    if (i % 2) b.reply(cancel, 200)
+    for (let times = 0; times <= i % 3; times++) b.reply(invite, 200, { body: b.sdp() })
+    if (i % 2 === 0) b.reply(cancel, i % 4 ? 200 : 481)
+    await b.next('ACK')
+    b.reply(await b.next('BYE'), 200)
+    await until('its end', () => a.phase === 'ended', 3000)
+    assert.equal(a.report().final?.status, 487)
+  }
+  await world.quiet()
+  const events = (await world.events()).slice(from)
+  const count = (type: string) => events.filter((event) => event.type === type).length
+  assert.deepEqual([count('call.cleared'), count('leg.established'), count('leg.failed')], [100, 0, 200])
+  assert.equal((await world.leases()).filter(({ answered }) => answered).length, paid)
+})
+
 test('S05 a second INVITE before the first is answered, and an old number, get 500 and Retry-After; an INFO between has its own answer', async () => {
   const { a, b } = await up()
   const isShort = (refusal: Message) => assert.match(headerOf(refusal, 'retry-after'), /^(\d|10)$/)

@@ -162,3 +162,27 @@ test('S47 forwards that go round end within moments, with nothing left; what is 
   await world.quiet()
   assert.ok(!(await world.events()).some(({ type, data }) => type === 'leg.originated' && data.via === 'trunk'))
 })
+
+test('registered, and not to be reached: who does not answer at all is sent on as one that is not registered; who is busy, or refuses, is not', async () => {
+  const forward = { unregistered: { number: OUTSIDE } }
+  const { world, end } = await open([{ name: '101', forward }], { 101: 'silent' })
+  await using _ = world
+  world.carrier.rules = [{ user: OUTSIDE, does: 'answer', ringMs: 5 }]
+  const call = await place(world)
+  await up(call)
+  assert.equal(end('101').calls.length, 1, 'it was asked')
+  call.hangup()
+  await world.quiet()
+  assert.deepEqual(await diverted(world), [{ from: { user: '101' }, to: { number: OUTSIDE }, why: 'unregistered' }])
+  for (const [status, told] of [
+    [486, 486],
+    [603, 603],
+  ] as const) {
+    end('101').rules = [{ user: '101', does: status }]
+    const refused = await place(world)
+    await over(refused)
+    assert.equal(refused.report().final?.status, told)
+    await world.quiet()
+  }
+  assert.equal((await diverted(world)).length, 1)
+})

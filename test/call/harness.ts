@@ -57,6 +57,8 @@ export interface WorldOptions {
   node?: { address: string; port: number }
   /** In which directory all of it is. Default that for temporary files. */
   within?: string
+  /** Where the switch stands in acme's network; default an address of the world's own, port 5060. What is there is acme's. */
+  site?: { address: string; port: number }
   /** The trunk side's certificate and key, PEM. Default: nothing comes in by TLS. */
   sipTls?: { certificate: string; key: string }
 }
@@ -115,7 +117,7 @@ export class World implements AsyncDisposable {
 
   /** Where the switch stands in acme's network. */
   get siteSwitch() {
-    return { address: `${this.net}.65`, port: 5060 }
+    return this.options.site ?? { address: `${this.net}.65`, port: 5060 }
   }
 
   get config(): PlatformConfig {
@@ -232,7 +234,7 @@ export class World implements AsyncDisposable {
           keepaliveSeconds: 25,
         },
         ...{ privateKey: 'v1.', publicKey: '', peerPublicKey: '', presharedKey: 'v1.' },
-        siteNetworks: [`${this.net}.64/26`],
+        siteNetworks: [`${this.net}.64/26`, ...(this.options.site ? [`${this.options.site.address}/128`] : [])],
         dns: null,
       },
       site: { pbx: { host: `${this.net}.74`, port: 5060, number: PUBLIC }, emergencyCallerId: '+3225550112' },

@@ -152,3 +152,31 @@ test('F08 F10 headers cross by allow-list only, in whatever spelling, and a site
   assert.deepEqual(verstat, [undefined, 'TN-Validation-Passed'])
   await world.quiet()
 })
+
+test('RFC 3323 RFC 3325 who withholds its number: the carrier is told of it beside a wish for privacy and From names nobody, a site is not told at all', async () => {
+  await using world = await World.open({ voice: true })
+  for (const far of [world.carrier, world.pbx]) far.rules = [{ user: '*', does: 486 }]
+  const ended = async (end: World['carrier'], options: Parameters<World['carrier']['place']>[0]) => {
+    const call = await end.place(options)
+    await until('its end', () => call.phase === 'ended', 4000)
+  }
+  const privacy: [string, string] = ['Privacy', 'id']
+  const out = await inviteTo(world.carrier, () =>
+    ended(world.pbx, { to: world.siteSwitch, from: 'anonymous', number: '+3226660000', headers: [privacy] }),
+  )
+  assert.match(headerOf(out, 'from'), /^"Anonymous" <sip:anonymous@anonymous\.invalid>;tag=/i)
+  assert.deepEqual(all(out, 'privacy'), ['id'])
+  assert.deepEqual(all(out, 'p-asserted-identity'), [`<sip:${DID}@${world.node.address}>`])
+  await world.change({ defaultRoute: { pbx: '101', via: 'channel' } })
+  for (const headers of [[privacy, ['P-Asserted-Identity', `<sip:${CALLER}@carrier>`]], [['Privacy', 'user;critical']]] as [
+    string,
+    string,
+  ][][]) {
+    const rung = await inviteTo(world.pbx, () => ended(world.second, { to: world.node, from: CALLER, number: DID, headers }))
+    assert.match(headerOf(rung, 'from'), /anonymous@anonymous\.invalid/i)
+    assert.doesNotMatch(JSON.stringify([rung.headers, rung.body]), new RegExp(CALLER.slice(1)))
+    await world.quiet()
+  }
+  const offered = (await world.events()).filter(({ type }) => type === 'call.offered').slice(1)
+  assert.doesNotMatch(JSON.stringify(offered), new RegExp(CALLER.slice(1)), 'nor is its agent, nor the record')
+})

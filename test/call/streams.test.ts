@@ -114,6 +114,9 @@ test('F07 a message that dribbles, or whose head never ends, is waited for 10 s 
   const legit = await dial(world)
   const up = await place(world, legit)
   const begun = await Promise.all(Array.from({ length: 20 }, () => dial(world)))
+  // Each has said something whole before: it is no mute one.
+  for (const connection of begun) connection.send({ ...invite(world), method: 'OPTIONS', body: '' })
+  await until('answers', () => begun.every(({ messages }) => messages.length > 0), 4000)
   const head = 'OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKx\r\n'
   for (let i = 0; i < head.length; i++) {
     for (const { socket } of begun) socket.write(head[i]!)

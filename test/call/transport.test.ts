@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { GatewayConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
 import { startSipp } from '../peer/sipp.ts'
-import { DID, World } from './harness.ts'
+import { DID, PUBLIC, World } from './harness.ts'
 
 const CALLS = 5
 
@@ -103,3 +103,43 @@ for (const [transport, option] of [
     await world.quiet()
   })
 }
+
+test('SIPp as the PBX of a site whose network is of IPv6 is called, and calls out, and a network of the other kind beside its own harms nobody', {
+  timeout: 60_000,
+}, async () => {
+  const first = 21_000 + randomInt(3000) * 4
+  const [port, called, calling] = [first, first + 2, first + 3]
+  await using world = await World.open({ voice: true, site: { address: '::1', port } })
+  const site = { ...world.snapshot.subscribers[0]!.site, pbx: { host: '::1', port: called, number: PUBLIC } }
+  await world.change({ site, defaultRoute: { pbx: '101', via: 'channel' } })
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5, tone: 700 }]
+  const common = ['-i', '::1', '-mi', '::1', '-m', `${CALLS}`]
+  await using uas = await startSipp(['-sn', 'uas', ...common, '-p', `${called}`])
+  for (let i = 0; i < CALLS; i++) {
+    const call = await world.second.place({ to: world.node, from: `+3247012345${i}`, number: DID })
+    await until('an answer', () => call.phase === 'up', 4000)
+    call.hangup()
+  }
+  const theirs = await uas.ended
+  assert.equal(theirs.status, 0, theirs.output)
+  await world.quiet()
+  const to = `[::1]:${port}`
+  await using uac = await startSipp([
+    '-sn',
+    'uac',
+    ...common,
+    '-p',
+    `${calling}`,
+    '-s',
+    '+32470999999',
+    '-r',
+    '5',
+    '-d',
+    '200',
+    to,
+  ])
+  const ours = await uac.ended
+  assert.equal(ours.status, 0, ours.output)
+  assert.equal(world.carrier.calls.length, CALLS)
+  await world.quiet()
+})

@@ -109,3 +109,21 @@ for (const media of ['relay', 'direct'] as const) {
     await world.quiet()
   })
 }
+
+test('S39 the same from a site: 60 kB in one datagram, inside its network', async () => {
+  await using world = await World.open({ voice: true })
+  const b = ScriptedLeg.await(world.carrier)
+  const sdp = ScriptedLeg.await(world.pbx).sdp()
+  const before = `--edge\r\nContent-Type: text/plain\r\n\r\n${'x'.repeat(58_000)}\r\n`
+  const body = `${before}--edge\r\nContent-Type: application/sdp\r\n\r\n${sdp}\r\n--edge--\r\n`
+  const headers: [string, string][] = [['Content-Type', 'multipart/mixed;boundary=edge']]
+  const a = ScriptedLeg.place(world.pbx, world.siteSwitch, '+32470999999', { headers, body })
+  const invite = await b.next('INVITE')
+  assert.ok(readSdp(invite.body))
+  b.reply(invite, 200, { body: b.sdp() })
+  await b.next('ACK')
+  a.ack(await a.next('200 INVITE'))
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await world.quiet()
+})

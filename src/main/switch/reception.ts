@@ -1,4 +1,4 @@
-import { BlockList } from 'node:net'
+import { BlockList, isIPv6 } from 'node:net'
 import { type Exchange, inbound, outbound } from '#journeys/call/index.ts'
 import type { Clock, Id } from '#lib/index.ts'
 import type { Configuration, Load } from '#platform/switch/index.ts'
@@ -129,16 +129,20 @@ export class Reception {
       site = { of, list: networksOf(of) }
       this.#sites.set(id, site)
     }
-    return site.list.check(address)
+    return site.list.check(address, familyOf(address))
   }
 }
 
 function networksOf({ channel }: SubscriberConfig): BlockList {
   const list = new BlockList()
-  list.addAddress(channel.peerAddress)
-  for (const network of channel.siteNetworks) {
-    const [address, bits] = network.split('/')
-    if (address) list.addSubnet(address, bits === undefined ? 32 : Number(bits))
+  for (const network of [channel.peerAddress, ...channel.siteNetworks]) {
+    const [address = '', bits] = network.split('/')
+    if (bits === undefined) list.addAddress(address, familyOf(address))
+    else list.addSubnet(address, Number(bits), familyOf(address))
   }
   return list
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv6(address) ? 'ipv6' : 'ipv4'
 }

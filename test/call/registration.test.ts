@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createSealer } from '#platform/subscriber/index.ts'
+import { sleep, until } from '../peer/clock.ts'
+import { headerOf, type Message } from '../peer/sip/message.ts'
+import { Password } from '../peer/sip/password.ts'
+import { DID, World } from './harness.ts'
+
+const SECONDS_AWAY = 600
+
+test('S57 a carrier that is away for ten minutes: its trunk is registered again within a minute of its return, after few questions and one challenge, and calls go there', async () => {
+  const execArgv = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
+  await using world = await World.open({ execArgv, log: 'error', load: { shedAboveMs: 1e12 } })
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
+  const asked: Message[] = []
+  world.second.socket.onHeard = (message) => void (message.method === 'REGISTER' && asked.push(message))
+  const credentials = { user: 'tl', password: createSealer(world.sealingKey).seal('circle of life') }
+  const trunks = world.snapshot.trunks.map((trunk) =>
+    trunk.name === 'other' ? { ...trunk, credentials, registerSeconds: 120, optionsSeconds: 30 } : trunk,
+  )
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  const state = async () => {
+    const states = await world.link.call('trunk.state', {})
+    return states.find(({ registration }) => registration !== null)?.registration?.state
+  }
+  await until('a registration', async () => (await state()) === 'registered', 4000)
+  const turn = async (seconds: number) => {
+    for (let left = seconds; left > 0; left -= 5) {
+      world.child('switch').send({ turn: Math.min(5, left) * 1000 })
+      await world.link.call('status', {})
+      await sleep(15)
+    }
+  }
+  const receive = world.second.socket.onRequest
+  world.second.socket.onRequest = () => {}
+  await turn(SECONDS_AWAY)
+  assert.equal(await state(), 'waiting')
+  const meanwhile = new Set(asked.map((message) => headerOf(message, 'cseq') + headerOf(message, 'call-id'))).size
+  assert.ok(meanwhile >= 5 && meanwhile < SECONDS_AWAY / 10, `it asked ${meanwhile} times in ten minutes`)
+  const [before, refused] = [gate.registers.length, gate.refused]
+  gate.nonce = 'of the carrier that has started again'
+  world.second.socket.onRequest = receive
+  await turn(60)
+  assert.equal(await state(), 'registered')
+  assert.ok(gate.registers.length - before <= 2, `${gate.registers.length - before} registrations`)
+  assert.ok(gate.refused - refused <= 1, 'no loop of refusals')
+  const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
+  await until('an answer', () => call.phase === 'up', 4000)
+  call.hangup()
+  await world.quiet()
+})
