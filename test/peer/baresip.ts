@@ -24,6 +24,8 @@ export interface BaresipOptions {
   register?: { at: string; password: string }
   /** Speaks SIP over TLS, one port above, with this certificate, and takes only what this CA has signed. PEM. */
   tls?: { certificate: string; key: string; ca: string }
+  /** Speaks SIP over TCP; default UDP, or TLS where that is said. */
+  tcp?: boolean
   /** Takes commands at this TCP port of its address. */
   controlPort?: number
 }
@@ -141,8 +143,8 @@ function configuration(options: BaresipOptions, directory: string): string {
   return `${lines.join('\n')}\n`
 }
 
-function account({ user, address, port, register, srtp, tls, codecs = ['PCMU', 'PCMA'] }: BaresipOptions): string {
-  const transport = tls ? 'tls' : 'udp'
+function account({ user, address, port, register, srtp, tls, tcp, codecs = ['PCMU', 'PCMA'] }: BaresipOptions): string {
+  const transport = tls ? 'tls' : tcp ? 'tcp' : 'udp'
   const own = register
     ? `<sip:${user}@${register.at};transport=${transport}>;auth_user=${user};auth_pass=${register.password};regint=60`
     : `<sip:${user}@${address}:${tls ? port + 1 : port};transport=${transport}>;regint=0`
