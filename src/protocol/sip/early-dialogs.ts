@@ -1,14 +1,16 @@
-import { type Core, NOBODY } from './core.ts'
-import { type Dialog, requestInside } from './dialog.ts'
+import { type Core, type DialogUser, NOBODY } from './core.ts'
+import { type Dialog, dialogKey, requestInside } from './dialog.ts'
+import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import { sendInside } from './inside.ts'
-import type { SipResponse } from './message.ts'
+import type { SipRequest, SipResponse } from './message.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
+import type { ServerTransaction } from './server-transaction.ts'
 
 /**
  * The early dialogs of an INVITE of ours, one for each fork, as far as reliable provisional responses make them
- * (RFC 3262 §4): each has its own numbers, target and CSeq (PITFALLS S13).
+ * (RFC 3262 §4): each has its own numbers, target and CSeq (PITFALLS S13), and its callee may ask for something in it.
  */
-export class EarlyDialogs {
+export class EarlyDialogs implements DialogUser {
   readonly #core: Core
   /** Made with the first of them: few far ends answer reliably. */
   #dialogs: Map<string, { dialog: Dialog; number: number }> | null = null
@@ -21,7 +23,7 @@ export class EarlyDialogs {
    * Acknowledges a provisional response where it asks for that. False for one that has been seen before or came out of
    * order: nobody is told of it (§4). A response without RSeq gets no PRACK (PITFALLS S08).
    */
-  receive(response: SipResponse, dialogOf: () => Dialog): boolean {
+  heard(response: SipResponse, dialogOf: () => Dialog): boolean {
     const text = response.header('rseq')
     const number = text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null
     const tag = response.to.tag
@@ -32,6 +34,7 @@ export class EarlyDialogs {
     early.number = number
     this.#dialogs ??= new Map()
     this.#dialogs.set(tag, early)
+    if (!known) this.#core.early.set(keyOf(early.dialog), this)
     let sequence = ++early.dialog.localSequence
     const renumber = () => {
       sequence = ++early.dialog.localSequence
@@ -46,4 +49,28 @@ export class EarlyDialogs {
   sequenceOf(tag: string): number | undefined {
     return this.#dialogs?.get(tag)?.dialog.localSequence
   }
+
+  /** RFC 3311 §5.2: a callee may update what is early. Its sound is settled by the answer: an offer is refused, and changes nothing. */
+  receive(request: SipRequest, transaction: ServerTransaction): void {
+    const early = this.#dialogs?.get(request.from.tag ?? '')
+    const known = early && this.#core.isPeer(early.dialog, transaction.source) && IN_EARLY.has(request.method)
+    if (known) answerByDefault(new ReceivedRequest(request, transaction))
+    else transaction.respond({ status: 481 })
+  }
+
+  receiveAck(): void {}
+
+  repeatAck(): void {}
+
+  /** The INVITE has its final answer, or will never have one: nothing is early any more. */
+  close(): void {
+    for (const { dialog } of this.#dialogs?.values() ?? []) this.#core.early.delete(keyOf(dialog))
+  }
+}
+
+/** What makes sense before the answer, from whoever was called (RFC 3261 §15: no BYE). */
+const IN_EARLY: ReadonlySet<string> = new Set(['UPDATE', 'INFO', 'OPTIONS'])
+
+function keyOf({ callId, localTag, remoteTag }: Dialog): string {
+  return dialogKey(callId, localTag, remoteTag)
 }

@@ -94,6 +94,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   }
 
   onTimeout(): void {
+    this.#early.close()
     this.#fail(new SipFailure('timeout', 408))
   }
 
@@ -113,7 +114,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     if (response.status === 100) return
     const { tag } = response.to
     if (tag !== undefined && this.#tags.size < MOST_FORKS) this.#tags.add(tag)
-    if (this.#early.receive(response, () => dialogOfResponse(this.#base, response))) this.#onProvisional?.(response)
+    if (this.#early.heard(response, () => dialogOfResponse(this.#base, response))) this.#onProvisional?.(response)
   }
 
   is({ callId, toTag, fromTag }: Replaces): boolean {
@@ -134,6 +135,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     // PITFALLS S32: the far end wants a longer session interval, which is nobody's failure.
     if (response.status === 422 && !this.#settled && this.lengthen?.(minimumOf(response))) return
     this.#final = true
+    this.#early.close()
     if (response.status >= 300) {
       this.#fail(new SipFailure('refused', response.status, response))
       return
