@@ -75,8 +75,26 @@ export const Bill = Type.Object({
   lines: Type.Array(BillLine),
   subtotal: Type.String(),
   taxes: Type.Array(Type.Object({ title: Type.String(), percent: Type.String(), base: Type.String(), amount: Type.String() })),
+  prepaid: Type.Optional(
+    Type.Object(
+      {
+        topUps: Type.Array(
+          Type.Object({
+            id: Type.String(),
+            at: Type.String({ format: 'date-time' }),
+            amount: Type.String(),
+            currency: Type.String(),
+            reference: Type.Optional(Type.String()),
+          }),
+          { description: 'What was paid in, in the period.' },
+        ),
+        used: Type.String({ description: 'What the balance has paid of the lines: it is not asked for again.' }),
+      },
+      { description: 'Absent where nothing was paid in advance.' },
+    ),
+  ),
   rounding: Type.String(),
-  total: Type.String({ description: 'Σ lines + Σ taxes + rounding, exactly.' }),
+  total: Type.String({ description: 'What is asked for: Σ lines − prepaid.used + Σ taxes + rounding, exactly.' }),
 })
 
 export const Posting = Type.Object({
@@ -119,6 +137,13 @@ export const Plan = Type.Object(
     name: Type.String({ maxLength: 64 }),
     title: Type.String({ maxLength: 200 }),
     currency: Type.String({ maxLength: 8 }),
+    prepaid: Type.Optional(
+      Type.Boolean({
+        description:
+          'Usage is paid from a balance. Then each thing has one price, without included units and tiers, and there are neither ' +
+          'recurring fees nor taxes, which are due where money is paid in.',
+      }),
+    ),
     rates: Rates,
     free: Type.Optional(Free),
     recurring: Type.Array(Type.Object({ title: Type.String({ maxLength: 200 }), amount: Amount }, closed), { maxItems: 50 }),

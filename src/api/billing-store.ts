@@ -1,6 +1,6 @@
 import type { Id } from '#lib/index.ts'
-import type { Addition, Entry, Invoice, Plan } from '#platform/billing/index.ts'
-import type { Page, Scope } from '#platform/subscriber/index.ts'
+import type { Addition, Entry, Invoice, Plan, TopUp } from '#platform/billing/index.ts'
+import type { Page, PageQuery, Scope } from '#platform/subscriber/index.ts'
 import type { UsageQuery } from '#platform/usage/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
 
@@ -19,6 +19,11 @@ export interface BillingStore {
   addPlan(plan: Plan): Promise<Plan>
   /** Adds prices for kinds of which the plan says nothing. */
   addToPlan(name: string, addition: Addition): Promise<Plan>
+  /** Once for each key. Rejects with `not-prepaid`, `currency-mixed`, `invalid-amount`, `idempotency-key-reused`. */
+  topUp(subscriber: Id<'sub'>, paid: { key: string; amount: string; currency: string; reference?: string }): Promise<TopUp>
+  topUps(scope: Scope, subscriber: Id<'sub'>, page: PageQuery): Promise<Page<TopUp>>
+  /** Millionths. Rejects with `not-prepaid`. */
+  balance(scope: Scope, subscriber: Id<'sub'>): Promise<{ micros: bigint; currency: string }>
 }
 
 export interface InvoiceQuery {

@@ -1,4 +1,5 @@
 export type { App, Routes } from './app.ts'
+export { type BalanceDeps, balanceRoutes } from './balance.ts'
 export { type BillingDeps, billingRoutes } from './billing.ts'
 export type { BillingStore } from './billing-store.ts'
 export type { ApiDeps, Calls, EventFeed, RequestMemory } from './deps.ts'

@@ -200,6 +200,12 @@ const TollRules = Type.Object(
   },
 )
 
+const LowBalance = Type.String({
+  maxLength: 20,
+  description:
+    'Where it pays in advance: below this balance there are an event and an alarm. A decimal in the currency of its plan.',
+})
+
 const TelephoneTls = Type.Union([Type.Literal('allowed'), Type.Literal('required')], {
   description: 'Whether telephones may register and call without TLS.',
 })
@@ -250,6 +256,7 @@ export const SubscriberPatch = Type.Object(
     survival: Type.Optional(Survival),
     forwardOutside: Type.Optional(ForwardOutside),
     toll: Type.Optional(TollRules),
+    lowBalance: Type.Optional(Nullable(LowBalance)),
     siteNetworks: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 64 })),
     dns: Type.Optional(Nullable(Dns)),
     agent: Type.Optional(Type.Object(agentLimits, closed)),
@@ -278,6 +285,7 @@ export const Subscriber = Type.Object({
   }),
   forwardOutside: ForwardOutside,
   toll: TollRules,
+  lowBalance: Nullable(LowBalance),
   survival: Type.Object({ voice: VoiceLoss, channel: ChannelLoss }),
   channel: Type.Object({
     address: Type.String(),

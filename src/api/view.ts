@@ -29,6 +29,7 @@ export function subscriberView(record: SubscriberRecord) {
     survival: record.survival,
     forwardOutside: record.forwardOutside,
     toll: record.toll,
+    lowBalance: record.lowBalance,
     channel: {
       address: channel.address,
       peerAddress: channel.peerAddress,

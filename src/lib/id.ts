@@ -17,6 +17,7 @@ export type IdPrefix =
   | 'plan'
   | 'rec' // a recording
   | 'sub' // a subscriber
+  | 'top' // what was paid in, in advance
   | 'trk' // a trunk
   | 'verb'
 

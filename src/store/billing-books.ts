@@ -3,12 +3,16 @@ import type { Spending } from '#journeys/install/index.ts'
 import type { AccountBooks, Books } from '#journeys/period/index.ts'
 import { type Clock, type Id, idOf, uuidOf } from '#lib/index.ts'
 import { type Account, type Invoice, type Meters, periodAt } from '#platform/billing/index.ts'
+import { readAccount } from './billing-account.ts'
+import { topUps } from './billing-balance.ts'
 import { writeClosed, writeDraft } from './billing-invoice.ts'
 import { listPlans } from './billing-plan.ts'
 import { billing } from './billing-tables.ts'
 import { openUsage, usageFrom, usagePosition } from './billing-usage.ts'
-import { notFound } from './error.ts'
 import type { Store, Tx } from './store.ts'
+
+/** More than anybody pays in in a month. */
+const MOST_TOP_UPS = 100_000
 
 /** The books in PostgreSQL, for the journey that closes periods. */
 export function booksIn(store: Store): Books {
@@ -51,19 +55,6 @@ async function lockAccount(tx: Tx, subscriber: Id<'sub'>): Promise<Account> {
 
 const plansByName = async (tx: Tx) => new Map((await listPlans(tx)).map((plan) => [plan.name, plan]))
 
-async function readAccount(tx: Tx, subscriber: Id<'sub'>): Promise<Account> {
-  const id = uuidOf(subscriber)
-  const row = await billing(tx).selectFrom('account').selectAll().where('subscriber_id', '=', id).executeTakeFirst()
-  if (!row) throw notFound('subscriber')
-  const plans = await billing(tx)
-    .selectFrom('account_plan')
-    .select(['since', 'plan'])
-    .where('subscriber_id', '=', id)
-    .orderBy('since')
-    .execute()
-  return { subscriber, name: row.name, timeZone: row.time_zone, since: row.since, until: row.until, plans }
-}
-
 function accountBooks(tx: Tx, account: Account): AccountBooks {
   const { subscriber } = account
   const invoices = () => billing(tx).selectFrom('invoice').where('subscriber_id', '=', uuidOf(subscriber))
@@ -84,6 +75,7 @@ function accountBooks(tx: Tx, account: Account): AccountBooks {
     },
     openUsage: (to) => openUsage(tx, subscriber, to),
     plans: () => plansByName(tx),
+    topUps: async (from, to) => (await topUps(tx, subscriber, { from, to, limit: MOST_TOP_UPS })).items,
     async meters() {
       const rows = await invoices().select('meters').where('state', '=', 'closed').orderBy('period').execute()
       return rows.reduce<Record<string, Meters>>((all, { meters }) => Object.assign(all, meters), {})

@@ -1,6 +1,7 @@
 import { type Id, idOf, isId, uuidOf } from '#lib/index.ts'
-import { type Entry, type Invoice, invoiceBytes, type Statement } from '#platform/billing/index.ts'
+import { type Entry, type Invoice, invoiceBytes, PREPAID, type Statement } from '#platform/billing/index.ts'
 import type { Page } from '#platform/subscriber/index.ts'
+import { charge } from './billing-balance.ts'
 import { billing } from './billing-tables.ts'
 import { settleUsage } from './billing-usage.ts'
 import { notFound } from './error.ts'
@@ -30,6 +31,11 @@ export async function writeClosed(tx: Tx, statement: Statement, pdf: Uint8Array,
     })
     .execute()
   await settleUsage(tx, invoice.subscriber, invoice.id, leases)
+  // Usage that had no price when it came was not charged then.
+  const late = entries.flatMap(({ debit, lease, micros }) =>
+    debit === PREPAID && lease ? [{ lease, micros, currency: invoice.currency }] : [],
+  )
+  for (let i = 0; i < late.length; i += 1000) await charge(tx, invoice.subscriber, late.slice(i, i + 1000))
   for (let i = 0; i < entries.length; i += 1000) {
     await billing(tx)
       .insertInto('entry')

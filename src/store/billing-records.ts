@@ -1,8 +1,17 @@
 import { type Clock, type Id, idOf, isId, uuidOf } from '#lib/index.ts'
-import { type Addition, type Entry, type Invoice, invoicePdf, type Plan, standardPlan } from '#platform/billing/index.ts'
-import type { Page } from '#platform/subscriber/index.ts'
+import {
+  type Addition,
+  type Entry,
+  type Invoice,
+  invoicePdf,
+  type Plan,
+  standardPlan,
+  type TopUp,
+} from '#platform/billing/index.ts'
+import type { Page, PageQuery } from '#platform/subscriber/index.ts'
 import type { UsageQuery } from '#platform/usage/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
+import { currentBalance, type PaidIn, topUp, topUps } from './billing-balance.ts'
 import { findInvoice, type InvoiceQuery, listEntries, listInvoices } from './billing-invoice.ts'
 import { addPlan, addToPlan, findPlan, listPlans, plansWithoutPrice } from './billing-plan.ts'
 import { billing } from './billing-tables.ts'
@@ -22,6 +31,9 @@ export interface BillingRecords {
   addPlan(plan: Plan): Promise<Plan>
   addToPlan(name: string, addition: Addition): Promise<Plan>
   plansWithoutPrice(): Promise<{ plan: string; kinds: string[] }[]>
+  topUp(subscriber: Id<'sub'>, paid: PaidIn): Promise<TopUp>
+  topUps(scope: Scope, subscriber: Id<'sub'>, page: PageQuery): Promise<Page<TopUp>>
+  balance(scope: Scope, subscriber: Id<'sub'>): Promise<{ micros: bigint; currency: string }>
 }
 
 export function billingRecords(store: Store, clock: Clock): BillingRecords {
@@ -39,6 +51,12 @@ export function billingRecords(store: Store, clock: Clock): BillingRecords {
     findPlan: (name) => platform((tx) => findPlan(tx, name)),
     addPlan: (plan) => platform((tx) => addPlan(tx, plan, new Date(clock.wall()))),
     addToPlan: (name, addition) => platform((tx) => addToPlan(tx, name, addition, new Date(clock.wall()))),
+    topUp: (subscriber, paid) => platform((tx) => topUp(tx, subscriber, paid, new Date(clock.wall()))),
+    topUps: (scope, subscriber, { after, limit }) => {
+      if (after !== undefined && !isId('top', after)) throw notFound('top-up')
+      return store.transaction(scope, (tx) => topUps(tx, subscriber, { limit, ...(after === undefined ? {} : { after }) }))
+    },
+    balance: (scope, subscriber) => store.transaction(scope, (tx) => currentBalance(tx, subscriber, new Date(clock.wall()))),
     plansWithoutPrice: () => platform((tx) => plansWithoutPrice(tx, standardPlan.name)),
   }
 }

@@ -33,6 +33,17 @@ export interface BillingTables {
     review: boolean
     invoice: string | null
   }
+  balance: { subscriber_id: string; currency: string; micros: Bigint<string>; position: Bigint<number> }
+  top_up: {
+    subscriber_id: string
+    id: string
+    key: string
+    micros: Bigint<string>
+    currency: string
+    reference: string | null
+    at: Date
+  }
+  charge: { subscriber_id: string; lease: string; micros: Bigint<string>; currency: string }
   usage_taken: { node: string; position: Bigint<number> }
   invoice: {
     subscriber_id: string

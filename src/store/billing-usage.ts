@@ -2,27 +2,34 @@ import { type Insertable, type Selectable, sql } from 'kysely'
 import { type Id, idOf, uuidOf } from '#lib/index.ts'
 import { type UsageQuery, type UsageSink, usageOf } from '#platform/usage/index.ts'
 import type { Kind, UsageRecord } from '#platform/words/index.ts'
+import { chargeUsage } from './billing-balance.ts'
 import { type BillingTables, billing } from './billing-tables.ts'
 import { json, type Store, type Tx } from './store.ts'
 
 /** PostgreSQL takes 65,535 parameters in one statement. */
 const AT_ONCE = 1000
 
-/** Takes the journal's entries of a node in: what control's shipper writes to. */
-export function usageSink(store: Store, node: string): UsageSink {
+/** Takes the journal's entries of a node in: what control's shipper writes to. Says whose balance has been charged. */
+export function usageSink(
+  store: Store,
+  node: string,
+  onCharged: (subscribers: readonly Id<'sub'>[]) => void = () => {},
+): UsageSink {
   return {
     async take(entries) {
       const usage = usageOf(entries)
       const position = entries.at(-1)?.position
       if (usage.length === 0 || position === undefined) return
-      await store.transaction('platform', async (tx) => {
-        await recordUsage(tx, usage)
+      const charged = await store.transaction('platform', async (tx) => {
+        const paying = await chargeUsage(tx, await addUsage(tx, usage), position)
         await billing(tx)
           .insertInto('usage_taken')
           .values({ node, position })
           .onConflict((conflict) => conflict.column('node').doUpdateSet({ position }))
           .execute()
+        return paying
       })
+      if (charged.length > 0) onCharged(charged)
     },
   }
 }
@@ -47,16 +54,24 @@ export async function usageFrom(tx: Tx, subscriber: Id<'sub'>, kind: Kind, from:
 
 /** Keeps usage; a lease that is there already is passed over (PITFALLS B02, B03). Answers with how many were new. */
 export async function recordUsage(tx: Tx, usage: readonly UsageRecord[]): Promise<number> {
-  let added = 0
+  const added = await addUsage(tx, usage)
+  await chargeUsage(tx, added)
+  return added.length
+}
+
+/** Answers with what was not there. */
+async function addUsage(tx: Tx, usage: readonly UsageRecord[]): Promise<UsageRecord[]> {
+  const added = new Set<string>()
   for (let i = 0; i < usage.length; i += AT_ONCE) {
-    const { numInsertedOrUpdatedRows } = await billing(tx)
+    const rows = await billing(tx)
       .insertInto('usage')
       .values(usage.slice(i, i + AT_ONCE).map(rowOf))
       .onConflict((conflict) => conflict.doNothing())
-      .executeTakeFirst()
-    added += Number(numInsertedOrUpdatedRows ?? 0n)
+      .returning('lease')
+      .execute()
+    for (const { lease } of rows) added.add(idOf('lse', lease))
   }
-  return added
+  return usage.filter(({ lease }) => added.has(lease))
 }
 
 /** A page of a subscriber's usage in the order of its leases, which is that in which they were taken. */

@@ -21,7 +21,7 @@ export async function updateRouting(tx: Tx, record: SubscriberRecord): Promise<v
 /** Writes what only the operator may change of a subscriber. */
 export async function updateTerms(
   tx: Tx,
-  { id, agent, site, survival, timeZone, forwardOutside, toll, spent }: SubscriberRecord,
+  { id, agent, site, survival, timeZone, forwardOutside, toll, spent, lowBalance }: SubscriberRecord,
 ): Promise<void> {
   await tx
     .updateTable('subscriber')
@@ -32,6 +32,7 @@ export async function updateTerms(
       forward_outside: forwardOutside,
       toll: json(toll),
       spent: json(spent),
+      low_balance: lowBalance,
       telephone_digest: site.digest ?? 'MD5',
       telephone_tls: site.tls?.telephones ?? 'allowed',
       ...rowOfCodecs(site),

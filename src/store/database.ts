@@ -30,6 +30,7 @@ export interface Database {
     forward_outside: Generated<'allowed' | 'denied'>
     toll: Json<object | null | undefined>
     spent: Json<object | null | undefined>
+    low_balance: Generated<string | null>
     codecs: Codecs
     transcode: Generated<boolean>
     renegotiate: Generated<boolean>

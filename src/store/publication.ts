@@ -62,11 +62,14 @@ async function readParts(tx: Tx, node: string, what: ChangedParts): ReturnType<P
   }
 }
 
-/** Of the plans by which these are billed, the prices of calls out. */
+/** Of the plans by which these are billed, the prices of calls out, and of all where it is paid in advance. */
 async function tariffsOf(tx: Tx, records: readonly SubscriberRecord[]): Promise<Tariff[]> {
   const inUse = new Set(records.map(planOf))
   const plans = (await listPlans(tx)).filter(({ name }) => inUse.has(name))
-  return plans.map(({ name, rates }) => ({ plan: name, rates: rates.filter(({ kind }) => kind === 'trunk.out') }))
+  return plans.map(({ name, rates, prepaid }) => ({
+    plan: name,
+    rates: prepaid ? rates : rates.filter(({ kind }) => kind === 'trunk.out'),
+  }))
 }
 
 async function nextNumber(tx: Tx): Promise<number> {

@@ -4,6 +4,7 @@ import type { AgentVersionStore, PlatformStore, Sealer, SecretStore, SubscriberS
 import { activateVersion, addVersion, listVersions, replaceCertificate } from './agent.ts'
 import { listCapacities, removeAllocation, setAllocations, setCapacity } from './allocation.ts'
 import { readAuthorities } from './authority.ts'
+import { checkBalanceCurrency } from './billing-balance.ts'
 import { hasPlan } from './billing-plan.ts'
 import * as change from './change.ts'
 import { listEvents, newestEvent, setShippedPosition, shippedPosition, takeEvents } from './event.ts'
@@ -55,7 +56,11 @@ function subscriberRecords(store: Store, { node, ports, sealer, clock }: Records
       }),
     setState: (id, state) => platform((tx) => setState(tx, id, state)),
     delete: (id) => platform((tx) => deleteSubscriber(tx, id)),
-    bindPlan: (id, plan) => platform((tx) => change.bindPlan(tx, id, plan, new Date(clock.wall()))),
+    bindPlan: (id, plan) =>
+      platform(async (tx) => {
+        await checkBalanceCurrency(tx, id, plan)
+        await change.bindPlan(tx, id, plan, new Date(clock.wall()))
+      }),
     setAllocations: (id, allocations) => platform((tx) => setAllocations(tx, node, id, allocations)),
     removeAllocation: (id, kind) => platform((tx) => removeAllocation(tx, id, kind)),
     addNumber: (id, number) => platform((tx) => change.addNumber(tx, id, number)),

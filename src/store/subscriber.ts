@@ -1,6 +1,7 @@
-import type { ExpressionBuilder, Selectable } from 'kysely'
+import { type ExpressionBuilder, type Selectable, sql } from 'kysely'
 import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
 import { type Id, idOf, uuidOf } from '#lib/index.ts'
+import { parseMicros } from '#platform/billing/index.ts'
 import type { DefaultRoute, Page, PageQuery, SubscriberRecord } from '#platform/subscriber/index.ts'
 import type { Sealed } from '#platform/words/index.ts'
 import { codecsOfRow } from './codecs.ts'
@@ -13,6 +14,13 @@ import { userOf } from './user.ts'
 function everything(tx: Tx) {
   return tx.selectFrom('subscriber').selectAll().select(parts).orderBy('name')
 }
+
+/** What is left of what was paid in, where the newest plan is paid in advance. */
+const prepaid = sql<{ micros: string; position: string; since: string } | null>`(
+  select json_build_object('micros', coalesce(b.micros, 0)::text, 'position', coalesce(b.position, 0)::text, 'since', n.since)
+  from (select plan, since from plan_binding where subscriber_id = subscriber.id order by since desc limit 1) n
+  join plan p on p.name = n.plan left join balance b on b.subscriber_id = subscriber.id
+  where (p.definition ->> 'prepaid')::boolean)`
 
 function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
   const certificate = eb
@@ -70,6 +78,7 @@ function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
       .orderBy('since', 'desc')
       .limit(1)
       .as('plan'),
+    prepaid.as('prepaid'),
   ] as const
 }
 
@@ -116,7 +125,16 @@ function recordOf(row: Row): SubscriberRecord {
     forwardOutside: row.forward_outside,
     toll: (row.toll ?? {}) as SubscriberRecord['toll'],
     spent: row.spent as SubscriberRecord['spent'],
+    lowBalance: row.low_balance,
+    prepaid: row.prepaid && prepaidOf(row.prepaid, row.low_balance),
     createdAt: row.created_at.toISOString(),
+  }
+}
+
+function prepaidOf(row: { micros: string; position: string; since: string }, low: string | null): SubscriberRecord['prepaid'] {
+  return {
+    ...{ balanceMicros: Number(row.micros), position: Number(row.position), sinceMs: Date.parse(row.since) },
+    ...(low === null ? {} : { lowMicros: Number(parseMicros(low)) }),
   }
 }
 

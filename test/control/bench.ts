@@ -21,6 +21,7 @@ import {
   type Snapshot,
   type SnapshotChange,
   type SwitchMethods,
+  type TollBalance,
   type TollUse,
   type TrunkState,
 } from '#platform/words/index.ts'
@@ -53,6 +54,7 @@ export interface Fakes {
   channels: ChannelStatus[]
   trunks: TrunkState[]
   tolls: TollUse[]
+  balances: TollBalance[]
   /** Of `trunk.in`, of ten. */
   inUse: number
 }
@@ -101,6 +103,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     channels: [],
     trunks: [],
     tolls: [],
+    balances: [],
     inUse: 2,
   }
   const servers = new Map<string, LinkServer<object>>()
@@ -205,6 +208,8 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
     'trunk.state': () => fakes.trunks,
     'toll.list': ({ subscriber }: SwitchMethods['toll.list']['params']) =>
       fakes.tolls.filter((use) => subscriber === undefined || use.subscriber === subscriber),
+    'balance.list': ({ subscriber }: SwitchMethods['balance.list']['params']) =>
+      fakes.balances.filter((one) => subscriber === undefined || one.subscriber === subscriber),
     'call.kill': ({ call }: { call: string }) => {
       fakes.killed.push(call)
       return { found: true }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { newId } from '#lib/index.ts'
+import { parseMicros } from '#platform/billing/index.ts'
 import {
   checkAllocation,
   checkName,
@@ -44,6 +45,8 @@ export interface SubscriberPatch {
   forwardOutside?: SubscriberRecord['forwardOutside']
   /** In the place of what was. */
   toll?: TollRules
+  /** Null: none. */
+  lowBalance?: string | null
   siteNetworks?: string[]
   dns?: { servers: string[]; search?: string } | null
   agent?: Omit<NonNullable<InstallOrder['agent']>, 'decisionDeadlineMs'>
@@ -56,21 +59,24 @@ export const OWN_FIELDS: readonly (keyof SubscriberPatch)[] = ['defaultRoute', '
 export async function changeSubscriber(
   deps: InstallDeps,
   scope: Scope,
-  { id }: SubscriberRecord,
+  known: SubscriberRecord,
   patch: SubscriberPatch,
 ): Promise<SubscriberRecord> {
+  const { id } = known
   if (patch.plan !== undefined) await checkPlan(deps, patch.plan)
   const classes = patch.toll ? await deps.store.listTollClasses() : []
   if (patch.toll) checkRules(patch.toll, classes)
   const spent = patch.toll ? await spentBy(deps, id, patch.toll, classes) : undefined
+  // What is refused changes nothing.
+  patched(known, patch)
+  if (patch.plan !== undefined && scope === 'platform') await deps.store.bindPlan(id, patch.plan)
   const changed = await deps.store.update(scope, id, (record) => ({
     ...patched(record, patch),
     ...(spent === undefined ? {} : { spent }),
   }))
-  if (patch.plan !== undefined && scope === 'platform') await deps.store.bindPlan(id, patch.plan)
   const priced = patch.plan !== undefined || patch.toll !== undefined
   await publishChange(deps, { subscribers: [id], ...(priced ? { tariffs: true } : {}) })
-  return patch.plan === undefined ? changed : { ...changed, plan: patch.plan }
+  return changed
 }
 
 function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRecord {
@@ -103,6 +109,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
     },
     forwardOutside: patch.forwardOutside ?? record.forwardOutside,
     toll: patch.toll ?? record.toll,
+    lowBalance: patch.lowBalance === undefined ? record.lowBalance : checkLow(patch.lowBalance),
     survival: { ...record.survival, ...patch.survival },
     channel: {
       ...record.channel,
@@ -114,6 +121,11 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
   checkSite({ networks: next.channel.siteNetworks, dns: next.channel.dns, pbx: next.site.pbx, telephones: next.telephones })
   checkRoute('defaultRoute', next.defaultRoute, next.site.pbx)
   return next
+}
+
+function checkLow(amount: string | null): string | null {
+  if (amount !== null && parseMicros(amount) < 0n) throw invalid('lowBalance', 'A threshold is not negative.')
+  return amount
 }
 
 /** Refuses or grants a subscriber all resources, without touching anything that it has. */

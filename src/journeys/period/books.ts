@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Account, Invoice, Meters, Plan, Statement } from '#platform/billing/index.ts'
+import type { Account, Invoice, Meters, Plan, Statement, TopUp } from '#platform/billing/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
 
 /** What the journey needs of whoever keeps the books. */
@@ -17,6 +17,8 @@ export interface AccountBooks {
   invoice(period: string): Promise<Invoice | null>
   /** Usage on no closed invoice, released before `to`. */
   openUsage(to: Date): Promise<UsageRecord[]>
+  /** What was paid in, in advance, from then on and before `to`. */
+  topUps(from: Date, to: Date): Promise<TopUp[]>
   plans(): Promise<ReadonlyMap<string, Plan>>
   /** The meters of these periods as they stand. */
   meters(): Promise<Record<string, Meters>>

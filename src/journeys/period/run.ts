@@ -112,10 +112,14 @@ async function billPeriod(own: AccountBooks, name: string, now: Date): Promise<S
   if (now < within.from) return null
   const usage = await own.openUsage(within.to)
   const state = now < within.to ? 'draft' : 'closed'
-  const statement = closePeriod({ account, period: within, state, usage, plans: await own.plans(), meters: await own.meters() })
+  const statement = closePeriod({
+    ...{ account, period: within, state, usage, plans: await own.plans(), meters: await own.meters() },
+    topUps: await own.topUps(within.from, within.to),
+  })
   const waits = new Set(statement.waiting.map((one) => one.usage.lease))
   const settled = usage.filter(({ lease }) => !waits.has(lease))
-  if (account.until && account.until < within.from && settled.length === 0) return null
+  const { prepaid } = statement.invoice
+  if (account.until && account.until < within.from && settled.length + (prepaid?.topUps.length ?? 0) === 0) return null
   if (state === 'draft') await own.draft(statement.invoice)
   else await own.close(statement, await invoicePdf(statement.invoice), settled)
   return statement

@@ -76,7 +76,7 @@ function tell(log: Log, { type, alarm }: AlarmChange): void {
 async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation> {
   const { host, switch: callSwitch, clock, directory } = deps
   const orNull = <T>(asked: Promise<T>): Promise<T | null> => asked.catch(() => null)
-  const [node, channels, agents, status, metrics, trunks, resources, tolls, disk, unpriced] = await Promise.all([
+  const [node, channels, agents, status, metrics, trunks, resources, tolls, balances, disk, unpriced] = await Promise.all([
     orNull(host.call('status', {}, WITHIN)),
     orNull(host.call('channel.list', {}, WITHIN)),
     orNull(host.call('agent.list', {}, WITHIN)),
@@ -85,6 +85,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
     orNull(callSwitch.call('trunk.state', {}, WITHIN)),
     orNull(callSwitch.call('resource.list', {}, WITHIN)),
     orNull(callSwitch.call('toll.list', {}, WITHIN)),
+    orNull(callSwitch.call('balance.list', {}, WITHIN)),
     orNull(statfs(directory)),
     orNull(deps.unpriced()),
   ])
@@ -96,7 +97,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
   return {
     parts: { database, host: hasHost, switch: hasSwitch },
     processes: node?.processes ?? null,
-    ...{ channels, agents, resources, trunks, tolls },
+    ...{ channels, agents, resources, trunks, tolls, balances },
     lagMs: status?.lagMs ?? null,
     journal: metrics && journalOf(metrics),
     disk: disk && { freeBytes: disk.bavail * disk.bsize, wholeBytes: disk.blocks * disk.bsize },

@@ -144,9 +144,12 @@ function print(bill: Invoice, { out }: Context): void {
     ],
     'Nothing is owed.',
   )
+  for (const { at, amount, reference } of bill.prepaid?.topUps ?? [])
+    out.line(`Paid in on ${at}: ${amount} ${bill.currency}${reference ? ` (${reference})` : ''}`)
   out.line('')
   out.facts(bill, [
     ['Subtotal', bill.subtotal],
+    ...(bill.prepaid ? [['Paid from balance', bill.prepaid.used] as [string, string]] : []),
     ...bill.taxes.map((tax): [string, string] => [`${tax.title} ${tax.percent} %`, tax.amount]),
     ['Rounding', bill.rounding],
     ['Total', `${bill.total} ${bill.currency}`],
@@ -190,6 +193,7 @@ function planCommands(program: Command, context: Contextual): void {
       ]
       out.table(plan.rates, columns, 'It has no rates.')
       for (const { title, amount } of plan.recurring) out.line(`${title}: ${amount} ${plan.currency} a month`)
+      if (plan.prepaid) out.line('It is paid in advance, from a balance.')
       if (plan.free?.length) out.line(`Free: ${plan.free.join(' ')}`)
       if (plan.unpriced.length > 0)
         out.line(

@@ -34,8 +34,8 @@ export class Client {
   }
 
   /** Sent with an Idempotency-Key, so that a lost answer can be asked for again without a second effect. */
-  post<T>(path: string, body: unknown = {}): Promise<T> {
-    return this.#ask<T>('POST', path, { body: JSON.stringify(body), type: 'application/json', once: randomUUID() })
+  post<T>(path: string, body: unknown = {}, once: string = randomUUID()): Promise<T> {
+    return this.#ask<T>('POST', path, { body: JSON.stringify(body), type: 'application/json', once })
   }
 
   upload<T>(path: string, body: Uint8Array, type: string): Promise<T> {

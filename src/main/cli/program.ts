@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { agentCommands } from './agent.ts'
 import { alarmCommands } from './alarm.ts'
+import { balanceCommands } from './balance.ts'
 import { billCommands } from './bill.ts'
 import { callCommands } from './call.ts'
 import { channelCommands } from './channel.ts'
@@ -45,6 +46,7 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
   tollCommands(program, context)
   telephoneCommands(program, context)
   billCommands(program, context)
+  balanceCommands(program, context)
   acceptEverywhere(program)
   return program
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { type ApiDeps, billingRoutes, createApi } from '#api/index.ts'
+import { type ApiDeps, balanceRoutes, billingRoutes, createApi } from '#api/index.ts'
 import { activateDue, finishHalfDone, type InstallDeps } from '#journeys/install/index.ts'
 import { Watch } from '#journeys/watch/index.ts'
 import { type Clock, type Log, sleep } from '#lib/index.ts'
@@ -20,6 +20,7 @@ import {
   spendingIn,
   usageSink,
 } from '#store/index.ts'
+import { Balances } from './balances.ts'
 import { bundleShelf } from './bundles.ts'
 import { createFeed } from './feed.ts'
 import { connectLinks } from './links.ts'
@@ -46,7 +47,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const { api } = options.start.config
   await using stack = new AsyncDisposableStack()
   const parts = build(options, stack)
-  const app = await createApi(parts.api, [parts.billing])
+  const app = await createApi(parts.api, [parts.billing, parts.balance])
   stack.defer(() => app.close())
   await app.listen({ host: api.address, port: api.port })
   const stopped = new AbortController()
@@ -137,8 +138,10 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
       return plan
     },
   }
+  const balances = stack.use(new Balances({ publisher, clock, log }))
+  const balance = balanceRoutes({ store: bills, switch: links.switch, publish: (ids) => balances.publish(ids) })
   const billing = billingRoutes({ store: priced, books: booksIn(store), clock, log })
-  return { store, records, publisher, links, feed, recordings, install, watch, api, billing }
+  return { store, records, publisher, links, feed, recordings, install, watch, api, billing, balance, balances }
 }
 
 /** What goes on behind the API, until the signal: readiness, then the journal, and what is due. */
@@ -151,14 +154,14 @@ async function work({ start, clock, log }: ControlOptions, parts: Parts, signal:
       shipped: (params) => links.switch.call('journal.shipped', params, { timeoutMs: 10_000 }),
     },
     events: records.events,
-    leases: usageSink(store, start.config.node),
+    leases: usageSink(store, start.config.node, (subscribers) => parts.balances.charged(subscribers)),
     clock,
     log,
     signal,
     onTaken(events) {
       feed.wake()
       // An alarm of this kind is of use within seconds.
-      if (events.some(({ type }) => type.startsWith('toll.'))) void watch.look().catch(() => {})
+      if (events.some(({ type }) => /^(toll|balance)\./.test(type))) void watch.look().catch(() => {})
     },
   })
   const { retentionDays } = start.config.recordings

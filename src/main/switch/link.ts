@@ -24,7 +24,7 @@ export function serveControl(options: {
   traces: TraceStore
   reception: Reception
   load: Load
-  toll: Pick<TollGate, 'uses'>
+  toll: Pick<TollGate, 'uses' | 'balances' | 'keptFrom'>
   metrics(): Metric[]
   startedAt: number
 }): Promise<LinkServer<ControlLink>> {
@@ -44,11 +44,13 @@ export function serveControl(options: {
       'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
       'toll.list': ({ subscriber }) => toll.uses(subscriber),
+      'balance.list': ({ subscriber }) => toll.balances(subscriber),
       'telephone.list': ({ subscriber }) => telephones.list(subscriber),
       'trunk.state': () => carriers.states(),
       'journal.read': ({ after, limit }) => journal.read(after, limit),
       'journal.shipped': ({ position }) => {
-        journal.shipped(position)
+        // What the ledger has told of is behind what it knows: the switch reads that again when it starts.
+        journal.shipped(Math.min(position, toll.keptFrom ?? position))
         return null
       },
       'channel.probe': ({ subscriber, timeoutMs }) => {

@@ -12,7 +12,17 @@ const acme = newId('sub')
 
 const WELL: Observation = {
   parts: { database: true, host: true, switch: true },
-  ...{ processes: [], channels: [], agents: [], resources: [], trunks: [], tolls: [], certificates: [], unpriced: [] },
+  ...{
+    processes: [],
+    channels: [],
+    agents: [],
+    resources: [],
+    trunks: [],
+    tolls: [],
+    balances: [],
+    certificates: [],
+    unpriced: [],
+  },
   ...{ lagMs: 0, clockJumpMs: 0, wall: WALL },
   journal: { diskFull: false, lost: 0, unshipped: 0 },
   disk: { freeBytes: 50e9, wholeBytes: 100e9 },
@@ -58,6 +68,9 @@ test('O06 each thing that an operator must be told of has its alarm', () => {
     [{ trunks: [trunkOf({ gateways: [gateway('down'), gateway('up', 5070)] })] }, 'gateway-down main 192.0.2.1:5060 warning'],
     [{ trunks: [trunkOf({ gateways: [], names: [nowhere] })] }, 'trunk-down main critical'],
     [{ trunks: [trunkOf({ names: [nowhere] })] }, 'gateway-down main sip.example.net warning'],
+    [{ balances: [{ subscriber: acme, leftMicros: 1, reservedMicros: 0, low: true, empty: false }] }, 'balance-low acme warning'],
+    [{ balances: [{ subscriber: acme, leftMicros: 0, reservedMicros: 0, low: true, empty: true }] }, 'balance-low acme critical'],
+    [{ balances: [{ subscriber: acme, leftMicros: 1, reservedMicros: 0, low: false, empty: false }] }, null],
     [registration('refused'), 'registration-lost main critical'],
     [registration('waiting'), 'registration-lost main warning'],
     [registration('registered'), null],

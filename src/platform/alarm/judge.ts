@@ -4,6 +4,7 @@ import {
   type Condition,
   type ProcessStatus,
   TOLL_RULES,
+  type TollBalance,
   type TollUse,
   type TrunkState,
 } from '#platform/words/index.ts'
@@ -17,6 +18,7 @@ export interface Observation {
   resources: readonly { kind: string; capacity: number; inUse: number }[] | null
   trunks: readonly TrunkState[] | null
   tolls: readonly TollUse[] | null
+  balances: readonly TollBalance[] | null
   /** Of the switch's event loop, ms. */
   lagMs: number | null
   journal: { diskFull: boolean; lost: number; unshipped: number } | null
@@ -55,6 +57,7 @@ export function judge(seen: Observation, raised: Raised): Condition[] {
     ...trunks(seen),
     ...subscribers(seen),
     ...tolls(seen, raised),
+    ...balances(seen),
     ...storage(seen, raised),
     ...time(seen, raised),
     ...prices(seen),
@@ -78,6 +81,8 @@ export function tells(seen: Observation, code: Condition['code']): boolean {
       return seen.agents !== null
     case 'toll-limit':
       return seen.tolls !== null
+    case 'balance-low':
+      return seen.balances !== null
     case 'journal-behind':
       return seen.journal !== null
     case 'disk-scarce':
@@ -158,6 +163,16 @@ function tolls({ tolls: all, nameOf }: Observation, raised: Raised): Condition[]
     const severity = used >= limit ? 'critical' : 'warning'
     const text = `${nameOf(subscriber)} has used ${used} of ${limit} ${TOLL_RULES[rule]}${name ? ` to numbers of the class ${name}` : ' of calls out'}.`
     return [{ code: 'toll-limit' as const, about, severity, text, subscriber }]
+  })
+}
+
+/** Whoever has nothing left makes no calls but to emergency numbers. */
+function balances({ balances: all, nameOf }: Observation): Condition[] {
+  return (all ?? []).flatMap(({ subscriber, low, empty }) => {
+    if (!low && !empty) return []
+    const name = nameOf(subscriber)
+    const text = empty ? `The balance of ${name} is used up: its calls are refused.` : `The balance of ${name} is low.`
+    return [{ code: 'balance-low' as const, about: name, severity: empty ? 'critical' : 'warning', text, subscriber }]
   })
 }
 

@@ -1,7 +1,7 @@
 import { TielineError } from '#lib/index.ts'
 import type { UsageRecord } from '#platform/words/index.ts'
 import { type Account, daysByPlan, planAt } from './account.ts'
-import { type DraftLine, type Entry, type Invoice, type Statement, type Waiting, writeInvoice } from './invoice.ts'
+import { type DraftLine, type Entry, type Invoice, type Statement, type TopUp, type Waiting, writeInvoice } from './invoice.ts'
 import { mulDiv, parseMicros } from './money.ts'
 import { type Period, periodAt } from './period.ts'
 import { type Plan, rateKey } from './plan.ts'
@@ -18,6 +18,8 @@ export interface Closing {
   plans: ReadonlyMap<string, Plan>
   /** The meters of former periods, by period: late usage goes on counting where its period had stopped. */
   meters: Record<string, Meters>
+  /** What was paid in, in advance, in the period. */
+  topUps?: readonly TopUp[]
 }
 
 /**
@@ -51,8 +53,9 @@ export function closePeriod(closing: Closing): Statement {
   }
   lines.push(...sorted([...found.values()], closing.plans))
   const plans = plansOf(closing, lines)
-  const invoice = writeInvoice(account, within, closing.state, lines, plans)
-  return { invoice, entries: entriesOf(invoice, lines, byLine), meters, waiting }
+  const { topUps = [] } = closing
+  const invoice = writeInvoice(account, within, closing.state, lines, { plans, topUps })
+  return { invoice, entries: entriesOf(invoice, lines, { byLine, plans: closing.plans }), meters, waiting }
 }
 
 /** In which order usage is rated: as it was answered. */
@@ -141,18 +144,26 @@ function planNamed(plans: ReadonlyMap<string, Plan>, name: string): Plan {
 }
 
 const RECEIVABLE = 'receivable'
+/** What subscribers have paid in and not used: it is theirs. */
+export const PREPAID = 'prepaid'
 
-/** Double entry: what is owed stands against what it is owed for, each line of usage lease by lease. */
-function entriesOf(invoice: Invoice, lines: DraftLine[], byLine: ReadonlyMap<DraftLine, Rating[]>): Entry[] {
+/** Double entry: what is owed stands against what it is owed for, each line of usage lease by lease; what was paid in, against the balance. */
+function entriesOf(
+  invoice: Invoice,
+  lines: DraftLine[],
+  { byLine, plans }: { byLine: ReadonlyMap<DraftLine, Rating[]>; plans: ReadonlyMap<string, Plan> },
+): Entry[] {
   const entries: Entry[] = []
-  const owe = (micros: bigint, credit: string, line: number | null, lease: Entry['lease']) => {
-    if (micros > 0n) entries.push({ line, lease, debit: RECEIVABLE, credit, micros })
-    if (micros < 0n) entries.push({ line, lease, debit: credit, credit: RECEIVABLE, micros: -micros })
+  const owe = (micros: bigint, credit: string, line: number | null, lease: Entry['lease'], from = RECEIVABLE) => {
+    if (micros > 0n) entries.push({ line, lease, debit: from, credit, micros })
+    if (micros < 0n) entries.push({ line, lease, debit: credit, credit: from, micros: -micros })
   }
+  for (const { amount } of invoice.prepaid?.topUps ?? []) owe(parseMicros(amount), PREPAID, null, null, 'payments')
   for (const [i, line] of lines.entries()) {
     const ratings = byLine.get(line)
+    const from = plans.get(line.plan)?.prepaid ? PREPAID : RECEIVABLE
     if (!ratings) owe(line.amount, 'revenue:recurring', i + 1, null)
-    for (const rating of ratings ?? []) owe(rating.amount, `revenue:${line.kind}`, i + 1, rating.lease)
+    for (const rating of ratings ?? []) owe(rating.amount, `revenue:${line.kind}`, i + 1, rating.lease, from)
   }
   for (const tax of invoice.taxes) owe(parseMicros(tax.amount), `tax:${tax.title}`, null, null)
   owe(parseMicros(invoice.rounding), 'rounding', null, null)

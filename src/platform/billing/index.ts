@@ -1,6 +1,6 @@
 export { type Account, daysByPlan, planAt } from './account.ts'
-export { type Closing, closePeriod, inOrder } from './close.ts'
-export { type Entry, type Invoice, type InvoiceLine, invoiceBytes, type Statement, type Waiting } from './invoice.ts'
+export { type Closing, closePeriod, inOrder, PREPAID } from './close.ts'
+export { type Entry, type Invoice, type InvoiceLine, invoiceBytes, type Statement, type TopUp, type Waiting } from './invoice.ts'
 export { formatMicros, type Micros, type Money, parseMicros } from './money.ts'
 export { invoicePdf } from './pdf.ts'
 export { localDate, nextPeriod, type Period, period, periodAt } from './period.ts'

@@ -8,7 +8,7 @@ import { localDate } from './period.ts'
 import type { Plan, Tax } from './plan.ts'
 import type { Meters } from './rate.ts'
 
-/** A bill as JSON. Amounts are decimals in `currency`; Σ lines + Σ taxes + rounding = total, exactly. */
+/** A bill as JSON. Amounts are decimals in `currency`; Σ lines − prepaid.used + Σ taxes + rounding = total, exactly. */
 export interface Invoice {
   id: Id<'inv'>
   /** What people call it by. */
@@ -28,8 +28,22 @@ export interface Invoice {
   lines: InvoiceLine[]
   subtotal: string
   taxes: { title: string; percent: string; base: string; amount: string }[]
+  /** Absent where nothing was paid in advance. `used` is what of the lines the balance has paid, which is asked for no more. */
+  prepaid?: { topUps: TopUp[]; used: string }
   rounding: string
+  /** What is asked for. */
   total: string
+}
+
+/** What was paid in, in advance: an amount in decimals. */
+export interface TopUp {
+  id: Id<'top'>
+  /** RFC 3339, UTC. */
+  at: string
+  amount: string
+  currency: string
+  /** What the operator knows it by. */
+  reference?: string
 }
 
 export interface InvoiceLine {
@@ -91,16 +105,19 @@ export function writeInvoice(
   within: Period,
   state: Invoice['state'],
   drafts: DraftLine[],
-  plans: Plan[],
+  { plans, topUps }: { plans: Plan[]; topUps: readonly TopUp[] },
 ): Invoice {
   const currency = plans[0]?.currency ?? 'EUR'
   const places = minorDigits(currency)
   const subtotal = drafts.reduce((sum, line) => sum + line.amount, 0n)
+  const paidAhead = new Set(plans.flatMap(({ name, prepaid }) => (prepaid ? [name] : [])))
+  const used = drafts.reduce((sum, line) => sum + (paidAhead.has(line.plan) ? line.amount : 0n), 0n)
+  const owed = subtotal - used
   const taxes = taxesOf(plans).map((tax) => ({
     ...tax,
-    micros: payable(mulDiv(subtotal, parseMicros(tax.percent), 100_000_000n), currency),
+    micros: payable(mulDiv(owed, parseMicros(tax.percent), 100_000_000n), currency),
   }))
-  const due = taxes.reduce((sum, tax) => sum + tax.micros, subtotal)
+  const due = taxes.reduce((sum, tax) => sum + tax.micros, owed)
   const total = payable(due, currency)
   const digest = createHash('sha256').update(`${account.subscriber} ${within.name}`).digest('hex')
   return {
@@ -121,17 +138,18 @@ export function writeInvoice(
     taxes: taxes.map(({ title, percent, micros }) => ({
       title,
       percent,
-      base: formatMicros(subtotal, places),
+      base: formatMicros(owed, places),
       amount: formatMicros(micros, places),
     })),
+    ...(paidAhead.size + topUps.length > 0 ? { prepaid: { topUps: [...topUps], used: formatMicros(used, places) } } : {}),
     rounding: formatMicros(total - due, places),
     total: formatMicros(total, places),
   }
 }
 
-/** The taxes of the plan that is in force at the end. */
+/** The taxes of the plan that is in force at the end, or of the last before it that is not paid in advance. */
 function taxesOf(plans: Plan[]): Tax[] {
-  return plans[0]?.taxes ?? []
+  return plans.find(({ prepaid }) => !prepaid)?.taxes ?? []
 }
 
 /** The bytes of an invoice as JSON: the same for the same invoice. */

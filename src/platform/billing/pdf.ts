@@ -94,6 +94,10 @@ function table(doc: Document, invoice: Invoice): void {
     })
   }
   rule(doc)
+  for (const { at, amount, reference } of invoice.prepaid?.topUps ?? []) {
+    if (doc.y > BOTTOM - 40) doc.addPage()
+    row(doc, { title: `Paid in on ${at.slice(0, 10)}${reference ? `, ${reference}` : ''}: ${amount} ${invoice.currency}` })
+  }
 }
 
 function titleOf({ title, rate, review }: InvoiceLine): string {
@@ -104,6 +108,7 @@ function titleOf({ title, rate, review }: InvoiceLine): string {
 function foot(doc: Document, invoice: Invoice): void {
   if (doc.y > BOTTOM - 60 - 16 * invoice.taxes.length) doc.addPage()
   row(doc, { title: 'Subtotal', amount: invoice.subtotal })
+  if (invoice.prepaid) row(doc, { title: 'Paid from the balance', amount: `-${invoice.prepaid.used}` })
   for (const tax of invoice.taxes) row(doc, { title: `${tax.title} ${tax.percent} % of ${tax.base}`, amount: tax.amount })
   if (/[1-9]/.test(invoice.rounding)) row(doc, { title: 'Rounding', amount: invoice.rounding })
   row(doc, { title: `Total ${invoice.currency}`, amount: invoice.total }, 'Helvetica-Bold')

@@ -13,6 +13,11 @@ export interface Plan {
   title: string
   /** ISO 4217. */
   currency: string
+  /**
+   * What is used is paid from a balance, to which money was paid in before. Each thing has one price then, whatever the month has seen, and
+   * there is nothing but usage: no included units, no tiers, no recurring fees. Taxes are due where money is paid in.
+   */
+  prepaid?: boolean
   rates: Rate[]
   /** Kinds that cost nothing. Where a new plan doesn't say, all that there are and that it has no rate for. */
   free?: Kind[]
@@ -44,12 +49,16 @@ export function checkPlan(plan: Plan): Plan {
   if (!/^[A-Z]{3}$/.test(plan.currency)) throw wrong('its currency is an ISO 4217 code')
   for (const fee of plan.recurring) notNegative(fee.amount, fee.title)
   for (const tax of plan.taxes) notNegative(tax.percent, tax.title)
+  if (plan.prepaid && plan.recurring.length + plan.taxes.length > 0)
+    throw wrong('where usage is paid in advance there are neither recurring fees nor taxes')
   const keys = new Set<string>()
   for (const rate of plan.rates) {
     checkRate(rate, wrong)
     const key = rateKey(rate)
     if (keys.has(key)) throw wrong(`two rates are for ${key}`)
     keys.add(key)
+    if (plan.prepaid && (rate.included > 0 || rate.tiers.length > 1))
+      throw wrong(`what is paid in advance has one price: ${key} has included units or tiers`)
   }
   for (const { kind } of plan.rates) {
     if (!keys.has(kind)) throw wrong(`${kind} has prefixes but no rate for all other numbers`)

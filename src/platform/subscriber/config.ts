@@ -22,6 +22,7 @@ export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | n
     timeZone: record.timeZone,
     plan: planOf(record),
     toll: record.toll,
+    ...(record.prepaid ? { prepaid: record.prepaid } : {}),
     ...(record.spent ? { spent: record.spent } : {}),
     defaultRoute: record.defaultRoute,
     agent,

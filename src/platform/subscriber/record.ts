@@ -3,6 +3,7 @@ import type {
   AgentConfig,
   Allocation,
   ChannelConfig,
+  Prepaid,
   Sealed,
   SiteConfig,
   SubscriberConfig,
@@ -51,13 +52,17 @@ export interface SubscriberRecord {
   toll: TollRules
   /** What its calls out had cost when money was limited; null where it is not. */
   spent: TollSpent | null
+  /** Below this balance its operator is told, a decimal of the plan's currency; null: not before it is used up. */
+  lowBalance: string | null
+  /** Null where its plan is not paid in advance. */
+  prepaid: Prepaid | null
   createdAt: string
 }
 
 /** What is decided before a subscriber gets its slot, which the database gives. */
 export type NewSubscriber = Omit<
   SubscriberRecord,
-  'slot' | 'channel' | 'telephones' | 'users' | 'toll' | 'spent' | 'createdAt'
+  'slot' | 'channel' | 'telephones' | 'users' | 'toll' | 'spent' | 'lowBalance' | 'prepaid' | 'createdAt'
 > & {
   channel: Omit<SubscriberRecord['channel'], 'listenPort'>
   agentCertificate: { id: Id<'crt'>; serial: string; notBefore: Date; notAfter: Date }

@@ -185,7 +185,7 @@ export class TollGate {
       if (lease.subscriber !== account.subscriber || lease.detail?.emergency || !lease.answered || !lease.released) continue
       const now = this.#moment(account)
       const micros = this.#meterage(account, lease)?.end(durationMs(lease.answered, lease.released), now) ?? 0
-      if (prepaid && position > prepaid.position) purse?.charge(micros, position)
+      if (prepaid && position > prepaid.position) purse?.charge(micros, position, lease.answered)
       if (!spent || position <= spent.position || lease.kind !== 'trunk.out') continue
       const meters = account.metersOf(this.#finder.of(lease.detail?.number ?? ''))
       for (const meter of meters) if (fresh.has(meter)) addSpent(meter.counts, now, micros)
@@ -202,7 +202,10 @@ export class TollGate {
     const { purse } = account
     if (!purse) return null
     const others = beside.filter(({ detail }) => !detail?.emergency).reduce((sum, one) => sum + this.#firstCost(account, one), 0)
-    const refused = overBalance(purse, demand.kind, { micros: this.#firstCost(account, demand), others })
+    const costs = { micros: this.#firstCost(account, demand), others }
+    if (!overBalance(purse, demand.kind, costs)) return null
+    this.#runs.gather(account)
+    const refused = overBalance(purse, demand.kind, costs)
     if (refused) this.#tell(account, true)
     return refused
   }

@@ -51,6 +51,14 @@ export function grant(running: Running, ms: number, now: Moment): number {
   return granted
 }
 
+/** What it has not begun to use is given back: all but the increment that it is in, or its first. */
+export function trim(running: Running, usedMs: number, now: Moment): void {
+  const { meterage, grantedMs } = running
+  let needed = grantedMs
+  for (let less = grantedMs; meterage && less >= Math.max(usedMs, LEAST_MS); less = meterage.stepBefore(less)) needed = less
+  if (needed < grantedMs) give(running, needed - grantedMs, now)
+}
+
 /** Takes ms from its limits, with what they cost. */
 export function give(running: Running, ms: number, now: Moment): void {
   for (const meter of running.meters) {

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Prepaid } from '#platform/words/index.ts'
+import type { Instant, Prepaid } from '#platform/words/index.ts'
 
 /**
  * What a prepaid subscriber has left. The ledger's word is the truth as far as it reaches; what was released behind it, and what
@@ -33,7 +33,7 @@ export class Purse {
 
   /** Something was asked for that could not be paid, and nothing has been paid in since. */
   get isEmpty(): boolean {
-    return this.#told === 'empty' || this.leftMicros <= 0
+    return this.#told === 'empty'
   }
 
   /** Behind this the switch has to remember what was released; null where the ledger knows it all. */
@@ -58,16 +58,17 @@ export class Purse {
   }
 
   /** It is over, at this position of the journal: what it has paid is what it owes. */
-  release(lease: Id<'lse'>, position: number): void {
+  release(lease: Id<'lse'>, position: number, answered: Instant | undefined): void {
     const micros = this.#reserved.get(lease) ?? 0
     this.#reserved.delete(lease)
     this.#reservedMicros -= micros
-    this.charge(micros, position)
+    this.charge(micros, position, answered)
   }
 
-  /** What somebody owes for a lease that was released at this position. */
-  charge(micros: number, position: number): void {
-    if (micros === 0 || position <= this.#published.position) return
+  /** What is owed for a lease that was answered then, and released at this position. */
+  charge(micros: number, position: number, answered: Instant | undefined): void {
+    const { position: known, sinceMs } = this.#published
+    if (micros === 0 || position <= known || !answered || answered.wall < sinceMs) return
     this.#charges.push({ position, micros })
     this.#chargedMicros += micros
   }
@@ -80,7 +81,7 @@ export class Purse {
 
   /** What is to be told now, once until more is paid in. */
   notice(refused: boolean): 'low' | 'empty' | null {
-    const is = refused || this.leftMicros <= 0 ? 'empty' : this.isLow ? 'low' : null
+    const is = refused ? 'empty' : this.isLow ? 'low' : null
     if (is === null || is === this.#told || this.#told === 'empty') return null
     this.#told = is
     return is

@@ -1,8 +1,8 @@
 import type { Clock, Id } from '#lib/index.ts'
 import { durationMs, type Instant, instantOf, type Lease } from '#platform/words/index.ts'
 import type { Account } from './account.ts'
-import { limitsUse, type Moment } from './counts.ts'
-import { EARLY_MS, GRANT_MS, give, grant, LEAD_MS, type Running, settle } from './grant.ts'
+import { LEAST_MS, limitsUse, type Moment } from './counts.ts'
+import { EARLY_MS, GRANT_MS, give, grant, LEAD_MS, type Running, settle, trim } from './grant.ts'
 
 /** A leg that runs out of what it may use, or a call where the lease is of no leg; `why` is the cause of its end. */
 export interface Limited extends Pick<Running, 'call' | 'leg'> {
@@ -25,6 +25,9 @@ interface RunsOptions {
 export class Runs {
   readonly #options: RunsOptions
   readonly #running = new Map<Id<'lse'>, Running>()
+  /** What was left when a balance was shared last, and when it was gathered. */
+  readonly #shared = new WeakMap<Account, number>()
+  readonly #gathered = new WeakMap<Account, number>()
 
   constructor(options: RunsOptions) {
     this.#options = options
@@ -81,7 +84,7 @@ export class Runs {
     this.#running.delete(id)
     const now = this.#options.moment(running.account)
     settle(running, answered && released ? durationMs(answered, released) : 0, now)
-    running.purse?.release(id, position)
+    running.purse?.release(id, position, answered)
     this.#options.changed(running.account, now)
   }
 
@@ -95,21 +98,76 @@ export class Runs {
     account.takeBack()
   }
 
-  /** Asks for more in time, or warns and cuts. */
+  /**
+   * What leases have paid ahead of a balance and have not begun to use is given back, for somebody else to be granted; they ask for it anew
+   * at once. A flood of demands has that once a second.
+   */
+  gather(account: Account): void {
+    const at = this.#options.clock.now()
+    if (at - (this.#gathered.get(account) ?? Number.NEGATIVE_INFINITY) < 1000) return
+    this.#gathered.set(account, at)
+    for (const running of this.#paying(account)) {
+      trim(running, this.#elapsed(running), this.#options.moment(account))
+      if (running.answered) this.#await(running)
+    }
+  }
+
+  /** Asks for more in time. */
   #await(running: Running): void {
     const left = running.grantedMs - this.#elapsed(running)
+    running.timer?.cancel()
     running.timer = this.#options.clock.after(Math.max(0, left - (running.warned ? EARLY_MS : LEAD_MS)), () => {
       running.timer = null
-      const now = this.#options.moment(running.account)
-      const more = grant(running, GRANT_MS, now)
-      if (more > 0) this.#options.changed(running.account, now)
-      if (more === 0 && running.warned) return this.#cut(running, now)
-      const near = running.grantedMs - this.#elapsed(running) <= LEAD_MS
-      // Whoever talks hears it once, whatever of the call runs out.
-      if (near && !running.warned && !this.#isWarned(running)) this.#options.warn(limited(running))
-      running.warned = near
-      this.#await(running)
+      this.#ask(running)
     })
+  }
+
+  /** Is granted more, or warns and is cut. */
+  #ask(running: Running): void {
+    const { account, grantedMs, warned } = running
+    const now = this.#options.moment(account)
+    delete running.lacks
+    grant(running, GRANT_MS, now)
+    if (running.lacks === 'no-balance') this.#share(account, now)
+    const more = running.grantedMs - grantedMs
+    if (more > 0) this.#options.changed(account, now)
+    if (more <= 0 && warned) this.#cut(running, now)
+    else {
+      this.#warn(running)
+      this.#await(running)
+    }
+  }
+
+  /** A balance that does not last: all that run on it have as much time of it, so that none is cut while another has much left. */
+  #share(account: Account, now: Moment): void {
+    const { purse } = account
+    if (!purse || this.#shared.get(account) === purse.leftMicros) return
+    const all = this.#paying(account)
+    for (const running of all) trim(running, this.#elapsed(running), now)
+    const costs = (ms: number) =>
+      all.reduce(
+        (sum, one) => sum + Math.max(0, one.meterage?.costTo(Math.max(one.grantedMs, this.#elapsed(one) + ms), now) ?? 0),
+        0,
+      )
+    let ms = GRANT_MS
+    while (ms >= LEAST_MS && costs(ms) > purse.leftMicros) ms -= LEAST_MS
+    for (const running of all) {
+      const more = this.#elapsed(running) + ms - running.grantedMs
+      if (more >= LEAST_MS) grant(running, more, now)
+    }
+    this.#shared.set(account, purse.leftMicros)
+    for (const running of all) {
+      if (!running.answered) continue
+      this.#warn(running)
+      this.#await(running)
+    }
+  }
+
+  /** Whoever talks hears it once, whatever of a call runs out. */
+  #warn(running: Running): void {
+    const near = running.grantedMs - this.#elapsed(running) <= LEAD_MS
+    if (near && !running.warned && !this.#isWarned(running)) this.#options.warn(limited(running))
+    running.warned = near
   }
 
   #cut(running: Running, now: Moment): void {
@@ -121,6 +179,10 @@ export class Runs {
     if (!account.purse) return false
     for (const other of this.#running.values()) if (other.call === call && other.warned) return true
     return false
+  }
+
+  #paying(account: Account): Running[] {
+    return [...this.#running.values()].filter((running) => running.account === account && running.purse)
   }
 
   #elapsed({ answered }: Running): number {

@@ -11,6 +11,7 @@ export type AlarmCode =
   | 'channel-down' // about: the subscriber
   | 'agent-down' // about: the subscriber
   | 'toll-limit' // about: the subscriber and the limit of its calls out
+  | 'balance-low' // about: the subscriber, which pays in advance
   | 'disk-scarce' // about: the state directory
   | 'journal-behind' // about: the node; records are lost, or PostgreSQL does not take them
   | 'loop-late' // about: the process

@@ -5,7 +5,7 @@ import type { JournalEntry } from './journal.ts'
 import type { Metric } from './metric.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
 import type { TelephoneState } from './telephone.ts'
-import type { TollUse } from './toll.ts'
+import type { TollBalance, TollUse } from './toll.ts'
 import type { CallTrace } from './trace.ts'
 
 /** How a trunk is, as the switch sees it. */
@@ -52,6 +52,8 @@ export interface SwitchMethods {
   }
   /** How far the limits of calls out are used up. */
   'toll.list': { params: { subscriber?: Id<'sub'> }; result: TollUse[] }
+  /** What is left of the balances of those who pay in advance. */
+  'balance.list': { params: { subscriber?: Id<'sub'> }; result: TollBalance[] }
   /** The telephones of a site that are registered. */
   'telephone.list': { params: { subscriber: Id<'sub'> }; result: TelephoneState[] }
   'trunk.state': { params: Record<string, never>; result: TrunkState[] }

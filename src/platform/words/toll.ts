@@ -61,6 +61,8 @@ export interface Prepaid {
   /** What was paid in, without what was charged: all that was released at or before `position` of the journal. */
   balanceMicros: number
   position: number
+  /** What was answered before stands on a bill; ms since the epoch. */
+  sinceMs: number
   /** Below this the balance is low. */
   lowMicros?: number
 }
