@@ -11,6 +11,7 @@ import type { Snapshot, Tariff } from '#platform/words/index.ts'
 import { listCapacities } from './allocation.ts'
 import { readAuthorities } from './authority.ts'
 import { listPlans } from './billing-plan.ts'
+import { usagePosition } from './billing-usage.ts'
 import type { Store, Tx } from './store.ts'
 import { readSubscribers } from './subscriber.ts'
 import { listTollClasses } from './toll.ts'
@@ -27,7 +28,8 @@ export function publicationSource(store: Store, node: string): PublicationSource
 async function readSnapshot(tx: Tx, node: string): Promise<Snapshot> {
   const number = await nextNumber(tx)
   const { ca, switch: own } = await readAuthorities(tx)
-  const records = await readSubscribers(tx)
+  const taken = await usagePosition(tx, node)
+  const records = (await readSubscribers(tx)).map((record) => charged(record, taken))
   return {
     number,
     capacities: await listCapacities(tx, node),
@@ -45,7 +47,8 @@ async function readParts(tx: Tx, node: string, what: ChangedParts): ReturnType<P
   const number = await nextNumber(tx)
   const ids = what.subscribers ?? []
   const records = new Map<Id<'sub'>, Awaited<ReturnType<typeof readSubscribers>>[number]>()
-  if (ids.length > 0) for (const record of await readSubscribers(tx, ids)) records.set(record.id, record)
+  const taken = await usagePosition(tx, node)
+  if (ids.length > 0) for (const record of await readSubscribers(tx, ids)) records.set(record.id, charged(record, taken))
   const configOf = (id: Id<'sub'>) => {
     const record = records.get(id)
     return record ? subscriberConfig(record) : null
@@ -60,6 +63,12 @@ async function readParts(tx: Tx, node: string, what: ChangedParts): ReturnType<P
     },
     subscribers: new Map(ids.map((id) => [id, configOf(id)])),
   }
+}
+
+/** All that the node's journal had up to there had been charged before the balance was read. */
+function charged(record: SubscriberRecord, taken: number): SubscriberRecord {
+  const { prepaid } = record
+  return prepaid ? { ...record, prepaid: { ...prepaid, position: Math.max(prepaid.position, taken) } } : record
 }
 
 /** Of the plans by which these are billed, the prices of calls out, and of all where it is paid in advance. */
