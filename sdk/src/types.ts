@@ -303,7 +303,7 @@ export interface DialResult {
 /** Why a resource was refused. */
 export interface Refusal {
   kind: string
-  /** `class`: the operator denies calls out to numbers of this class; `velocity`, `spend`: they were as many, or cost as much, as `rule` allows. */
+  /** `class`: the operator denies calls out to numbers of this class; `velocity`, `spend`: they were as many, or cost as much, as `rule` allows; `balance`: what was paid in does not pay for it. */
   limitedBy: 'ceiling' | 'pool' | 'trunk' | 'class' | 'velocity' | 'spend' | 'balance'
   rule?: 'callsPerMinute' | 'callsPerHour' | 'minutesPerDay' | 'spendPerDay' | 'spendPerMonth'
   /** Of the number that was to be called, such as `premium`. */

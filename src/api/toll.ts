@@ -64,7 +64,8 @@ export function tollRoutes(app: App, { install: deps, switch: callSwitch }: ApiD
     {
       schema: {
         summary: 'How far the limits of a subscriber’s calls out are used up',
-        description: 'A limit that no call has met yet is not listed.',
+        description:
+          'A limit of calls that no call has met yet is not listed. What was spent before a limit was set counts towards it.',
         params: OfSubscriber,
         response: { 200: Type.Object({ items: Type.Array(Use) }) },
       },

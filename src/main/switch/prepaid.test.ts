@@ -14,7 +14,7 @@ const rateOf = (kind: Kind, price: string, increment: number, more: Partial<Rate
   ...more,
 })
 const MINUTE = rateOf('trunk.out', '0.25', 60)
-const MINUTE_ELSEWHERE = rateOf('trunk.out', '0.20', 60, { prefix: '+44' })
+const MINUTE_ELSEWHERE = rateOf('trunk.out', '0.12', 60, { prefix: '+44' })
 const SECOND = rateOf('trunk.out', '0.6', 1)
 const paidIn = (balanceMicros: number, more: Partial<Prepaid> = {}): Prepaid => ({
   balanceMicros,
@@ -104,7 +104,8 @@ test('B09 what runs on a balance that does not last ends at the same time, whoev
   assert.ok(tight.call(ORDINARY))
   tight.clock.turn(1000)
   assert.equal(tight.gate.refuses(acme, { kind: 'trunk.out', count: 1, detail: { number: '+4420' } }), null)
-  assert.ok(tight.call('+4420'), 'of 0.25, 0.01 a second and 0.20 for the first minute')
+  assert.equal(tight.gate.refuses(acme, { kind: 'trunk.out', count: 3, detail: { number: '+4420' } })?.limitedBy, 'balance')
+  assert.ok(tight.call('+4420'), 'of 0.25, 0.01 a second, eleven of them kept, and 0.12 for the first minute')
   tight.clock.turn(120_000)
   assert.ok(chargedFor(tight.over, [SECOND, MINUTE_ELSEWHERE]) <= 250_000)
 })

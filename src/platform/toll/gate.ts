@@ -9,23 +9,21 @@ import {
   type JournalRecord,
   type Lease,
   type Refusal,
-  type Tariff,
   type TollBalance,
   type TollClass,
   type TollUse,
 } from '#platform/words/index.ts'
 import { Account, type AccountState, heldTo, type Meter, type Terms } from './account.ts'
 import { classFinder, policyFor } from './classes.ts'
-import { addSpent, begin, LEAST_MS, type Moment } from './counts.ts'
+import { addSpent, begin, type Moment } from './counts.ts'
 import { Days } from './day.ts'
 import { LEAD_MS } from './grant.ts'
 import type { TollConfiguration, TollOptions } from './options.ts'
-import { Meterage, Tariffs } from './price.ts'
+import { Prices } from './price.ts'
 import { overBalance, overClass, overLimit } from './refuse.ts'
 import { Runs } from './runs.ts'
 
 const NO_CLASSES: readonly TollClass[] = []
-const NO_TARIFFS: readonly Tariff[] = []
 
 /**
  * Whether what costs may begin, at whose cost it is (PITFALLS F14, B09). The registry asks it of every `trunk.out` that is demanded, and of
@@ -39,14 +37,14 @@ export class TollGate {
   readonly #runs: Runs
   #classes = NO_CLASSES
   #finder = classFinder([])
-  #published = NO_TARIFFS
-  #tariffs = new Tariffs([])
+  readonly #prices: Prices
   #configured = new Map<Id<'sub'>, Terms>()
   /** What a former process has left is taken up. */
   #restored = false
 
   constructor(options: TollOptions) {
     this.#options = options
+    this.#prices = new Prices(options.pricing)
     this.#runs = new Runs({
       ...options,
       moment: (account) => this.#moment(account),
@@ -55,13 +53,12 @@ export class TollGate {
   }
 
   /** Sets all limits and balances anew; calls that are up go on, as far as the new ones let them. */
-  configure({ tollClasses = NO_CLASSES, tariffs = NO_TARIFFS, subscribers }: TollConfiguration): void {
+  configure({ tollClasses = NO_CLASSES, tariffs = [], subscribers }: TollConfiguration): void {
     // A publication has what has not changed as it was.
     if (tollClasses !== this.#classes) this.#finder = classFinder(tollClasses)
-    if (tariffs !== this.#published) this.#tariffs = new Tariffs(tariffs)
+    this.#prices.publish(tariffs)
     const [before, classes] = [this.#configured, this.#classes]
     this.#classes = tollClasses
-    this.#published = tariffs
     this.#configured = new Map(
       subscribers.map(({ id, toll: rules = {}, timeZone = 'UTC', plan = '', spent, prepaid }) => [
         id,
@@ -69,7 +66,10 @@ export class TollGate {
       ]),
     )
     for (const account of this.#accounts.values()) {
-      account.change(this.#configured.get(account.subscriber) ?? NOTHING, tollClasses)
+      const terms = this.#configured.get(account.subscriber)
+      account.change(terms ?? NOTHING, tollClasses)
+      // Leases of one that is gone pay on, as long as they run.
+      if (!terms) account.purse = null
     }
     if (!this.#restored) return
     for (const [subscriber, terms] of this.#configured) this.#adapt(subscriber, terms, before.get(subscriber), classes)
@@ -184,7 +184,7 @@ export class TollGate {
     for (const { position, lease } of await this.#options.released(Math.min(...from))) {
       if (lease.subscriber !== account.subscriber || lease.detail?.emergency || !lease.answered || !lease.released) continue
       const now = this.#moment(account)
-      const micros = this.#meterage(account, lease)?.end(durationMs(lease.answered, lease.released), now) ?? 0
+      const micros = this.#prices.meterage(account, lease)?.end(durationMs(lease.answered, lease.released), now) ?? 0
       if (prepaid && position > prepaid.position) purse?.charge(micros, position, lease.answered)
       if (!spent || position <= spent.position || lease.kind !== 'trunk.out') continue
       const meters = account.metersOf(this.#finder.of(lease.detail?.number ?? ''))
@@ -194,33 +194,26 @@ export class TollGate {
   }
 
   #limits(account: Account, demand: Demand, meters: readonly Meter[]): Refusal | null {
-    return overLimit(meters, { micros: this.#firstCost(account, demand), now: this.#moment(account), out: demand.out })
+    return overLimit(meters, {
+      micros: this.#prices.firstCost(account, demand, this.#moment(account)),
+      now: this.#moment(account),
+      out: demand.out,
+    })
   }
 
   /** Whether the balance has not what the first increment costs. What costs nothing is granted, whatever is owed. */
   #poor(account: Account, demand: Demand, beside: readonly Demand[]): Refusal | null {
     const { purse } = account
     if (!purse) return null
-    const others = beside.filter(({ detail }) => !detail?.emergency).reduce((sum, one) => sum + this.#firstCost(account, one), 0)
-    const costs = { micros: this.#firstCost(account, demand), others }
+    const others = beside
+      .filter(({ detail }) => !detail?.emergency)
+      .reduce((sum, one) => sum + this.#prices.firstCost(account, one, this.#moment(account)), 0)
+    const costs = { micros: this.#prices.firstCost(account, demand, this.#moment(account)), others }
     if (!overBalance(purse, demand.kind, costs)) return null
     this.#runs.gather(account)
     const refused = overBalance(purse, demand.kind, costs)
     if (refused) this.#tell(account, true)
     return refused
-  }
-
-  #firstCost(account: Account, demand: Demand): number {
-    return this.#meterage(account, demand)?.costTo(LEAST_MS, this.#moment(account)) ?? 0
-  }
-
-  /** Null where it costs nothing. */
-  #meterage(
-    account: Account,
-    { kind, count, detail }: Pick<Lease, 'kind' | 'count'> & { detail?: Lease['detail'] | undefined },
-  ): Meterage | null {
-    const rate = this.#tariffs.rateOf(account.plan, kind, detail?.number)
-    return rate ? new Meterage(account, rate, this.#options.pricing, count) : null
   }
 
   #denies(subscriber: Id<'sub'>, found: TollClass | undefined): Refusal | null {
@@ -240,7 +233,7 @@ export class TollGate {
       begin(meter.counts, now)
       out.counted.add(meter.class)
     }
-    const running = this.#runs.begin(account, lease, { meters, meterage: this.#meterage(account, lease) })
+    const running = this.#runs.begin(account, lease, { meters, meterage: this.#prices.meterage(account, lease) })
     if (running) this.#runs.grant(running)
     this.#changed(account, now)
   }
@@ -249,7 +242,7 @@ export class TollGate {
     const out = lease.kind === 'trunk.out'
     if (lease.detail?.emergency || (!out && !account.purse)) return
     const meters = out ? account.metersOf(this.#finder.of(lease.detail?.number ?? '')) : []
-    const running = this.#runs.begin(account, lease, { meters, meterage: this.#meterage(account, lease) })
+    const running = this.#runs.begin(account, lease, { meters, meterage: this.#prices.meterage(account, lease) })
     if (running) this.#runs.resume(running, lease, leadMs)
   }
 

@@ -1,7 +1,7 @@
-import type { Kind, Rate, Tariff } from '#platform/words/index.ts'
+import type { Demand, Rate, Tariff } from '#platform/words/index.ts'
 import type { Account } from './account.ts'
 import { PrefixFinder } from './classes.ts'
-import type { Moment } from './counts.ts'
+import { LEAST_MS, type Moment } from './counts.ts'
 
 /** How billing prices usage; amounts are millionths of the plan's currency. */
 export interface Pricing {
@@ -11,20 +11,36 @@ export interface Pricing {
   micros(amount: string): bigint
 }
 
-/** What is priced by the plans that are published. */
-export class Tariffs {
+/** What leases cost by the plans that are published. */
+export class Prices {
+  readonly #pricing: Pricing
+  #published: readonly Tariff[] = []
   /** By plan and kind. */
-  readonly #finders = new Map<string, PrefixFinder<Rate>>()
+  #finders = new Map<string, PrefixFinder<Rate>>()
 
-  constructor(tariffs: readonly Tariff[]) {
+  constructor(pricing: Pricing) {
+    this.#pricing = pricing
+  }
+
+  /** A publication has what has not changed as it was. */
+  publish(tariffs: readonly Tariff[]): void {
+    if (tariffs === this.#published) return
+    this.#published = tariffs
+    this.#finders = new Map()
     for (const { plan, rates } of tariffs)
       for (const [kind, ofKind] of Map.groupBy(rates, (rate) => rate.kind))
         this.#finders.set(`${plan} ${kind}`, new PrefixFinder(ofKind.map((rate): [string, Rate] => [rate.prefix, rate])))
   }
 
-  /** Undefined where it costs nothing. */
-  rateOf(plan: string, kind: Kind, number = ''): Rate | undefined {
-    return this.#finders.get(`${plan} ${kind}`)?.of(number)
+  /** Null where it costs nothing. */
+  meterage(account: Account, { kind, count, detail }: Pick<Demand, 'kind' | 'count' | 'detail'>): Meterage | null {
+    const rate = this.#finders.get(`${account.plan} ${kind}`)?.of(detail?.number ?? '')
+    return rate ? new Meterage(account, rate, this.#pricing, count) : null
+  }
+
+  /** Millionths of the first increment. */
+  firstCost(account: Account, demand: Demand, now: Moment): number {
+    return this.meterage(account, demand)?.costTo(LEAST_MS, now) ?? 0
   }
 }
 

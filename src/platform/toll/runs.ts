@@ -99,15 +99,15 @@ export class Runs {
   }
 
   /**
-   * What leases have paid ahead of a balance and have not begun to use is given back, for somebody else to be granted; they ask for it anew
-   * at once. A flood of demands has that once a second.
+   * What leases have paid ahead of a balance is given back, for somebody else to be granted, but for what a warning takes; they ask for it
+   * anew at once. A flood of demands has that once a second.
    */
   gather(account: Account): void {
     const at = this.#options.clock.now()
     if (at - (this.#gathered.get(account) ?? Number.NEGATIVE_INFINITY) < 1000) return
     this.#gathered.set(account, at)
     for (const running of this.#paying(account)) {
-      trim(running, this.#elapsed(running), this.#options.moment(account))
+      trim(running, this.#elapsed(running) + LEAD_MS, this.#options.moment(account))
       if (running.answered) this.#await(running)
     }
   }
