@@ -141,3 +141,19 @@ test('B09 money that is paid in while a call runs out keeps it up; a call in on 
   served.hangup()
   await world.quiet()
 })
+
+test('B09 a call that has nothing left when the switch is started again hears the beeps and is cut by the new one', async () => {
+  await paidIn(150_000, [rate('trunk.out', '0.60', 1)])
+  const { causes } = await since(async () => {
+    const call = await fromSite()
+    await until('an answer', () => call.phase === 'up', 3000)
+    const far = world.carrier.calls.at(-1)!
+    await until('a warning', async () => (await world.events()).at(-1)?.type === 'leg.warned', 8000)
+    await world.kill('switch')
+    await new Promise((done) => setTimeout(done, 9000))
+    await world.startSwitch()
+    await until('the end', () => call.phase === 'ended' && far.phase === 'ended', 15_000)
+  })
+  assert.ok(causes.includes('no-balance'), JSON.stringify(causes))
+  assert.ok((await left())!.leftMicros <= 0)
+})

@@ -277,8 +277,10 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })
   const left = journal.replay()
   telephones.restore(left.registrations)
-  await toll.restore(left.tolls, left.leases)
+  // Whoever has nothing left is cut in the next turn: its call has to be there by then.
+  const counted = toll.restore(left.tolls, left.leases)
   const begun = restore(exchange, left)
+  await counted
   outbox.deliver()
   voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))
   const control = await serveControl({
