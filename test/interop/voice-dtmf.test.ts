@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { newId, run } from '#lib/index.ts'
-import { dtmfFrequencies, encodeG711, heardTone, type Law, toneCycle } from '#protocol/audio/index.ts'
+import { codecOf, dtmfFrequencies, heardTone, toneCycle } from '#protocol/audio/index.ts'
 import { RTP_HEADER_BYTES, writeRtpHeader } from '#protocol/rtp/index.ts'
 import { udpPcap } from './udp-pcap.ts'
 import type { Heard, Phone } from './voice-phone.ts'
@@ -96,6 +96,12 @@ test('S50 a far end without telephone-events hears the tones themselves', async 
 test('S50 relayed keys reach a far end without telephone-events as tones', async (t) => {
   const voice = await startVoice(t)
   const { a, b } = await joinedLegs(t, voice, { b: { events: null, codec: 'PCMA' } })
+  // A key that comes before the media thread has joined the two goes nowhere.
+  a.phone.speak(440)
+  await until('b hears a', () => b.phone.heard.length > 0)
+  a.phone.quiet()
+  await pause(100)
+  b.phone.heard.length = 0
   a.phone.press('9', 101, 240)
   await until('tones have come', () => b.phone.sound().length >= 1600)
   assert.ok(b.phone.heard.every(({ payloadType }) => payloadType === 8))
@@ -116,12 +122,14 @@ function amplitude(samples: Int16Array, hz: number): number {
 /** Says keys as tones, at the pace of the clock. */
 async function sayKeys(phone: Phone, keys: string, onMs: number, offMs: number): Promise<void> {
   const pcm = toneCycle([...keys].map((key) => ({ frequencies: dtmfFrequencies(key), onMs, offMs })))
-  const bytes = encodeG711(pcm, phone.codec as Law)
+  const { clockRate, encoder } = codecOf(phone.codec)
+  const speaking = encoder(8000)
+  const bytes = new Uint8Array(1000)
   const start = performance.now()
-  for (let at = 0; at + 160 <= bytes.length; at += 160) {
+  for (let at = 0; at + 160 <= pcm.length; at += 160) {
     await pause(Math.max(0, at / 8 - (performance.now() - start)))
-    phone.packet(bytes.subarray(at, at + 160), { marker: at === 0 })
-    phone.timestamp = (phone.timestamp + 160) >>> 0
+    phone.packet(bytes.slice(0, speaking.encode(pcm.subarray(at, at + 160), 160, bytes, 0)), { marker: at === 0 })
+    phone.timestamp = (phone.timestamp + clockRate / 50) >>> 0
   }
 }
 
@@ -142,14 +150,20 @@ test('S50 keys are heard as tones where no telephone-event was negotiated, and i
   assert.equal(phone.heard.length, packets, 'the prompt has ended')
 })
 
-test('S50 where telephone-events were negotiated, tones are no keys: none is heard twice', async (t) => {
+test('S50 where telephone-events were negotiated, tones are no keys: none is heard twice, also by who listens for other things', async (t) => {
   const voice = await startVoice(t)
-  const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node')
-  const short = { timeoutMs: 1500, interDigitTimeoutMs: 300 }
-  const gathered = voice.call('gather', { endpoint, verb: newId('verb'), ...short })
-  await sayKeys(phone, '123', 80, 80)
-  phone.press('7')
-  assert.deepEqual(await gathered, { digits: '7', reason: 'timeout' })
+  for (const codec of ['PCMU', 'G722'] as const) {
+    const { endpoint, phone } = await openLeg(t, voice, newId('call'), 'node', { codec })
+    const verb = newId('verb')
+    const listening = voice.call('detect', { endpoint, verb, amd: {} })
+    const short = { timeoutMs: 1500, interDigitTimeoutMs: 300 }
+    const gathered = voice.call('gather', { endpoint, verb: newId('verb'), ...short })
+    await sayKeys(phone, '123', 80, 80)
+    phone.press('7')
+    assert.deepEqual(await gathered, { digits: '7', reason: 'timeout' }, codec)
+    await voice.call('stop', { verb })
+    await listening
+  }
 })
 
 test('fewer digits than wanted are told as that', async (t) => {
