@@ -1,17 +1,27 @@
 import { Type } from 'typebox'
 import { deploy, rollback } from '#journeys/install/index.ts'
 import { isId } from '#lib/index.ts'
+import { Nothing } from './answers.ts'
 import { type App, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
 import { AgentVersion, OfSubscriber } from './schema.ts'
 import { versionView } from './view.ts'
 
+const Status = Type.Object({
+  subscriber: Type.String(),
+  state: Type.String({ description: 'none, starting, ready, backing-off …' }),
+  reason: Type.String(),
+  version: Type.Union([Type.String(), Type.Null()]),
+  pid: Type.Union([Type.Integer(), Type.Null()]),
+  restarts: Type.Integer(),
+})
+
 export function agentRoutes(app: App, { install: deps, host }: ApiDeps): void {
   const { store } = deps
   app.get(
     '/v1/subscribers/:subscriber/agent',
-    { schema: { summary: 'How the agent is', params: OfSubscriber } },
+    { schema: { summary: 'How the agent is', params: OfSubscriber, response: { 200: Status } } },
     async (request) => {
       const statuses = await host.call('agent.list', {})
       const status = statuses.find(({ subscriber }) => subscriber === request.subscriber.id)
@@ -91,7 +101,7 @@ export function agentRoutes(app: App, { install: deps, host }: ApiDeps): void {
   )
   app.post(
     '/v1/subscribers/:subscriber/agent/restart',
-    { schema: { summary: 'Kill the agent and start it again', params: OfSubscriber } },
+    { schema: { summary: 'Kill the agent and start it again', params: OfSubscriber, response: { 204: Nothing } } },
     async (request, reply) => {
       const { id, agent } = request.subscriber
       if (agent.version === null)

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { AlarmChange } from '#platform/words/index.ts'
+import { sentAs } from './answers.ts'
 import { type App, operatorOnly } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 
@@ -43,6 +44,7 @@ export function alarmRoutes(app: App, { watch, clock }: ApiDeps): void {
         description:
           'Those that hold come first as they are; with `after` or Last-Event-ID what has changed since instead. A comment comes every 5 s.',
         querystring: After,
+        response: { 200: sentAs('text/event-stream', 'Each change as `data`, its number as `id`.') },
       },
     },
     (request, reply) => {

@@ -3,6 +3,7 @@ import { type Books, runBills } from '#journeys/period/index.ts'
 import { type Clock, isId, type Log } from '#lib/index.ts'
 import { type Addition, formatMicros, type Invoice, missing, type Plan, standardPlan } from '#platform/billing/index.ts'
 import type { UsageQuery } from '#platform/usage/index.ts'
+import { sentAs } from './answers.ts'
 import { type App, operatorOnly, type Routes, scopeOf } from './app.ts'
 import { Bill, BillSummary, KeptPlan, PlanAddition, Plan as PlanSchema, Posting, UnratedUsage, Usage } from './billing-schema.ts'
 import type { BillingStore, InvoiceQuery } from './billing-store.ts'
@@ -165,7 +166,7 @@ function billRoutes(app: App, { store }: BillingDeps): void {
   )
   app.get(
     '/v1/bills/:bill/pdf',
-    { schema: { summary: 'A bill as PDF (application/pdf)', params: OfBill } },
+    { schema: { summary: 'A bill as PDF', params: OfBill, response: { 200: sentAs('application/pdf', 'The bill.') } } },
     async (request, reply) => {
       const { invoice, pdf } = await store.findInvoice(scopeOf(request.principal), request.params.bill)
       reply.header('content-disposition', `inline; filename="${invoice.name}-${invoice.period}.pdf"`)

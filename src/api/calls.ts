@@ -4,6 +4,7 @@ import { type Id, isId, newId } from '#lib/index.ts'
 import { explain } from '#platform/cti/index.ts'
 import { visibleToSubscriber } from '#platform/trace/index.ts'
 import type { CallView } from '#platform/words/index.ts'
+import { Nothing } from './answers.ts'
 import { type App, readerOf, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
@@ -29,6 +30,17 @@ const Call = Type.Object({
 })
 const OfCall = Type.Object({ call: Type.String() })
 
+const Explained = Type.Object({
+  call: Type.String(),
+  subscriber: Type.String(),
+  summary: Type.String({ description: 'One sentence for people.' }),
+  cause: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  refusals: Type.Array(Type.Record(Type.String(), Type.Unknown()), {
+    description: 'kind, limitedBy, limit, inUse, requested, fault, and the holders that the reader may see.',
+  }),
+  steps: Type.Array(Type.Object({ at: Type.String({ format: 'date-time' }), type: Type.String(), text: Type.String() })),
+})
+
 export function callRoutes(app: App, deps: ApiDeps): void {
   app.get(
     '/v1/calls',
@@ -51,7 +63,7 @@ export function callRoutes(app: App, deps: ApiDeps): void {
   )
   app.post(
     '/v1/calls/:call/kill',
-    { schema: { summary: 'End a call in whatever state it is', params: OfCall } },
+    { schema: { summary: 'End a call in whatever state it is', params: OfCall, response: { 204: Nothing } } },
     async (request, reply) => {
       const { id } = await findCall(deps, request, request.params.call)
       await deps.switch.call('call.kill', { call: id })
@@ -67,7 +79,7 @@ export function callRoutes(app: App, deps: ApiDeps): void {
   )
   app.get(
     '/v1/calls/:call/explain',
-    { schema: { summary: 'Why a call went as it did, also after its end', params: OfCall } },
+    { schema: { summary: 'Why a call went as it did, also after its end', params: OfCall, response: { 200: Explained } } },
     async (request) => {
       const call = callId(request.params.call)
       const { items } = await deps.events.listEvents(scopeOf(request.principal), { call, limit: 1000 })
@@ -119,6 +131,16 @@ const Amd = Type.Object(
     description:
       'Listens to whom the call is for: `to`, or `from` where the agent talks to it. Events `call.amd` tell who has answered: human, machine, machine-end, fax, network (nobody: it says busy behind an answer) or unknown.',
   },
+)
+
+const Cause = Type.Record(Type.String(), Type.Unknown(), { description: 'by, reason, sip, q850, text' })
+const Ordered = Type.Object(
+  {
+    transferred: Type.Optional(Type.Boolean({ description: 'Of transfer.' })),
+    pickedUp: Type.Optional(Type.Boolean({ description: 'Of pickup.' })),
+    cause: Type.Optional(Cause),
+  },
+  { description: 'What a transfer and a pickup have come to, and why; of the others nothing.' },
 )
 
 /** What can be commanded of a call whose two legs talk, or that rings, by anybody who may see it. */
@@ -190,13 +212,17 @@ const LONGEST_ORDER_MS = 75_000
 function orderRoutes(app: App, deps: ApiDeps): void {
   for (const verb of Object.keys(ORDERS) as (keyof typeof ORDERS)[]) {
     const { summary, body } = ORDERS[verb]
-    app.post(`/v1/calls/:call/${verb}`, { schema: { summary, params: OfCall, body } }, async (request) => {
-      const { id } = await findCall(deps, request, request.params.call)
-      const by = request.principal.role === 'operator' ? 'operator' : 'subscriber'
-      const order = { verb, params: request.body as Record<string, unknown> }
-      const done = await deps.switch.call('call.order', { call: id, order, by }, { timeoutMs: LONGEST_ORDER_MS })
-      return done ?? {}
-    })
+    app.post(
+      `/v1/calls/:call/${verb}`,
+      { schema: { summary, params: OfCall, body, response: { 200: Ordered } } },
+      async (request) => {
+        const { id } = await findCall(deps, request, request.params.call)
+        const by = request.principal.role === 'operator' ? 'operator' : 'subscriber'
+        const order = { verb, params: request.body as Record<string, unknown> }
+        const done = await deps.switch.call('call.order', { call: id, order, by }, { timeoutMs: LONGEST_ORDER_MS })
+        return done ?? {}
+      },
+    )
   }
 }
 

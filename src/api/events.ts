@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { isId } from '#lib/index.ts'
 import { type EventQuery, visibleEvent } from '#platform/cti/index.ts'
+import { sentAs } from './answers.ts'
 import { type App, readerOf, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
@@ -44,6 +45,7 @@ export function eventRoutes(app: App, deps: ApiDeps): void {
         description:
           'The same JSON as in the list. Without `after` or Last-Event-ID it starts now. There is a comment every 5 s: whoever hears nothing for 10 s opens it again.',
         querystring: Type.Object(Filter, { additionalProperties: false }),
+        response: { 200: sentAs('text/event-stream', 'Each event as `data`, its cursor as `id`.') },
       },
     },
     async (request, reply) => {

@@ -1,34 +1,42 @@
 import type { Observation } from '#platform/alarm/index.ts'
 import type { AgentStatus, Alarm, ChannelStatus, Metric, ProcessStatus } from '#platform/words/index.ts'
+import { sentAs } from './answers.ts'
 import { type App, operatorOnly } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 
 /** The figures of all processes for Prometheus. What cannot be asked says so by `tieline_up`, and is left out. */
 export function metricRoutes(app: App, { host, switch: callSwitch, health, install, watch }: ApiDeps): void {
-  app.get('/v1/metrics', { config: operatorOnly, schema: { summary: 'Figures for Prometheus' } }, async (_request, reply) => {
-    const within = { timeoutMs: 2000 }
-    const [ofSwitch, channels, agents, node, seen] = await Promise.all([
-      callSwitch.call('metrics', {}, within).catch(() => []),
-      host.call('channel.list', {}, within).catch(() => []),
-      host.call('agent.list', {}, within).catch(() => []),
-      host.call('status', {}, within).catch(() => null),
-      watch.look(),
-    ])
-    const names = new Map(
-      (await install.store.list({ limit: 1000 }).catch(() => ({ items: [] }))).items.map(({ id, name }) => [id, name]),
-    )
-    const nameOf = (id: ChannelStatus['subscriber']) => names.get(id) ?? id
-    const { publication: _, ...up } = health()
-    const metrics = [
-      upMetric(up),
-      ...processMetrics(node?.processes ?? []),
-      ...ofSwitch,
-      ...channelMetrics(channels, nameOf),
-      ...agentMetrics(agents, nameOf),
-      ...watchMetrics(seen, watch.board.active),
-    ]
-    return reply.type('text/plain; version=0.0.4; charset=utf-8').send(exposition(metrics))
-  })
+  app.get(
+    '/v1/metrics',
+    {
+      config: operatorOnly,
+      schema: { summary: 'Figures for Prometheus', response: { 200: sentAs('text/plain', 'The text format, version 0.0.4.') } },
+    },
+    async (_request, reply) => {
+      const within = { timeoutMs: 2000 }
+      const [ofSwitch, channels, agents, node, seen] = await Promise.all([
+        callSwitch.call('metrics', {}, within).catch(() => []),
+        host.call('channel.list', {}, within).catch(() => []),
+        host.call('agent.list', {}, within).catch(() => []),
+        host.call('status', {}, within).catch(() => null),
+        watch.look(),
+      ])
+      const names = new Map(
+        (await install.store.list({ limit: 1000 }).catch(() => ({ items: [] }))).items.map(({ id, name }) => [id, name]),
+      )
+      const nameOf = (id: ChannelStatus['subscriber']) => names.get(id) ?? id
+      const { publication: _, ...up } = health()
+      const metrics = [
+        upMetric(up),
+        ...processMetrics(node?.processes ?? []),
+        ...ofSwitch,
+        ...channelMetrics(channels, nameOf),
+        ...agentMetrics(agents, nameOf),
+        ...watchMetrics(seen, watch.board.active),
+      ]
+      return reply.type('text/plain; version=0.0.4; charset=utf-8').send(exposition(metrics))
+    },
+  )
 }
 
 /** What was seen of trunks, certificates and the disk, and the alarms that hold. */

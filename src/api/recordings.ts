@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { Type } from 'typebox'
 import { type Id, isId } from '#lib/index.ts'
+import { sentAs } from './answers.ts'
 import type { App } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
@@ -48,7 +49,13 @@ export function recordingRoutes(app: App, { recordings }: ApiDeps): void {
   )
   app.get(
     '/v1/subscribers/:subscriber/recordings/:recording/audio',
-    { schema: { summary: 'A recording as a WAV file; a part of it by Range (RFC 9110 §14)', params: OfRecording } },
+    {
+      schema: {
+        summary: 'A recording as a WAV file; a part of it by Range (RFC 9110 §14)',
+        params: OfRecording,
+        response: { 200: sentAs('audio/wav', 'All of it.'), 206: sentAs('audio/wav', 'The part that was asked for.') },
+      },
+    },
     async ({ subscriber, params, headers }, reply) => {
       const reader = await recordings.open(subscriber.id, recordingId(params.recording))
       const range = byteRange(headers.range, reader.bytes)

@@ -11,6 +11,24 @@ const Amounts = Type.Object(
 const OfKind = Type.Object({ subscriber: Type.String(), kind: Type.String() })
 const Capacity = Type.Object({ kind: Type.String(), capacity: Type.Integer() })
 
+const Amount = Type.Optional(Type.Integer())
+/** The node's figures have a capacity and holders, a subscriber's what it may take. */
+const InUse = Type.Object({
+  kind: Type.String(),
+  inUse: Type.Integer(),
+  capacity: Amount,
+  guaranteed: Amount,
+  ceiling: Amount,
+  bySubscriber: Type.Optional(
+    Type.Array(
+      Type.Object({
+        subscriber: Type.String(),
+        ...{ inUse: Type.Integer(), guaranteed: Type.Integer(), ceiling: Type.Integer() },
+      }),
+    ),
+  ),
+})
+
 export function resourceRoutes(app: App, { install: deps, switch: callSwitch }: ApiDeps): void {
   app.get(
     '/v1/resources',
@@ -19,6 +37,7 @@ export function resourceRoutes(app: App, { install: deps, switch: callSwitch }: 
         summary: 'Resources in use',
         description: 'The operator sees the node and who holds what; a subscriber sees its own.',
         querystring: Type.Object({ subscriber: Type.Optional(Type.String()) }, { additionalProperties: false }),
+        response: { 200: Type.Object({ items: Type.Array(InUse) }) },
       },
     },
     async ({ principal, query }) => {

@@ -16,6 +16,16 @@ const Rotation = Type.Object(
   { additionalProperties: false },
 )
 
+/** Of a certificate its serial number and end; of the others what is told this once, and until when the old one counts. */
+const Rotated = Type.Object({
+  id: Type.Optional(Type.String({ description: 'Of an API key.' })),
+  secret: Type.Optional(Type.String({ description: 'Told this once.' })),
+  peer: Type.Optional(Type.String({ description: "Of a preshared key: the platform's public key, by which the site sets it." })),
+  oldCountsUntil: Type.Optional(Type.String({ format: 'date-time' })),
+  serial: Type.Optional(Type.String()),
+  notAfter: Type.Optional(Type.String({ format: 'date-time' })),
+})
+
 const Key = Type.Object({
   id: Type.String(),
   createdAt: Type.String(),
@@ -28,7 +38,7 @@ export function secretRoutes(app: App, { install: deps }: ApiDeps): void {
   const { store } = deps
   app.post(
     '/v1/subscribers/:subscriber/rotate',
-    { schema: { summary: 'Replace a secret', params: OfSubscriber, body: Rotation } },
+    { schema: { summary: 'Replace a secret', params: OfSubscriber, body: Rotation, response: { 200: Rotated } } },
     async (request) => {
       const { secret, overlapSeconds = 3600 } = request.body
       const { subscriber, principal } = request

@@ -6,6 +6,7 @@ import { Default, Value } from 'typebox/value'
 import { guard } from './access.ts'
 import { agentRoutes } from './agent.ts'
 import { alarmRoutes } from './alarms.ts'
+import { describeAnswers } from './answers.ts'
 import type { App, Routes } from './app.ts'
 import { callRoutes } from './calls.ts'
 import { channelRoutes } from './channels.ts'
@@ -77,6 +78,7 @@ export async function createApi(deps: ApiDeps, further: Routes[] = []): Promise<
   ]
   // In a scope of its own, after the documentation has begun to listen for routes.
   await app.register(async (scope) => {
+    describeAnswers(scope as App)
     for (const register of routes) register(scope as App, deps)
     for (const register of further) register(scope as App)
     scope.get('/v1/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, () => app.swagger())

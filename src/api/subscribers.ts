@@ -106,6 +106,7 @@ function numberRoutes(app: App, deps: ApiDeps['install']): void {
         summary: 'Give a number',
         params: OfSubscriber,
         body: Type.Object({ number: Type.String() }, { additionalProperties: false }),
+        response: { 201: Type.Object({ number: Type.String() }) },
       },
     },
     async (request, reply) => {

@@ -68,6 +68,7 @@ export function telephoneRoutes(app: App, { install: deps, switch: calls }: ApiD
         summary: 'Give a telephone its SIP credentials',
         params: OfSubscriber,
         body: Type.Object({ name: Type.String({ pattern: '^[A-Za-z0-9_.+*#-]{1,64}$' }) }, { additionalProperties: false }),
+        response: { 201: Type.Object({ name: Type.String(), password: Type.String({ description: 'Told this once.' }) }) },
       },
     },
     async (request, reply) => {
