@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { ladder } from '../../src/main/cli/ladder.ts'
 import { until } from '../peer/clock.ts'
 import { DID, World } from './harness.ts'
+import { Program } from './program.ts'
 
 const CALLER = '+32470123456'
 
@@ -61,6 +62,46 @@ test('O03 the trace of a call that has ended has every message of both legs, its
   await world.startSwitch()
   const again = await world.link.call('call.trace', { call: id })
   assert.deepEqual(again?.entries, trace.entries, 'also after the switch was killed')
+})
+
+test('O03 the ladder of a call that a program has commanded tells of its commands and how they ended, of what was leased, and how each leg sounded', async () => {
+  await using world = await World.open({ voice: true })
+  world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 20, tone: 700 }]
+  using _program = await Program.connect(world, async (call) => {
+    await call.do('call.play', { tone: [{ frequencies: [425], onMs: 60, offMs: 0 }] })
+    await call.do('call.dial', { target: { pbx: '101' } })
+  })
+  const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+  await until('them to talk', () => (call.report().media?.heard ?? []).some(({ what }) => what === 700), 5000)
+  const [live] = await world.link.call('call.list', {})
+  call.hangup()
+  await world.quiet()
+  const told = async () => ladder((await world.link.call('call.trace', { call: live!.id }))!, { messages: false })
+  await until('the last line', async () => (await told()).some((line) => /call\.cleared/.test(line)), 2000)
+  const lines = await told()
+  const place = (what: RegExp) => lines.findIndex((line) => what.test(line))
+  // In the order in which it was: commanded, leased, done, dialled, answered, and how both sounded.
+  const order = [
+    place(/A {2}switch <-+ INVITE SDP --/),
+    place(/\+ lease taken: trunk\.in/),
+    place(/\* verb\.ended .*play/),
+    place(/\+ lease taken: channel\.leg/),
+    place(/B {2}switch --* INVITE SDP -+> site/),
+    place(/B {2}switch <-+ 200 INVITE SDP --/),
+    place(/\* leg\.cleared .*media=.*packetsReceived/),
+    place(/\* verb\.ended .*dial/),
+  ]
+  assert.ok(
+    order.every((line) => line >= 0),
+    `${order}\n${lines.join('\n')}`,
+  )
+  assert.deepEqual(
+    order.slice(0, 6),
+    order.slice(0, 6).toSorted((a, b) => a - b),
+    lines.join('\n'),
+  )
+  for (const kind of ['voice.port', 'voice.relay', 'voice.prompt'])
+    assert.ok(place(new RegExp(`lease released: ${kind}`)) > 0, kind)
 })
 
 test('O03 Homer is sent both legs, the first INVITE of each included, under the call’s one id', async () => {
