@@ -1,20 +1,25 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DigitPolicy } from '#platform/words/index.ts'
+import { Phone } from '../interop/voice-phone.ts'
 import { until } from '../peer/clock.ts'
 import type { Message } from '../peer/sip/message.ts'
-import { answered, type End, hangUp, hearEachOther, placed } from './codec-scene.ts'
-import { World } from './harness.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
+import { answered, End, hangUp, hearEachOther, placed } from './codec-scene.ts'
+import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
 let world: World
 let program: Program
 let latest: Commanded
+const dials = async (call: Commanded) => void (await call.do('call.dial', { target: { pbx: '101' } }))
+let decide: (call: Commanded) => Promise<void> = dials
 before(async () => {
   world = await World.open({ voice: true })
-  program = await Program.connect(world, async (call: Commanded) => {
+  program = await Program.connect(world, (call: Commanded) => {
     latest = call
-    await call.do('call.dial', { target: { pbx: '101' } })
+    return decide(call)
   })
 })
 after(() => world[Symbol.asyncDispose]())
@@ -72,7 +77,7 @@ test('S50 keys reach a leg without telephone-events by INFO, where policy says s
   a.phone.press('5', a.events)
   assert.equal(await informed(b), '5')
   await latest.do('call.dtmf', { digits: '1#' })
-  assert.deepEqual([await informed(b), await informed(b)].sort(), ['#', '1'])
+  assert.deepEqual([await informed(b), await informed(b)], ['1', '#'])
   // One that tells of it both ways.
   await inform(a, 'application/dtmf-relay', 'Signal=6\r\nDuration=160\r\n')
   a.phone.press('6', a.events)
@@ -149,3 +154,95 @@ test('S51 a telephone that tells of each key by event and by INFO has pressed it
   assert.deepEqual(program.digits, ['5', '5', '6', '8'])
   assert.deepEqual(b.keys(), [5, 5, 6, 8])
 })
+
+/** Both know telephone-events. */
+async function joinedByEvents(t: Parameters<typeof placed>[0]): Promise<{ a: End; b: End }> {
+  const call = await placed(t, world, { a: ['PCMU'] })
+  await answered(t, call, { a: 'PCMU', b: 'PCMU' })
+  const { a, b } = call
+  await hearEachOther(a, b, 'before')
+  a.phone.quiet()
+  program.digits.length = 0
+  return { a, b }
+}
+
+const relay = (key: string) => `Signal=${key}\r\nDuration=160\r\n`
+
+test('S51 an event that is far behind its INFO, or far before it, is the same key: for the program and for the other end', async (t) => {
+  const { a, b } = await joinedByEvents(t)
+  await inform(a, 'application/dtmf-relay', relay('5'))
+  await sleep(700)
+  a.phone.press('5', a.events)
+  await until('the event', () => b.keys().length === 1, 3000)
+  await sleep(1000)
+  assert.deepEqual(b.keys(), [5], 'the INFO was no other key')
+  a.phone.press('6', a.events)
+  await until('the other event', () => b.keys().length === 2, 3000)
+  await sleep(900)
+  await inform(a, 'application/dtmf-relay', relay('6'))
+  // Its star has the number of its event, as some telephones have it.
+  await inform(a, 'application/dtmf-relay', relay('10'))
+  await until('the key of INFO alone', () => b.keys().length === 3, 3000)
+  await sleep(300)
+  await hangUp(world, a, b)
+  assert.deepEqual(program.digits, ['5', '6', '*'])
+  assert.deepEqual(b.keys(), [5, 6, 10])
+})
+
+test('S51 keys of INFO that come all at once reach the other end one behind the other, none of them cut short', async (t) => {
+  const { a, b } = await joinedByEvents(t)
+  for (const key of '1234') await inform(a, 'application/dtmf', key)
+  await until('the last', () => b.keys().length === 4, 5000)
+  await sleep(300)
+  await hangUp(world, a, b)
+  assert.deepEqual(b.keys(), [1, 2, 3, 4])
+  const ends = b.phone.heard.filter(({ payloadType, payload }) => payloadType === b.ownEvents && (payload[1]! & 0x80) !== 0)
+  assert.equal(ends.length, 12)
+})
+
+test('S51 gather takes the keys that INFO tells of, each once where the sound tells of it, too', async (t) => {
+  t.after(() => {
+    decide = dials
+  })
+  let gathered: unknown
+  const begun = Promise.withResolvers<void>()
+  decide = async (call) => {
+    const gathering = call.do('call.gather', { maxDigits: 6, finishKey: '#', timeoutSeconds: 5 })
+    begun.resolve()
+    gathered = await gathering
+    await call.do('call.hangup', {})
+  }
+  const a = await caller(t)
+  program.digits.length = 0
+  await begun.promise
+  const answer = await a.leg.next('200 INVITE')
+  a.leg.ack(answer)
+  a.hears(answer.body)
+  await sleep(300)
+  await inform(a, 'application/dtmf-relay', relay('1'))
+  a.phone.press('2', a.events)
+  await until('the event', () => program.digits.length === 2, 3000)
+  await inform(a, 'application/dtmf-relay', relay('3'))
+  a.phone.press('3', a.events)
+  await until('the other event', () => program.digits.length === 3, 3000)
+  await sleep(400)
+  a.phone.press('4', a.events)
+  await until('another', () => program.digits.length === 4, 3000)
+  await inform(a, 'application/dtmf', '4')
+  await inform(a, 'application/dtmf', '#')
+  a.leg.reply(await a.leg.next('BYE'), 200)
+  await world.quiet()
+  assert.deepEqual(gathered, { digits: '1234', reason: 'finish-key' })
+  assert.deepEqual(program.digits, ['1', '2', '3', '4', '#'])
+})
+
+/** A caller by itself, whom the program answers. */
+async function caller(t: Parameters<typeof placed>[0]): Promise<End> {
+  const phone = await Phone.open({ address: world.carrier.socket.address, codec: 'PCMU' })
+  t.after(() => phone[Symbol.asyncDispose]())
+  const first = new End({ socket: world.carrier.socket } as ScriptedLeg, 'a')
+  first.phone = phone
+  const end = new End(ScriptedLeg.place(world.carrier, world.node, DID, { body: first.sdp(['PCMU']) }), 'a')
+  end.phone = phone
+  return end
+}

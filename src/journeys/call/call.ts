@@ -17,6 +17,7 @@ import {
   type Party,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
+import type { Presses } from '#protocol/rtp/index.ts'
 import type { Answering } from './answering.ts'
 import type { Seat } from './conference.ts'
 import type { Consulting } from './consult.ts'
@@ -28,7 +29,6 @@ import { goneSince } from './life.ts'
 import { CallOver, OVER } from './over.ts'
 import { isKept } from './pair.ts'
 import type { Pickup } from './pickup.ts'
-import type { Presses } from './presses.ts'
 import type { ProgressEar } from './progress.ts'
 import type { CallRecording } from './recording.ts'
 import type { Slot } from './slot.ts'
@@ -100,6 +100,8 @@ export class Call {
   slot: Slot | null = null
   /** Keys that were pressed on its legs. */
   readonly presses = new Map<Leg, Presses>()
+  /** Keys that are on their way to legs by INFO. */
+  readonly informing = new Map<Leg, Promise<void>>()
   /** Legs that we hold. */
   readonly holds = new Map<Leg, Hold>()
   /** Its sound is being moved to another voice process. */
@@ -242,6 +244,7 @@ export class Call {
     this.x.registry.move(leg.id, this.id, to.id)
     this.media.delete(leg.id)
     this.presses.delete(leg)
+    this.informing.delete(leg)
     to.answeredAt ??= this.answeredAt
     leg.serve(to.#hooks)
     this.save()
@@ -364,6 +367,7 @@ export class Call {
     if (!this.#cause) leg.provenUntil ??= goneSince(this, leg, cause)
     this.holds.delete(leg)
     this.presses.delete(leg)
+    this.informing.delete(leg)
     this.#unpair(leg, cause.reason)
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
     registry.release(held, cause.reason, endOf(leg))

@@ -1,41 +1,65 @@
 import type { Leg } from '#platform/switch/index.ts'
 import type { DigitPolicy, VerbMethods } from '#platform/words/index.ts'
+import { EVENT_KEYS, type KeyWay, type Press, Presses } from '#protocol/rtp/index.ts'
 import type { IncomingRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { verbError } from './over.ts'
-import { type KeyWay, type Press, Presses } from './presses.ts'
 
 /** How long a digit of ours lasts, and the pause behind it, in ms. */
 const TONE = { onMs: 160, offMs: 80 }
 
-/** Ms within which a telephone-event begins, and is known here, of which an INFO of the same key has come. */
-const EVENT_MS = 150
-
+/** A key in an INFO, by its name or, as some have it, by the number of its event (RFC 4733 §3.2). */
+const KEY = '([0-9A-D*#]|1[0-5])'
 /** Within its line: a body may be 64 kB of empty ones (PITFALLS F13). */
-const SIGNAL = /^[ \t]*Signal[ \t]*=[ \t]*([0-9A-D*#])[ \t]*$/im
+const RELAYED = new RegExp(`^[ \\t]*Signal[ \\t]*=[ \\t]*${KEY}[ \\t]*$`, 'im')
+const BARE = new RegExp(`^\\s*${KEY}\\s*$`, 'i')
 
 /** DTMF in INFO (PITFALLS S51): `Signal=5` of application/dtmf-relay, or the bare digit of application/dtmf. */
 export function informed(call: Call, leg: Leg, incoming: IncomingRequest): void {
   const { request } = incoming
-  const text = Buffer.from(request.body).toString('latin1')
-  const relay = request.contentType === 'application/dtmf-relay' && SIGNAL.exec(text)
-  const bare = request.contentType === 'application/dtmf' && /^\s*([0-9A-D*#])\s*$/i.exec(text)
-  const digit = (relay || bare || null)?.[1]?.toUpperCase()
+  const digit = keyOf(request.contentType, Buffer.from(request.body).toString('latin1'))
   if (digit) {
     incoming.respond(200)
     const key = digitPressed(call, leg, digit, 'info')
-    // One that has agreed on telephone-events may be telling of the same key by one, which voice relays by itself.
-    if (key && call.media.get(leg.id)?.keysBy === 'events') call.x.clock.after(EVENT_MS, () => passOn(call, leg, key))
-    else if (key) passOn(call, leg, key)
+    call.media
+      .get(leg.id)
+      ?.endpoint.informed(digit)
+      .catch((error: unknown) => call.log.info({ err: error, leg: leg.id }, 'voice does not learn of a key that an INFO told of'))
+    if (key) passOn(call, leg, key)
   } else if (request.body.length === 0) incoming.respond(200)
   else incoming.respond(415, { headers: [['Accept', 'application/dtmf-relay, application/dtmf']] })
 }
 
-/** A key of an INFO goes to the other leg, where voice does not relay it, since the sound tells of it too. */
-function passOn(call: Call, leg: Leg, { alone, digit }: Press): void {
+function keyOf(type: string, text: string): string | undefined {
+  const found = type === 'application/dtmf-relay' ? RELAYED.exec(text) : type === 'application/dtmf' ? BARE.exec(text) : null
+  const key = found?.[1]?.toUpperCase()
+  return key && key.length > 1 ? EVENT_KEYS[Number(key)] : key
+}
+
+/**
+ * A key of an INFO goes to the other leg. Where voice passes on by itself what the sound tells, that is waited for: the sound is the
+ * source then, and the INFO its twin, whichever comes first.
+ */
+function passOn(call: Call, leg: Leg, key: Press): void {
   const other = joinedTo(call, leg)
-  if (!other || !call.legs.includes(leg)) return
-  if (alone || call.media.get(other.id)?.keysBy === 'info') press(call, other, digit)
+  if (!other) return
+  if (!soundPasses(call, leg, other)) {
+    press(call, other, key.digit)
+    return
+  }
+  const presses = pressesOf(call, leg)
+  const { clock } = call.x
+  const now = clock.now()
+  clock.after(presses.dueAt(now) - now, () => {
+    const still = call.legs.includes(leg) ? joinedTo(call, leg) : undefined
+    if (presses.settle(key) && still) press(call, still, key.digit)
+  })
+}
+
+/** Whether voice passes on by itself what a leg's sound tells of keys: events as events or tones, and tones as the sound that they are. */
+function soundPasses(call: Call, leg: Leg, other: Leg): boolean {
+  const [from, to] = [call.media.get(leg.id)?.keysBy, call.media.get(other.id)?.keysBy]
+  return from !== undefined && to !== undefined && to !== 'info' && (from === 'events' || to === 'tones')
 }
 
 export function pressesOf(call: Call, leg: Leg): Presses {
@@ -84,10 +108,19 @@ function press(call: Call, leg: Leg, digits: string): void {
     })
     return
   }
-  for (const digit of digits) {
-    const body = { type: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=${TONE.onMs}\r\n` }
-    leg.session?.request('INFO', { body }).catch(() => {}) // the leg's end says it
+  inform(call, leg, digits)
+}
+
+/** One INFO behind the answer to the one before it: two on their way at once could change places. */
+function inform(call: Call, leg: Leg, digits: string): void {
+  const before = call.informing.get(leg) ?? Promise.resolve()
+  const after = async () => {
+    for (const digit of digits) {
+      const body = { type: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=${TONE.onMs}\r\n` }
+      await leg.session?.request('INFO', { body }).catch(() => {}) // the leg's end says it
+    }
   }
+  call.informing.set(leg, before.then(after))
 }
 
 function note(call: Call, leg: Leg, way: DigitPolicy): void {

@@ -69,7 +69,7 @@ export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
     leg.end(causeOf('switch', 'media-lost'))
   }
   media.endpoint.onCodec = (codec) => spokenBeside(call, leg, codec)
-  media.endpoint.onPressed = (digit) => pressesOf(call, leg).begins(digit, call.x.clock.now())
+  media.endpoint.onPressed = (digit) => void pressesOf(call, leg).begins(digit, call.x.clock.now())
   media.endpoint.onDigit = (digit) => digitHeard(call, leg, digit)
   media.endpoint.onLost = (agoMs) => soundLost(call, leg, agoMs)
 }

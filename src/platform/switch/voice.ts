@@ -175,6 +175,11 @@ export class VoiceEndpoint {
     await this.#ask('gather.heard', params)
   }
 
+  /** Its far end has told of a key beside its sound. */
+  async informed(digit: string): Promise<void> {
+    await this.#ask('endpoint.informed', { endpoint: this.id, digit })
+  }
+
   async pausePlay(verb: Id<'verb'>, paused: boolean): Promise<void> {
     await this.#ask('play.pause', { verb, paused })
   }

@@ -1,6 +1,7 @@
 import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
 import type { HeardByProgram, PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
+import { EVENT_KEYS } from '#protocol/rtp/index.ts'
 import { AudioDoor, type Ticket } from './audio-door.ts'
 import { Claims } from './claims.ts'
 import type { Found } from './command.ts'
@@ -120,7 +121,14 @@ export class VoiceService implements Methods, AsyncDisposable {
     this.#opening.add(endpoint)
     try {
       const pair = await this.#pool.take(realm)
-      const session = new Session({ engine: this.#engine, notify: this.#options.notify, endpoint, call, pair })
+      const session = new Session({
+        engine: this.#engine,
+        clock: this.#options.clock,
+        notify: this.#options.notify,
+        endpoint,
+        call,
+        pair,
+      })
       session.claimedBy = this.#switches
       this.#sessions.set(endpoint, session)
       return { address: pair.rtp.address, port: pair.rtp.port }
@@ -169,6 +177,11 @@ export class VoiceService implements Methods, AsyncDisposable {
 
   async 'endpoint.watch'({ endpoint, timeoutMs }: VoiceMethods['endpoint.watch']['params']) {
     this.#engine.send({ type: 'watch', slot: this.#session(endpoint).slot, timeoutMs })
+    return null
+  }
+
+  async 'endpoint.informed'({ endpoint, digit }: VoiceMethods['endpoint.informed']['params']) {
+    this.#session(endpoint).informed(digit)
     return null
   }
 
@@ -274,16 +287,11 @@ export class VoiceService implements Methods, AsyncDisposable {
     return this.#pause(params)
   }
 
-  /** To a far end without telephone-events the tones themselves are sent. */
-  async dtmf({ endpoint, digits, onMs, offMs }: VoiceMethods['dtmf']['params']) {
+  /** Keys are pressed behind those that are being pressed: none is cut short by the next. */
+  async dtmf({ endpoint, ...keys }: VoiceMethods['dtmf']['params']) {
     const session = this.#session(endpoint)
-    if (session.hearsEvents) {
-      await session.press(digits, onMs, offMs).done
-      return null
-    }
-    const keys = [...digits.toUpperCase()].filter((key) => '0123456789*#ABCD'.includes(key))
-    const pcm = toneCycle(keys.map((key) => ({ frequencies: dtmfFrequencies(key), onMs, offMs })))
-    await session.play({ pcm, samples: pcm.length }).done
+    session.pressed = session.pressed.then(() => pressKeys(session, keys))
+    await session.pressed
     return null
   }
 
@@ -401,6 +409,20 @@ export class VoiceService implements Methods, AsyncDisposable {
       if (verb.plays && verb.session === session && id !== except) verb.controller.abort('interrupted')
     }
   }
+}
+
+/** To a far end without telephone-events the tones themselves are sent. */
+async function pressKeys(
+  session: Session,
+  { digits, onMs, offMs }: Omit<VoiceMethods['dtmf']['params'], 'endpoint'>,
+): Promise<void> {
+  if (session.hearsEvents) {
+    await session.press(digits, onMs, offMs).done
+    return
+  }
+  const keys = [...digits.toUpperCase()].filter((key) => EVENT_KEYS.includes(key))
+  const pcm = toneCycle(keys.map((key) => ({ frequencies: dtmfFrequencies(key), onMs, offMs })))
+  await session.play({ pcm, samples: pcm.length }).done
 }
 
 /** Empties a socket without waiting. */

@@ -1,5 +1,6 @@
-import type { Id } from '#lib/index.ts'
+import type { Clock, Id } from '#lib/index.ts'
 import type { Detection, EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
+import { Presses } from '#protocol/rtp/index.ts'
 import type { Found, MediaCommand, MediaReport, PlayEnd } from './command.ts'
 import type { Engine } from './engine.ts'
 import type { PortPair } from './pool.ts'
@@ -33,6 +34,7 @@ export type Notify = <N extends keyof VoiceNotifications>(name: N, params: Voice
 
 export interface SessionOptions {
   engine: Engine
+  clock: Clock
   notify: Notify
   endpoint: Id<'med'>
   call: Id<'call'>
@@ -48,7 +50,11 @@ export class Session {
   readonly pair: PortPair
   readonly slot: number
   readonly digits = new Set<DigitListener>()
+  /** Resolves when all keys are pressed that its far end is to hear. */
+  pressed: Promise<void> = Promise.resolve()
+  readonly #presses = new Presses()
   readonly #engine: Engine
+  readonly #clock: Clock
   readonly #notify: Notify
   readonly #gone = new AbortController()
   readonly #playing = new Map<number, (result: { end: PlayEnd; playedMs: number }) => void>()
@@ -62,8 +68,9 @@ export class Session {
   /** Whether the far end understands telephone-events. */
   hearsEvents = false
 
-  constructor({ engine, notify, endpoint, call, pair }: SessionOptions) {
+  constructor({ engine, clock, notify, endpoint, call, pair }: SessionOptions) {
     this.#engine = engine
+    this.#clock = clock
     this.#notify = notify
     this.endpoint = endpoint
     this.call = call
@@ -86,6 +93,15 @@ export class Session {
     this.hearsEvents = description.send.telephoneEvent !== undefined
     const anyHost = this.realm === 'node' && isPrivate(description.remote.address) && !isLocal(this.pair.rtp.address)
     this.#engine.send({ type: 'describe', slot: this.slot, description, anyHost })
+  }
+
+  /** Its far end has told of a key by an INFO: a key like one of its sound, and the same where that tells of it, too (PITFALLS S51). */
+  informed(digit: string): void {
+    if (!this.#presses.take('info', digit, this.#clock.now())) return
+    for (const listener of [...this.digits]) {
+      listener.started(digit)
+      listener.ended(digit)
+    }
   }
 
   play(sound: Sounding): Playback {
@@ -206,11 +222,15 @@ export class Session {
         this.#playing.delete(report.play)
         return
       case 'digit-started':
-        for (const listener of [...this.digits]) listener.started(report.digit)
+        if (this.#presses.begins(report.digit, this.#clock.now())) {
+          for (const listener of [...this.digits]) listener.started(report.digit)
+        }
         this.#notify('pressed', { endpoint, digit: report.digit })
         return
       case 'digit':
-        for (const listener of [...this.digits]) listener.ended(report.digit)
+        if (this.#presses.take('sound', report.digit, this.#clock.now())) {
+          for (const listener of [...this.digits]) listener.ended(report.digit)
+        }
         this.#notify('digit', { endpoint, digit: report.digit, durationMs: report.durationMs })
         return
       case 'codec':

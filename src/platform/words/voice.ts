@@ -152,6 +152,8 @@ export interface VoiceMethods {
   'endpoint.close': { params: { endpoint: Id<'med'> }; result: MediaStats }
   /** Watches for silence: no packet for `timeoutMs` while sound is expected gives one `media` notification. 0 turns it off. */
   'endpoint.watch': { params: { endpoint: Id<'med'>; timeoutMs: number }; result: null }
+  /** Its far end has told of a key beside its sound (INFO): whoever waits for keys has it, once, though the sound may tell of it, too. */
+  'endpoint.informed': { params: { endpoint: Id<'med'>; digit: string }; result: null }
   play: {
     /** Begins `offsetMs` into the sound, once. `toAll`: everyone in the endpoint's conference hears it. */
     params: { endpoint: Id<'med'>; verb: Id<'verb'>; source: PromptSource; loop?: number; offsetMs?: number; toAll?: boolean }

@@ -3,6 +3,7 @@ export { EventSender } from './event-sender.ts'
 export { JitterBuffer } from './jitter.ts'
 export { type OutgoingPacket, StreamMapper } from './mapper.ts'
 export { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader, writeRtpHeader } from './packet.ts'
+export { type KeyWay, type Press, Presses } from './presses.ts'
 export { type CodecImpairment, estimateMos, G711_IMPAIRMENT } from './quality.ts'
 export { Reception } from './reception.ts'
 export {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Presses } from './presses.ts'
+import { Presses } from './index.ts'
 
 /** What is left of keys that came as `5@sound:0`: the way and the time in ms behind each; `down` is no key yet. */
 function kept(...keys: string[]): string[] {
@@ -36,4 +36,22 @@ test('S51 a press knows whether the other way has told of it since', () => {
   const [five, six] = [presses.take('info', '5', 0), presses.take('info', '6', 0)]
   presses.begins('5', 30)
   assert.deepEqual([five?.alone, six?.alone], [false, true])
+})
+
+test('S51 an INFO waits for the sound where that ever tells, or may; and not for long where it never does', () => {
+  const presses = new Presses()
+  const first = presses.take('info', '1', 0)!
+  assert.equal(presses.dueAt(0), 1500)
+  const second = presses.take('info', '2', 1400)!
+  assert.equal(presses.dueAt(1400), 2900)
+  assert.equal(presses.settle(first), true)
+  const third = presses.take('info', '3', 2000)!
+  assert.equal(presses.dueAt(2000), 2900, 'not before the one before it')
+  assert.deepEqual([presses.settle(second), presses.settle(third)], [true, true])
+  const fourth = presses.take('info', '4', 4000)!
+  assert.equal(presses.dueAt(4000), 4150)
+  presses.begins('4', 4100)
+  assert.equal(presses.settle(fourth), false)
+  presses.take('info', '5', 5000)
+  assert.equal(presses.dueAt(5000), 6500)
 })

@@ -14,6 +14,9 @@ export interface Press {
 /** Ms within which both ways tell of one press: an INFO is sent when the key goes down, or up, however long that is, and may be sent again once. */
 const TOGETHER_MS = 1500
 
+/** Ms that a far end whose sound never tells has for it all the same. */
+const SILENT_MS = 150
+
 /** Presses that one way alone has told of are remembered so far. */
 const MOST = 16
 
@@ -26,9 +29,32 @@ export class Presses {
   /** The key that is down in the sound; its press is null where it is not new. */
   #down: { digit: string; press: Press | null } | null = null
 
-  /** A key is down in the sound; the one before it is up, whether or not that was told. */
-  begins(digit: string, now: number): void {
-    this.#down = { digit, press: this.#new('sound', digit, now) }
+  /** Whether the sound has ever told of a key, and whether an INFO has turned out to be alone. */
+  #bySound = false
+  #byInfoAlone = false
+  #dueAt = 0
+
+  /** A key is down in the sound; the one before it is up, whether or not that was told. Null where it is not new. */
+  begins(digit: string, now: number): Press | null {
+    const press = this.#new('sound', digit, now)
+    this.#down = { digit, press }
+    return press
+  }
+
+  /**
+   * When it is clear of an INFO that was just told whether the sound tells of the same key, which is its source where it ever did. In
+   * the order of the INFOs: none is clear before the one that came before it.
+   */
+  dueAt(now: number): number {
+    const waits = this.#bySound || !this.#byInfoAlone ? TOGETHER_MS : SILENT_MS
+    this.#dueAt = Math.max(this.#dueAt, now + waits)
+    return this.#dueAt
+  }
+
+  /** It is clear now. @returns whether the INFO alone has told of it */
+  settle(press: Press): boolean {
+    if (press.alone) this.#byInfoAlone = true
+    return press.alone
   }
 
   /** A key is up again in the sound, or is told by an INFO; null where it is not new. */
@@ -41,6 +67,7 @@ export class Presses {
   }
 
   #new(way: KeyWay, digit: string, now: number): Press | null {
+    if (way === 'sound') this.#bySound = true
     const down = this.#down?.press
     this.#alone = this.#alone.filter((press) => press === down || now - press.at <= TOGETHER_MS).slice(-MOST)
     const told = this.#alone.findIndex((press) => press.digit === digit && press.way !== way)
