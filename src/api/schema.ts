@@ -128,6 +128,11 @@ const Digits = Type.Union([Type.Literal('tones'), Type.Literal('info')], {
   description: 'How keys reach a far end that has agreed on no telephone-events: as tones, or by INFO. Default tones.',
 })
 
+const Tones = Type.Union([Type.Literal('keys'), Type.Literal('sound')], {
+  description:
+    'What the tones of a far end that has agreed on no telephone-events are while it talks to one that is told of keys in another way: keys, told so and not heard, for which a listener is leased (voice.keys); or sound like any other. Default keys.',
+})
+
 /** What may be said of codecs of a trunk, and of a site. */
 export const codecFields = {
   codecs: Type.Optional(CodecNames),
@@ -138,6 +143,7 @@ export const codecFields = {
     Type.Boolean({ description: 'Whether its legs may be asked by a re-INVITE for the codec of the other leg; default true.' }),
   ),
   digits: Type.Optional(Digits),
+  tones: Type.Optional(Tones),
 }
 
 /** The same of a site, whose telephones may speak something else than its PBX. */

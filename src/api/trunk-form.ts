@@ -114,6 +114,7 @@ export interface TrunkFields {
   transcode?: boolean
   renegotiate?: boolean
   digits?: NonNullable<TrunkConfig['digits']>
+  tones?: NonNullable<TrunkConfig['tones']>
   media?: TrunkConfig['media']
   earlyMedia?: 'pass' | 'ignore'
   diversion?: NonNullable<TrunkConfig['diversion']>
@@ -160,6 +161,7 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
   if (fields.transcode !== undefined) next.transcode = fields.transcode
   if (fields.renegotiate !== undefined) next.renegotiate = fields.renegotiate
   if (fields.digits) next.digits = fields.digits
+  if (fields.tones) next.tones = fields.tones
   if (fields.diversion) next.diversion = fields.diversion
   if (fields.identity) next.identity = fields.identity
   if (fields.redirects) next.redirects = fields.redirects

@@ -25,6 +25,7 @@ export function subscriberView(record: SubscriberRecord) {
       transcode: site.transcode ?? true,
       renegotiate: site.renegotiate ?? true,
       digits: site.digits ?? 'tones',
+      tones: site.tones ?? 'keys',
     },
     survival: record.survival,
     forwardOutside: record.forwardOutside,

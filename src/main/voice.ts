@@ -100,6 +100,7 @@ function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
     play: (params, { signal }) => service.play(params, signal),
     gather: (params, { signal }) => service.gather(params, signal),
     'gather.heard': (params) => service['gather.heard'](params),
+    'endpoint.tones': (params) => service['endpoint.tones'](params),
     'endpoint.informed': (params) => service['endpoint.informed'](params),
     record: (params, { signal }) => service.record(params, signal),
     stream: (params, { signal }) => service.stream(params, signal),

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
-import type { DigitPolicy, GatewayTransport, Sealed, TollPolicy } from '#platform/words/index.ts'
+import type { DigitPolicy, GatewayTransport, Sealed, TollPolicy, TonePolicy } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 
 /** PostgreSQL's bigint comes back as text, so that nothing is lost; every figure of these tables is below 2^53. */
@@ -35,6 +35,7 @@ export interface Database {
     transcode: Generated<boolean>
     renegotiate: Generated<boolean>
     digits: Generated<DigitPolicy>
+    tones: Generated<TonePolicy>
     telephone_codecs: Codecs
     voice_loss: Generated<'move' | 'end'>
     channel_loss: Generated<'end' | 'trunk'>
@@ -141,6 +142,7 @@ export interface Database {
     transcode: Generated<boolean>
     renegotiate: Generated<boolean>
     digits: Generated<DigitPolicy>
+    tones: Generated<TonePolicy>
   }
   gateway: {
     trunk_id: string

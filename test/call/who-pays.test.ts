@@ -69,7 +69,7 @@ async function scripted(): Promise<[a: ScriptedLeg, b: ScriptedLeg]> {
 }
 
 const sdpOf = ({ socket }: FarEnd) =>
-  `v=0\r\no=- 1 1 IN IP4 ${socket.address}\r\ns=-\r\nc=IN IP4 ${socket.address}\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n`
+  `v=0\r\no=- 1 1 IN IP4 ${socket.address}\r\ns=-\r\nc=IN IP4 ${socket.address}\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n`
 
 async function refer(leg: ScriptedLeg, to: string): Promise<void> {
   leg.ask('REFER', { headers: [['Refer-To', to]] })

@@ -162,20 +162,21 @@ describe('tieline', () => {
 
   it('stores what a trunk and a site may speak and whether it is transcoded, tells the switch, and takes it back', async () => {
     const add = ['trunk', 'add', 'spoken', '--gateway', '203.0.113.13', '--codecs', 'pcma, g722,OPUS', '--transcode', 'off']
-    assert.equal((await tieline(...add, '--renegotiate', 'off', '--digits', 'info')).code, 0)
+    assert.equal((await tieline(...add, '--renegotiate', 'off', '--digits', 'info', '--tones', 'sound')).code, 0)
     type Spoken = Partial<SiteConfig>
-    const { codecs, transcode, renegotiate, digits } = await json<Spoken>('trunk', 'show', 'spoken')
-    assert.deepEqual([codecs, transcode, renegotiate, digits], [['PCMA', 'G722', 'opus'], false, false, 'info'])
-    const text = /codecs +PCMA,G722,opus, never transcoded, never renegotiated, keys by INFO\n/
+    const { codecs, transcode, renegotiate, digits, tones } = await json<Spoken>('trunk', 'show', 'spoken')
+    assert.deepEqual([codecs, transcode, renegotiate, digits, tones], [['PCMA', 'G722', 'opus'], false, false, 'info', 'sound'])
+    const text = /codecs +PCMA,G722,opus, never transcoded, never renegotiated, keys by INFO, tones are sound\n/
     assert.match((await tieline('trunk', 'show', 'spoken')).out, text)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--digits', 'smoke')).code, 1)
+    assert.equal((await tieline('trunk', 'set', 'spoken', '--tones', 'smoke')).code, 1)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'g729')).code, 2)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'pcma,pcma')).code, 1)
     assert.equal((await tieline('trunk', 'set', 'spoken', '--transcode', 'maybe')).code, 2)
-    const back = ['--codecs', 'default', '--transcode', 'on', '--renegotiate', 'on', '--digits', 'tones']
+    const back = ['--codecs', 'default', '--transcode', 'on', '--renegotiate', 'on', '--digits', 'tones', '--tones', 'keys']
     assert.equal((await tieline('trunk', 'set', 'spoken', ...back)).code, 0)
     const usual = await json<Spoken>('trunk', 'show', 'spoken')
-    for (const name of ['codecs', 'transcode', 'renegotiate', 'digits'] as const) assert.equal(usual[name], undefined)
+    for (const name of ['codecs', 'transcode', 'renegotiate', 'digits', 'tones'] as const) assert.equal(usual[name], undefined)
     assert.equal((await tieline('trunk', 'remove', 'spoken')).code, 0)
     const site = async () => {
       const { codecs, transcode } = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
@@ -189,15 +190,16 @@ describe('tieline', () => {
     assert.match((await tieline('subscriber', 'codecs', 'acme')).out, /speaks: opus,L16\/16000,PCMA, never transcoded/)
     assert.equal((await tieline('subscriber', 'codecs', 'acme', 'default', '--transcode', 'on')).code, 0)
     assert.deepEqual(await site(), [null, true])
-    const apart = ['--telephones', 'opus,g722', '--renegotiate', 'off', '--digits', 'info']
+    const apart = ['--telephones', 'opus,g722', '--renegotiate', 'off', '--digits', 'info', '--tones', 'sound']
     assert.equal((await tieline('subscriber', 'codecs', 'acme', ...apart)).code, 0)
     const published = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers?.upsert[0]?.site
-    assert.deepEqual([published?.telephoneCodecs, published?.renegotiate, published?.digits], [['opus', 'G722'], false, 'info'])
+    const { telephoneCodecs, ...rest } = published!
+    assert.deepEqual([telephoneCodecs, rest.renegotiate, rest.digits, rest.tones], [['opus', 'G722'], false, 'info', 'sound'])
     assert.match((await tieline('subscriber', 'codecs', 'acme')).out, /what is usual, its telephones opus,G722, never reneg/)
-    const usually = ['--telephones', 'default', '--renegotiate', 'on', '--digits', 'tones']
+    const usually = ['--telephones', 'default', '--renegotiate', 'on', '--digits', 'tones', '--tones', 'keys']
     assert.equal((await tieline('subscriber', 'codecs', 'acme', ...usually)).code, 0)
     const again = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
-    assert.deepEqual([again.telephoneCodecs, again.renegotiate, again.digits], [null, true, 'tones'])
+    assert.deepEqual([again.telephoneCodecs, again.renegotiate, again.digits, again.tones], [null, true, 'tones', 'keys'])
   })
 
   it('gives telephones the CA of their subscriber, asks them for TLS, and tells the switch; keys stay sealed', async () => {

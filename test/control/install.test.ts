@@ -55,10 +55,11 @@ describe('installing a subscriber', () => {
     for (const [kind, like, migration, room] of [
       ['voice.transcode', 'voice.relay', '0011_transcode', '100'],
       ['voice.detection', 'voice.prompt', '0015_detection', '200'],
+      ['voice.keys', 'voice.relay', '0023_keys', '500'],
     ] as const) {
       await rows('delete from allocation where kind = $1', [kind])
       await rows('delete from capacity where kind = $1', [kind])
-      await rows(`insert into capacity (node, kind, capacity) values ('older', $1, 500)`, [like])
+      await rows(`insert into capacity (node, kind, capacity) values ('older', $1, 500) on conflict do nothing`, [like])
       await rows('update allocation set ceiling = 7 where kind = $1 and subscriber_id = $2', [like, id])
       await rows(readFileSync(new URL(`../../src/store/migrations/${migration}.sql`, import.meta.url), 'utf8'))
       const [right] = await rows('select guaranteed, ceiling from allocation where kind = $1 and subscriber_id = $2', [kind, id])

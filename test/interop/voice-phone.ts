@@ -108,6 +108,20 @@ export class Phone implements AsyncDisposable {
     }, 5)
   }
 
+  /** Says this once, 20 ms in each packet, from now on; resolves at its end. */
+  async say(pcm: Int16Array): Promise<void> {
+    this.quiet()
+    const codec = codecOf(this.codec)
+    const encoder = codec.encoder(8000)
+    const into = new Uint8Array(2000)
+    const start = performance.now()
+    for (let at = 0; at + 160 <= pcm.length; at += 160) {
+      while (performance.now() < start + at / 8) await pause(2)
+      this.packet(into.slice(0, encoder.encode(pcm.subarray(at, at + 160), 160, into, 0)), { marker: at === 0 })
+      this.timestamp = (this.timestamp + (20 * codec.clockRate) / 1000) >>> 0
+    }
+  }
+
   quiet(): void {
     clearInterval(this.#timer)
   }

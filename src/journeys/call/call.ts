@@ -17,17 +17,17 @@ import {
   type Party,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
-import type { Presses } from '#protocol/rtp/index.ts'
 import type { Answering } from './answering.ts'
 import type { Seat } from './conference.ts'
 import type { Consulting } from './consult.ts'
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
 import type { Hold } from './hold.ts'
+import type { LegKeys } from './keys.ts'
 import { showLeg } from './lamp.ts'
 import { goneSince } from './life.ts'
 import { CallOver, OVER } from './over.ts'
-import { isKept } from './pair.ts'
+import { isKept, OF_PAIR } from './pair.ts'
 import type { Pickup } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
 import type { CallRecording } from './recording.ts'
@@ -98,10 +98,7 @@ export class Call {
   pickup: Pickup | null = null
   /** Where it is parked. */
   slot: Slot | null = null
-  /** Keys that were pressed on its legs. */
-  readonly presses = new Map<Leg, Presses>()
-  /** Keys that are on their way to legs by INFO. */
-  readonly informing = new Map<Leg, Promise<void>>()
+  readonly keys = new Map<Leg, LegKeys>()
   /** Legs that we hold. */
   readonly holds = new Map<Leg, Hold>()
   /** Its sound is being moved to another voice process. */
@@ -243,8 +240,7 @@ export class Call {
     this.#unpair(leg, 'transferred')
     this.x.registry.move(leg.id, this.id, to.id)
     this.media.delete(leg.id)
-    this.presses.delete(leg)
-    this.informing.delete(leg)
+    this.keys.delete(leg)
     to.answeredAt ??= this.answeredAt
     leg.serve(to.#hooks)
     this.save()
@@ -366,8 +362,7 @@ export class Call {
     // Where the call has ended first, this leg was there.
     if (!this.#cause) leg.provenUntil ??= goneSince(this, leg, cause)
     this.holds.delete(leg)
-    this.presses.delete(leg)
-    this.informing.delete(leg)
+    this.keys.delete(leg)
     this.#unpair(leg, cause.reason)
     const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
     registry.release(held, cause.reason, endOf(leg))
@@ -383,12 +378,12 @@ export class Call {
     else this.save()
   }
 
-  /** The leg hears its partner no more, and nothing is transcoded between them. */
+  /** The leg hears its partner no more: nothing is transcoded between them, and nobody listens for the keys of one for the other. */
   #unpair(leg: Leg, reason: string): void {
     if (!this.pair?.includes(leg)) return
     this.pair = null
-    const transcoded = this.x.registry.leasesOf(this.id).filter(({ kind }) => kind === 'voice.transcode')
-    const leases = transcoded.filter((lease) => !isKept(this, lease))
+    const shared = this.x.registry.leasesOf(this.id).filter(({ kind }) => OF_PAIR.has(kind))
+    const leases = shared.filter((lease) => lease.kind !== 'voice.transcode' || !isKept(this, lease))
     this.x.registry.release(
       leases.map(({ id }) => id),
       reason,

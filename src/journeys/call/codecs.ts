@@ -1,6 +1,15 @@
 import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { ALL_CODECS, type CodecChoice, type Leg, NotAcceptable } from '#platform/switch/index.ts'
-import type { CodecPolicy, Demand, DigitPolicy, Lease, Refusal, SiteConfig, SrtpPolicy } from '#platform/words/index.ts'
+import type {
+  CodecPolicy,
+  Demand,
+  DigitPolicy,
+  Lease,
+  Refusal,
+  SiteConfig,
+  SrtpPolicy,
+  TonePolicy,
+} from '#platform/words/index.ts'
 import { alike, type CodecName } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
 
@@ -21,6 +30,7 @@ export function policyOf(side: Side): {
   transcode: boolean
   renegotiate: boolean
   digits: DigitPolicy
+  tones: TonePolicy
 } {
   const {
     srtp,
@@ -28,8 +38,9 @@ export function policyOf(side: Side): {
     transcode = true,
     renegotiate = true,
     digits = 'tones',
+    tones = 'keys',
   } = side
-  return { srtp, codecs, preference: side.codecs ? 'ours' : 'theirs', transcode, renegotiate, digits }
+  return { srtp, codecs, preference: side.codecs ? 'ours' : 'theirs', transcode, renegotiate, digits, tones }
 }
 
 /** What a site says of its telephones, or of all the rest. */

@@ -1,8 +1,9 @@
 import type { Leg } from '#platform/switch/index.ts'
 import type { DigitPolicy, VerbMethods } from '#platform/words/index.ts'
-import { EVENT_KEYS, type KeyWay, type Press, Presses } from '#protocol/rtp/index.ts'
+import { EVENT_KEYS, type KeyWay, type Press } from '#protocol/rtp/index.ts'
 import type { IncomingRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
+import { keysOf } from './keys.ts'
 import { verbError } from './over.ts'
 
 /** How long a digit of ours lasts, and the pause behind it, in ms. */
@@ -47,7 +48,7 @@ function passOn(call: Call, leg: Leg, key: Press): void {
     press(call, other, key.digit)
     return
   }
-  const presses = pressesOf(call, leg)
+  const presses = keysOf(call, leg).presses
   const { clock } = call.x
   const now = clock.now()
   clock.after(presses.dueAt(now) - now, () => {
@@ -56,24 +57,17 @@ function passOn(call: Call, leg: Leg, key: Press): void {
   })
 }
 
-/** Whether voice passes on by itself what a leg's sound tells of keys: events as events or tones, and tones as the sound that they are. */
+/** Whether voice passes on by itself what a leg's sound tells of keys: events as events or tones, tones as events, or as the sound that they are. */
 function soundPasses(call: Call, leg: Leg, other: Leg): boolean {
-  const [from, to] = [call.media.get(leg.id)?.keysBy, call.media.get(other.id)?.keysBy]
-  return from !== undefined && to !== undefined && to !== 'info' && (from === 'events' || to === 'tones')
-}
-
-export function pressesOf(call: Call, leg: Leg): Presses {
-  let presses = call.presses.get(leg)
-  if (!presses) {
-    presses = new Presses()
-    call.presses.set(leg, presses)
-  }
-  return presses
+  const from = call.media.get(leg.id)
+  const to = call.media.get(other.id)?.keysBy
+  if (!from || to === undefined || to === 'info') return false
+  return from.keysBy === 'events' || from.endpoint.tonesAre === 'taken' || to === 'tones'
 }
 
 /** A digit was pressed on a leg, where it is not one that is known already. Its value is for the agent alone: a digit may be a secret. */
 function digitPressed(call: Call, leg: Leg, digit: string, way: KeyWay): Press | null {
-  const key = pressesOf(call, leg).take(way, digit, call.x.clock.now())
+  const key = keysOf(call, leg).presses.take(way, digit, call.x.clock.now())
   if (!key) return null
   call.event('leg.digits', { leg, data: { count: 1 } })
   if (leg === call.legs[0]) call.x.agents.digit(call.subscriber.id, call.id, digit)
@@ -86,7 +80,9 @@ export function digitHeard(call: Call, leg: Leg, digit: string): void {
   const other = joinedTo(call, leg)
   const way = other && call.media.get(other.id)?.keysBy
   if (other && way === 'info') press(call, other, digit)
-  else if (other && way === 'tones') note(call, other, way)
+  else if (way === 'events' && call.media.get(leg.id)?.endpoint.tonesAre === 'taken') {
+    call.log.info({ leg: leg.id }, 'a key that was a tone goes on as telephone-event')
+  } else if (other && way === 'tones') note(call, other, way)
 }
 
 /** The agent presses keys: towards the leg that it has dialled, else towards the caller. */
@@ -113,14 +109,13 @@ function press(call: Call, leg: Leg, digits: string): void {
 
 /** One INFO behind the answer to the one before it: two on their way at once could change places. */
 function inform(call: Call, leg: Leg, digits: string): void {
-  const before = call.informing.get(leg) ?? Promise.resolve()
-  const after = async () => {
+  const keys = keysOf(call, leg)
+  keys.informed = keys.informed.then(async () => {
     for (const digit of digits) {
       const body = { type: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=${TONE.onMs}\r\n` }
       await leg.session?.request('INFO', { body }).catch(() => {}) // the leg's end says it
     }
-  }
-  call.informing.set(leg, before.then(after))
+  })
 }
 
 function note(call: Call, leg: Leg, way: DigitPolicy): void {

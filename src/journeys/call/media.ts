@@ -4,7 +4,8 @@ import { type Leg, LegMedia, type LegPolicy, VoiceUnavailable } from '#platform/
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
-import { digitHeard, pressesOf } from './digits.ts'
+import { digitHeard } from './digits.ts'
+import { keysOf } from './keys.ts'
 import { spokenBeside } from './pair.ts'
 import { soundLost } from './survive.ts'
 
@@ -69,7 +70,7 @@ export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
     leg.end(causeOf('switch', 'media-lost'))
   }
   media.endpoint.onCodec = (codec) => spokenBeside(call, leg, codec)
-  media.endpoint.onPressed = (digit) => void pressesOf(call, leg).begins(digit, call.x.clock.now())
+  media.endpoint.onPressed = (digit) => void keysOf(call, leg).presses.begins(digit, call.x.clock.now())
   media.endpoint.onDigit = (digit) => digitHeard(call, leg, digit)
   media.endpoint.onLost = (agoMs) => soundLost(call, leg, agoMs)
 }

@@ -5,7 +5,11 @@ import type { CodecName } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
 import { demandOf, heardBy, mayTranscode, refusalOf, refuse, transcodings } from './codecs.ts'
 import { reoffer } from './reoffer.ts'
+import { listenForTones } from './tones.ts'
 import type { Joiner } from './wish.ts'
+
+/** What two legs hold for hearing each other, beside the relay. */
+export const OF_PAIR: ReadonlySet<string> = new Set(['voice.transcode', 'voice.keys'])
 
 /**
  * Two legs are about to hear each other, or speak something else than before: where they share no codec, that is leased, and it is
@@ -13,6 +17,12 @@ import type { Joiner } from './wish.ts'
  * @throws ResourceUnavailable, with `resource.refused` as an event, and with all as it was
  */
 export function pairUp(call: Call, a: Leg, b: Leg, how: { for: 'good' | 'now' } = { for: 'good' }): void {
+  transcode(call, a, b, how)
+  listenForTones(call, a, b)
+}
+
+/** @throws ResourceUnavailable */
+function transcode(call: Call, a: Leg, b: Leg, how: { for: 'good' | 'now' }): void {
   const before = call.pair
   const stays = how.for === 'now' || call.consulting !== null
   call.pair = [a, b]

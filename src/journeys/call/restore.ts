@@ -14,9 +14,11 @@ import { watchDialog } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { liftAll } from './hold.ts'
 import { keepMedia } from './media.ts'
+import { OF_PAIR } from './pair.ts'
 import { ProgressEar } from './progress.ts'
 import { run } from './run.ts'
 import { type CallSnapshot, type LegSnapshot, readSnapshot } from './snapshot.ts'
+import { listenForTones } from './tones.ts'
 
 /** What is listened to behind answers. */
 type Heard = Pick<CallSnapshot, 'listening' | 'hearing'>
@@ -85,6 +87,7 @@ function takeUp(
       run(call, async () => {
         listenAgain(call, snapshot)
         await claimed(call)
+        if (call.pair) listenForTones(call, ...call.pair)
         const held = call.holds.size > 0
         await unheld(call, left)
         if (held) await joinAudio(call, a, b)
@@ -136,7 +139,7 @@ async function goOn(call: Call, left: Left, heard: Heard): Promise<void> {
  * that has answered.
  */
 function endVerbs(call: Call, left: Left, { listening = [], hearing = [] }: Heard): void {
-  const keeps = new Set(['voice.port', 'voice.relay', ...(call.pair ? ['voice.transcode'] : [])])
+  const keeps = new Set(['voice.port', 'voice.relay', ...(call.pair ? OF_PAIR : [])])
   const heard = new Set([...listening, ...hearing].map(({ lease }) => lease))
   const verbs = call.x.registry
     .leasesOf(call.id)

@@ -4,6 +4,7 @@ import type { Demand, Instant, Lease } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
 import { CallOver } from './over.ts'
+import { OF_PAIR } from './pair.ts'
 import { reoffer } from './reoffer.ts'
 import { isFree } from './wish.ts'
 
@@ -66,7 +67,7 @@ async function soundAgain(call: Call): Promise<void> {
 }
 
 /** What a joined leg holds of a voice process. */
-const OF_VOICE: ReadonlySet<string> = new Set(['voice.port', 'voice.relay', 'voice.transcode'])
+const OF_VOICE: ReadonlySet<string> = new Set(['voice.port', 'voice.relay', ...OF_PAIR])
 
 /** Gives back what the leg held of voice until `lostAt`, and says what that was. */
 function letGo(call: Call, leg: Leg, lostAt: Instant): Lease[] {

@@ -40,6 +40,7 @@ export interface SubscriberPatch {
   transcode?: boolean
   renegotiate?: boolean
   digits?: SiteConfig['digits']
+  tones?: SiteConfig['tones']
   telephoneDigest?: NonNullable<SiteConfig['digest']>
   survival?: Survival
   forwardOutside?: SubscriberRecord['forwardOutside']
@@ -91,6 +92,7 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
     transcode: ___,
     renegotiate: ____,
     digits: _____,
+    tones: ______,
     ...site
   } = record.site
   const nextCallerId = patch.emergencyCallerId === undefined ? callerId : patch.emergencyCallerId

@@ -23,6 +23,7 @@ import {
   type SiteConfig,
   type SiteTls,
   type Survival,
+  type TonePolicy,
 } from '#platform/words/index.ts'
 import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
 import { checkTrust } from './trust.ts'
@@ -53,6 +54,8 @@ export interface InstallOrder {
     transcode?: boolean
     renegotiate?: boolean
     digits?: DigitPolicy
+    /** What the tones of such a leg are for the other one. */
+    tones?: TonePolicy
     /** By which digest telephones show who they are; MD5 unless said. */
     telephoneDigest?: NonNullable<SiteConfig['digest']>
     /** Whether the site's gateway masquerades the platform's address, or the LAN has a route to it. */
@@ -87,6 +90,7 @@ export function codecsOf(
     transcode = before.transcode ?? true,
     renegotiate = before.renegotiate ?? true,
     digits = before.digits ?? 'tones',
+    tones = before.tones ?? 'keys',
   } = said
   return {
     ...namesOf('codecs', said.codecs === undefined ? before.codecs : said.codecs),
@@ -94,6 +98,7 @@ export function codecsOf(
     ...(transcode ? {} : { transcode }),
     ...(renegotiate ? {} : { renegotiate }),
     ...(digits === 'tones' ? {} : { digits }),
+    ...(tones === 'keys' ? {} : { tones }),
   }
 }
 

@@ -74,6 +74,7 @@ export interface CodecOptions {
   transcode?: boolean
   renegotiate?: boolean
   digits?: string
+  tones?: string
 }
 
 /** Adds them to a command; of `--codecs` each says itself what it means there. */
@@ -82,15 +83,17 @@ export function codecOptions(command: Command): Command {
     .option('--transcode <on|off>', 'whether that may be turned into what the other leg speaks', onOff('--transcode'))
     .option('--renegotiate <on|off>', 'whether a leg may be asked for what the other one speaks', onOff('--renegotiate'))
     .option('--digits <way>', 'how keys reach a leg without telephone-events: tones or info')
+    .option('--tones <what>', 'what the tones of such a leg are for the other one: keys or sound')
 }
 
 /** What the API is told of them: null takes back what was said before. */
-export function saidOfCodecs({ codecs: names, transcode, renegotiate, digits }: CodecOptions) {
+export function saidOfCodecs({ codecs: names, transcode, renegotiate, digits, tones }: CodecOptions) {
   return {
     ...(names === undefined ? {} : { codecs: names.length > 0 ? names : null }),
     ...(transcode === undefined ? {} : { transcode }),
     ...(renegotiate === undefined ? {} : { renegotiate }),
     ...(digits === undefined ? {} : { digits }),
+    ...(tones === undefined ? {} : { tones }),
   }
 }
 
@@ -101,6 +104,7 @@ export function spokenText(said: {
   transcode?: boolean
   renegotiate?: boolean
   digits?: string
+  tones?: string
 }): string {
   return [
     said.codecs ? said.codecs.join(',') : 'what is usual',
@@ -108,6 +112,7 @@ export function spokenText(said: {
     ...(said.transcode === false ? ['never transcoded'] : []),
     ...(said.renegotiate === false ? ['never renegotiated'] : []),
     ...(said.digits === 'info' ? ['keys by INFO'] : []),
+    ...(said.tones === 'sound' ? ['tones are sound'] : []),
   ].join(', ')
 }
 

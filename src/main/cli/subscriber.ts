@@ -40,6 +40,7 @@ interface Subscriber {
     transcode: boolean
     renegotiate: boolean
     digits: string
+    tones: string
     pbx: PbxConfig | null
   }
   survival: { voice: string; channel: string }

@@ -12,6 +12,7 @@ export const standardPlan: Plan = {
     perMinute('channel.leg', '', 'Legs over the private channel', '0.0020', 1),
     perMinute('voice.relay', '', 'Relayed audio', '0.0010', 1),
     perMinute('voice.transcode', '', 'Transcoded audio', '0.0030', 1),
+    perMinute('voice.keys', '', 'Keys heard in sound', '0.0010', 1),
     perMinute('voice.prompt', '', 'Prompts and collected digits', '0.0020', 1),
     perMinute('voice.record', '', 'Recording', '0.0030', 1),
     perMinute('voice.stream', '', 'Sound streamed to the agent', '0.0040', 1),

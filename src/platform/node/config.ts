@@ -43,6 +43,7 @@ export function defaultConfig(): PlatformConfig {
       { kind: 'channel.leg', capacity: 1000 },
       { kind: 'voice.relay', capacity: 500 },
       { kind: 'voice.transcode', capacity: 100 },
+      { kind: 'voice.keys', capacity: 500 },
       { kind: 'voice.prompt', capacity: 200 },
       { kind: 'voice.record', capacity: 100 },
       { kind: 'voice.seat', capacity: 200 },

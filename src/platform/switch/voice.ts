@@ -4,6 +4,7 @@ import type {
   EndpointDescription,
   MediaStats,
   Realm,
+  ToneWay,
   VoiceMethods,
   VoiceNotifications,
 } from '#platform/words/index.ts'
@@ -54,6 +55,8 @@ export class VoiceEndpoint {
   #snapshot: EndpointSnapshot
   #lost = false
   #watchMs = 0
+  /** What becomes of the tones of its far end; null where a former process has said it. */
+  tonesAre: ToneWay | null = 'heard'
   onPressed: ((digit: string) => void) | undefined
   onDigit: ((digit: string) => void) | undefined
   /** Its far end speaks another codec than what was agreed on first. */
@@ -111,6 +114,9 @@ export class VoiceEndpoint {
       throw new VoiceUnavailable('the endpoint was closed while it was opened')
     }
     if (this.#watchMs > 0) await this.watch(this.#watchMs)
+    const tones = this.tonesAre ?? 'heard'
+    this.tonesAre = 'heard'
+    await this.tones(tones)
   }
 
   async describe(description: EndpointDescription): Promise<void> {
@@ -173,6 +179,13 @@ export class VoiceEndpoint {
 
   async heard(params: Params<'gather.heard'>): Promise<void> {
     await this.#ask('gather.heard', params)
+  }
+
+  /** What becomes of the tones by which its far end tells of keys. */
+  async tones(tones: ToneWay): Promise<void> {
+    if (this.tonesAre === tones) return
+    this.tonesAre = tones
+    await this.#ask('endpoint.tones', { endpoint: this.id, tones })
   }
 
   /** Its far end has told of a key beside its sound. */
@@ -308,6 +321,7 @@ export class VoicePool {
   /** An endpoint that a former process had opened. It is claimed once the link is up. */
   adopt(call: Id<'call'>, subscriber: Id<'sub'>, snapshot: EndpointSnapshot): VoiceEndpoint {
     const endpoint = new VoiceEndpoint(this, call, subscriber, snapshot)
+    endpoint.tonesAre = null
     this.#endpoints.set(snapshot.id, endpoint)
     const home = this.#homes.get(subscriber)
     if (home) home.endpoints += 1

@@ -1,4 +1,4 @@
-import type { Detection, EndpointDescription, MediaStats } from '#platform/words/index.ts'
+import type { Detection, EndpointDescription, MediaStats, ToneWay } from '#platform/words/index.ts'
 import type { CodecName, Progress, Verdict } from '#protocol/audio/index.ts'
 import type { Sounding } from './sounding.ts'
 
@@ -26,6 +26,7 @@ export type MediaCommand =
   | { type: 'describe'; slot: number; description: EndpointDescription; anyHost: boolean }
   | { type: 'join'; a: number; b: number }
   | { type: 'part'; slot: number }
+  | { type: 'tones'; slot: number; tones: ToneWay }
   | { type: 'watch'; slot: number; timeoutMs: number }
   | { type: 'play'; slot: number; play: number; sound: Sounding }
   | { type: 'unplay'; slot: number; play: number }

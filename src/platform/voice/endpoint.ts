@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { EndpointDescription, MediaStats, StreamFormat } from '#platform/words/index.ts'
+import type { EndpointDescription, MediaStats, StreamFormat, ToneWay } from '#platform/words/index.ts'
 import {
   A_TO_MU,
   type AudioCodec,
@@ -13,7 +13,7 @@ import {
   MU_TO_A,
   type SoundRate,
 } from '#protocol/audio/index.ts'
-import { EventReceiver, type EventSender, StreamMapper } from '#protocol/rtp/index.ts'
+import { EventReceiver, type EventSender, type EventSink, StreamMapper } from '#protocol/rtp/index.ts'
 import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
 import type { Detecting } from './detecting.ts'
@@ -47,7 +47,8 @@ export interface Playing {
 
 /** Keys that an endpoint is pressing, with their pace. */
 export interface Pressing {
-  play: number
+  /** Null for those of its peer, which are taken out of its sound. */
+  play: number | null
   sender: EventSender
   pacer: Pacer
   timestamp: number
@@ -109,6 +110,10 @@ export class Endpoint {
   peer: Endpoint | null = null
   /** Keys that are heard as tones, where no telephone-event was negotiated. */
   readonly tones: DtmfDetector
+  /** What becomes of them. */
+  toneWay: ToneWay = 'heard'
+  /** Told of them, for whoever it is joined to. */
+  onTone: EventSink | null = null
   /** Its part in a conference, and what it is about to hear of it. */
   seat: Seat | null = null
   hearing: { samples: Int16Array; count: number; fresh: boolean } | null = null
@@ -144,7 +149,16 @@ export class Endpoint {
       ended: (digit: string, durationMs: number) => report({ type: 'digit', slot, digit, durationMs }),
     }
     this.events = new EventReceiver(keys)
-    this.tones = new DtmfDetector(keys)
+    this.tones = new DtmfDetector({
+      started: (digit) => {
+        keys.started(digit)
+        this.onTone?.started(digit)
+      },
+      ended: (digit, durationMs) => {
+        keys.ended(digit, durationMs)
+        this.onTone?.ended(digit, durationMs)
+      },
+    })
   }
 
   /** Takes what signalling says. A new address starts the source policy anew; the same one keeps what was learnt. */
@@ -242,7 +256,7 @@ export class Endpoint {
         this.streaming?.heard?.put(source, timestamp, pcm, samples, now)
         this.recording?.timeline.put(source, timestamp, pcm, samples, at)
         this.detecting?.timeline.put(source, timestamp, pcm, samples, at)
-        if (this.receiveEvents < 0) this.tones.listen(pcm, samples, at)
+        if (this.listensForTones) this.tones.listen(pcm, samples, at)
       }
       this.ear = new Ear(this.#receive?.codec ?? 'PCMU', rate, (type) => this.codecOf(type), overhear)
     }
@@ -279,8 +293,24 @@ export class Endpoint {
 
   /** Whether somebody besides the peer hears what it says. */
   get isOverheard(): boolean {
-    const listens = this.recording !== null || this.detecting !== null || this.receiveEvents < 0
+    const listens = this.recording !== null || this.detecting !== null || this.listensForTones
     return listens || (this.streaming !== null && this.streaming.heard !== null)
+  }
+
+  /** Whether tones are listened for: where keys are told by nothing else. */
+  get listensForTones(): boolean {
+    return this.receiveEvents < 0 && (this.toneWay !== 'sound' || this.peer === null)
+  }
+
+  /** Whether its peer has its tones told in another way, and is not to hear them. */
+  get takesTones(): boolean {
+    const { peer } = this
+    return this.toneWay === 'taken' && this.receiveEvents < 0 && peer !== null && (peer.sendEvents >= 0 || !peer.hearsTones)
+  }
+
+  /** Whether what it says just now is a tone that its peer is not to hear. */
+  get isMuted(): boolean {
+    return this.takesTones && this.tones.isOn
   }
 
   /** Of what comes in, Hz. */

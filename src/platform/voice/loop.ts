@@ -200,6 +200,9 @@ export class MediaLoop {
       case 'part':
         part(endpoint)
         return
+      case 'tones':
+        endpoint.toneWay = command.tones
+        return
       case 'watch':
         endpoint.watchMs = command.timeoutMs
         endpoint.heardAt = now
@@ -247,7 +250,12 @@ export class MediaLoop {
   }
 
   #open(slot: number, rtp: number, rtcp: number): void {
-    this.#endpoints[slot] = new Endpoint(slot, rtp, rtcp, this.#options.report, this.#options.random)
+    const endpoint = new Endpoint(slot, rtp, rtcp, this.#options.report, this.#options.random)
+    endpoint.onTone = {
+      started: (key) => this.#sender.hold(endpoint, key, this.#options.now()),
+      ended: (_, ms) => this.#sender.letGo(endpoint, ms),
+    }
+    this.#endpoints[slot] = endpoint
     this.#count++
     this.#control(EPOLL_CTL_ADD, rtp, slot << 1)
     this.#control(EPOLL_CTL_ADD, rtcp, (slot << 1) | 1)
@@ -306,6 +314,7 @@ function part(endpoint: Endpoint): void {
   if (!peer) return
   for (const one of [endpoint, peer]) {
     one.peer = null
+    one.pressing?.sender.letGo()
     one.out.interrupt()
     one.reframing = null
     one.transcoding = null

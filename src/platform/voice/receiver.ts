@@ -126,13 +126,14 @@ export class Receiver {
     endpoint.recording?.timeline.push(source, timestamp, codec, bytes, payloadStart, payloadLength, now)
     endpoint.detecting?.timeline.push(source, timestamp, codec, bytes, payloadStart, payloadLength, now)
     endpoint.streaming?.heard?.push(source, timestamp, codec, bytes, payloadStart, payloadLength, now)
-    if (endpoint.receiveEvents < 0) endpoint.tones.push(codec, bytes, payloadStart, payloadLength, now)
+    if (endpoint.listensForTones) endpoint.tones.push(codec, bytes, payloadStart, payloadLength, now)
     if (peer && this.#goesTo(peer, endpoint)) this.#relay(peer, codec, now)
   }
 
-  /** Whether the peer gets what the endpoint says: not while it can't, hears something of ours, or a key that is spoken. */
+  /** Whether the peer gets what the endpoint says: not while it can't, hears something of ours, or a key that is spoken or was taken out. */
   #goesTo(peer: Endpoint, endpoint: Endpoint): boolean {
-    const goes = peer.canSend && !peer.isSpeaking && !(peer.sendEvents < 0 && peer.hearsTones && endpoint.events.active)
+    const speaksKey = peer.sendEvents < 0 && peer.hearsTones && endpoint.events.active
+    const goes = peer.canSend && !peer.isSpeaking && !speaksKey && !endpoint.isMuted
     if (!goes) peer.out.interrupt()
     return goes
   }

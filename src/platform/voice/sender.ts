@@ -10,6 +10,9 @@ import type { Transmitter } from './transmitter.ts'
 /** Samples of the longest frame, at 16 kHz. */
 const LONGEST_FRAME = 1600
 
+/** The shortest pause behind a key, ms (ITU-T Q.24): one that follows at once does not fall behind. */
+const HELD_OFF_MS = 40
+
 /** In place of a key's timestamp. */
 const UNSENT = -1
 
@@ -65,14 +68,11 @@ export class Sender {
       const { playedMs } = endpoint
       endpoint.playing = null
       this.#report({ type: 'played', slot, play, end, playedMs })
-    } else if (pressing?.play === play) {
-      endpoint.pressing = null
-      this.#report({ type: 'played', slot, play, end, playedMs: 0 })
-    }
+    } else if (pressing?.play === play) this.#unpress(endpoint, end)
   }
 
   press(endpoint: Endpoint, keys: { play: number; digits: string; onMs: number; offMs: number }, now: number): void {
-    if (endpoint.pressing) this.unplay(endpoint, endpoint.pressing.play, 'interrupted')
+    if (endpoint.pressing) this.#unpress(endpoint, 'interrupted')
     const frame = endpoint.frameTicks
     endpoint.pressing = {
       play: keys.play,
@@ -81,6 +81,26 @@ export class Sender {
       timestamp: 0,
     }
     this.#activate(endpoint)
+  }
+
+  /**
+   * A far end is down on a key by a tone: its peer has an event that goes on until it is up ({@link letGo}). Not while that hears
+   * something of ours, which an event gives way to as all that is relayed.
+   */
+  hold({ peer, takesTones }: Endpoint, key: string, now: number): void {
+    if (!takesTones || !peer?.canSend || peer.sendEvents < 0) return
+    if (peer.pressing?.play === null) peer.pressing.sender.hold(key)
+    else if (!peer.isSpeaking) {
+      const sender = new EventSender('', 0, HELD_OFF_MS, peer.frameTicks, peer.sendCodec.clockRate / 1000)
+      sender.hold(key)
+      peer.pressing = { play: null, sender, pacer: new Pacer(peer.frameMs, now), timestamp: 0 }
+      this.#activate(peer)
+    }
+  }
+
+  /** The key that was down is up after `ms`. */
+  letGo({ peer }: Endpoint, ms: number): void {
+    peer?.pressing?.sender.letGo(ms)
   }
 
   /** Begins to take frames from the endpoint's reframer. `packetSamples` is the length of the packets that fill it. */
@@ -111,7 +131,13 @@ export class Sender {
     endpoint.transcoding = null
     endpoint.listening = null
     if (endpoint.playing) this.unplay(endpoint, endpoint.playing.play, 'interrupted')
-    if (endpoint.pressing) this.unplay(endpoint, endpoint.pressing.play, 'interrupted')
+    if (endpoint.pressing) this.#unpress(endpoint, 'interrupted')
+  }
+
+  #unpress(endpoint: Endpoint, end: PlayEnd): void {
+    const { pressing, slot } = endpoint
+    endpoint.pressing = null
+    if (pressing && pressing.play !== null) this.#report({ type: 'played', slot, play: pressing.play, end, playedMs: 0 })
   }
 
   #activate(endpoint: Endpoint): void {
@@ -146,11 +172,11 @@ export class Sender {
   }
 
   #sendKeys(endpoint: Endpoint, now: number): void {
-    const { sender, pacer, play } = endpoint.pressing!
+    const { sender, pacer } = endpoint.pressing!
     while (pacer.take(now)) {
       const step = sender.step()
       if (step === 'done' || endpoint.sendEvents < 0) {
-        this.unplay(endpoint, play, 'done')
+        this.#unpress(endpoint, 'done')
         return
       }
       if (step === 'pause') continue
@@ -189,7 +215,7 @@ export class Sender {
     while (pacer.take(now)) {
       const samples = (pacer.frameMs * ear.rate) / 1000
       const heard = ear.pull(this.#frame, samples, now)
-      if (!heard || !endpoint.canSend || endpoint.isSpeaking) {
+      if (!heard || !endpoint.canSend || endpoint.isSpeaking || endpoint.peer?.isMuted) {
         transcoding.fresh = true
         continue
       }

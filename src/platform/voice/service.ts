@@ -180,6 +180,11 @@ export class VoiceService implements Methods, AsyncDisposable {
     return null
   }
 
+  async 'endpoint.tones'({ endpoint, tones }: VoiceMethods['endpoint.tones']['params']) {
+    this.#engine.send({ type: 'tones', slot: this.#session(endpoint).slot, tones })
+    return null
+  }
+
   async 'endpoint.informed'({ endpoint, digit }: VoiceMethods['endpoint.informed']['params']) {
     this.#session(endpoint).informed(digit)
     return null

@@ -24,6 +24,7 @@ export const KINDS: readonly KindRule[] = [
   { kind: 'channel.leg', title: 'a leg over the private channel', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.relay', title: 'audio relayed between two legs', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.transcode', title: 'two legs that share no codec', unit: 'second', billableFrom: 'answered' },
+  { kind: 'voice.keys', title: 'keys heard in the sound of one leg for the other', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.prompt', title: 'a prompt player and digit collector', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.record', title: 'a recorder', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.seat', title: 'a conference seat', unit: 'second', billableFrom: 'answered' },

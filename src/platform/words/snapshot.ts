@@ -99,9 +99,16 @@ export interface CodecPolicy {
   renegotiate?: boolean
   /** How keys reach a far end that has agreed on no telephone-events: as the tones themselves, or by INFO. Default `tones`. */
   digits?: DigitPolicy
+  /**
+   * What the tones are by which a far end tells of keys that has agreed on no telephone-events, while it is joined to one that is told in
+   * another way: keys, taken out of its sound and told so, which leases who listens; or sound like any other, to which nobody listens.
+   * Default `keys`.
+   */
+  tones?: TonePolicy
 }
 
 export type DigitPolicy = 'tones' | 'info'
+export type TonePolicy = 'keys' | 'sound'
 
 export interface TrunkConfig extends CodecPolicy {
   id: Id<'trk'>

@@ -135,6 +135,8 @@ export interface StreamResult {
   droppedFrames: number
 }
 
+export type ToneWay = 'heard' | 'taken' | 'sound'
+
 /** What the switch may ask of voice. One JSON-RPC method each; `play`, `say`, `gather` and `record` answer at their end. */
 export interface VoiceMethods {
   /** Opens an endpoint of a call: binds an RTP/RTCP port pair in the realm. */
@@ -152,6 +154,12 @@ export interface VoiceMethods {
   'endpoint.close': { params: { endpoint: Id<'med'> }; result: MediaStats }
   /** Watches for silence: no packet for `timeoutMs` while sound is expected gives one `media` notification. 0 turns it off. */
   'endpoint.watch': { params: { endpoint: Id<'med'>; timeoutMs: number }; result: null }
+  /**
+   * What becomes of tones by which a far end tells of keys that has agreed on no telephone-events. `heard`, at first: they are told, and are
+   * part of its sound. `taken`: while it is joined, its peer has telephone-events in their place, where it takes them, and hears nothing of them.
+   * `sound`: while it is joined nobody listens to them.
+   */
+  'endpoint.tones': { params: { endpoint: Id<'med'>; tones: ToneWay }; result: null }
   /** Its far end has told of a key beside its sound (INFO): whoever waits for keys has it, once, though the sound may tell of it, too. */
   'endpoint.informed': { params: { endpoint: Id<'med'>; digit: string }; result: null }
   play: {

@@ -52,6 +52,11 @@ export class DtmfDetector {
     this.#listener = listener
   }
 
+  /** Whether a key is heard, or what may become one: sooner than it is told, which is in its second block. */
+  get isOn(): boolean {
+    return this.#key >= 0 || this.#last >= 0
+  }
+
   /** Takes the payload of a packet. `now` in ms. */
   push(law: Law, bytes: Uint8Array, start: number, length: number, now: number): void {
     this.#heardAt = now

@@ -6,17 +6,26 @@ const END_PACKETS = 3
 /** The longest event that one segment can tell, in ms; ours never need a second. */
 const LONGEST_MS = 8000
 
+/** The shortest key that everybody hears, in ms (ITU-T Q.24). */
+const SHORTEST_MS = 40
+
+interface Press {
+  readonly event: number
+  onMs: number
+}
+
 /**
  * Steps through the packets that press keys (RFC 4733 §2.5.1): one call of `step` for each packet time. All packets of an
  * event carry the timestamp of its beginning, a growing duration, and the last one the end bit, three times.
  */
 export class EventSender {
-  readonly #keys: string
-  readonly #ms: { on: number; off: number }
-  readonly #onSamples: number
-  readonly #offSamples: number
+  /** Those that are left, the first of them on its way. */
+  readonly #presses: Press[]
+  readonly #offMs: number
   readonly #frameSamples: number
-  #key = 0
+  readonly #samplesPerMs: number
+  /** The key that is held down until somebody lets it go. */
+  #held: Press | null = null
   #elapsed = 0
   #ends = 0
   #gap = 0
@@ -29,18 +38,34 @@ export class EventSender {
 
   /** `frameSamples` is the time between packets; `onMs` and `offMs` are the lengths of a press and of the pause after it. */
   constructor(keys: string, onMs: number, offMs: number, frameSamples: number, samplesPerMs = 8) {
-    this.#keys = [...keys.toUpperCase()].filter((key) => EVENT_KEYS.includes(key)).join('')
-    this.#ms = { on: onMs, off: offMs }
-    this.#onSamples = Math.max(1, Math.min(onMs, LONGEST_MS, Math.floor(0xffff / samplesPerMs))) * samplesPerMs
-    this.#offSamples = Math.max(0, offMs) * samplesPerMs
+    const events = [...keys.toUpperCase()].map((key) => EVENT_KEYS.indexOf(key)).filter((event) => event >= 0)
+    this.#presses = events.map((event) => ({ event, onMs }))
+    this.#offMs = Math.max(0, offMs)
     this.#frameSamples = frameSamples
+    this.#samplesPerMs = samplesPerMs
+  }
+
+  /** A key goes down behind those that are left, and stays so until {@link letGo}, or as long as an event can be. */
+  hold(key: string): void {
+    this.letGo()
+    this.#held = { event: EVENT_KEYS.indexOf(key), onMs: LONGEST_MS }
+    this.#presses.push(this.#held)
+  }
+
+  /** The key that is held is up, which was down for `ms`, or for as long as it has been pressed here. Nothing where none is held. */
+  letGo(ms = 0): void {
+    if (!this.#held) return
+    const pressedMs = this.#held === this.#presses[0] ? this.#elapsed / this.#samplesPerMs : 0
+    this.#held.onMs = Math.max(SHORTEST_MS, ms, pressedMs)
+    this.#held = null
   }
 
   /** The keys that are left, by the clock of another stream: one that has begun there has been pressed. */
   anew(frameSamples: number, samplesPerMs: number): EventSender {
-    const { on, off } = this.#ms
-    const left = this.#keys.slice(this.#elapsed > 0 ? this.#key + 1 : this.#key)
-    return new EventSender(left, on, off, frameSamples, samplesPerMs)
+    const next = new EventSender('', 0, this.#offMs, frameSamples, samplesPerMs)
+    next.#presses.push(...(this.#elapsed > 0 ? this.#presses.slice(1) : this.#presses))
+    if (this.#held && next.#presses.includes(this.#held)) next.#held = this.#held
+    return next
   }
 
   /** Goes on by one packet time: `packet` when one is to be sent, `pause` when none, `done` when all keys are pressed. */
@@ -49,19 +74,27 @@ export class EventSender {
       this.#gap -= this.#frameSamples
       return 'pause'
     }
-    if (this.#key >= this.#keys.length) return 'done'
+    const press = this.#presses[0]
+    if (!press) return 'done'
     this.first = this.#elapsed === 0
     this.#elapsed += this.#frameSamples
-    this.event = EVENT_KEYS.indexOf(this.#keys[this.#key]!)
-    this.duration = Math.min(this.#elapsed, this.#onSamples)
-    this.end = this.#elapsed >= this.#onSamples
+    const onSamples = this.#samplesOf(press)
+    const duration = Math.min(this.#elapsed, onSamples)
+    this.event = press.event
+    this.duration = this.first ? duration : Math.max(duration, this.duration)
+    this.end = this.#elapsed >= onSamples
     if (this.end && ++this.#ends === END_PACKETS) {
-      this.#gap = this.#offSamples - (END_PACKETS - 1) * this.#frameSamples
-      this.#key++
+      this.#gap = this.#offMs * this.#samplesPerMs - (END_PACKETS - 1) * this.#frameSamples
+      this.#presses.shift()
       this.#elapsed = 0
       this.#ends = 0
     }
     return 'packet'
+  }
+
+  #samplesOf({ onMs }: Press): number {
+    const longestMs = Math.min(LONGEST_MS, Math.floor(0xffff / this.#samplesPerMs))
+    return Math.max(1, Math.min(onMs, longestMs)) * this.#samplesPerMs
   }
 
   /** Writes the four bytes of the payload; volume −10 dBm0. */

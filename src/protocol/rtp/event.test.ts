@@ -154,3 +154,39 @@ test('M09 keys that are pressed while the clock changes: what had begun is over,
   assert.deepEqual([...new Set(events.filter((_, i) => i % 2 === 0))], [2])
   assert.equal(events.at(-1), 4800)
 })
+
+/** What a receiver hears of a sender that is stepped every 20 ms until it is done, or so often. */
+function sent(sender: EventSender, from: number, steps = Number.POSITIVE_INFINITY): Packet[] {
+  const packets: Packet[] = []
+  let timestamp = 0
+  for (let i = 0, step = sender.step(); step !== 'done' && i < steps; step = ++i < steps ? sender.step() : 'done') {
+    const at = from + i * 20
+    if (step === 'pause') continue
+    if (sender.first) timestamp = at * 8
+    packets.push({ event: sender.event, end: sender.end, duration: sender.duration, timestamp, at })
+  }
+  return packets
+}
+
+test('M09 a key that is held is pressed until it is let go, and one behind it waits for its end', () => {
+  const sender = new EventSender('', 0, 40, 160)
+  sender.hold('7')
+  const before = sent(sender, 1000, 15)
+  assert.ok(before.every(({ end }) => !end))
+  sender.letGo(250)
+  sender.hold('8')
+  sender.letGo(90)
+  const packets = [...before, ...sent(sender, 1300)]
+  const { keys, durations } = receive(packets.map((packet) => ({ ...packet, timestamp: packet.timestamp || 1000 * 8 })))
+  assert.deepEqual([keys, durations], ['78', [300, 90]])
+  assert.equal(packets.filter(({ end }) => end).length, 6)
+})
+
+test('M09 a key that is held for longer than an event can be has an end all the same', () => {
+  const sender = new EventSender('', 0, 40, 960, 48)
+  sender.hold('1')
+  const packets = sent(sender, 0)
+  assert.ok(packets.at(-1)!.end && packets.at(-1)!.duration <= 0xffff)
+  sender.letGo(4000)
+  assert.equal(sender.step(), 'done')
+})
