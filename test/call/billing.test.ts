@@ -170,6 +170,15 @@ test('a period that is not over gives a draft, which is made anew, posts nothing
   assert.equal((await platform((tx) => listInvoices(tx, { subscriber: acme, limit: 10 }))).items.length, 1)
 })
 
+test('a period that has begun nowhere yet is refused; where a month begins first, it has', async () => {
+  const acme = await subscriber('Pacific/Kiritimati', '2026-10-01T00:00:00Z')
+  const run = (period: string, at: string) => runBills(booksIn(store), { period, subscriber: acme, ...now(at) })
+  await assert.rejects(run('2027-01', '2026-11-27T12:00:00Z'), /has not begun: the newest is 2026-11/)
+  await assert.rejects(run('2026-12', '2026-11-30T09:59:59Z'), /has not begun/)
+  const { invoices } = await run('2026-12', '2026-11-30T10:00:00Z')
+  assert.equal(invoices.at(-1)?.period, '2026-12')
+})
+
 test('late usage goes to the next invoice as an adjustment; the closed one stays (B12)', async () => {
   const acme = await subscriber('UTC', '2026-09-01T00:00:00Z', 'standard')
   const books = booksIn(store)

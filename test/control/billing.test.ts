@@ -180,7 +180,7 @@ test('a month that is none, a bill that is none, a subscriber that is none: said
   const codes = await Promise.all([
     bench.api<{ type: string }>('POST', '/v1/bill-runs', { body: { period: '2026-13' } }),
     bench.api<{ type: string }>('GET', '/v1/bills/inv_1'),
-    bench.api<{ type: string }>('POST', '/v1/bill-runs', { body: { period: '2026-11', subscriber: 'nobody' } }),
+    bench.api<{ type: string }>('POST', '/v1/bill-runs', { body: { period: month(), subscriber: 'nobody' } }),
     bench.api<{ type: string }>('GET', '/v1/bills?after=x'),
   ])
   assert.deepEqual(

@@ -32,6 +32,9 @@ export interface Unrated {
   billableMs: number
 }
 
+/** Where a month begins first it is UTC+14. */
+const FIRST_ZONE_MS = 14 * 3_600_000
+
 /**
  * Closes a period of all accounts, or of one: collect usage, rate it, post it, invoice it. Earlier periods that are open
  * are closed first. A period that is not over by `now` in the subscriber's time zone gives a draft. Run again, it gives
@@ -42,6 +45,13 @@ export async function runBills(
   options: { period: string; subscriber?: Id<'sub'>; now: Date; log: Log },
 ): Promise<BillRun> {
   period(options.period, 'UTC')
+  const newest = periodAt(new Date(options.now.getTime() + FIRST_ZONE_MS), 'UTC').name
+  if (options.period > newest) {
+    const verdict = { code: 'invalid-period', fault: 'caller', retry: false, http: 422 } as const
+    throw new TielineError(`the period ${options.period} has not begun: the newest is ${newest}`, verdict, {
+      period: options.period,
+    })
+  }
   const run: BillRun = { period: options.period, invoices: [], failures: [], unrated: [] }
   for (const subscriber of options.subscriber ? [options.subscriber] : await books.accounts()) {
     try {
