@@ -132,6 +132,34 @@ test('C10 B14 a recogniser that dies or hangs in mid-word ends its verb in time,
   )
 })
 
+/** Whether a process still does anything, or waits to. */
+function lives(pid: number): boolean {
+  try {
+    return !['Z', 'X'].includes(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]![0]!)
+  } catch {
+    return false
+  }
+}
+
+test('C10 C11 a recogniser that hangs goes with the voice process that has asked it', async () => {
+  await using world = await World.open({ voice: true })
+  using _program = await Program.connect(world, async (call) => {
+    await call.do('call.gather', SPEECH)
+  })
+  await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  await until('a recogniser', () => recognisers(world).length === 1, 6000)
+  const [pid] = recognisers(world) as [number]
+  // One that is stopped sees no more of its end than one that searches without end.
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  process.kill(pid, 'SIGSTOP')
+  await world.kill('voice')
+  try {
+    await until('its end', () => !lives(pid), 3000)
+  } finally {
+    killed(pid)
+  }
+})
+
 test('C10 B14 a voice that dies while it speaks ends its verb in time, and is not billed', async () => {
   await using world = await World.open({ voice: true })
   let outcome = ''

@@ -1,3 +1,4 @@
+import koffi from 'koffi'
 import { Sphinx } from './sphinx.ts'
 import type { SphinxOrder, SphinxReport } from './sphinx-recogniser.ts'
 import { Wideband } from './wideband.ts'
@@ -76,3 +77,6 @@ process.on('message', (order: SphinxOrder) => {
 })
 // Whoever asked is gone.
 process.on('disconnect', () => process.exit(0))
+// A search that hangs would not hear of it: the kernel ends this process with the one that has started it (linux/prctl.h).
+const [PR_SET_PDEATHSIG, SIGKILL] = [1, 9]
+koffi.load(null).func('int prctl(int option, ...)')(PR_SET_PDEATHSIG, 'ulong', SIGKILL)
