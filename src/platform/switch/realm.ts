@@ -101,10 +101,20 @@ class HeldSocket {
   take(socket: Socket): void {
     this.#socket?.close()
     this.#socket = socket
-    // Whoever forges port 0 as his own cannot be answered.
-    socket.on('message', (bytes, from) => from.port > 0 && this.#receive(bytes, from))
+    socket.on('message', (bytes, from) => this.#came(bytes, from))
     socket.on('error', (error) => this.#log.warn({ err: error }, 'a socket reported an error'))
     for (const { bytes, to } of this.#waiting.splice(0)) this.#write(bytes, to)
+  }
+
+  /** Whatever is wrong with a datagram, or with us, the process goes on without it. */
+  #came(bytes: Uint8Array, from: { address: string; port: number }): void {
+    // Whoever forges port 0 as his own cannot be answered.
+    if (from.port === 0) return
+    try {
+      this.#receive(bytes, from)
+    } catch (error) {
+      this.#log.error({ err: error }, 'a datagram could not be handled')
+    }
   }
 
   /** Leaves at the end of the turn, behind the journal's write. To port 0, which DNS may name, goes nothing: dgram throws. */

@@ -244,6 +244,21 @@ test('F01 a stranger gets no answer, and costs no parsing', () => {
   assert.deepEqual(x.got, [])
 })
 
+test('F12 a fault of ours in judging where a message comes from ends that message, and not the next one', () => {
+  const net = new SimulatedNetwork()
+  const x = peer(net, '10.0.0.9')
+  let judged = 0
+  const accepts = () => {
+    judged += 1
+    if (judged === 1) throw new Error('it cannot be told')
+    return true
+  }
+  net.userAgent('10.0.0.1', { accepts })
+  for (const n of [1, 2]) x.send(request('BYE', `z9hG4bK${n}`), '10.0.0.1')
+  net.clock.turn(100)
+  assert.deepEqual([judged, x.got.length], [2, 1])
+})
+
 test('answers go where RFC 3261 §18.2.2 and RFC 3581 say', () => {
   const net = new SimulatedNetwork()
   net.userAgent('10.0.0.1')

@@ -50,10 +50,11 @@ class SocketUserAgent implements UserAgent {
   }
 
   receive(bytes: Uint8Array, from: Hop): void {
-    if (this.#closed || this.#core.options.accepts?.(from, bytes) === false) return
-    // Keep-alives of RFC 5626 and of NAT boxes: nothing, or nothing but line ends and zeros.
-    if (bytes.length < 16) return
+    if (this.#closed) return
     try {
+      if (this.#core.options.accepts?.(from, bytes) === false) return
+      // Keep-alives of RFC 5626 and of NAT boxes: nothing, or nothing but line ends and zeros.
+      if (bytes.length < 16) return
       const message = parseMessage(bytes)
       this.#core.options.observe?.(message, bytes, from)
       if (message instanceof SipRequest) this.#receiveRequest(message, from)
