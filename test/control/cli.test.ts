@@ -231,7 +231,8 @@ describe('tieline', () => {
     assert.deepEqual(site.pbx, { port: 5060, number: '+3225550101', account: 'office', calls: 'digest' })
     assert.equal(site.digest, 'SHA-256')
     assert.equal((await tieline('telephone', 'digest', 'acme', 'MD5')).code, 0)
-    assert.equal((await tieline('subscriber', 'pbx', 'acme', '192.168.1.10', '--number', '+3225550101')).code, 0)
+    const at = ['tls:192.168.1.10', '--tls-name', 'pbx.lan', '--number', '+3225550101']
+    assert.match((await tieline('subscriber', 'pbx', 'acme', ...at)).out, /tls:192\.168\.1\.10:5061 as pbx\.lan \(/)
     const password = join(bench.state, 'accept')
     writeFileSync(password, 'circle of life')
     const accept = ['--accept-user', 'carrier', '--accept-password-file', password, '--accept-algorithm', 'SHA-256']

@@ -41,7 +41,7 @@ const BODIES: Record<string, Json> = {
   },
   'PATCH /v1/subscribers/{subscriber}': {
     defaultRoute: { trunk: 'nasty', number: '+3225550199', via: 'trunk' },
-    pbx: { host: 'pbx.office.lan', port: 5060, transport: 'udp', number: '+3225550199' },
+    pbx: { host: 'pbx.office.lan', port: 5060, transport: 'tls', tls: { serverName: 'a.lan' }, number: '+3225550199' },
     ...{ decisionDeadlineMs: 500, timeZone: 'Europe/Brussels', emergencyCallerId: '+3225550101', srtp: 'off' },
     ...{ telephoneTls: 'allowed', telephoneDigest: 'MD5', forwardOutside: 'allowed' },
     ...{ survival: { voice: 'end' }, siteNetworks: ['192.168.1.0/24'], dns: { servers: ['192.168.1.53'], search: 'office.lan' } },

@@ -248,11 +248,13 @@ function placeOf(text: string) {
 
 function pbxText(pbx: Subscriber['site']['pbx']): string | null {
   if (!pbx) return null
-  const { transport, host, port, number, account, calls } = pbx
+  const { transport, host, port, number, account, calls, tls } = pbx
   const where = host === undefined ? '' : `${transport ? `${transport}:` : ''}${host}${port === undefined ? '' : `:${port}`}`
   const registers = account === undefined ? '' : `registers as ${account}`
   const asked = calls === 'digest' ? 'calls by digest' : ''
-  return [where, registers, asked, number && `(${number})`].filter(Boolean).join(' ')
+  const named = tls?.serverName ? `as ${tls.serverName}` : ''
+  const trusted = tls?.ca ? 'by its own CA' : ''
+  return [where, named, trusted, registers, asked, number && `(${number})`].filter(Boolean).join(' ')
 }
 
 function tell(out: Context['out'], installed: Installed, file: string | undefined): void {
