@@ -126,10 +126,10 @@ test('C10 B14 voice is killed while it is listened to who has answered: nobody k
 
 test('C10 C11 the switch is killed while the tones behind an answer are listened for: they end the leg all the same, and time ends the rest', async () => {
   const calls = new Map<string, string>()
-  const options = { country: 'be', afterAnswerSeconds: 12 }
+  const options = { country: 'be', afterAnswerSeconds: 25 }
   const wanted = [
     { number: '+3226660001', silentMs: 4000 },
-    { number: '+3226660002', silentMs: 4000, amd: { country: 'be', noSpeechMs: 9000 } },
+    { number: '+3226660002', silentMs: 4000, amd: { country: 'be', noSpeechMs: 25_000, timeoutSeconds: 25 } },
     // It says so while the switch is away.
     { number: '+3226660003', silentMs: 1200 },
     { number: '+3226660004', silentMs: 60_000, progress: { ...options, afterAnswerSeconds: 5 } },
@@ -159,7 +159,7 @@ test('C10 C11 the switch is killed while the tones behind an answer are listened
   const said = async (number: string) =>
     (await world.events()).filter((event) => event.call === calls.get(number) && event.type === 'call.progress')
   for (const { number } of wanted.slice(0, 3)) {
-    await until(`the end of ${number}`, async () => over(await world.events(), calls.get(number)!), 12_000)
+    await until(`the end of ${number}`, async () => over(await world.events(), calls.get(number)!), 25_000)
     assert.deepEqual(
       (await said(number)).map(({ data }) => [data.tone, data.answered]),
       [['busy', true]],
