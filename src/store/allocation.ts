@@ -1,9 +1,12 @@
 import { sql } from 'kysely'
 import { type Id, TielineError, uuidOf } from '#lib/index.ts'
-import type { Allocation, Capacity, Kind } from '#platform/words/index.ts'
+import { type Allocation, type Capacity, KINDS, type Kind } from '#platform/words/index.ts'
 import type { Tx } from './store.ts'
 
-/** Sets these kinds of a subscriber. Rejects with `capacity-exceeded` when the guarantees of all no longer fit. */
+/**
+ * Sets these kinds of a subscriber. Rejects with `capacity-exceeded` when the guarantees of all no longer fit, with `kind-unknown`
+ * where neither the platform nor the node knows of such a kind.
+ */
 export async function setAllocations(tx: Tx, node: string, id: Id<'sub'>, allocations: Allocation[]): Promise<void> {
   for (const { kind, guaranteed, ceiling } of allocations) {
     await tx
@@ -58,6 +61,13 @@ async function checkFit(tx: Tx, node: string, kind: Kind): Promise<void> {
     sum: string
   }>`select coalesce(sum(guaranteed), 0) as sum from allocation where kind = ${kind}`.execute(tx)
   const guaranteed = Number(rows[0]?.sum ?? 0)
+  if (!row && !KINDS.some((known) => known.kind === kind)) {
+    throw new TielineError(
+      `There is no kind ${kind}: the node has none of it.`,
+      { code: 'kind-unknown', fault: 'caller', retry: false, http: 404 },
+      { kind },
+    )
+  }
   if (guaranteed <= capacity) return
   throw new TielineError(
     row

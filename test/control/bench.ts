@@ -304,6 +304,7 @@ function configAt(state: string): PlatformConfig {
     capacities: [
       { kind: 'trunk.in', capacity: 10 },
       { kind: 'trunk.out', capacity: 10 },
+      { kind: 'agent.memory', capacity: 16_384 },
     ],
     load: {
       requestsPerSecond: 2000,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import pg from 'pg'
 import { uuidOf } from '#lib/index.ts'
-import type { Snapshot, SnapshotChange } from '#platform/words/index.ts'
+import type { Allocation, Snapshot, SnapshotChange } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, order, startBench } from './bench.ts'
 
@@ -123,6 +123,32 @@ describe('installing a subscriber', () => {
     })
     assert.equal(status, 409)
     assert.match(body.detail, /trunk\.in would be \d+, but the node has 10/)
+  })
+
+  it('promises agents no more memory than the node has', async () => {
+    const install = (name: string, number: string, memoryMebibytes: number) =>
+      bench.api<{ detail: string }>('POST', '/v1/subscribers', {
+        body: order(name, number, { allocations: [], agent: { memoryMebibytes } }),
+      })
+    const { status, body } = await install('hungry', '+3225550115', 16_384)
+    assert.equal(status, 409)
+    assert.match(body.detail, /agent\.memory would be \d+, but the node has 16384/)
+    assert.equal((await install('modest', '+3225550115', 128)).status, 201)
+    const { body: given } = await bench.api<{ items: Allocation[] }>('GET', '/v1/subscribers/modest/allocations')
+    assert.deepEqual(
+      given.items.find(({ kind }) => kind === 'agent.memory'),
+      { kind: 'agent.memory', guaranteed: 128, ceiling: 128 },
+    )
+  })
+
+  it('knows the kinds of the platform and of the node, and no others', async () => {
+    const set = (kind: string) =>
+      bench.api<{ detail: string }>('PUT', `/v1/subscribers/kinds/allocations/${kind}`, { body: { guaranteed: 0, ceiling: 1 } })
+    await installed(bench, 'kinds', '+3225550116', { allocations: [] })
+    const wrong = await set('voice.promt')
+    assert.deepEqual([wrong.status, /no kind voice\.promt/.test(wrong.body.detail)], [404, true])
+    await bench.api('PUT', '/v1/capacities/fax.page', { body: { capacity: 4 } })
+    assert.equal((await set('fax.page')).status, 200)
   })
 
   it('has one effect for one Idempotency-Key, and says the same secrets again (PITFALLS B03)', async () => {

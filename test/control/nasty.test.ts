@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { type Id, newId } from '#lib/index.ts'
@@ -20,6 +21,8 @@ before(async () => {
   const about = { id: call, subscriber: acme.subscriber.id, state: 'joined' as const, from: party, to: party }
   bench.fakes.calls.push({ ...about, startedAt: '2026-11-23T00:00:00.000Z', legs: [] })
   await send('POST /v1/trunks', BODIES['POST /v1/trunks']!)
+  await send('POST /v1/plans', { ...(PLAN as object), name: 'ahead', prepaid: true, recurring: [], taxes: [] })
+  await installed(bench, 'ahead', '+3225550102', { plan: 'ahead' })
 })
 after(async () => {
   await bench?.[Symbol.asyncDispose]()
@@ -52,6 +55,7 @@ const BODIES: Record<string, Json> = {
   'POST /v1/subscribers/{subscriber}/telephones': { name: 'hall' },
   'POST /v1/subscribers/{subscriber}/agent/rollback': { version: 'agt_0' },
   'PUT /v1/subscribers/{subscriber}/allocations/{kind}': { guaranteed: 0, ceiling: 3 },
+  'POST /v1/subscribers/{subscriber}/top-ups': { amount: { amount: '20.00', currency: 'EUR' }, reference: 'statement-112' },
   'PUT /v1/capacities/{kind}': { capacity: 10 },
   'PUT /v1/subscribers/{subscriber}/users/{name}': {
     ring: [{ at: [{ number: '+3225550198' }, { number: '+3225550199' }], seconds: 15 }],
@@ -146,7 +150,8 @@ async function operations(): Promise<Operation[]> {
 const PLACES: Record<string, string> = { subscriber: 'acme', call, trunk: 'nasty', kind: 'trunk.in', name: 'desk', plan: 'nasty' }
 
 function filled(path: string, places: Record<string, string> = {}): string {
-  return path.replaceAll(/\{([a-z]+)\}/gi, (_, name: string) => places[name] ?? PLACES[name] ?? 'nothing')
+  const usual = path.endsWith('/top-ups') ? { ...PLACES, subscriber: 'ahead' } : PLACES
+  return path.replaceAll(/\{([a-z]+)\}/gi, (_, name: string) => places[name] ?? usual[name] ?? 'nothing')
 }
 
 /** Asks, and looks at the answer: done, or refused as a problem that says why; never a failure of ours. */
@@ -159,6 +164,7 @@ async function send(
   const [method = '', path = ''] = name.split(' ')
   const headers: Record<string, string> = { authorization: `Bearer ${bench.operatorKey}` }
   if (body !== undefined) headers['content-type'] = 'application/json'
+  if (path.endsWith('/top-ups')) headers['idempotency-key'] = randomUUID()
   const payload = body === undefined ? {} : { body: JSON.stringify(body) }
   const answer = await fetch(`${bench.control.url}${filled(path, places)}${query}`, { method, headers, ...payload })
   const text = await answer.text()

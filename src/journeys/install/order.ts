@@ -34,7 +34,7 @@ export interface InstallOrder {
   numbers: string[]
   timeZone?: string
   plan?: string
-  /** Kinds that are not named get a guarantee of nothing and a ceiling of 100. */
+  /** Kinds that are not named get a guarantee of nothing and a ceiling of 100; the memory of the agent is guaranteed. */
   allocations?: Allocation[]
   site: {
     networks: string[]
@@ -112,13 +112,17 @@ function namesOf<F extends 'codecs' | 'telephoneCodecs'>(field: F, names: readon
 
 const DEFAULT_CEILING = 100
 
-/** All kinds of the platform, with what the order says of some. */
+/**
+ * All kinds of the platform, with what the order says of some. The memory of an agent is its own as long as the subscriber is there:
+ * it is guaranteed, so that a node never promises more of it than it has.
+ */
 export function allocationsOf(order: InstallOrder, memoryMebibytes: number): Allocation[] {
   const named = new Map((order.allocations ?? []).map((allocation) => [allocation.kind, allocation]))
   const rest = KINDS.filter(({ kind }) => !named.has(kind)).map(({ kind }) => ({
     kind,
-    guaranteed: 0,
-    ceiling: kind === 'agent.memory' ? memoryMebibytes : DEFAULT_CEILING,
+    ...(kind === 'agent.memory'
+      ? { guaranteed: memoryMebibytes, ceiling: memoryMebibytes }
+      : { guaranteed: 0, ceiling: DEFAULT_CEILING }),
   }))
   return [...named.values(), ...rest]
 }
