@@ -16,10 +16,20 @@ before(async () => {
   world.pbx.rules = [101, 102].map((user) => ({ user: String(user), does: 'answer' as const, ringMs: 5, tone: 700 }))
   world.pbx.rules.push({ user: '103', does: 486 }, { user: '104', does: 'answer', ringMs: 40 }, { user: '105', does: 'ring' })
   await Program.connect(world, (call) => decide(call))
+  await warmUp()
 })
 after(() => world[Symbol.asyncDispose]())
 
 const place = (tone = 400) => world.carrier.place({ to: world.node, from: '+32470123456', number: DID, tone })
+
+/** One call from end to end: a switch that has just begun takes longer than a command waits to join two legs. */
+async function warmUp(): Promise<void> {
+  decide = async (call) => void (await call.do('call.dial', { target: { pbx: '101' } }))
+  const caller = await place()
+  await hears(caller, 700)
+  caller.hangup()
+  await world.quiet()
+}
 
 /** The call at the PBX of this extension that is up. */
 const at = (user: string) =>

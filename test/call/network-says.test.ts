@@ -129,7 +129,8 @@ describe('a network that says by its tones that nobody is there', { concurrency:
     const end = await answers(ANSWERED(1), toneOf('busy', 10))
     const call = await id
     const told = () => program.amds.some((verdict) => verdict.call === call && verdict.answeredBy === 'network')
-    await until('the verdict', told, 8000)
+    // The two that listen tell of the tone each in its own moment.
+    await until('the verdict and the tone', () => told() && program.progress.some((tone) => tone.call === call), 8000)
     assert.equal(end.phase, 'up')
     end.hangup()
     const events = await over

@@ -16,6 +16,8 @@ test('S57 a carrier that is away for ten minutes: its trunk is registered again 
   const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
   const asked: Message[] = []
   world.second.socket.onHeard = (message) => void (message.method === 'REGISTER' && asked.push(message))
+  /** How often it asked: the clock is turned faster than answers come, so that what is asked goes out several times. */
+  const distinct = () => new Set(asked.map((message) => headerOf(message, 'cseq') + headerOf(message, 'call-id'))).size
   const credentials = { user: 'tl', password: createSealer(world.sealingKey).seal('circle of life') }
   const trunks = world.snapshot.trunks.map((trunk) =>
     trunk.name === 'other' ? { ...trunk, credentials, registerSeconds: 120, optionsSeconds: 30 } : trunk,
@@ -37,15 +39,15 @@ test('S57 a carrier that is away for ten minutes: its trunk is registered again 
   world.second.socket.onRequest = () => {}
   await turn(SECONDS_AWAY)
   assert.equal(await state(), 'waiting')
-  const meanwhile = new Set(asked.map((message) => headerOf(message, 'cseq') + headerOf(message, 'call-id'))).size
+  const meanwhile = distinct()
   assert.ok(meanwhile >= 5 && meanwhile < SECONDS_AWAY / 10, `it asked ${meanwhile} times in ten minutes`)
-  const [before, refused] = [gate.registers.length, gate.refused]
+  const [before, asks] = [gate.registers.length, distinct()]
   gate.nonce = 'of the carrier that has started again'
   world.second.socket.onRequest = receive
   await turn(60)
   assert.equal(await state(), 'registered')
   assert.ok(gate.registers.length - before <= 2, `${gate.registers.length - before} registrations`)
-  assert.ok(gate.refused - refused <= 1, 'no loop of refusals')
+  assert.ok(distinct() - asks <= 4, `no loop of refusals: it asked ${distinct() - asks} times`)
   const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
   await until('an answer', () => call.phase === 'up', 4000)
   call.hangup()

@@ -33,6 +33,7 @@ async function changes(): Promise<Record<string, unknown[]>> {
     transcode: [false, true],
     renegotiate: [false, true],
     digits: ['info', 'tones'],
+    tones: ['sound', 'keys'],
     media: ['direct', 'relay'],
     earlyMedia: ['ignore', 'pass'],
     diversion: ['history-info', 'none', 'diversion'],
