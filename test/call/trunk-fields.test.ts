@@ -123,8 +123,10 @@ test('O07 every field of a trunk is changed by the API, and by the command line,
   }
   // Either side ends one.
   await carrier.hangup(call)
-  const there = (await carrier.list()).find(({ phase, direction }) => phase === 'up' && direction === 'in')!
-  await carrier.hangup(there.call)
+  const called = async () => (await carrier.list()).filter(({ phase, direction }) => phase === 'up' && direction === 'in')
+  await until('the first one to be over there, too', async () => (await called()).length === 1, 5000, 50)
+  const [there] = await called()
+  await carrier.hangup(there!.call)
   await until('both to be over', async () => (await platform.calls()).length === 0, 5000, 50)
   const ends = async () => (await platform.events('acme')).filter(({ type }) => type === 'call.cleared')
   await until('their ends', async () => (await ends()).length === 2, 10_000, 100)
