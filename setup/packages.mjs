@@ -40,6 +40,7 @@ const test = [
   { name: 'sipvicious', program: 'svwar', why: 'a foreign attacker' },
   { name: 'sngrep', program: 'sngrep', why: 'a foreign reader of what we tell Homer' },
   { name: 'libfaketime', program: 'faketime/libfaketimeMT.so.1', why: 'a wall clock that steps' },
+  { name: 'socat', program: 'socat', why: 'the TLS that SIPp has not' },
   { name: 'sox', program: 'sox', why: 'a foreign ear' },
   { name: 'lame', program: 'lame', why: 'a foreign writer of MP3' },
   { name: 'opus-tools', program: 'opusenc', why: 'a foreign writer of Ogg Opus' },

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
 import type { GatewayConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
+import { listening } from '../peer/listening.ts'
 import { startSipp } from '../peer/sipp.ts'
 import { DID, PUBLIC, World } from './harness.ts'
 
@@ -16,20 +16,6 @@ async function retrunk(world: World, change: Partial<GatewayConfig>): Promise<vo
     gateways: trunk.gateways.map((gateway) => ({ ...gateway, ...change })),
   }))
   await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-}
-
-/** Waits until somebody listens there. */
-async function listening(address: string, port: number): Promise<void> {
-  await until(
-    'a listener',
-    () =>
-      new Promise<boolean>((resolve) => {
-        const socket = connectTcp({ host: address, port })
-        socket.once('connect', () => resolve(socket.destroy() && true))
-        socket.once('error', () => resolve(false))
-      }),
-    5000,
-  )
 }
 
 test('SIPp calls SIPp through the switch over TCP, one connection a side', { timeout: 60_000 }, async () => {

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createSealer } from '#platform/subscriber/index.ts'
+import { createTestCa } from '../call/agent-ca.ts'
+import { DID, World } from '../call/harness.ts'
+import { reach } from '../call/stream-caller.ts'
+import { listening } from '../peer/listening.ts'
+import { startSipp } from '../peer/sipp.ts'
+
+const CALLS = 5
+const [TLS_PORT, SIPP_PORT, DOOR_PORT] = [5061, 5070, 5071]
+
+/** SIPp's own scenario as one that speaks TLS would write it: Debian's has none, so that socat does that beside it. */
+function scenario(name: 'uac' | 'uas', at: string, to: string): string {
+  const { stdout } = spawnSync('sipp', ['-sd', name], { encoding: 'utf8' })
+  return stdout
+    .replaceAll('SIP/2.0/[transport]', 'SIP/2.0/TLS')
+    .replaceAll('transport=[transport]', 'transport=tls')
+    .replaceAll('Contact: sip:sipp@[local_ip]:[local_port]', `Contact: <sip:sipp@${at}:${TLS_PORT};transport=tls>`)
+    .replaceAll('[local_ip]:[local_port]', `${at}:${TLS_PORT}`)
+    .replaceAll('[remote_ip]:[remote_port]', to)
+}
+
+test('SIPp calls SIPp through the switch over TLS by socat, with certificates that are asked for on both sides', {
+  timeout: 60_000,
+}, async () => {
+  const carriers = await createTestCa()
+  await using world = await World.open({ sipTls: await carriers.switch(), farEnds: false })
+  const shown = await carriers.agent(world.acme)
+  const key = createSealer(world.sealingKey).seal(shown.key)
+  await reach(
+    world,
+    { transport: 'tls', port: TLS_PORT },
+    { ca: carriers.certificate, certificate: shown.certificate, key, serverName: 'switch.tieline' },
+  )
+  const file = (name: string, content: string) => {
+    writeFileSync(join(world.directory, name), content, { mode: 0o600 })
+    return join(world.directory, name)
+  }
+  const ca = file('carriers.pem', carriers.certificate)
+  const pem = ({ certificate, key }: { certificate: string; key: string }) => `${certificate}\n${key}`
+  const server = file('server.pem', pem(await carriers.switch()))
+  const client = file('client.pem', pem(await carriers.agent(world.acme)))
+  const [caller, callee] = [`${world.net}.2`, `${world.net}.3`]
+  const trust = `cafile=${ca},verify=1`
+  const socat = (from: string, to: string) => {
+    const child = spawn('socat', [from, to], { stdio: 'ignore', detached: true })
+    // With what it has made for each connection.
+    world.defer(() => void process.kill(-child.pid!, 'SIGKILL'))
+  }
+  socat(`OPENSSL-LISTEN:${TLS_PORT},bind=${callee},reuseaddr,fork,cert=${server},${trust}`, `TCP:${callee}:${SIPP_PORT}`)
+  socat(
+    `TCP-LISTEN:${DOOR_PORT},bind=${caller},reuseaddr,fork`,
+    `OPENSSL:${world.node.address}:${TLS_PORT},bind=${caller},cert=${client},commonname=switch.tieline,${trust}`,
+  )
+  const to = `${world.node.address}:${TLS_PORT}`
+  const common = (name: string, at: string) => ['-sf', name, '-t', 't1', '-i', at, '-p', `${SIPP_PORT}`, '-m', `${CALLS}`]
+  await Promise.all([listening(callee, TLS_PORT), listening(caller, DOOR_PORT)])
+  await using uas = await startSipp(common('uas.xml', callee), { 'uas.xml': scenario('uas', callee, to) })
+  const calls = [...common('uac.xml', caller), '-s', DID, '-r', '5', '-d', '200', `${caller}:${DOOR_PORT}`]
+  await using uac = await startSipp(calls, { 'uac.xml': scenario('uac', caller, to) })
+  const [called, calling] = [await uas.ended, await uac.ended]
+  assert.equal(calling.status, 0, calling.output)
+  assert.equal(called.status, 0, called.output)
+  await world.quiet()
+  const cleared = (await world.events()).filter((event) => event.type === 'call.cleared')
+  assert.deepEqual(
+    cleared.map(({ cause }) => cause?.reason),
+    Array(CALLS).fill('hangup'),
+  )
+})
