@@ -1,11 +1,13 @@
 import { Type } from 'typebox'
 import { deploy, rollback } from '#journeys/install/index.ts'
-import { isId } from '#lib/index.ts'
+import { type Id, isId } from '#lib/index.ts'
+import type { SubscriberRecord } from '#platform/subscriber/index.ts'
+import type { AgentStatus, CandidateStatus } from '#platform/words/index.ts'
 import { Nothing } from './answers.ts'
 import { type App, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
-import { AgentVersion, OfSubscriber } from './schema.ts'
+import { AgentFailure, AgentVersion, OfSubscriber } from './schema.ts'
 import { versionView } from './view.ts'
 
 const Status = Type.Object({
@@ -15,7 +17,25 @@ const Status = Type.Object({
   version: Type.Union([Type.String(), Type.Null()]),
   pid: Type.Union([Type.Integer(), Type.Null()]),
   restarts: Type.Integer(),
+  candidate: Type.Optional(
+    Type.Object(
+      { version: Type.String(), state: Type.String({ description: 'tried or failed' }), ...AgentFailure.properties },
+      { description: 'What was deployed beside it and does not take the new calls: not yet, or since it has failed.' },
+    ),
+  ),
 })
+
+function absent(subscriber: Id<'sub'>): AgentStatus {
+  return { subscriber, state: 'none', reason: 'nothing is deployed', version: null, pid: null, restarts: 0 }
+}
+
+/** Which version is tried or has failed is what is stored, also where host has not begun with it, or has forgotten it. */
+function candidateView({ candidate, failed }: SubscriberRecord['agent'], tried: CandidateStatus | undefined) {
+  if (failed) return { candidate: { ...failed, state: 'failed' } }
+  if (!candidate) return {}
+  const { reason, log } = tried?.version === candidate.id ? tried : { reason: 'it has not been started yet', log: [] }
+  return { candidate: { version: candidate.id, state: 'tried', reason, log } }
+}
 
 export function agentRoutes(app: App, { install: deps, host }: ApiDeps): void {
   const { store } = deps
@@ -24,17 +44,9 @@ export function agentRoutes(app: App, { install: deps, host }: ApiDeps): void {
     { schema: { summary: 'How the agent is', params: OfSubscriber, response: { 200: Status } } },
     async (request) => {
       const statuses = await host.call('agent.list', {})
-      const status = statuses.find(({ subscriber }) => subscriber === request.subscriber.id)
-      return (
-        status ?? {
-          subscriber: request.subscriber.id,
-          state: 'none',
-          reason: 'nothing is deployed',
-          version: null,
-          pid: null,
-          restarts: 0,
-        }
-      )
+      const { id, agent } = request.subscriber
+      const { candidate: tried, ...status } = statuses.find(({ subscriber }) => subscriber === id) ?? absent(id)
+      return { ...status, ...candidateView(agent, tried) }
     },
   )
   app.post(
@@ -42,7 +54,8 @@ export function agentRoutes(app: App, { install: deps, host }: ApiDeps): void {
     {
       schema: {
         summary: 'Deploy an agent: the body is a tar.gz',
-        description: 'Content-Type: application/gzip. New calls go to it, old calls finish on the old version.',
+        description:
+          'Content-Type: application/gzip. It is tried beside the version that serves: once it has loaded and its link to the switch is ready, new calls go to it and old ones finish on the old version. Where it ends twice or is not ready within 20 s, it has failed, and the old version serves on. The first one serves at once.',
         params: OfSubscriber,
         response: { 201: AgentVersion },
       },
@@ -73,6 +86,8 @@ export function agentRoutes(app: App, { install: deps, host }: ApiDeps): void {
     {
       schema: {
         summary: 'Go back to a version, or to the one before',
+        description:
+          'Without a version: what is tried or has failed is taken back, else the one before that has not failed. A version has to prove itself as when it was deployed.',
         params: OfSubscriber,
         body: Type.Object({ version: Type.Optional(Type.String()) }, { additionalProperties: false }),
         response: { 200: AgentVersion },

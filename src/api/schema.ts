@@ -378,13 +378,23 @@ export const Trunk = Type.Object({
   ...codecFields,
 })
 
+export const AgentFailure = Type.Object({
+  reason: Type.String(),
+  log: Type.Array(Type.String(), { description: 'The last lines that it has printed.' }),
+})
+
 export const AgentVersion = Type.Object({
   id: Type.String(),
   digest: Type.String({ description: 'SHA-256 of the tarball, hex.' }),
   entry: Type.String(),
   bytes: Type.Integer(),
   createdAt: Type.String({ format: 'date-time' }),
-  active: Type.Boolean(),
+  active: Type.Boolean({ description: 'Whether it takes the new calls.' }),
+  state: Type.String({
+    description:
+      'active, tried (it runs beside the active one until it has proven itself), failed (when it was tried last), or former.',
+  }),
+  failure: Nullable(AgentFailure),
 })
 
 export const Event = Type.Object({

@@ -55,6 +55,7 @@ export function subscriberView(record: SubscriberRecord) {
 }
 
 /** A version without its place on the node's disk. */
-export function versionView({ id, digest, entry, bytes, createdAt, active }: AgentVersionRecord) {
-  return { id, digest, entry, bytes, createdAt, active }
+export function versionView({ id, digest, entry, bytes, createdAt, active, candidate, failure }: AgentVersionRecord) {
+  const state = active ? 'active' : failure ? 'failed' : candidate ? 'tried' : 'former'
+  return { id, digest, entry, bytes, createdAt, active, state, failure }
 }

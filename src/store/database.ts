@@ -40,6 +40,7 @@ export interface Database {
     voice_loss: Generated<'move' | 'end'>
     channel_loss: Generated<'end' | 'trunk'>
     agent_version: string | null
+    agent_candidate: string | null
     decision_deadline_ms: number
     memory_mebibytes: number
     cpu_share: number
@@ -74,6 +75,7 @@ export interface Database {
     bytes: Bigint
     listen: number[]
     created_at: Date
+    failure: Json<object | null>
   }
   certificate: {
     subscriber_id: string

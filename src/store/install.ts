@@ -42,6 +42,7 @@ export async function insertSubscriber(tx: Tx, subscriber: NewSubscriber, placem
       voice_loss: subscriber.survival.voice,
       channel_loss: subscriber.survival.channel,
       agent_version: null,
+      agent_candidate: null,
       decision_deadline_ms: agent.decisionDeadlineMs,
       memory_mebibytes: agent.memoryMebibytes,
       cpu_share: agent.cpuShare,

@@ -1,7 +1,7 @@
 import { type Clock, idOf, TielineError } from '#lib/index.ts'
 import type { EventReader, EventSink } from '#platform/cti/index.ts'
 import type { AgentVersionStore, PlatformStore, Sealer, SecretStore, SubscriberStore } from '#platform/subscriber/index.ts'
-import { activateVersion, addVersion, listVersions, replaceCertificate } from './agent.ts'
+import { addVersion, listVersions, proposeVersion, replaceCertificate, settleVersion } from './agent.ts'
 import { listCapacities, removeAllocation, setAllocations, setCapacity } from './allocation.ts'
 import { readAuthorities } from './authority.ts'
 import { checkBalanceCurrency } from './billing-balance.ts'
@@ -95,8 +95,12 @@ function versionRecords(store: Store, { clock }: RecordsOptions): AgentVersionSt
   return {
     listVersions: (scope, id) => store.transaction(scope, (tx) => listVersions(tx, id)),
     addVersion: (scope, id, version) =>
-      store.transaction(scope, (tx) => addVersion(tx, id, { ...version, now: new Date(clock.wall()) })),
-    activateVersion: (scope, id, version) => store.transaction(scope, (tx) => activateVersion(tx, id, version)),
+      store.transaction(scope, async (tx) => {
+        await addVersion(tx, id, { ...version, now: new Date(clock.wall()) })
+        return proposeVersion(tx, id, version.id)
+      }),
+    proposeVersion: (scope, id, version) => store.transaction(scope, (tx) => proposeVersion(tx, id, version)),
+    settleVersion: (id, version, failure) => store.transaction('platform', (tx) => settleVersion(tx, id, version, failure)),
   }
 }
 

@@ -3,7 +3,7 @@ import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
 import { type Id, idOf, uuidOf } from '#lib/index.ts'
 import { parseMicros } from '#platform/billing/index.ts'
 import type { DefaultRoute, Page, PageQuery, SubscriberRecord } from '#platform/subscriber/index.ts'
-import type { Sealed } from '#platform/words/index.ts'
+import type { AgentFailure, Sealed } from '#platform/words/index.ts'
 import { codecsOfRow } from './codecs.ts'
 import type { Database } from './database.ts'
 import { notFound } from './error.ts'
@@ -71,6 +71,13 @@ function parts(eb: ExpressionBuilder<Database, 'subscriber'>) {
         .whereRef('agent_version.subscriber_id', '=', 'subscriber.id')
         .whereRef('agent_version.id', '=', 'subscriber.agent_version'),
     ).as('version'),
+    jsonObjectFrom(
+      eb
+        .selectFrom('agent_version')
+        .select(['agent_version.id', 'digest', 'path', 'entry', 'agent_version.listen', 'failure'])
+        .whereRef('agent_version.subscriber_id', '=', 'subscriber.id')
+        .whereRef('agent_version.id', '=', 'subscriber.agent_candidate'),
+    ).as('candidate'),
     eb
       .selectFrom('plan_binding')
       .select('plan')
@@ -86,7 +93,7 @@ type Row = Awaited<ReturnType<ReturnType<typeof everything>['executeTakeFirstOrT
 
 /** Rows as the platform's own record of them. */
 function recordOf(row: Row): SubscriberRecord {
-  const { channel, credential, version } = row
+  const { channel, credential, version, candidate } = row
   if (!channel || !credential) throw new Error('a subscriber without channel or certificate: install writes all at once')
   return {
     id: idOf('sub', row.id),
@@ -110,13 +117,14 @@ function recordOf(row: Row): SubscriberRecord {
     survival: { voice: row.voice_loss, channel: row.channel_loss },
     defaultRoute: row.default_route as DefaultRoute,
     agent: {
-      version: version && { id: idOf('agt', version.id), digest: version.digest, path: version.path, entry: version.entry },
+      version: version && versionOf(version),
+      ...(candidate ? candidateOf(candidate) : {}),
       decisionDeadlineMs: row.decision_deadline_ms,
       memoryMebibytes: row.memory_mebibytes,
       cpuShare: row.cpu_share,
       maxProcesses: row.max_processes,
       listen: row.listen,
-      versionListen: version?.listen ?? [],
+      versionListen: [...(version?.listen ?? []), ...(candidate && !candidate.failure ? candidate.listen : [])],
       certificate: credential.certificate,
       key: credential.privateKey as Sealed,
     },
@@ -129,6 +137,16 @@ function recordOf(row: Row): SubscriberRecord {
     prepaid: row.prepaid && prepaidOf(row.prepaid, row.low_balance),
     createdAt: row.created_at.toISOString(),
   }
+}
+
+function versionOf({ id, digest, path, entry }: Pick<NonNullable<Row['version']>, 'id' | 'digest' | 'path' | 'entry'>) {
+  return { id: idOf('agt', id), digest, path, entry }
+}
+
+/** What has failed is not tried again, but told of until it is taken back. */
+function candidateOf(row: NonNullable<Row['candidate']>): Pick<SubscriberRecord['agent'], 'candidate' | 'failed'> {
+  const version = versionOf(row)
+  return row.failure ? { failed: { version: version.id, ...(row.failure as AgentFailure) } } : { candidate: version }
 }
 
 function prepaidOf(row: { micros: string; position: string; since: string }, low: string | null): SubscriberRecord['prepaid'] {

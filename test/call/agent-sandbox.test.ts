@@ -224,6 +224,40 @@ test('a new version takes new calls while the old one finishes its own, then the
   assert.deepEqual([supervisor.status.state, supervisor.status.restarts], ['ready', 0])
 })
 
+test('a candidate takes no call before it is ready, while the version beside it dies and comes back; then it is the youngest', async (t) => {
+  const verbs: string[] = []
+  const w = await agentWorld(t, (_s, _m, params) => void verbs.push((params as unknown as { text: string }).text))
+  const { supervisor } = w.supervise()
+  const version = (name: string, before = '') => `import { agent } from '@tieline/agent'
+    ${before}
+    export default agent({ async call(call) {
+      await call.say('${name} begins')
+      if (call.from.number === 'long') { await new Promise((r) => call.on('digit', r)); await call.say('${name} ends') }
+    } })`
+  const one = w.bundle(version('one'))
+  const two = w.bundle(version('two', 'await new Promise((resolve) => setTimeout(resolve, 1500))'))
+  supervisor.apply(w.desired(one))
+  await until('version one is ready', () => supervisor.status.state === 'ready')
+  supervisor.apply(w.desired(one, { candidate: two }))
+  supervisor.restart()
+  await until('version one is there again', () => supervisor.status.restarts === 1 && supervisor.status.state === 'ready')
+  assert.equal(supervisor.status.candidate?.verdict, 'trying')
+  const long = w.offer('long')
+  const done = w.gateway.offer(w.acme, 'offered', long)
+  await until('the long call is up', () => verbs.length === 1)
+  await until('version two has proven itself', () => supervisor.status.candidate?.verdict === 'proven')
+  assert.deepEqual([supervisor.status.state, supervisor.status.version], ['ready', two.id])
+  // What is published meanwhile, and that it has proven itself, changes nothing.
+  supervisor.apply(w.desired(one, { candidate: two }))
+  await w.gateway.offer(w.acme, 'offered', w.offer())
+  supervisor.apply(w.desired(two))
+  assert.equal(supervisor.status.candidate, undefined)
+  w.gateway.digit(w.acme, long.call, '1')
+  assert.deepEqual(await done, { outcome: 'returned' })
+  assert.deepEqual(verbs, ['one begins', 'two begins', 'one ends'])
+  assert.deepEqual([supervisor.status.state, supervisor.status.version], ['ready', two.id])
+})
+
 test('closing leaves nothing: no process, no control group, no file', async (t) => {
   const w = await agentWorld(t)
   const { supervisor } = w.supervise({ instance: 'tlleft' })

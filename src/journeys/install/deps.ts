@@ -9,14 +9,17 @@ import {
   type SecretStore,
   type SubscriberStore,
 } from '#platform/subscriber/index.ts'
-import type { PlatformConfig } from '#platform/words/index.ts'
+import type { AgentStatus, PlatformConfig } from '#platform/words/index.ts'
 import type { Spending } from './spent.ts'
 
 /** What these journeys walk through. */
 export interface InstallDeps {
   store: SubscriberStore & SecretStore & AgentVersionStore & PlatformStore
   publisher: { publish(what: ChangedParts): Promise<void> }
-  host: { settle(subscriber: Id<'sub'>, timeoutMs: number): Promise<{ ok: boolean; reason: string }> }
+  host: {
+    settle(subscriber: Id<'sub'>, timeoutMs: number): Promise<{ ok: boolean; reason: string }>
+    agents(): Promise<AgentStatus[]>
+  }
   /** What a subscriber's limit of money begins with. */
   spending(id: Id<'sub'>): Promise<Spending>
   sealer: Sealer

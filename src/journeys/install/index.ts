@@ -11,7 +11,7 @@ export {
   suspend,
   writeTrunk,
 } from './change.ts'
-export { type BundleShelf, deploy, rollback } from './deploy.ts'
+export { type BundleShelf, deploy, rollback, settleCandidates } from './deploy.ts'
 export type { InstallDeps } from './deps.ts'
 export { type Installed, install, siteFileOf } from './install.ts'
 export type { InstallOrder } from './order.ts'

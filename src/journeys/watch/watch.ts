@@ -98,6 +98,7 @@ async function observe(deps: WatchDeps, clocks: ClockWatch): Promise<Observation
     parts: { database, host: hasHost, switch: hasSwitch },
     processes: node?.processes ?? null,
     ...{ channels, agents, resources, trunks, tolls, balances },
+    failedDeploys: snapshot && failedDeploysOf(snapshot),
     lagMs: status?.lagMs ?? null,
     journal: metrics && journalOf(metrics),
     disk: disk && { freeBytes: disk.bavail * disk.bsize, wholeBytes: disk.blocks * disk.bsize },
@@ -116,6 +117,10 @@ function journalOf(metrics: readonly Metric[]): Observation['journal'] {
     lost: value('tieline_journal_lost_records_total'),
     unshipped: value('tieline_journal_unshipped_records'),
   }
+}
+
+function failedDeploysOf({ subscribers }: Snapshot): Observation['failedDeploys'] {
+  return subscribers.flatMap(({ id, agent: { failed } }) => (failed ? [{ subscriber: id, reason: failed.reason }] : []))
 }
 
 function certificatesOf({ ca, switchCertificate, subscribers, trunks }: Snapshot, sipTls?: SipTlsStatus) {

@@ -12,6 +12,12 @@ interface Version {
   bytes: number
   createdAt: string
   active: boolean
+  state: string
+  failure: { reason: string; log: string[] } | null
+}
+
+type Status = Omit<AgentStatus, 'candidate'> & {
+  candidate?: { version: string; state: string; reason: string; log: string[] }
 }
 
 type Contextual = (command: Command) => Context
@@ -24,13 +30,14 @@ export function agentCommands(program: Command, context: Contextual): void {
     .description('how it is')
     .action(async (name: string, _options, command: Command) => {
       const { client, out } = context(command)
-      const s = await client.get<AgentStatus>(`/v1/subscribers/${part(name)}/agent`)
+      const s = await client.get<Status>(`/v1/subscribers/${part(name)}/agent`)
       out.facts(s, [
         ['state', s.state],
         ['reason', s.reason],
         ['version', s.version],
         ['pid', s.pid],
         ['restarts', s.restarts],
+        ...(s.candidate ? candidateFacts(s.candidate) : []),
       ])
     })
   noun
@@ -53,10 +60,11 @@ export function agentCommands(program: Command, context: Contextual): void {
         items,
         [
           ['VERSION', (v) => v.id],
-          ['ACTIVE', (v) => (v.active ? 'yes' : '')],
+          ['STATE', (v) => v.state],
           ['DEPLOYED', (v) => v.createdAt],
           ['BYTES', (v) => v.bytes],
           ['SHA-256', (v) => v.digest.slice(0, 16)],
+          ['FAILURE', (v) => v.failure?.reason],
         ],
         'Nothing is deployed. Deploy with: tieline agent deploy <subscriber> <directory>',
       )
@@ -67,9 +75,9 @@ export function agentCommands(program: Command, context: Contextual): void {
     .option('--wait [seconds]', 'until it is ready', whole('--wait'))
     .action(async (name: string, version: string | undefined, options: WaitOption, command: Command) => {
       const cli = context(command)
-      const active = await cli.client.post<Version>(`/v1/subscribers/${part(name)}/agent/rollback`, version ? { version } : {})
-      await waitReady(cli, name, active.id, options)
-      cli.out.done(active, `New calls of ${name} go to ${active.id}.`)
+      const wanted = await cli.client.post<Version>(`/v1/subscribers/${part(name)}/agent/rollback`, version ? { version } : {})
+      const serves = await waitReady(cli, name, wanted, options)
+      cli.out.done(serves, `New calls of ${name} go to ${wanted.id}${soon(serves)}.`)
     })
   noun
     .command('restart <subscriber>')
@@ -94,20 +102,38 @@ function deployCommand(noun: Command, context: Contextual): void {
         tarball,
         'application/gzip',
       )
-      await waitReady(cli, name, version.id, options)
-      cli.out.done(version, `${version.id} is deployed: new calls of ${name} go to it, old ones finish where they are.`)
+      const serves = await waitReady(cli, name, version, options)
+      const text = `${version.id} is deployed: new calls of ${name} go to it${soon(serves)}, old ones finish where they are.`
+      cli.out.done(serves, text)
     })
 }
 
-async function waitReady({ client }: Context, name: string, version: string, options: WaitOption): Promise<void> {
+const soon = ({ active }: Version) => (active ? '' : ' once it has proven itself')
+
+function candidateFacts({ version, state, reason, log }: NonNullable<Status['candidate']>): [name: string, text: string][] {
+  const told = reason === '' ? log : [reason, ...log]
+  return [[state, version], ...told.map((line): [string, string] => ['', line])]
+}
+
+/** Waits where it was asked for; answers how the version is then. Rejects as soon as it has failed. */
+async function waitReady({ client }: Context, name: string, version: Version, options: WaitOption): Promise<Version> {
   const seconds = secondsOf(options, 60)
-  if (seconds === 0) return
+  if (seconds === 0) return version
   await waitFor(seconds, {
     what: 'the agent to be ready',
-    ask: () => client.get<AgentStatus>(`/v1/subscribers/${part(name)}/agent`),
-    holds: (status) => status.state === 'ready' && status.version === version,
-    why: ({ state, reason }) => `it is ${state}${reason && `, ${reason}`}. See: tieline agent logs ${name}`,
+    ask: () => client.get<Status>(`/v1/subscribers/${part(name)}/agent`),
+    holds: (status) => status.state === 'ready' && status.version === version.id && status.candidate === undefined,
+    never: ({ candidate }) => (candidate?.version === version.id && candidate.state === 'failed' ? failed(candidate) : null),
+    why({ state, reason, candidate }) {
+      const told = candidate?.version === version.id ? candidate : { state, reason }
+      return `it is ${told.state}${told.reason && `, ${told.reason}`}. See: tieline agent logs ${name}`
+    },
   })
+  return { ...version, active: true, state: 'active' }
+}
+
+function failed({ version, reason, log }: NonNullable<Status['candidate']>): string {
+  return [`${version} has failed, and the version before serves on: ${reason}.`, ...log.map((line) => `  ${line}`)].join('\n')
 }
 
 /** A tarball as it is, or the directory as one: the same program gives the same bytes. */

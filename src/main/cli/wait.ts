@@ -21,17 +21,21 @@ export interface Wanted<T> {
   holds: (answer: T) => boolean
   /** Why it is not so yet, for whoever has waited in vain. */
   why?: (answer: T) => string | null | undefined
+  /** Why it will never be so, and need not be waited for any longer. */
+  never?: (answer: T) => string | null
   /** A platform that does not answer yet, or is not ready to, is waited for, too. */
   fromNothing?: boolean
 }
 
 /** Asks again and again until it holds; answers the last answer. Rejects after `seconds`. */
-export async function waitFor<T>(seconds: number, { what, ask, holds, why, fromNothing = false }: Wanted<T>): Promise<T> {
+export async function waitFor<T>(seconds: number, { what, ask, holds, why, never, fromNothing = false }: Wanted<T>): Promise<T> {
   const deadline = performance.now() + seconds * 1000
   for (let last = ''; ; ) {
     try {
       const answer = await ask()
       if (holds(answer)) return answer
+      const hopeless = never?.(answer)
+      if (hopeless) throw new CliError(hopeless)
       last = why?.(answer) ?? ''
     } catch (error) {
       if (!fromNothing || !(error instanceof Unreachable)) throw error

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type ApiDeps, balanceRoutes, billingRoutes, createApi } from '#api/index.ts'
-import { activateDue, finishHalfDone, type InstallDeps } from '#journeys/install/index.ts'
+import { activateDue, finishHalfDone, type InstallDeps, settleCandidates } from '#journeys/install/index.ts'
 import { Watch } from '#journeys/watch/index.ts'
 import { type Clock, type Log, sleep } from '#lib/index.ts'
 import { shipJournal } from '#platform/cti/index.ts'
@@ -91,6 +91,7 @@ function build({ start, clock, log }: ControlOptions, stack: AsyncDisposableStac
     publisher,
     host: {
       settle: (subscriber, timeoutMs) => links.host.call('settle', { subscriber, timeoutMs }, { timeoutMs: timeoutMs + 2000 }),
+      agents: () => links.host.call('agent.list', {}, { timeoutMs: 2000 }),
     },
     spending: spendingIn(store, { node: config.node, clock }),
     bundles: bundleShelf(join(config.state, SHARED.bundles)),
@@ -165,7 +166,11 @@ async function work({ start, clock, log }: ControlOptions, parts: Parts, signal:
     },
   })
   const { retentionDays } = start.config.recordings
-  await Promise.all([journal, tick({ install, clock, log, signal }), expire({ recordings, retentionDays, clock, log, signal })])
+  await Promise.all([
+    journal,
+    tick({ install, publisher, clock, log, signal }),
+    expire({ recordings, retentionDays, clock, log, signal }),
+  ])
 }
 
 interface ReadyOptions {
@@ -195,11 +200,22 @@ async function ready({ store, install, publisher, start, clock, log, signal }: R
   }
 }
 
-/** What is done again and again: secrets that are due, and once what an earlier run has left half done. */
-async function tick({ install, clock, log, signal }: { install: InstallDeps; clock: Clock; log: Log; signal: AbortSignal }) {
+interface TickOptions {
+  install: InstallDeps
+  publisher: Publisher
+  clock: Clock
+  log: Log
+  signal: AbortSignal
+}
+
+/** What is done again and again: secrets that are due, versions that are tried, and once what an earlier run has left half done. */
+async function tick({ install, publisher, clock, log, signal }: TickOptions) {
   const halfDone = finishHalfDoneUntilDone(install, clock, log, signal)
   while (!signal.aborted) {
     await activateDue(install).catch((error) => log.debug({ err: error }, 'secrets that are due wait'))
+    await settleCandidates(install, publisher.snapshot).catch((error) =>
+      log.debug({ err: error }, 'versions that are tried wait'),
+    )
     await sleep(clock, TICK_MS, signal).catch(() => {})
   }
   await halfDone

@@ -46,6 +46,7 @@ import {
 import { AgentDoor } from './agents.ts'
 import { nodeDns, watchCarriers } from './carriers.ts'
 import { telephonePasswords, trunkCredentials, trunkPasswords } from './credentials.ts'
+import { tellDeployments } from './deployed.ts'
 import { followHost } from './host.ts'
 import { serveControl } from './link.ts'
 import { switchMetrics } from './metrics.ts'
@@ -272,6 +273,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   realms.ensure('node', { address, port, ...(tls ? { tlsPort: tls.port } : {}) })
   configure()
   configuration.onChange(configure)
+  tellDeployments({ configuration, clock, boot, record })
   configuration.onChange(() => telephones.forget((subscriber, user) => passwords(subscriber, user) !== undefined))
   configuration.onChange(() => lamps.checkAll())
   const host = followHost({ path: path.join(run, LINKS.host), log, channels })

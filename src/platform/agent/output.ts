@@ -33,8 +33,8 @@ export class AgentOutput {
     this.#creditAt = options.clock.now()
   }
 
-  /** Follows a stream to its end. */
-  follow(stream: Readable): void {
+  /** Follows a stream to its end; `hear` is given its lines, too. */
+  follow(stream: Readable, hear: (lines: string[]) => void = () => {}): void {
     const { clock } = this.#options
     let partial = ''
     let bytes = 0
@@ -53,8 +53,13 @@ export class AgentOutput {
       const lines = (partial + text).split('\n')
       partial = (lines.pop() ?? '').slice(0, MAX_LINE)
       this.write(lines)
+      hear(lines)
     })
-    stream.on('end', () => partial && this.write([partial]))
+    stream.on('end', () => {
+      if (partial === '') return
+      this.write([partial])
+      hear([partial])
+    })
     stream.on('error', () => undefined)
   }
 

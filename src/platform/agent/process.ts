@@ -27,6 +27,8 @@ export interface AgentProcessOptions {
   clock: Clock
   /** Ms since the epoch. */
   startedAt: number
+  /** Given the lines that it prints, beside the output. */
+  onPrinted?(lines: string[]): void
   onReport(state: AgentReport, reason: string): void
   /** Told once, when the process and everything in its sandbox are gone: `oom`, `exit code 1`, `signal SIGKILL`. */
   onExit(reason: string): void
@@ -42,6 +44,8 @@ const REPORTS: readonly string[] = ['connected', 'disconnected', 'drained', 'fai
 export class AgentProcess {
   readonly #options: AgentProcessOptions
   readonly #child: ChildProcess
+  /** Resolves when all that it has printed has been heard, which may be a moment after its end. */
+  readonly printed: Promise<void>
   readonly #control: Duplex
   #failure = ''
   #exited = false
@@ -58,8 +62,9 @@ export class AgentProcess {
     this.#control = this.#child.stdio[3] as Duplex
     this.#control.on('error', () => undefined)
     this.#read()
-    if (this.#child.stdout) options.output.follow(this.#child.stdout)
-    if (this.#child.stderr) options.output.follow(this.#child.stderr)
+    if (this.#child.stdout) options.output.follow(this.#child.stdout, options.onPrinted)
+    if (this.#child.stderr) options.output.follow(this.#child.stderr, options.onPrinted)
+    this.printed = new Promise((resolve) => this.#child.once('close', () => resolve()))
     this.#child.once('error', (error) => this.#gone(`could not be started: ${error.message}`))
     this.#child.once('exit', (code, signal) => this.#gone(signal ? `signal ${signal}` : `exit code ${code}`))
     const { identity, version, startedAt } = options

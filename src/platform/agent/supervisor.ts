@@ -7,10 +7,11 @@ import { type Cgroup, createCgroup, type Limits } from './cgroup.ts'
 import { AgentOutput } from './output.ts'
 import { type AgentIdentity, AgentProcess, type AgentReport } from './process.ts'
 import { linkLocation, type SandboxParts, writeSandboxFiles } from './sandbox.ts'
+import { Trial } from './trial.ts'
 
 /** What an agent should be. From the subscriber's part of the snapshot; its key unsealed. */
 export interface DesiredAgent {
-  config: Pick<AgentConfig, 'version' | 'memoryMebibytes' | 'cpuShare' | 'maxProcesses'>
+  config: Pick<AgentConfig, 'version' | 'candidate' | 'memoryMebibytes' | 'cpuShare' | 'maxProcesses'>
   dns: { servers: string[]; search?: string } | null
   identity: AgentIdentity
 }
@@ -56,6 +57,8 @@ interface Run {
 
 /** Ms that a run must have been up for its death to count as the first. */
 const STEADY_MS = 60_000
+/** Ms within which a version that is tried must have proven itself. */
+const TRIAL_MS = 20_000
 
 /** Keeps one subscriber's agent as it should be: started, restarted with back-off, replaced without losing a call. */
 export class AgentSupervisor implements AsyncDisposable {
@@ -65,6 +68,10 @@ export class AgentSupervisor implements AsyncDisposable {
   #desired: DesiredAgent | null = null
   /** The run that takes new calls, or is about to. */
   #current: Run | null = null
+  /** A version that is tried beside it; kept with its verdict until another, or none, is to be tried. */
+  #trial: Trial<Run> | null = null
+  /** When the youngest run was started, as the switch is told. */
+  #youngest = 0
   #status: AgentStatus
   #timer: Timer | null = null
   #pauseMs = 0
@@ -78,7 +85,8 @@ export class AgentSupervisor implements AsyncDisposable {
   }
 
   get status(): AgentStatus {
-    return { ...this.#status, pid: this.#current?.process.pid ?? null }
+    const candidate = this.#trial ? { candidate: this.#trial.status } : {}
+    return { ...this.#status, pid: this.#current?.process.pid ?? null, ...candidate }
   }
 
   /** The outermost process of the agent's sandbox, for measuring. */
@@ -91,17 +99,24 @@ export class AgentSupervisor implements AsyncDisposable {
     return this.#output.tail(lines)
   }
 
-  /** Makes the agent so. A new version is started beside the old one, which then finishes its calls. */
-  apply(desired: DesiredAgent): void {
+  /**
+   * Makes the agent so. What is started anew is started beside the old one, which then finishes its calls. A candidate takes
+   * the place of the version as soon as it has proven itself, also before that is published.
+   */
+  apply(wanted: DesiredAgent): void {
     if (this.#closed) return
+    const { candidate } = wanted.config
+    const proven = candidate !== undefined && this.#trial?.proven && this.#trial.version.id === candidate.id
+    const desired = proven ? { ...wanted, config: { ...wanted.config, version: candidate } } : wanted
     const renewed = JSON.stringify(this.#desired?.identity) !== JSON.stringify(desired.identity)
     this.#desired = desired
     if (renewed) for (const run of this.#runs) run.process.renew(desired.identity)
     if (!desired.config.version) this.#stop('nothing is deployed', 'none')
-    else if (this.#current?.shape !== shapeOf(desired)) {
+    else if (this.#current?.shape !== shapeOf(desired, desired.config.version)) {
       this.#pauseMs = 0
       this.#start()
     }
+    if (this.#trial?.version.id !== candidate?.id) this.#try(candidate)
   }
 
   /** Kills the agent and starts it again at once. */
@@ -123,8 +138,20 @@ export class AgentSupervisor implements AsyncDisposable {
     return this.close()
   }
 
+  #try(version: AgentConfig['candidate']): void {
+    this.#trial?.close()
+    this.#trial = null
+    if (!version) return
+    this.#trial = new Trial({
+      ...{ version, clock: this.#o.clock, withinMs: TRIAL_MS },
+      start: (hear) => this.#run(this.#desired!, version, hear),
+      onChange: () => this.#o.onStatus(this.status),
+    })
+  }
+
   #stop(reason: string, state: AgentState): void {
     this.#timer?.cancel()
+    this.#try(undefined)
     this.#current = null
     for (const run of this.#runs) run.process.kill()
     this.#tell(state, reason, null)
@@ -143,13 +170,13 @@ export class AgentSupervisor implements AsyncDisposable {
     }
   }
 
-  #run(desired: DesiredAgent, version: NonNullable<AgentConfig['version']>): Run {
+  #run(desired: DesiredAgent, version: NonNullable<AgentConfig['version']>, onPrinted?: (lines: string[]) => void): Run {
     const { instance, name, uid, namespace, parts, clock } = this.#o
     const { memoryMebibytes } = desired.config
     const etc = join(this.#o.directory, `${name}-${++this.#sequence}`)
     writeSandboxFiles(etc, desired.dns)
     const cgroup = this.#limit(desired.config)
-    const startedAt = Math.floor(clock.wall())
+    const startedAt = this.#rank(onPrinted !== undefined)
     const { promise: gone, resolve } = Promise.withResolvers<void>()
     const process = new AgentProcess({
       sandbox: {
@@ -160,14 +187,26 @@ export class AgentSupervisor implements AsyncDisposable {
         cgroupProcs: cgroup.procs,
       },
       ...{ cgroup, clock, startedAt, output: this.#output, identity: desired.identity, version: version.id },
+      ...(onPrinted ? { onPrinted } : {}),
       onReport: (state, reason) => this.#reported(run, state, reason),
       onExit: (reason) => void this.#exited(run, reason, etc).then(resolve),
     })
-    const shape = shapeOf(desired)
+    const shape = shapeOf(desired, version)
     const run: Run = { shape, version: version.id, startedAt, process, cgroup, connected: false, draining: false, gone }
     this.#runs.add(run)
     this.#output.write([`--- ${version.id} starts (${instance})`])
     return run
+  }
+
+  /**
+   * Ms since the epoch, by which the switch knows the youngest. What serves and is started again while a version is tried
+   * stays older than that one, which is to follow it.
+   */
+  #rank(tried: boolean): number {
+    const before = tried ? null : this.#trial?.run
+    if (before) return before.startedAt - 1
+    this.#youngest = Math.max(this.#youngest + 2, Math.floor(this.#o.clock.wall()))
+    return this.#youngest
   }
 
   #limit(limits: Limits): Cgroup {
@@ -189,9 +228,19 @@ export class AgentSupervisor implements AsyncDisposable {
 
   #connected(run: Run): void {
     run.connected = true
+    if (run === this.#trial?.run) this.#promote(run, this.#trial)
     if (run !== this.#current) return
     this.#tell('ready', '', run.version)
-    for (const old of this.#runs) if (old !== run && !old.draining) this.#drain(old)
+    for (const old of this.#runs) if (old !== run && old !== this.#trial?.run && !old.draining) this.#drain(old)
+  }
+
+  /** What was tried has proven itself: it is the one that serves from here on. */
+  #promote(run: Run, trial: Trial<Run>): void {
+    this.#timer?.cancel()
+    this.#pauseMs = 0
+    this.#current = run
+    this.#desired = this.#desired && { ...this.#desired, config: { ...this.#desired.config, version: trial.version } }
+    trial.prove()
   }
 
   #drain(run: Run): void {
@@ -204,6 +253,7 @@ export class AgentSupervisor implements AsyncDisposable {
     run.drainTimer?.cancel()
     this.#runs.delete(run)
     this.#output.write([`--- ${run.version} is gone: ${reason}`])
+    if (run === this.#trial?.run) void this.#trial.exited(reason)
     if (run === this.#current) {
       this.#current = null
       if (this.#o.clock.wall() - run.startedAt >= STEADY_MS) this.#pauseMs = 0
@@ -228,9 +278,9 @@ export class AgentSupervisor implements AsyncDisposable {
 }
 
 /** Other limits, another resolver or another version make another sandbox; another certificate does not. */
-function shapeOf({ config, dns }: DesiredAgent): string {
-  const { version, memoryMebibytes, cpuShare, maxProcesses } = config
-  return JSON.stringify([version, memoryMebibytes, cpuShare, maxProcesses, dns])
+function shapeOf({ config, dns }: DesiredAgent, version: { id: Id<'agt'> }): string {
+  const { memoryMebibytes, cpuShare, maxProcesses } = config
+  return JSON.stringify([version.id, memoryMebibytes, cpuShare, maxProcesses, dns])
 }
 
 /** The kernel takes a moment to forget the processes of a group; what it will not let go is left after a second. */

@@ -1,3 +1,4 @@
+import type { Id } from '#lib/index.ts'
 import {
   type AgentStatus,
   type ChannelStatus,
@@ -15,6 +16,8 @@ export interface Observation {
   processes: readonly ProcessStatus[] | null
   channels: readonly ChannelStatus[] | null
   agents: readonly AgentStatus[] | null
+  /** Versions of agents that were deployed, have not proven themselves and were not taken back. */
+  failedDeploys: readonly { subscriber: Id<'sub'>; reason: string }[] | null
   resources: readonly { kind: string; capacity: number; inUse: number }[] | null
   trunks: readonly TrunkState[] | null
   tolls: readonly TollUse[] | null
@@ -79,6 +82,8 @@ export function tells(seen: Observation, code: Condition['code']): boolean {
       return seen.channels !== null
     case 'agent-down':
       return seen.agents !== null
+    case 'deploy-failed':
+      return seen.failedDeploys !== null
     case 'toll-limit':
       return seen.tolls !== null
     case 'balance-low':
@@ -140,7 +145,7 @@ function trunks({ trunks: all, nameOf }: Observation): Condition[] {
   })
 }
 
-function subscribers({ channels, agents, nameOf }: Observation): Condition[] {
+function subscribers({ channels, agents, failedDeploys, nameOf }: Observation): Condition[] {
   const lost = (channels ?? []).filter(({ state }) => state === 'down' || state === 'stale')
   const broken = (agents ?? []).filter(({ state }) => state === 'backing-off')
   return [
@@ -150,6 +155,14 @@ function subscribers({ channels, agents, nameOf }: Observation): Condition[] {
     })),
     ...broken.map(({ subscriber, reason }) => ({
       ...warning('agent-down', nameOf(subscriber), `The agent of ${nameOf(subscriber)} does not run: ${reason}.`),
+      subscriber,
+    })),
+    ...(failedDeploys ?? []).map(({ subscriber, reason }) => ({
+      ...warning(
+        'deploy-failed',
+        nameOf(subscriber),
+        `The agent that was deployed for ${nameOf(subscriber)} has failed, and the one before serves on: ${reason}.`,
+      ),
       subscriber,
     })),
   ]

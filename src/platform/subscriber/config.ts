@@ -5,8 +5,13 @@ import type { SubscriberRecord } from './record.ts'
 export function subscriberConfig(record: SubscriberRecord): SubscriberConfig | null {
   if (record.state === 'removing') return null
   const { siteHoldsKey: _, ...channel } = record.channel
-  const { versionListen, ...rest } = record.agent
-  const agent = { ...rest, listen: [...new Set([...rest.listen, ...versionListen])] }
+  const { versionListen, failed, ...rest } = record.agent
+  const agent = {
+    ...rest,
+    // What it has printed is for who asks, and on no other disk.
+    ...(failed ? { failed: { version: failed.version, reason: failed.reason } } : {}),
+    listen: [...new Set([...rest.listen, ...versionListen])],
+  }
   return {
     id: record.id,
     name: record.name,

@@ -6,6 +6,7 @@ export type {
   AgentVersionRecord,
   DefaultRoute,
   KeyRecord,
+  NewAgentVersion,
   NewSubscriber,
   Page,
   PageQuery,

@@ -1,9 +1,19 @@
 import type { Id } from '#lib/index.ts'
-import type { Allocation, Capacity, Kind, Sealed, TollClass, TrunkConfig, UserConfig } from '#platform/words/index.ts'
+import type {
+  AgentFailure,
+  Allocation,
+  Capacity,
+  Kind,
+  Sealed,
+  TollClass,
+  TrunkConfig,
+  UserConfig,
+} from '#platform/words/index.ts'
 import type { Credential } from './authority.ts'
 import type {
   AgentVersionRecord,
   KeyRecord,
+  NewAgentVersion,
   NewSubscriber,
   Page,
   PageQuery,
@@ -61,10 +71,15 @@ export interface SecretStore {
 
 export interface AgentVersionStore {
   listVersions(scope: Scope, id: Id<'sub'>): Promise<AgentVersionRecord[]>
-  /** Stores a version and takes new calls with it. */
-  addVersion(scope: Scope, id: Id<'sub'>, version: Omit<AgentVersionRecord, 'createdAt' | 'active'>): Promise<void>
-  /** Rejects with `not-found`. */
-  activateVersion(scope: Scope, id: Id<'sub'>, version: Id<'agt'>): Promise<void>
+  /** Stores a version and proposes it. */
+  addVersion(scope: Scope, id: Id<'sub'>, version: NewAgentVersion): Promise<AgentVersionRecord>
+  /**
+   * Has a version tried beside the active one; where there is none, it is the active one. The active one itself takes back
+   * what is tried. Rejects with `not-found`.
+   */
+  proposeVersion(scope: Scope, id: Id<'sub'>, version: Id<'agt'>): Promise<AgentVersionRecord>
+  /** What became of the version that was tried: it is the active one, or it has failed. False when it is not tried any more. */
+  settleVersion(id: Id<'sub'>, version: Id<'agt'>, failure: AgentFailure | null): Promise<boolean>
 }
 
 /** What belongs to the platform and not to a subscriber. */

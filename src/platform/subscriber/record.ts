@@ -1,6 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type {
   AgentConfig,
+  AgentFailure,
   Allocation,
   ChannelConfig,
   Prepaid,
@@ -40,8 +41,9 @@ export interface SubscriberRecord {
   site: SiteConfig
   survival: Required<Survival>
   defaultRoute: DefaultRoute
-  agent: AgentConfig & {
-    /** Ports of the active version's manifest, beside those that the operator has opened. */
+  agent: Omit<AgentConfig, 'failed'> & {
+    failed?: { version: Id<'agt'> } & AgentFailure
+    /** Ports of the manifests of the active version and of the one that is tried, beside those that the operator has opened. */
     versionListen: number[]
   }
   telephones: { name: string; password: Sealed }[]
@@ -83,6 +85,9 @@ export interface KeyRecord {
   revokedAt: string | null
 }
 
+/** A version before it is stored. */
+export type NewAgentVersion = Omit<AgentVersionRecord, 'createdAt' | 'active' | 'candidate' | 'failure'>
+
 /** An immutable version of an agent's program. */
 export interface AgentVersionRecord {
   id: Id<'agt'>
@@ -96,6 +101,10 @@ export interface AgentVersionRecord {
   createdAt: string
   /** Whether it is the one that takes new calls. */
   active: boolean
+  /** Whether it is the one that is tried, or was tried last and has failed. */
+  candidate: boolean
+  /** Why it has not proven itself, when it was tried last. */
+  failure: AgentFailure | null
 }
 
 /** One page of a list: `next` is the cursor to go on from, absent at the end. */

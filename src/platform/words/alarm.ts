@@ -10,6 +10,7 @@ export type AlarmCode =
   | 'registration-lost' // about: the trunk
   | 'channel-down' // about: the subscriber
   | 'agent-down' // about: the subscriber
+  | 'deploy-failed' // about: the subscriber; what was deployed last has not proven itself
   | 'toll-limit' // about: the subscriber and the limit of its calls out
   | 'balance-low' // about: the subscriber, which pays in advance
   | 'disk-scarce' // about: the state directory

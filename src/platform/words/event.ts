@@ -67,3 +67,5 @@ export type EventType =
   | 'leg.warned' // it will be cut, since a limit is met or a balance used up
   | 'channel.state' // data: state, reason
   | 'agent.state' // data: state, reason, version
+  | 'agent.active' // another version takes the new calls; data: version
+  | 'agent.failed' // a version was tried and has not proven itself, the one before serves on; data: version, reason

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Snapshot, SnapshotChange } from './snapshot.ts'
+import type { AgentFailure, Snapshot, SnapshotChange } from './snapshot.ts'
 import type { Realm } from './voice.ts'
 
 export type ChannelState = 'provisioned' | 'connecting' | 'up' | 'stale' | 'down' | 'removed'
@@ -24,6 +24,14 @@ export interface AgentStatus {
   version: Id<'agt'> | null
   pid: number | null
   restarts: number
+  /** The version that is or was tried beside it, until the publication has another one or none. */
+  candidate?: CandidateStatus
+}
+
+/** `proven`: it has loaded, its link to the switch was ready, and it takes the new calls. */
+export interface CandidateStatus extends AgentFailure {
+  version: Id<'agt'>
+  verdict: 'trying' | 'proven' | 'failed'
 }
 
 /** One step of `tieline channel check`; steps stop to be tried after the first that fails. */

@@ -263,9 +263,27 @@ export interface SiteTls {
   telephones: 'allowed' | 'required'
 }
 
+/** A program as it was deployed, which never changes. */
+export interface AgentVersion {
+  id: Id<'agt'>
+  digest: string
+  path: string
+  entry: string
+}
+
+/** Why a version has not proven itself, and the last lines that it has printed. */
+export interface AgentFailure {
+  reason: string
+  log: string[]
+}
+
 export interface AgentConfig {
   /** What is deployed; null until the first deployment. `path` holds the unpacked, read-only bundle. */
-  version: { id: Id<'agt'>; digest: string; path: string; entry: string } | null
+  version: AgentVersion | null
+  /** What is tried beside it: it takes its place when it has proven itself. */
+  candidate?: AgentVersion
+  /** What was tried last and has not proven itself; kept until another is deployed, or it is taken back. */
+  failed?: { version: Id<'agt'>; reason: string }
   /** Ms within which a call that waits for a decision must get one. */
   decisionDeadlineMs: number
   memoryMebibytes: number
