@@ -47,11 +47,13 @@ function subscriberRecords(store: Store, { node, ports, sealer, clock }: Records
       platform((tx) => insertSubscriber(tx, subscriber, { node, ports, sealer, now: new Date(clock.wall()) })),
     update: (scope, id, change_) =>
       store.transaction(scope, async (tx) => {
-        const record = change_(await findSubscriber(tx, id))
+        const before = await findSubscriber(tx, id)
+        const record = change_(before)
         await change.updateRouting(tx, record)
         if (scope !== 'platform') return findSubscriber(tx, id)
         await change.updateTerms(tx, record)
         await change.updateChannel(tx, record)
+        if (record.allocations !== before.allocations) await setAllocations(tx, node, id, record.allocations)
         return record
       }),
     setState: (id, state) => platform((tx) => setState(tx, id, state)),

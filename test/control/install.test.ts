@@ -139,6 +139,15 @@ describe('installing a subscriber', () => {
       given.items.find(({ kind }) => kind === 'agent.memory'),
       { kind: 'agent.memory', guaranteed: 128, ceiling: 128 },
     )
+    const grow = (memoryMebibytes: number) =>
+      bench.api<{ agent: object }>('PATCH', '/v1/subscribers/modest', { body: { agent: { memoryMebibytes } } })
+    assert.deepEqual([(await grow(16_384)).status, (await grow(192)).status], [409, 200])
+    const { body: now } = await bench.api<{ agent: { memoryMebibytes: number }; allocations: Allocation[] }>(
+      'GET',
+      '/v1/subscribers/modest',
+    )
+    const memory = now.allocations.find(({ kind }) => kind === 'agent.memory')
+    assert.deepEqual([now.agent.memoryMebibytes, memory?.guaranteed], [192, 192])
   })
 
   it('knows the kinds of the platform and of the node, and no others', async () => {

@@ -18,7 +18,7 @@ import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TollRules, Tr
 import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
 import { checkPlan, type InstallDeps, publishChange, wrongState } from './deps.ts'
-import { checkAgent, checkSite, codecsOf, completePbx, type InstallOrder } from './order.ts'
+import { checkAgent, checkSite, codecsOf, completePbx, type InstallOrder, memoryOf } from './order.ts'
 import { spentBy } from './spent.ts'
 import { checkPem, checkTrust } from './trust.ts'
 
@@ -119,10 +119,17 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
       dns: patch.dns === undefined ? record.channel.dns : patch.dns,
     },
     agent: { ...record.agent, ...patch.agent, ...deadline },
+    allocations: withMemory(record.allocations, patch.agent?.memoryMebibytes),
   }
   checkSite({ networks: next.channel.siteNetworks, dns: next.channel.dns, pbx: next.site.pbx, telephones: next.telephones })
   checkRoute('defaultRoute', next.defaultRoute, next.site.pbx)
   return next
+}
+
+function withMemory(allocations: Allocation[], mebibytes: number | undefined): Allocation[] {
+  if (mebibytes === undefined) return allocations
+  const memory = memoryOf(mebibytes)
+  return [...allocations.filter(({ kind }) => kind !== memory.kind), memory]
 }
 
 function checkLow(amount: string | null): string | null {

@@ -112,18 +112,18 @@ function namesOf<F extends 'codecs' | 'telephoneCodecs'>(field: F, names: readon
 
 const DEFAULT_CEILING = 100
 
-/**
- * All kinds of the platform, with what the order says of some. The memory of an agent is its own as long as the subscriber is there:
- * it is guaranteed, so that a node never promises more of it than it has.
- */
+/** The memory of an agent is its own as long as the subscriber is there: guaranteed, so that a node never promises more than it has. */
+export function memoryOf(mebibytes: number): Allocation {
+  return { kind: 'agent.memory', guaranteed: mebibytes, ceiling: mebibytes }
+}
+
+/** All kinds of the platform, with what the order says of some. */
 export function allocationsOf(order: InstallOrder, memoryMebibytes: number): Allocation[] {
   const named = new Map((order.allocations ?? []).map((allocation) => [allocation.kind, allocation]))
-  const rest = KINDS.filter(({ kind }) => !named.has(kind)).map(({ kind }) => ({
-    kind,
-    ...(kind === 'agent.memory'
-      ? { guaranteed: memoryMebibytes, ceiling: memoryMebibytes }
-      : { guaranteed: 0, ceiling: DEFAULT_CEILING }),
-  }))
+  const memory = memoryOf(memoryMebibytes)
+  const rest = KINDS.filter(({ kind }) => !named.has(kind)).map(({ kind }) =>
+    kind === memory.kind ? memory : { kind, guaranteed: 0, ceiling: DEFAULT_CEILING },
+  )
   return [...named.values(), ...rest]
 }
 
