@@ -110,6 +110,30 @@ test('B09 what runs on a balance that does not last ends at the same time, whoev
   assert.ok(chargedFor(tight.over, [SECOND, MINUTE_ELSEWHERE]) <= 250_000)
 })
 
+test('B09 what a balance that runs out costs the switch grows with what runs on it, and not faster', () => {
+  const pricesOf = (leases: number): number => {
+    let asked = 0
+    const price: typeof priceOf = (...of) => {
+      asked++
+      return priceOf(...of)
+    }
+    const bench = benchOf(leases * 400_000, [SECOND], { pricing: { ...pricing, price } })
+    for (let i = 0; i < leases; i++) {
+      assert.ok(bench.call())
+      bench.clock.turn(7)
+    }
+    bench.clock.turn(60_000)
+    const cost = chargedFor(bench.over, [SECOND])
+    assert.deepEqual([bench.cut.length, bench.clock.pending], [leases, 0])
+    assert.ok(cost <= leases * 400_000 && cost > leases * 390_000, `${cost}`)
+    const times = bench.cut.map(({ at }) => at)
+    assert.ok(Math.max(...times) - Math.min(...times) <= 3000, 'all have the same time left, to a few seconds')
+    return asked / leases
+  }
+  const [few, many] = [pricesOf(40), pricesOf(320)]
+  assert.ok(many < few * 3, `${few} prices a lease, and ${many}`)
+})
+
 test('B09 a balance that is low is told once, one that is used up once, and again only after more was paid in', () => {
   const bench = benchOf(1_000_000, [MINUTE], { prepaid: paidIn(1_000_000, { lowMicros: 500_000 }) })
   for (let i = 0; i < 4; i++) assert.ok(bench.call())

@@ -21,11 +21,14 @@ interface RunsOptions {
   changed(account: Account, now: Moment, refused?: boolean): void
 }
 
+/** Ms in which all that run on a balance are looked at once, however many ask: less than {@link LEAST_MS}, so that whoever has that is seen. */
+const LOOK_MS = 500
+
 /** The leases that run on granted time. */
 export class Runs {
   readonly #options: RunsOptions
   readonly #running = new Map<Id<'lse'>, Running>()
-  /** What was left when a balance was shared last, and when it was gathered. */
+  /** When a balance was shared last, and when it was gathered. */
   readonly #shared = new WeakMap<Account, number>()
   readonly #gathered = new WeakMap<Account, number>()
 
@@ -52,7 +55,7 @@ export class Runs {
   }
 
   grant(running: Running): void {
-    grant(running, GRANT_MS, this.#options.moment(running.account))
+    grant(running, this.#portion(running.account), this.#options.moment(running.account))
   }
 
   /** One that was there before it was looked at: what it has used already it has, whatever is left, and `leadMs` more. */
@@ -100,12 +103,11 @@ export class Runs {
 
   /**
    * What leases have paid ahead of a balance is given back, for somebody else to be granted, but for what a warning takes; they ask for it
-   * anew at once. A flood of demands has that once a second.
+   * anew at once. A flood of demands has that twice a second.
    */
   gather(account: Account): void {
-    const at = this.#options.clock.now()
-    if (at - (this.#gathered.get(account) ?? Number.NEGATIVE_INFINITY) < 1000) return
-    this.#gathered.set(account, at)
+    if (this.#isRecent(this.#gathered, account)) return
+    this.#gathered.set(account, this.#options.clock.now())
     for (const running of this.#paying(account)) {
       trim(running, this.#elapsed(running) + LEAD_MS, this.#options.moment(account))
       if (running.answered) this.#await(running)
@@ -127,7 +129,7 @@ export class Runs {
     const { account, grantedMs, warned } = running
     const now = this.#options.moment(account)
     delete running.lacks
-    grant(running, GRANT_MS, now)
+    grant(running, this.#portion(account), now)
     if (running.lacks === 'no-balance') this.#share(account, now)
     const more = running.grantedMs - grantedMs
     if (more > 0) this.#options.changed(account, now)
@@ -138,10 +140,14 @@ export class Runs {
     }
   }
 
-  /** A balance that does not last: all that run on it have as much time of it, so that none is cut while another has much left. */
+  /**
+   * A balance that does not last: all that run on it have as much time of it, so that none is cut while another has much left. Each of
+   * them asks: they are looked at twice a second, and not once for each.
+   */
   #share(account: Account, now: Moment): void {
     const { purse } = account
-    if (!purse || this.#shared.get(account) === purse.leftMicros) return
+    if (!purse || this.#isRecent(this.#shared, account)) return
+    this.#shared.set(account, this.#options.clock.now())
     const all = this.#paying(account)
     for (const running of all) trim(running, this.#elapsed(running), now)
     const costs = (ms: number) =>
@@ -155,7 +161,6 @@ export class Runs {
       const more = this.#elapsed(running) + ms - running.grantedMs
       if (more >= LEAST_MS) grant(running, more, now)
     }
-    this.#shared.set(account, purse.leftMicros)
     for (const running of all) {
       if (!running.answered) continue
       this.#warn(running)
@@ -183,6 +188,15 @@ export class Runs {
 
   #paying(account: Account): Running[] {
     return [...this.#running.values()].filter((running) => running.account === account && running.purse)
+  }
+
+  /** What one is granted at a time: of what is over when all have been given the same, a little, so that others have some of it, too. */
+  #portion(account: Account): number {
+    return this.#isRecent(this.#shared, account) ? LEAST_MS : GRANT_MS
+  }
+
+  #isRecent(times: WeakMap<Account, number>, account: Account): boolean {
+    return this.#options.clock.now() - (times.get(account) ?? Number.NEGATIVE_INFINITY) < LOOK_MS
   }
 
   #elapsed({ answered }: Running): number {
