@@ -206,6 +206,22 @@ test('B09 whoever begins to pay in advance while calls are up pays for what come
   assert.deepEqual([bench.cut, bench.clock.pending], [[], 0])
 })
 
+test('B09 a call that was answered before is not cut for want of a balance, and holds none of it; one that was ringing pays', async () => {
+  const bench = new TollBench({}, { rates: [SECOND], pricing })
+  await bench.restore()
+  const [up, ringing] = [bench.call()!, bench.call(ORDINARY, false)!]
+  bench.clock.turn(10_000)
+  bench.publish({}, { prepaid: paidIn(0, { sinceMs: bench.clock.wall() }) })
+  bench.answer(ringing)
+  bench.clock.turn(60_000)
+  assert.deepEqual([bench.warned, bench.cut.map(({ lease }) => lease)], [[ringing], [ringing]])
+  bench.publish({ limits: { minutesPerDay: 60 } }, { prepaid: paidIn(100_000, { sinceMs: bench.clock.wall() - 60_000 }) })
+  bench.clock.turn(60_000)
+  bench.end(up)
+  assert.equal(bench.cut.length, 1)
+  assert.equal(leftOf(bench)! + chargedFor([bench.over[0]!], [SECOND]), 100_000)
+})
+
 test('B09 whatever calls do, and whenever the ledger is heard of, what is left is what was paid in without what is charged, and never below nothing', () => {
   const step = fc.record({
     wait: fc.integer({ min: 0, max: 40_000 }),

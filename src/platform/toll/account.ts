@@ -105,7 +105,7 @@ export class Account {
 
   /** It pays in advance from now on, or no more. */
   pays(prepaid: Prepaid | undefined): void {
-    this.purse = prepaid ? new Purse(prepaid) : null
+    this.purse = prepaid ? new Purse(prepaid, this.purse) : null
   }
 
   /** Takes back what calls that run have been granted: all of them are granted anew. */

@@ -13,9 +13,17 @@ export class Purse {
   readonly #reserved = new Map<Id<'lse'>, number>()
   #reservedMicros = 0
   #told: 'low' | 'empty' | null = null
+  readonly #sinceMs: number
 
-  constructor(published: Prepaid) {
+  /** `former`: what another plan that was paid in advance has left. */
+  constructor(published: Prepaid, former: Purse | null = null) {
     this.#published = published
+    this.#sinceMs = former ? former.#sinceMs : published.sinceMs
+  }
+
+  /** Whether a lease that was answered then runs on the balance: one that stands on a bill needs none of it. */
+  holds(answered: Instant | undefined): boolean {
+    return !answered || answered.wall >= this.#sinceMs
   }
 
   get leftMicros(): number {

@@ -43,7 +43,7 @@ export class Runs {
   /** Takes a lease up that has begun; null where nothing of what it uses is limited. */
   begin(account: Account, lease: Lease, how: Pick<Running, 'meters' | 'meterage'>): Running | null {
     const meters = how.meters.filter(({ limits }) => limitsUse(limits))
-    const purse = how.meterage ? account.purse : null
+    const purse = how.meterage && account.purse?.holds(lease.answered) ? account.purse : null
     if (meters.length === 0 && !purse) return null
     const { id, leg, call } = lease
     const running: Running = {
