@@ -1,4 +1,6 @@
+import { sql } from 'kysely'
 import { type Id, uuidOf } from '#lib/index.ts'
+import { standardPlan } from '#platform/billing/index.ts'
 import type { Sealer, SubscriberRecord } from '#platform/subscriber/index.ts'
 import type { Sealed } from '#platform/words/index.ts'
 import { rowOfCodecs } from './codecs.ts'
@@ -79,7 +81,15 @@ export async function removeNumber(tx: Tx, subscriber: Id<'sub'>, number: string
   if (numDeletedRows === 0n) throw notFound('number')
 }
 
+/**
+ * The first plan that is bound holds for what was used before, too. One that is paid in advance can't, since that stands on a bill: the
+ * standard plan, which everybody has who has none, is kept before it.
+ */
 export async function bindPlan(tx: Tx, subscriber: Id<'sub'>, plan: string, since: Date): Promise<void> {
+  await sql`insert into plan_binding (subscriber_id, plan, since) select id, ${standardPlan.name}, created_at from subscriber
+    where id = ${uuidOf(subscriber)} and created_at < ${since}
+      and not exists (select from plan_binding where subscriber_id = ${uuidOf(subscriber)})
+      and exists (select from plan where name = ${plan} and (definition ->> 'prepaid')::boolean)`.execute(tx)
   await tx
     .insertInto('plan_binding')
     .values({ subscriber_id: uuidOf(subscriber), plan, since })

@@ -51,10 +51,15 @@ function told(): SubscriberConfig | undefined {
 }
 
 /** A call that is over, in the switch's journal. */
-function called(kind: string, seconds: number, detail: Lease['detail'] = {}, agoMs = seconds * 1000): number {
+function called(
+  kind: string,
+  seconds: number,
+  detail: Lease['detail'] = {},
+  { agoMs = seconds * 1000, subscriber = acme.subscriber.id } = {},
+): number {
   const wall = Date.now() - agoMs
   const [taken, released] = [wall, wall + seconds * 1000].map((at) => ({ wall: at, mono: at, boot: 'b' }))
-  const lease = { id: newId('lse'), subscriber: acme.subscriber.id, kind, count: 1, call: newId('call'), taken: taken!, detail }
+  const lease = { id: newId('lse'), subscriber, kind, count: 1, call: newId('call'), taken: taken!, detail }
   const whole: Lease = { ...lease, released: released!, reason: 'hangup', ...(seconds ? { answered: taken! } : {}) }
   return journal(bench, { type: 'lease.released', at: whole.released!, lease: whole }).position
 }
@@ -212,8 +217,27 @@ test('B09 another plan is another way to pay; a balance keeps its currency', asy
   assert.ok(told()?.prepaid)
   await bench.api('PATCH', '/v1/subscribers/acme', { body: { plan: 'standard' } })
   assert.equal(told()?.prepaid, undefined)
-  called('trunk.out', 60, { number: '+32470123456' }, 0)
+  called('trunk.out', 60, { number: '+32470123456' }, { agoMs: 0 })
   const count = async () => (await bench.api<{ items: unknown[] }>('GET', '/v1/subscribers/acme/usage')).body.items.length
   await until('the usage', async () => (await count()) === 6)
   assert.equal((await balance()).amount, '16.438', 'what is left stays, and pays for nothing')
+})
+
+test('B09 B10 whoever never chose a plan owes what was used before it began to pay in advance', async () => {
+  const { subscriber } = await installed(bench, 'fourth', '+3225550104')
+  const used = { number: '+32470123456' }
+  called('trunk.out', 60, used, { subscriber: subscriber.id })
+  const path = '/v1/subscribers/fourth'
+  const count = async () => (await bench.api<{ items: unknown[] }>('GET', `${path}/usage`)).body.items.length
+  await until('the usage', async () => (await count()) === 1)
+  await cli('subscriber', 'plan', 'fourth', 'ahead')
+  called('trunk.out', 120, used, { subscriber: subscriber.id, agoMs: 0 })
+  await until('all of it', async () => (await count()) === 2)
+  const { body } = await bench.api<{ balance: { amount: string } }>('GET', `${path}/balance`)
+  assert.equal(body.balance.amount, '-0.06')
+  const month = new Date().toISOString().slice(0, 7)
+  await cli('bill', 'run', '--period', month, '--subscriber', 'fourth')
+  const bill = await json<Invoice>('bill', 'show', `fourth/${month}`)
+  const lines = bill.lines.filter(({ type }) => type === 'usage').map(({ plan: name, amount }) => `${name} ${amount}`)
+  assert.deepEqual([lines.sort(), bill.prepaid?.used, bill.taxes[0]?.base], [['ahead 0.06', 'standard 0.03'], '0.06', '0.03'])
 })
