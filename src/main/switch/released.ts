@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Journal } from '#platform/journal/index.ts'
 import type { Released } from '#platform/toll/index.ts'
 
@@ -15,5 +16,7 @@ export async function releasedSince(journal: Journal, after: number): Promise<Re
     }
     if (entries.length === 0 || position >= until) return found
     at = position
+    // It may be much, and calls go on meanwhile.
+    await turn()
   }
 }

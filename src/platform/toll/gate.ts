@@ -2,7 +2,6 @@ import { type Id, newId } from '#lib/index.ts'
 import {
   type CallOut,
   type Demand,
-  durationMs,
   type EventType,
   type Instant,
   instantOf,
@@ -15,13 +14,14 @@ import {
 } from '#platform/words/index.ts'
 import { Account, type AccountState, heldTo, type Meter, type Terms } from './account.ts'
 import { classFinder, policyFor } from './classes.ts'
-import { addSpent, begin, type Moment } from './counts.ts'
+import { begin, type Moment } from './counts.ts'
 import { Days } from './day.ts'
 import { LEAD_MS } from './grant.ts'
 import type { TollConfiguration, TollOptions } from './options.ts'
 import { Prices } from './price.ts'
 import { overBalance, overClass, overLimit } from './refuse.ts'
 import { Runs } from './runs.ts'
+import { countUnheard, heardTo, type Opened } from './unheard.ts'
 
 const NO_CLASSES: readonly TollClass[] = []
 
@@ -107,18 +107,19 @@ export class TollGate {
       const account = this.#open(subscriber, terms)
       account.restore(state as AccountState, this.#classes, this.#moment(account))
     }
-    const late: Promise<void>[] = []
+    const opened: Opened[] = []
     for (const [subscriber, terms] of this.#configured) {
       const account = this.#accounts.get(subscriber) ?? (this.#isKept(terms) ? this.#open(subscriber, terms) : null)
       if (!account) continue
       const fresh = account.begin(this.#classes, terms.spent, this.#moment(account))
-      late.push(this.#late(account, fresh, terms))
+      opened.push({ account, fresh, terms, purse: account.purse })
     }
+    const late = this.#late(opened)
     for (const lease of leases) {
       const account = this.#accounts.get(lease.subscriber)
       if (account) this.#resume(account, lease, 0)
     }
-    await Promise.all(late)
+    await late
   }
 
   /** How far all limits are used up, or those of one subscriber. */
@@ -130,19 +131,7 @@ export class TollGate {
 
   /** What is left of the balances of those who pay in advance. */
   balances(subscriber?: Id<'sub'>): TollBalance[] {
-    return this.#of(subscriber).flatMap(({ subscriber: id, purse }) =>
-      purse
-        ? [
-            {
-              subscriber: id,
-              leftMicros: purse.leftMicros,
-              reservedMicros: purse.reservedMicros,
-              low: purse.isLow,
-              empty: purse.isEmpty,
-            },
-          ]
-        : [],
-    )
+    return this.#of(subscriber).flatMap(({ subscriber: id, purse }) => (purse ? [{ subscriber: id, ...purse.state }] : []))
   }
 
   /** The journal is read again from here after a restart; null where nothing of it is needed. */
@@ -173,24 +162,24 @@ export class TollGate {
     const fresh = account.begin(this.#classes, terms.spent, this.#moment(account))
     for (const lease of this.#options.leases()) if (lease.subscriber === subscriber) this.#resume(account, lease, LEAD_MS)
     this.#changed(account, this.#moment(account))
-    void this.#late(account, fresh, terms)
+    void this.#late([{ account, fresh, terms, purse: account.purse }])
   }
 
-  /** What had been released when the account was opened, and was not in what control has told. */
-  async #late(account: Account, fresh: ReadonlySet<Meter>, { spent, prepaid }: Terms): Promise<void> {
-    const from = [...(fresh.size > 0 && spent ? [spent.position] : []), ...(prepaid ? [prepaid.position] : [])]
-    if (from.length === 0) return
-    const { purse } = account
-    for (const { position, lease } of await this.#options.released(Math.min(...from))) {
-      if (lease.subscriber !== account.subscriber || lease.detail?.emergency || !lease.answered || !lease.released) continue
+  /** What had been released when these were opened, and was not in what control has told: read once for all of them. */
+  async #late(opened: readonly Opened[]): Promise<void> {
+    const behind = opened.filter((one) => heardTo(one).length > 0)
+    if (behind.length === 0) return
+    const released = Map.groupBy(
+      await this.#options.released(Math.min(...behind.flatMap(heardTo))),
+      ({ lease }) => lease.subscriber,
+    )
+    for (const one of behind) {
+      const { account } = one
       const now = this.#moment(account)
-      const micros = this.#prices.meterage(account, lease)?.end(durationMs(lease.answered, lease.released), now) ?? 0
-      if (prepaid && position > prepaid.position) purse?.charge(micros, position, lease.answered)
-      if (!spent || position <= spent.position || lease.kind !== 'trunk.out') continue
-      const meters = account.metersOf(this.#finder.of(lease.detail?.number ?? ''))
-      for (const meter of meters) if (fresh.has(meter)) addSpent(meter.counts, now, micros)
+      const meters = (number: string) => account.metersOf(this.#finder.of(number))
+      for (const over of released.get(account.subscriber) ?? []) countUnheard(one, over, { prices: this.#prices, meters, now })
+      this.#changed(account, now)
     }
-    this.#changed(account, this.#moment(account))
   }
 
   #limits(account: Account, demand: Demand, meters: readonly Meter[]): Refusal | null {

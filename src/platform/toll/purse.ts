@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Instant, Prepaid } from '#platform/words/index.ts'
+import type { Instant, Prepaid, TollBalance } from '#platform/words/index.ts'
 
 /**
  * What a prepaid subscriber has left. The ledger's word is the truth as far as it reaches; what was released behind it, and what
@@ -42,6 +42,11 @@ export class Purse {
   /** Something was asked for that could not be paid, and nothing has been paid in since. */
   get isEmpty(): boolean {
     return this.#told === 'empty'
+  }
+
+  get state(): Omit<TollBalance, 'subscriber'> {
+    const { leftMicros, reservedMicros, isLow: low, isEmpty: empty } = this
+    return { leftMicros, reservedMicros, low, empty }
   }
 
   /** Behind this the switch has to remember what was released; null where the ledger knows it all. */
