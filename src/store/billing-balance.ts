@@ -17,26 +17,44 @@ export interface PaidIn {
   reference?: string | undefined
 }
 
-/** Pays in: once for each key, whatever became of the answer (PITFALLS B03). Rejects with `not-prepaid`, `currency-mixed`, `idempotency-key-reused`. */
+/** Millionths that the switch, which counts in numbers, knows to the last one: nine thousand million of a currency. */
+const MOST = BigInt(Number.MAX_SAFE_INTEGER)
+
+/**
+ * Pays in: once for each key, whatever became of the answer, and of the plan since (PITFALLS B03). Rejects with `invalid-amount`,
+ * `not-prepaid`, `currency-mixed`, `idempotency-key-reused`.
+ */
 export async function topUp(tx: Tx, subscriber: Id<'sub'>, paid: PaidIn, now: Date): Promise<TopUp> {
   const micros = parseMicros(paid.amount)
   if (micros <= 0n) throw refused('invalid-amount', 422, 'What is paid in is more than nothing.')
+  if (!(await underKey(tx, subscriber, paid.key))) await payIn(tx, subscriber, paid, now)
+  const known = await underKey(tx, subscriber, paid.key)
+  const same = known && parseMicros(known.amount) === micros && known.currency === paid.currency
+  if (same && known.reference === paid.reference) return known
+  throw refused('idempotency-key-reused', 422, 'The Idempotency-Key was used for another top-up.')
+}
+
+async function payIn(tx: Tx, subscriber: Id<'sub'>, { key, amount, currency, reference }: PaidIn, now: Date): Promise<void> {
+  const micros = parseMicros(amount)
   const plan = await prepaidPlan(tx, await readAccount(tx, subscriber), now)
   if (!plan) throw refused('not-prepaid', 409, 'The plan of this subscriber is not paid in advance.')
-  if (plan.currency !== paid.currency)
-    throw refused('currency-mixed', 409, `The balance of this subscriber is in ${plan.currency}.`)
-  const id = newId('top', now.getTime())
-  const values = { id: uuidOf(id), key: paid.key, micros: micros.toString(), currency: paid.currency, at: now }
+  if (plan.currency !== currency) throw refused('currency-mixed', 409, `The balance of this subscriber is in ${plan.currency}.`)
+  const before = (await balanceOf(tx, subscriber))?.micros ?? 0n
+  if (before + micros > MOST) throw refused('invalid-amount', 422, `No balance is more than ${formatMicros(MOST)}.`)
   const { numInsertedOrUpdatedRows } = await billing(tx)
     .insertInto('top_up')
-    .values({ subscriber_id: uuidOf(subscriber), reference: paid.reference ?? null, ...values })
+    .values({
+      ...{ subscriber_id: uuidOf(subscriber), id: uuidOf(newId('top', now.getTime())), key, currency, at: now },
+      ...{ micros: micros.toString(), reference: reference ?? null },
+    })
     .onConflict((conflict) => conflict.columns(['subscriber_id', 'key']).doNothing())
     .executeTakeFirst()
-  if ((numInsertedOrUpdatedRows ?? 0n) > 0n) await move(tx, subscriber, plan.currency, micros)
-  const kept = await topUps(tx, subscriber, { key: paid.key, limit: 1 })
-  const [known] = kept.items
-  if (known && parseMicros(known.amount) === micros && known.reference === paid.reference) return known
-  throw refused('idempotency-key-reused', 422, 'The Idempotency-Key was used for another top-up.')
+  if ((numInsertedOrUpdatedRows ?? 0n) > 0n) await move(tx, subscriber, currency, micros)
+}
+
+async function underKey(tx: Tx, subscriber: Id<'sub'>, key: string): Promise<TopUp | undefined> {
+  const { items } = await topUps(tx, subscriber, { key, limit: 1 })
+  return items[0]
 }
 
 interface TopUpQuery {

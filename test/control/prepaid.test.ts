@@ -118,6 +118,8 @@ test('B03 B09 money is paid in once for each key, for good, and the switch has i
     ['-1', 422],
     ['1.1234567', 422],
     ['x', 422],
+    ['1e3', 422],
+    ['999999999999', 422],
   ] as const)
     assert.equal((await topUp(amount, `bad ${amount}`.replace(' ', '-'))).status, status)
   assert.equal((await topUp('1', 'other-money', { amount: { amount: '1', currency: 'USD' } })).status, 409)
@@ -217,6 +219,12 @@ test('B09 another plan is another way to pay; a balance keeps its currency', asy
   assert.ok(told()?.prepaid)
   await bench.api('PATCH', '/v1/subscribers/acme', { body: { plan: 'standard' } })
   assert.equal(told()?.prepaid, undefined)
+  await using store = new Store({ databaseUrl: postgres.url, log: silentLog })
+  await store.migrate()
+  await store.transaction('platform', (tx) => sql`delete from idempotency`.execute(tx))
+  const again = await topUp('10.50', 'payment-1', { reference: 'wire 1' })
+  assert.equal(again.status, 201, 'it was paid in, whatever the plan is now')
+  assert.equal((await topUp('10.50', 'payment-9')).status, 409)
   called('trunk.out', 60, { number: '+32470123456' }, { agoMs: 0 })
   const count = async () => (await bench.api<{ items: unknown[] }>('GET', '/v1/subscribers/acme/usage')).body.items.length
   await until('the usage', async () => (await count()) === 6)
