@@ -142,6 +142,24 @@ test('B09 money that is paid in while a call runs out keeps it up; a call in on 
   await world.quiet()
 })
 
+test('B09 who is connected to an emergency by an agent is not cut when the balance is used up, and is when it goes on without it', async () => {
+  await paidIn(30_000, [rate('trunk.in', '0.60', 1)])
+  const { types, causes } = await since(async () => {
+    decide = async (one) => {
+      await one.do('call.dial', { target: { number: '112' } })
+      await one.do('call.dial', { target: { pbx: '101' } })
+    }
+    const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
+    await until('an answer', () => call.phase === 'up', 3000)
+    const help = world.carrier.calls.at(-1)!
+    await new Promise((done) => setTimeout(done, 6000))
+    assert.deepEqual([call.phase, help.phase], ['up', 'up'])
+    help.hangup()
+    await until('the end', () => call.phase === 'ended', 20_000)
+  })
+  assert.ok(types.includes('balance.empty') && causes.includes('no-balance'), JSON.stringify([types, causes]))
+})
+
 test('B09 a call that has nothing left when the switch is started again hears the beeps and is cut by the new one', async () => {
   await paidIn(150_000, [rate('trunk.out', '0.60', 1)])
   const { causes } = await since(async () => {

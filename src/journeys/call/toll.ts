@@ -13,10 +13,15 @@ interface Limited {
   why: Extract<Reason, 'toll-limit' | 'no-balance'>
 }
 
+/** Nobody who is connected to an emergency is cut, whoever has called it: its other legs may have to be paid for. */
+function isEmergency(x: Exchange, call: Id<'call'>): boolean {
+  return x.registry.leasesOf(call).some(({ detail }) => detail?.emergency)
+}
+
 /** A leg will be cut, since a limit or a balance is nearly used up: everyone in its call hears it. Sound that passes by us carries no tone. */
 export function warnOfLimit(x: Exchange, { call: id, leg }: Limited): void {
   const call = x.calls.get(id)
-  if (!call || call.cause) return
+  if (!call || call.cause || isEmergency(x, id)) return
   call.event('leg.warned', leg ? { leg: { id: leg } } : {})
   for (const { endpoint } of call.media.values())
     endpoint.play({ verb: newId('verb'), source: BEEPS }).catch((error: unknown) => {
@@ -26,6 +31,7 @@ export function warnOfLimit(x: Exchange, { call: id, leg }: Limited): void {
 
 /** The leg is over, since a limit or a balance is used up; its call goes on as if the far end had hung up. */
 export function cutAtLimit(x: Exchange, { call: id, leg, why }: Limited): void {
+  if (isEmergency(x, id)) return
   const call = x.calls.get(id)
   const cause = causeOf('switch', why)
   if (leg === undefined) call?.end(cause)

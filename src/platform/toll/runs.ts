@@ -117,8 +117,12 @@ export class Runs {
   /** Asks for more in time. */
   #await(running: Running): void {
     const left = running.grantedMs - this.#elapsed(running)
+    this.#askIn(running, Math.max(0, left - (running.warned ? EARLY_MS : LEAD_MS)))
+  }
+
+  #askIn(running: Running, ms: number): void {
     running.timer?.cancel()
-    running.timer = this.#options.clock.after(Math.max(0, left - (running.warned ? EARLY_MS : LEAD_MS)), () => {
+    running.timer = this.#options.clock.after(ms, () => {
       running.timer = null
       this.#ask(running)
     })
@@ -178,6 +182,8 @@ export class Runs {
   #cut(running: Running, now: Moment): void {
     this.#options.changed(running.account, now, true)
     this.#options.cut(limited(running))
+    // What could not be cut, since there is an emergency in its call, is when that is over.
+    if (this.#running.has(running.lease)) this.#askIn(running, LEAD_MS)
   }
 
   #isWarned({ call, account }: Running): boolean {
