@@ -144,6 +144,18 @@ test('B09 a balance that is low is told once, one that is used up once, and agai
   assert.deepEqual(typesOf(bench), ['balance.low', 'balance.empty'])
 })
 
+test('B09 money that is paid in is seen where the ledger tells at once of more that was used', async () => {
+  const bench = benchOf(250_000, [MINUTE])
+  await bench.restore()
+  bench.call()
+  assert.equal(bench.call(), null)
+  bench.clock.turn(61_000)
+  bench.publish({}, { prepaid: paidIn(200_000, { position: bench.position }) })
+  assert.deepEqual(bench.gate.balances(acme), [
+    { subscriber: acme, leftMicros: 200_000, reservedMicros: 0, low: false, empty: false },
+  ])
+})
+
 test('B09 money that is paid in while calls run keeps them up; what the ledger has charged is not charged again', async () => {
   const bench = benchOf(250_000, [MINUTE])
   await bench.restore()

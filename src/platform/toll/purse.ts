@@ -56,12 +56,13 @@ export class Purse {
 
   /** A newer word of the ledger: what it has charged is no longer counted here. */
   renew(published: Prepaid): void {
-    const more = published.balanceMicros > this.#published.balanceMicros
+    const before = this.leftMicros
     this.#published = published
     this.#charges = this.#charges.filter(({ position }) => position > published.position)
     this.#chargedMicros = this.#charges.reduce((sum, { micros }) => sum + micros, 0)
     const { lowMicros = 0 } = published
-    if (more && this.leftMicros > 0 && this.leftMicros >= lowMicros) this.#told = null
+    // What the ledger has charged changes nothing of what is left: more was paid in.
+    if (this.leftMicros > Math.max(0, before) && this.leftMicros >= lowMicros) this.#told = null
   }
 
   /** A lease that runs pays ahead, or is given some of it back. */
