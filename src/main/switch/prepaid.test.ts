@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { newId } from '#lib/index.ts'
 import { type Plan, parseMicros, priceOf, rate, standardPlan, unitsOf } from '#platform/billing/index.ts'
@@ -207,7 +208,7 @@ test('B09 whoever begins to pay in advance while calls are up pays for what come
   bench.clock.turn(10_000)
   bench.end(over)
   bench.publish({}, { prepaid: paidIn(1_000_000, { sinceMs: bench.clock.wall() }) })
-  await Promise.resolve()
+  await turn()
   bench.clock.turn(1000)
   bench.end(up)
   assert.equal(leftOf(bench), 1_000_000)

@@ -4,19 +4,18 @@ import type { Released } from '#platform/toll/index.ts'
 
 const AT_ONCE = 10_000
 
-/** What stands in the journal as released behind a position, until this moment. */
-export async function releasedSince(journal: Journal, after: number): Promise<Released[]> {
+/** What stands in the journal as released behind a position, until this moment; some of it at a time, since it may be much. */
+export async function* releasedSince(journal: Journal, after: number): AsyncGenerator<Released[]> {
   const { position: until } = journal.status()
-  const found: Released[] = []
   await journal.sync()
   for (let at = after; ; ) {
     const { entries, position } = journal.read(at, AT_ONCE)
-    for (const { position, record } of entries) {
-      if (position <= until && record.type === 'lease.released') found.push({ position, lease: record.lease })
-    }
-    if (entries.length === 0 || position >= until) return found
+    yield entries.flatMap(({ position, record }) =>
+      position <= until && record.type === 'lease.released' ? [{ position, lease: record.lease }] : [],
+    )
+    if (entries.length === 0 || position >= until) return
     at = position
-    // It may be much, and calls go on meanwhile.
+    // Calls go on meanwhile.
     await turn()
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { parseMicros, priceOf, unitsOf } from '#platform/billing/index.ts'
 import { ORDINARY, PREMIUM, TollBench } from '#platform/toll/gate.fixture.ts'
 import type { Rate, TollSpent } from '#platform/words/index.ts'
@@ -31,7 +32,7 @@ test('F14 B09 a limit of money begins with what was billed, with what control ha
   bench.end(unshipped)
   bench.publish({ limits: { spendPerDay: '3', spendPerMonth: '100' } }, { spent: spentOf(bench, position, 250_000) })
   assert.equal(bench.used('spendPerDay'), 0.75, 'what was billed, and two minutes of the one that is up')
-  await Promise.resolve()
+  await turn()
   assert.deepEqual(
     [bench.used('spendPerDay'), bench.used('spendPerMonth')],
     [1.25, 1.5],

@@ -169,17 +169,16 @@ export class TollGate {
   async #late(opened: readonly Opened[]): Promise<void> {
     const behind = opened.filter((one) => heardTo(one).length > 0)
     if (behind.length === 0) return
-    const released = Map.groupBy(
-      await this.#options.released(Math.min(...behind.flatMap(heardTo))),
-      ({ lease }) => lease.subscriber,
-    )
-    for (const one of behind) {
-      const { account } = one
-      const now = this.#moment(account)
-      const meters = (number: string) => account.metersOf(this.#finder.of(number))
-      for (const over of released.get(account.subscriber) ?? []) countUnheard(one, over, { prices: this.#prices, meters, now })
-      this.#changed(account, now)
+    const bySubscriber = new Map(behind.map((one) => [one.account.subscriber, one]))
+    for await (const some of this.#options.released(Math.min(...behind.flatMap(heardTo)))) {
+      for (const over of some) {
+        const one = bySubscriber.get(over.lease.subscriber)
+        if (!one) continue
+        const meters = (number: string) => one.account.metersOf(this.#finder.of(number))
+        countUnheard(one, over, { prices: this.#prices, meters, now: this.#moment(one.account) })
+      }
     }
+    for (const { account } of behind) this.#changed(account, this.#moment(account))
   }
 
   #limits(account: Account, demand: Demand, meters: readonly Meter[]): Refusal | null {

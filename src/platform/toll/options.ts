@@ -36,6 +36,6 @@ export interface TollOptions {
   cut(leg: Limited): void
   /** Leases that are held. */
   leases(): Iterable<Lease>
-  /** What was released behind a position of the journal, until now. */
-  released(after: number): Promise<readonly Released[]>
+  /** What was released behind a position of the journal, until now: in its order, some of it at a time. */
+  released(after: number): AsyncIterable<readonly Released[]>
 }

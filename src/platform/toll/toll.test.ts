@@ -5,6 +5,7 @@ import { newId, systemClock, TielineError } from '#lib/index.ts'
 import type { TollClass } from '#platform/words/index.ts'
 import { checkClass, checkRules } from './check.ts'
 import { classFinder } from './classes.ts'
+import { afterwards } from './gate.fixture.ts'
 import { TollGate } from './gate.ts'
 import { STANDARD_CLASSES } from './standard.ts'
 
@@ -17,7 +18,7 @@ const gateOf = () =>
     warn() {},
     cut() {},
     leases: () => [],
-    released: async () => [],
+    released: () => afterwards([]),
   })
 const acme = newId('sub')
 const globex = newId('sub')
