@@ -73,6 +73,26 @@ test('without NAPTR the first transport with SRV; without SRV the address by UDP
   assert.deepEqual(where(await locate(clock, ask, { name: 'nowhere.example' }, 'A')), [])
 })
 
+test('NAPTR names no service by a word that every object knows', async () => {
+  const { ask } = zone({
+    'NAPTR carrier.example': ['constructor', '__proto__'].map((service) => naptr(1, service, '_sip._udp.elsewhere.example')),
+    'SRV _sip._udp.elsewhere.example': [srv('x.elsewhere.example')],
+    'A x.elsewhere.example': ['203.0.113.66'],
+    'A carrier.example': ['203.0.113.9'],
+  })
+  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example' }, 'A')), ['udp:203.0.113.9:5060'])
+})
+
+test('S35 a transport that DNS tells is gone to, though DNS does not tell, or is slow to tell, of one that comes behind it', async () => {
+  const { ask } = zone({
+    'SRV _sip._udp.carrier.example': [srv('a.carrier.example')],
+    'SRV _sip._tcp.carrier.example': 'fails',
+    'A a.carrier.example': ['203.0.113.1'],
+  })
+  const patient: Ask = (name, type) => (name.startsWith('_sips.') ? new Promise<never>(() => {}) : ask(name, type))
+  assert.deepEqual(where(await locate(clock, patient, { name: 'carrier.example' }, 'A')), ['udp:203.0.113.1:5060'])
+})
+
 test('a port that is given looks for no SRV (RFC 3263 §4.2)', async () => {
   const { ask, asked } = zone({ 'A carrier.example': ['203.0.113.1'], 'SRV _sip._udp.carrier.example': [srv('x.example')] })
   assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example', port: 5080 }, 'A')), ['udp:203.0.113.1:5080'])

@@ -36,7 +36,11 @@ export interface Located {
   unknown: string[]
 }
 
-const SERVICES: Readonly<Record<string, SipTransport>> = { 'sip+d2u': 'udp', 'sip+d2t': 'tcp', 'sips+d2t': 'tls' }
+const SERVICES: ReadonlyMap<string, SipTransport> = new Map([
+  ['sip+d2u', 'udp'],
+  ['sip+d2t', 'tcp'],
+  ['sips+d2t', 'tls'],
+])
 const PREFIXES: Readonly<Record<SipTransport, string>> = { udp: '_sip._udp', tcp: '_sip._tcp', tls: '_sips._tcp' }
 /** The order in which SRV is looked for where nobody has said how the server is reached. */
 const TRANSPORTS = ['udp', 'tcp', 'tls'] as const
@@ -85,23 +89,26 @@ class Search {
     const { records } = this.#noted(await this.#ask(name, 'NAPTR'))
     const known = records
       .filter(({ flags, services, regexp }) => {
-        return flags.toLowerCase() === 's' && regexp === '' && services.toLowerCase() in SERVICES
+        return flags.toLowerCase() === 's' && regexp === '' && SERVICES.has(services.toLowerCase())
       })
       .sort((a, b) => a.order - b.order || a.preference - b.preference)
     for (const { services, replacement } of known) {
       const service = hostName(replacement)
       const found = service && (await this.#services(service))
-      if (found) return this.#atTargets(found, SERVICES[services.toLowerCase()]!)
+      if (found) return this.#atTargets(found, SERVICES.get(services.toLowerCase())!)
     }
     return null
   }
 
-  /** §4.1: without NAPTR, the first transport that has SRV records. */
+  /** §4.1: without NAPTR, the first transport that has SRV records; what DNS tells of those behind it, or does not, is nothing to it. */
   async #byAnySrv(name: string): Promise<SipTarget[] | null> {
     const asked = TRANSPORTS.map((transport) => this.#services(`${PREFIXES[transport]}.${name}`))
-    const found = await Promise.all(asked)
-    const i = found.findIndex((records) => records !== null)
-    return i < 0 ? null : this.#atTargets(found[i]!, TRANSPORTS[i]!)
+    for (const one of asked) one.catch(() => {})
+    for (const [i, one] of asked.entries()) {
+      const records = await one
+      if (records) return this.#atTargets(records, TRANSPORTS[i]!)
+    }
+    return null
   }
 
   /** Null where there are no such records. A single root says that the service is decidedly not there (RFC 2782). */
