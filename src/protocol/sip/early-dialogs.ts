@@ -6,6 +6,9 @@ import type { SipRequest, SipResponse } from './message.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 
+/** Early dialogs of one INVITE that are kept: forks of more are nobody's honest doing. */
+export const MOST_FORKS = 32
+
 /**
  * The early dialogs of an INVITE of ours, one for each fork, as far as reliable provisional responses make them
  * (RFC 3262 §4): each has its own numbers, target and CSeq (PITFALLS S13), and its callee may ask for something in it.
@@ -21,7 +24,7 @@ export class EarlyDialogs implements DialogUser {
 
   /**
    * Acknowledges a provisional response where it asks for that. False for one that has been seen before or came out of
-   * order: nobody is told of it (§4). A response without RSeq gets no PRACK (PITFALLS S08).
+   * order, or of one fork more than are kept: nobody is told of it (§4). A response without RSeq gets no PRACK (PITFALLS S08).
    */
   heard(response: SipResponse, dialogOf: () => Dialog): boolean {
     const text = response.header('rseq')
@@ -29,7 +32,7 @@ export class EarlyDialogs implements DialogUser {
     const tag = response.to.tag
     if (number === null || tag === undefined || !response.list('require').includes(RELIABLE)) return true
     const known = this.#dialogs?.get(tag)
-    if (known && number !== known.number + 1) return false
+    if (known ? number !== known.number + 1 : (this.#dialogs?.size ?? 0) >= MOST_FORKS) return false
     const early = known ?? { dialog: dialogOf(), number }
     early.number = number
     this.#dialogs ??= new Map()

@@ -4,7 +4,7 @@ import type { RequestParts } from './build.ts'
 import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import { type Core, withAllow } from './core.ts'
-import { EarlyDialogs } from './early-dialogs.ts'
+import { EarlyDialogs, MOST_FORKS } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
 import type { Replaces } from './replaces.ts'
@@ -15,9 +15,6 @@ import type { HeaderList, InviteOptions, OutgoingInvite, OutgoingSnapshot, Sessi
 
 /** How long an INVITE of a former process, which nobody cancels, may still bring answers. */
 const ABANDONED_MS = 180_000
-
-/** Early dialogs of one INVITE that can be told apart. */
-const MOST_FORKS = 32
 
 /** An INVITE of ours, from its sending to the last of its forks (RFC 3261 §13.2). */
 export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {

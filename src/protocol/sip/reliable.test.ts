@@ -149,6 +149,17 @@ test('S13 two forks that answer reliably: each gets its own PRACK, with its tag 
   await leavesNothing(net, a)
 })
 
+test('a callee that makes up forks without end is believed a few of them, and nothing is kept of the others', async () => {
+  const { net, a, sent, seen, answer, pracks, ackPracks } = callee()
+  for (let i = 0; i < 200; i++) answer(183, `fork${i}`, reliable(1))
+  const acknowledged = new Set(pracks().map((text) => /^To: .*tag=(\w+)/m.exec(text)![1]))
+  assert.deepEqual([acknowledged.size, seen.length], [32, 32])
+  ackPracks()
+  answer(486, 'fork0')
+  await assert.rejects(sent.answered, { status: 486 })
+  await leavesNothing(net, a)
+})
+
 test('S12 the numbers of two user agents of ours fit together: reliable ringing between them, then a call', async () => {
   const net = new SimulatedNetwork()
   const b = net.userAgent('10.0.0.2', {
