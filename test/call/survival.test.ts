@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
@@ -107,6 +108,64 @@ test('a voice process is killed: a verb rejects as interrupted and the next one 
   await until('the second tone', () => heard(call, 700) >= 2, 9000)
   assert.equal(errors[0]?.verdict.code, 'interrupted')
   call.hangup()
+  await world.quiet()
+})
+
+test('a voice process is killed while somebody rings: that one is let go, and the caller who was answered before moves with its leases', async () => {
+  await using world = await World.open({ voice: true })
+  const seen = Promise.withResolvers<void>()
+  using _program = await Program.connect(world, async (call) => {
+    await call.do('call.play', tone(400, 200))
+    await call.do('call.dial', { target: { pbx: '101' } })
+    await seen.promise
+    await call.do('call.play', tone(700, 60_000))
+  })
+  const callee = ScriptedLeg.await(world.pbx)
+  const a = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
+  const invite = await callee.next('INVITE')
+  callee.reply(invite, 183, { body: callee.sdp({ port: 31_000 }) })
+  const told = async (type: string) => (await world.events()).filter((event) => event.type === type).length
+  await until('early audio', async () => (await told('leg.delivered')) === 1, 3000)
+  await world.kill('voice')
+  await world.startVoice()
+  callee.reply(await callee.next('CANCEL', 9000), 200)
+  callee.reply(invite, 487)
+  await until('the caller to be moved', async () => (await told('media.moved')) === 1, 9000)
+  const held = (await world.leases()).filter(({ released }) => released === null)
+  assert.deepEqual(held.map(({ kind, answered }) => [kind, answered]).sort(), [
+    ['trunk.in', true],
+    ['voice.port', true],
+  ])
+  seen.resolve()
+  await until('the next verb', () => heard(a, 700) >= 1, 9000)
+  a.hangup()
+  await world.quiet()
+})
+
+test('a voice process is killed while a caller is being transferred to somebody who rings: the two talk again as they were', async () => {
+  await using world = await World.open({ voice: true })
+  let commanded: Commanded | undefined
+  using _program = await Program.connect(world, async (call) => {
+    commanded = call
+    await call.do('call.dial', { target: { pbx: '101' } })
+  })
+  world.pbx.rules = [{ user: '101', does: 'answer', ringMs: 10, tone: 700 }]
+  const { a, b } = await joined(world)
+  const third = ScriptedLeg.await(world.second)
+  const transfer = commanded!.do('call.transfer', { target: { number: '+3225559001', trunk: 'other' } })
+  const invite = await third.next('INVITE')
+  third.reply(invite, 183, { body: third.sdp({ port: 31_000 }) })
+  const told = async (type: string) => (await world.events()).filter((event) => event.type === type).length
+  await until('early audio', async () => (await told('leg.delivered')) === 2, 3000)
+  await world.kill('voice')
+  await world.startVoice()
+  third.reply(await third.next('CANCEL', 9000), 200)
+  third.reply(invite, 487)
+  assert.equal((await transfer).transferred, false)
+  await until('both to be moved', async () => (await told('media.moved')) === 2, 9000)
+  const before = [heard(a, 700), heard(b, 400)]
+  await until('audio both ways again', () => heard(a, 700) > before[0]! + 1 && heard(b, 400) > before[1]! + 1, 5000)
+  a.hangup()
   await world.quiet()
 })
 

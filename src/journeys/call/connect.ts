@@ -84,11 +84,15 @@ export async function bringIn(call: Call, leg: Leg): Promise<void> {
   leg.touch()
 }
 
-/** Relays the sound of two legs to each other, in the codec of each. A failure ends the call: nobody would hear anything. */
+/**
+ * Relays the sound of two legs to each other, in the codec of each. Where voice has just lost one of them that waits until its sound is
+ * moved, which then joins them. A failure ends the call: nobody would hear anything.
+ */
 export async function joinAudio(call: Call, a: Leg, b: Leg, how?: Parameters<typeof pairUp>[3]): Promise<void> {
   const mediaA = call.media.get(a.id)
   const mediaB = call.media.get(b.id)
   if (!mediaA || !mediaB) return
+  if (call.moving && (mediaA.endpoint.lost || mediaB.endpoint.lost)) return
   try {
     pairUp(call, a, b, how)
     await mediaA.endpoint.join(mediaB.endpoint)

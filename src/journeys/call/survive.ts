@@ -21,9 +21,10 @@ export interface Move {
  */
 export function soundLost(call: Call, leg: Leg, agoMs: number): void {
   if (leg.cause) return
-  if (call.subscriber.survival?.voice === 'end' || !(leg.isConnected || isUntold(call, leg))) {
-    // With it all legs of the call may end: what voice did for any of them it did until then.
-    for (const one of call.legs) letGo(call, one, before(call, agoMs))
+  const all = call.subscriber.survival?.voice === 'end'
+  if (all || !(leg.isConnected || isUntold(call, leg))) {
+    // With the first leg all others end: what voice did for any of them it did until then.
+    for (const one of all ? call.legs : [leg]) letGo(call, one, before(call, agoMs))
     leg.end(causeOf('switch', 'media-lost'))
     return
   }
