@@ -320,7 +320,7 @@ export class Call {
     return this.#verb('call.answeredBy', options) as Promise<Amd>
   }
 
-  /** Presses keys: towards the dialled leg while one is joined, else towards the caller. At once. */
+  /** Presses keys: towards the dialled leg while one is joined, else towards the caller. At once, or behind those being pressed. */
   async dtmf(digits: string): Promise<void> {
     await this.#verb('call.dtmf', { digits })
   }

@@ -105,6 +105,17 @@ test('S50 else the tones themselves are heard, a key of the program too, and no 
   assert.equal(b.leg.count('INFO'), 0)
 })
 
+test('keys that come faster than they can be pressed wait for each other, and those that are too many are refused', async (t) => {
+  await policy('tones')
+  const { a, b } = await joined(t)
+  const refused: string[] = []
+  const taken = (error: { verdict: { code: string } }) => void refused.push(error.verdict.code)
+  for (let i = 0; i < 200; i++) await latest.do('call.dtmf', { digits: '5' }).catch(taken)
+  assert.ok(refused.length > 100 && refused.every((code) => code === 'verb-failed'), `${refused.length} of 200 are refused`)
+  await until('the tones of the others', () => hearsFive(b), 3000)
+  await hangUp(world, a, b)
+})
+
 test('S51 INFO goes from leg to leg in either form, and the program sees each key once', async (t) => {
   await policy('info')
   const { snapshot } = world

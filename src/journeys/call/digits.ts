@@ -3,11 +3,14 @@ import type { DigitPolicy, VerbMethods } from '#platform/words/index.ts'
 import { EVENT_KEYS, type KeyWay, type Press } from '#protocol/rtp/index.ts'
 import type { IncomingRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
-import { keysOf } from './keys.ts'
+import { keysOf, type LegKeys } from './keys.ts'
 import { verbError } from './over.ts'
 
 /** How long a digit of ours lasts, and the pause behind it, in ms. */
 const TONE = { onMs: 160, offMs: 80 }
+
+/** Presses that may wait for those before them, which is a quarter of a minute of keys. */
+const MOST_WAITING = 64
 
 /** A key in an INFO, by its name or, as some have it, by the number of its event (RFC 4733 §3.2). */
 const KEY = '([0-9A-D*#]|1[0-5])'
@@ -89,33 +92,39 @@ export function digitHeard(call: Call, leg: Leg, digit: string): void {
 export function pressKeys(call: Call, { digits }: VerbMethods['call.dtmf']['params']): null {
   const leg = joinedTo(call, call.a) ?? call.a
   if (!leg.isConnected) throw verbError('invalid-argument', 'nobody is there yet to hear it')
-  press(call, leg, digits)
+  if (!press(call, leg, digits)) throw verbError('verb-failed', 'so many keys are being pressed already that no more are taken')
   return null
 }
 
-/** In the way that the leg takes digits; where its sound passes by us, by INFO. */
-function press(call: Call, leg: Leg, digits: string): void {
+/** In the way that the leg takes digits; where its sound passes by us, by INFO. @returns false where too many are on their way */
+function press(call: Call, leg: Leg, digits: string): boolean {
+  const keys = keysOf(call, leg)
+  if (keys.waiting >= MOST_WAITING) {
+    call.log.info({ leg: leg.id }, 'a key is not passed on: too many are being pressed')
+    return false
+  }
   const media = call.media.get(leg.id)
   const way = media?.keysBy ?? 'info'
   if (way !== 'events') note(call, leg, way)
-  if (media && way !== 'info') {
-    media.endpoint.dtmf({ digits, ...TONE }).catch((error: unknown) => {
-      call.log.warn({ err: error, leg: leg.id }, 'digits could not be sent')
+  keys.waiting += 1
+  const pressed = media && way !== 'info' ? media.endpoint.dtmf({ digits, ...TONE }) : inform(leg, keys, digits)
+  pressed
+    .catch((error: unknown) => call.log.warn({ err: error, leg: leg.id }, 'digits could not be sent'))
+    .finally(() => {
+      keys.waiting -= 1
     })
-    return
-  }
-  inform(call, leg, digits)
+  return true
 }
 
 /** One INFO behind the answer to the one before it: two on their way at once could change places. */
-function inform(call: Call, leg: Leg, digits: string): void {
-  const keys = keysOf(call, leg)
+function inform(leg: Leg, keys: LegKeys, digits: string): Promise<void> {
   keys.informed = keys.informed.then(async () => {
     for (const digit of digits) {
       const body = { type: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=${TONE.onMs}\r\n` }
       await leg.session?.request('INFO', { body }).catch(() => {}) // the leg's end says it
     }
   })
+  return keys.informed
 }
 
 function note(call: Call, leg: Leg, way: DigitPolicy): void {

@@ -8,6 +8,8 @@ export class LegKeys {
   readonly presses = new Presses()
   /** Resolves when all are told that go to it by INFO. */
   informed: Promise<void> = Promise.resolve()
+  /** How many presses are on their way to it, each behind the one before. */
+  waiting = 0
   /** They stay tones since nobody was left to listen, which was told. */
   unheard = false
 }
