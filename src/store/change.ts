@@ -83,9 +83,17 @@ export async function removeNumber(tx: Tx, subscriber: Id<'sub'>, number: string
 
 /**
  * The first plan that is bound holds for what was used before, too. One that is paid in advance can't, since that stands on a bill: the
- * standard plan, which everybody has who has none, is kept before it.
+ * standard plan, which everybody has who has none, is kept before it. Whoever has the plan has it since it got it.
  */
 export async function bindPlan(tx: Tx, subscriber: Id<'sub'>, plan: string, since: Date): Promise<void> {
+  const newest = await tx
+    .selectFrom('plan_binding')
+    .select('plan')
+    .where('subscriber_id', '=', uuidOf(subscriber))
+    .orderBy('since', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (newest?.plan === plan) return
   await sql`insert into plan_binding (subscriber_id, plan, since) select id, ${standardPlan.name}, created_at from subscriber
     where id = ${uuidOf(subscriber)} and created_at < ${since}
       and not exists (select from plan_binding where subscriber_id = ${uuidOf(subscriber)})

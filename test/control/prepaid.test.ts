@@ -216,7 +216,10 @@ test('B09 another plan is another way to pay; a balance keeps its currency', asy
   const dollars = { ...plan, name: 'dollars', currency: 'USD' }
   assert.equal((await bench.api('POST', '/v1/plans', { body: dollars })).status, 201)
   await assert.rejects(cli('subscriber', 'plan', 'acme', 'dollars'), /in EUR/)
-  assert.ok(told()?.prepaid)
+  const since = told()?.prepaid?.sinceMs
+  assert.ok(since)
+  await cli('subscriber', 'plan', 'acme', 'ahead')
+  assert.equal(told()?.prepaid?.sinceMs, since, 'whoever has the plan pays in advance since it got it')
   await bench.api('PATCH', '/v1/subscribers/acme', { body: { plan: 'standard' } })
   assert.equal(told()?.prepaid, undefined)
   await using store = new Store({ databaseUrl: postgres.url, log: silentLog })
