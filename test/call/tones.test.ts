@@ -210,6 +210,33 @@ test('S50 where policy says so, or nobody is left to listen, tones stay sound: t
   }
 })
 
+/** Voice has died, and both learn of the new ports; a knows no telephone-events. */
+async function moves(a: End, b: End): Promise<void> {
+  for (const [end, said] of [
+    [a, eventless(a, 'PCMU')],
+    [b, b.sdp(['PCMU'])],
+  ] as const) {
+    const moved = await end.leg.next('INVITE')
+    end.hears(moved.body)
+    end.leg.reply(moved, 200, { body: said })
+    await end.leg.next('ACK')
+  }
+}
+
+test('S50 voice dies where nobody is left to listen: the two go on, and tones are sound', async (t) => {
+  const { a, b } = await joined(t, { events: 'b' })
+  await policy({}, {}, { 'voice.keys': 0 })
+  await world.kill('voice')
+  await world.startVoice()
+  await moves(a, b)
+  await hearEachOther(a, b, 'behind it')
+  a.phone.quiet()
+  const heard = b.phone.heard.length
+  await a.phone.say(pressed('15'))
+  await until('the tones', () => tonesIn(b, heard).endsWith('15'), 3000)
+  await hangUp(world, a, b)
+})
+
 test('S50 C11 it goes on through a restart of the switch and of voice, and ends where a re-INVITE agrees on events', async (t) => {
   const from = (await world.records()).length
   const { a, b } = await joined(t, { events: 'b' })
@@ -223,15 +250,7 @@ test('S50 C11 it goes on through a restart of the switch and of voice, and ends 
   assert.deepEqual(await keyLeases(from), [])
   await world.kill('voice')
   await world.startVoice()
-  for (const [end, said] of [
-    [a, eventless(a, 'PCMU')],
-    [b, b.sdp(['PCMU'])],
-  ] as const) {
-    const moved = await end.leg.next('INVITE')
-    end.hears(moved.body)
-    end.leg.reply(moved, 200, { body: said })
-    await end.leg.next('ACK')
-  }
+  await moves(a, b)
   await hearEachOther(a, b, 'behind the move')
   a.phone.quiet()
   await a.phone.say(pressed('9'))

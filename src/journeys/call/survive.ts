@@ -92,7 +92,9 @@ async function moveLeg(call: Call, leg: Leg, lostAt: Instant): Promise<void> {
   if (!media || leg.cause) return
   const { registry } = call.x
   const old = letGo(call, leg, lostAt)
-  const demands: Demand[] = old.map(({ kind, count, detail }) => ({ kind, count, leg: leg.id, ...(detail ? { detail } : {}) }))
+  // Who listens for its keys is leased where it is joined again, and is not needed for it.
+  const needed = old.filter(({ kind }) => kind !== 'voice.keys')
+  const demands: Demand[] = needed.map(({ kind, count, detail }) => ({ kind, count, leg: leg.id, ...(detail ? { detail } : {}) }))
   try {
     const leases = call.admit(demands)
     await call.whileUp(media.endpoint.reopen(leg.facts.realm))
