@@ -11,10 +11,10 @@ import { SippLoad } from './switch-load.ts'
 
 /** Calls a second, and calls in each turn, of ours and of the peer, turn by turn. */
 const RATE = 400
-/** Until the compiler of the JavaScript engine has done its work: a switch runs for months. */
-const WARM_UP = 6000
+/** Until the compiler of the JavaScript engine has done its work, which takes half a minute: a switch runs for months. */
+const WARM_UP = 12_000
 const TURN = 4000
-const TURNS = 2
+const TURNS = 3
 const DELAY_RATE = 50
 const DELAY_CALLS = 1000
 
