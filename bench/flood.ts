@@ -49,7 +49,8 @@ export async function measure({ minutes = 1 }: Extent = {}): Promise<Figure[]> {
     { ...figure('messages sent', (mad!.sent + strangers!.sent) / seconds, 'messages/s'), better: 'higher' },
     figure('memory grown, at most', during.peak - before, 'MiB', 256),
     figure(`memory grown after the first ${SETTLED} s`, during.peak - during.settled, 'MiB'),
-    figure('transactions, at most', during.transactions, 'transactions', 50_000),
+    // Those of the trunk that has gone mad, as many as a source may have, and of the quiet one.
+    figure('transactions, at most', during.transactions, 'transactions', 51_000),
     figure('calls that were up and were harmed', harmed, 'calls', 0),
     figure('answers that a stranger got', strangers!.heard, 'messages', 0),
     figure('new calls of a quiet trunk that failed', during.failed, `of ${during.placed}`),

@@ -63,7 +63,8 @@ function line({ name, value, unit, must, aim, better, peer }: Figure): string {
   const within = (limit: number) => (better === 'lower' ? value <= limit : value >= limit)
   const mark = must === null ? ' ' : within(must) ? styleText('green', '✓') : styleText('red', '✗')
   const budget = [must === null ? '' : `must ${must}`, aim === null ? '' : `aim ${aim}`].filter(Boolean).join(', ')
-  const beside = peer ? `${peer.name} ${round(peer.value)} (ours ${(value / peer.value).toFixed(2)} ×)` : ''
+  const ratio = peer?.value ? ` (ours ${(value / peer.value).toFixed(2)} ×)` : ''
+  const beside = peer ? `${peer.name} ${round(peer.value)}${ratio}` : ''
   return `${mark} ${name.padEnd(52)} ${String(round(value)).padStart(10)} ${unit.padEnd(16)} ${budget.padEnd(24)} ${beside}`.trimEnd()
 }
 
