@@ -46,7 +46,7 @@ async function join(stage: Stage): Promise<string[]> {
 
 async function ringing(stage: Stage, begun: number) {
   const all = await stage.office('globex').pbx.list()
-  return all.filter((r) => r.invitedAt >= begun && r.phase === 'setup' && r.to.includes('109'))
+  return all.filter((r) => r.invitedAt >= begun && r.phase === 'setup' && r.to.includes('sip:109@'))
 }
 
 async function restartByKill(stage: Stage): Promise<void> {

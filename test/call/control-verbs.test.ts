@@ -33,7 +33,7 @@ async function warmUp(): Promise<void> {
 
 /** The call at the PBX of this extension that is up. */
 const at = (user: string) =>
-  until(`a call at ${user}`, () => world.pbx.calls.find((c) => c.phase === 'up' && c.report().to.includes(`sip:${user}@`)), 4000)
+  until(`a call at ${user}`, () => world.pbx.calls.find((c) => c.phase === 'up' && c.called === user), 4000)
 
 /** Waits until an end hears this. */
 async function hears(call: Call, frequency: number): Promise<void> {
@@ -58,13 +58,13 @@ test('whom its own telephone has told of the answer may be ahead of it: commands
   const told: string[] = []
   decide = async (call) => {
     const dialled = call.do('call.dial', { target: { pbx: '104' } })
-    await until('it to ring', () => world.pbx.calls.at(-1)?.report().to.includes('104'), 2000)
+    await until('it to ring', () => world.pbx.calls.at(-1)?.called === '104', 2000)
     const commands = [call.do('call.hold', {}), call.do('call.retrieve', {}), call.do('call.dtmf', { digits: '5' })]
     await Promise.all(commands)
     world.pbx.calls.at(-1)!.hangup()
     told.push((await dialled).status)
     const busy = call.do('call.dial', { target: { pbx: '105' }, timeoutSeconds: 1 })
-    await until('it to ring', () => world.pbx.calls.at(-1)?.report().to.includes('105'), 2000)
+    await until('it to ring', () => world.pbx.calls.at(-1)?.called === '105', 2000)
     await assert.rejects(call.do('call.hold', {}), /only a leg that is joined/)
     told.push((await busy).status)
   }
@@ -213,11 +213,7 @@ test('from outside: hold, retrieve, park with ring back, transfer; and what is n
   await assert.rejects(order('transfer', { target: {} }))
   await order('park', { slot: '702', timeoutSeconds: 0.2 })
   await assert.rejects(order('hold'))
-  await until(
-    'the ring back',
-    () => world.pbx.calls.filter((c) => /101/.test(c.report().to) && c.phase === 'up').length === 1,
-    5000,
-  )
+  await until('the ring back', () => world.pbx.calls.filter((c) => c.called === '101' && c.phase === 'up').length === 1, 5000)
   await hears(caller, 700)
   assert.deepEqual(await order('transfer', { target: { pbx: '102' } }), { transferred: true })
   await at('102')

@@ -40,14 +40,14 @@ export class Scene {
 
   /** The telephone at an extension, talking: the caller's answer says that the switch knows of it too. */
   async phone(extension = this.extension): Promise<Call> {
-    const there = () => this.world.pbx.calls.find((c) => c.phase === 'up' && c.report().to.includes(`sip:${extension}@`))
+    const there = () => this.world.pbx.calls.find((c) => c.phase === 'up' && c.called === extension)
     const call = await until(`a call at ${extension}`, there, 8000)
     await until('the caller to be answered', () => this.caller.phase === 'up', 8000)
     return call
   }
 
   get rings(): boolean {
-    return this.world.pbx.calls.some((call) => call.report().to.includes(this.extension))
+    return this.world.pbx.calls.some((call) => call.called === this.extension)
   }
 
   async known(): Promise<CallId> {

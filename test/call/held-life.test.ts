@@ -24,7 +24,7 @@ test('R08 the maximum duration fires in every state, also where both far ends ig
     else {
       const dialled = call.do('call.dial', { target: { pbx: doing === 'joined' ? '101' : '102' } })
       if (doing === 'held') {
-        await until('102', () => world.pbx.calls.some((c) => c.phase === 'up' && c.report().to.includes('sip:102@')), 3000)
+        await until('102', () => world.pbx.calls.some((c) => c.phase === 'up' && c.called === '102'), 3000)
         await call.do('call.hold', { music: MUSIC })
       }
       await dialled

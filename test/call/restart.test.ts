@@ -32,7 +32,7 @@ test('the switch is killed: joined calls keep their audio and end as ever, those
   joined[0]!.hangup()
   await new Promise((resolve) => setTimeout(resolve, 300))
   await world.startSwitch()
-  const over = () => world.pbx.calls.filter((c) => c.phase === 'ended' && c.report().to.includes('101')).length
+  const over = () => world.pbx.calls.filter((c) => c.phase === 'ended' && c.called === '101').length
   await until('the PBX to hear of the waiting BYE', () => over() === 1, 5000)
   await until('those in set-up to end', () => ringing.every((call) => call.phase === 'ended'), 5000)
   for (const call of ringing) {
@@ -40,7 +40,7 @@ test('the switch is killed: joined calls keep their audio and end as ever, those
     assert.equal(call.report().final?.headers['Retry-After'], '5', 'a carrier may try again')
     assert.match(call.report().ending?.reason ?? '', /Q\.850;cause=41/)
   }
-  const rung = world.pbx.calls.filter((call) => call.report().to.includes('102'))
+  const rung = world.pbx.calls.filter((call) => call.called === '102')
   await until('their other sides too', () => rung.every((call) => call.phase === 'ended'), 5000)
   const before = joined.slice(1).map((call) => heard(call, 700))
   await until(

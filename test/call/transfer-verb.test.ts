@@ -24,7 +24,7 @@ test('an agent transfers its caller while it talks, presses keys, and is told of
     told.push((await dialled).status)
   })
   const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID, tone: 400 })
-  const third = await until('the third', () => world.pbx.calls.find((c) => c.phase === 'up' && /103/.test(c.report().to)), 6000)
+  const third = await until('the third', () => world.pbx.calls.find((c) => c.phase === 'up' && c.called === '103'), 6000)
   await until('the first to be let go', () => world.pbx.calls[0]!.phase === 'ended', 5000)
   await until('its sound', () => third.report().media!.heard.some((h) => h.what === 400), 4000)
   third.hangup()

@@ -1,6 +1,6 @@
 import type { Stream } from '../audio/stream.ts'
 import { now } from '../clock.ts'
-import { cseqOf, headerOf, headersOf, hostOf, type Message, tagOf, uriOf } from './message.ts'
+import { cseqOf, headerOf, headersOf, hostOf, type Message, tagOf, uriOf, userOf } from './message.ts'
 import type { CallPhase, CallReport } from './rule.ts'
 import { readSdp, writeSdp } from './sdp.ts'
 import { type Hop, newBranch, type SipSocket } from './socket.ts'
@@ -40,6 +40,11 @@ export class Call {
 
   get localTag(): string {
     return tagOf(this.local)
+  }
+
+  /** Who was called: a search of the whole URI would find short numbers in addresses, too. */
+  get called(): string {
+    return userOf(uriOf(this.direction === 'out' ? this.remote : this.local))
   }
 
   report(): CallReport {

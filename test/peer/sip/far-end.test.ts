@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { until } from '../clock.ts'
 import { FarEnd } from './far-end.ts'
 
-async function pair() {
+async function pair(address = '127.0.0.1') {
   const watched = [400, 700]
-  const carrier = await FarEnd.open({ address: '127.0.0.1', port: 0, name: 'carrier', watched })
-  const pbx = await FarEnd.open({ address: '127.0.0.1', port: 0, name: 'pbx', watched })
-  const to = { address: '127.0.0.1', port: pbx.socket.port }
+  const carrier = await FarEnd.open({ address, port: 0, name: 'carrier', watched })
+  const pbx = await FarEnd.open({ address, port: 0, name: 'pbx', watched })
+  const to = { address, port: pbx.socket.port }
   return {
     carrier,
     pbx,
@@ -39,6 +39,19 @@ test('two far ends talk: each hears the tone of the other, digits arrive once, B
   )
   await until('the answer to BYE', () => call.report().timeline.at(-1)?.what === '< 200 (BYE)', 1000)
   assert.equal(other.report().ending?.by, 'remote')
+})
+
+test('a call is known by whom it is for: an extension that stands in the address, too, is not taken for it', async () => {
+  using ends = await pair('127.103.0.1')
+  ends.pbx.rules = [{ user: '*', does: 486 }]
+  for (const number of ['101', '103']) await ends.carrier.place({ to: ends.to, from: '104', number })
+  await until('both', () => ends.pbx.calls.length === 2, 2000)
+  for (const end of [ends.carrier, ends.pbx]) {
+    assert.deepEqual(
+      end.calls.map((call) => call.called),
+      ['101', '103'],
+    )
+  }
 })
 
 test('a call can be cancelled, refused, left ringing, and met with silence', async () => {
