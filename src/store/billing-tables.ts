@@ -22,7 +22,8 @@ export interface BillingTables {
     lease: string
     kind: string
     count: number
-    call: string
+    call: string | null
+    agent: string | null
     leg: string | null
     taken_at: Date
     answered_at: Date | null

@@ -27,7 +27,7 @@ for (let i = 0; ; i++) {
   hold.answered()
   const over = i % 3 === 0
   if (over) hold.release('hangup')
-  const call = hold.leases[0]!.call
+  const call = hold.leases[0]!.call!
   journal.append({ type: 'call', at: instantOf(systemClock, journal.boot), call, state: over ? null : { call } })
   journal.flush()
   // Straight to the descriptor: what was said has been written before.

@@ -178,7 +178,7 @@ test('C10 C11 the switch is killed while the tones behind an answer are listened
   await world.quiet()
   const ids = new Set<string>(calls.values())
   const released = (await world.records()).flatMap((r) =>
-    r.type === 'lease.released' && ids.has(r.lease.call) && r.lease.kind === 'voice.detection' ? [r.lease] : [],
+    r.type === 'lease.released' && ids.has(r.lease.call ?? '') && r.lease.kind === 'voice.detection' ? [r.lease] : [],
   )
   assert.equal(released.length, 5)
   assert.ok(released.every(({ answered, reason }) => answered && reason !== 'crash' && reason !== 'interrupted'))

@@ -137,7 +137,7 @@ describe('installing a subscriber', () => {
     const { body: given } = await bench.api<{ items: Allocation[] }>('GET', '/v1/subscribers/modest/allocations')
     assert.deepEqual(
       given.items.find(({ kind }) => kind === 'agent.memory'),
-      { kind: 'agent.memory', guaranteed: 128, ceiling: 128 },
+      { kind: 'agent.memory', guaranteed: 128, ceiling: 384 },
     )
     const grow = (memoryMebibytes: number) =>
       bench.api<{ agent: object }>('PATCH', '/v1/subscribers/modest', { body: { agent: { memoryMebibytes } } })

@@ -56,7 +56,9 @@ export function restore(x: Exchange, left: Left): (() => Promise<void>)[] {
     begun.push(takeUp(x, subscriber, snapshot, left))
   }
   for (const lease of left.leases) {
-    if (!known.has(lease.call)) x.registry.release([lease.id], 'crash', { at: left.lastProven(lease), review: true })
+    // What an agent holds is no call's: host says whether it does still.
+    if (lease.call && !known.has(lease.call))
+      x.registry.release([lease.id], 'crash', { at: left.lastProven(lease), review: true })
   }
   return begun
 }

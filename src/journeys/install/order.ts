@@ -112,9 +112,12 @@ function namesOf<F extends 'codecs' | 'telephoneCodecs'>(field: F, names: readon
 
 const DEFAULT_CEILING = 100
 
+/** Sandboxes of an agent that may be there at once: the one that serves, one that finishes its calls, one that is tried. */
+const SANDBOXES = 3
+
 /** The memory of an agent is its own as long as the subscriber is there: guaranteed, so that a node never promises more than it has. */
 export function memoryOf(mebibytes: number): Allocation {
-  return { kind: 'agent.memory', guaranteed: mebibytes, ceiling: mebibytes }
+  return { kind: 'agent.memory', guaranteed: mebibytes, ceiling: SANDBOXES * mebibytes }
 }
 
 /** All kinds of the platform, with what the order says of some. */

@@ -269,7 +269,7 @@ function usageCommands(program: Command, context: Contextual): void {
         ['SECONDS', (u) => (u.billableMs / 1000).toFixed(3)],
         ['REASON', (u) => (u.review ? `${u.reason} (review)` : u.reason)],
         ['NUMBER', (u) => u.detail.number],
-        ['CALL', (u) => u.call],
+        ['OF', (u) => u.call ?? u.agent],
         ['LEASE', (u) => u.lease],
       ]
       out.table(page.items, columns, 'There is no usage.')

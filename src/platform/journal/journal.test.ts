@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Id, newId, silentLog, TurnedClock } from '#lib/index.ts'
-import { instantOf, type JournalRecord, type Lease, type PlatformEvent } from '#platform/words/index.ts'
+import { type CallLease, instantOf, type JournalRecord, type Lease, type PlatformEvent } from '#platform/words/index.ts'
 import type { JournalOptions } from './journal.ts'
 import { openJournal } from './open.ts'
 
@@ -22,7 +22,7 @@ function world(directory: string) {
   const open = (more: Partial<JournalOptions> = {}) =>
     openJournal({ directory, clock, boot: `b${++boots}`, node: 'n1', log: silentLog, reserveBytes: 1024, ...more })
   const at = () => instantOf(clock, `b${boots}`)
-  const lease = (call: Id<'call'> = newId('call')): Lease => ({
+  const lease = (call: Id<'call'> = newId('call')): CallLease => ({
     id: newId('lse'),
     subscriber: acme,
     kind: 'trunk.in',
@@ -101,6 +101,29 @@ test('what changes after it was appended is not changed in the journal', async (
   const again = await w.open()
   assert.equal(again.replay().leases[0]?.count, 1)
   await again.close()
+})
+
+test('what an agent holds is carried on by each process that comes: it is closed at the last moment of the last one', async (t) => {
+  const w = world(directoryOf(t))
+  const first = await w.open({ segmentBytes: 4000 })
+  const { call: _, ...rest } = w.lease()
+  const memory: Lease = { ...rest, kind: 'agent.memory', count: 256, agent: newId('agt'), detail: { sandbox: 's1' } }
+  first.append(w.taken(memory))
+  first.flush()
+  w.clock.turn(12_000) // beats at 5 and 10 s
+  await first.close()
+  const second = await w.open({ segmentBytes: 4000 })
+  assert.deepEqual(second.replay().leases, [memory])
+  assert.equal(second.replay().lastProven(memory).mono, 10_000)
+  // Segments come and go, and take with them what nothing refers to.
+  for (let i = 0; i < 100; i++) second.append(w.event())
+  second.flush()
+  w.clock.turn(7000) // a beat at 17 s
+  await second.close()
+  const third = await w.open({ segmentBytes: 4000 })
+  const { boot, mono } = third.replay().lastProven(memory)
+  assert.deepEqual([boot, mono], ['b2', 17_000])
+  await third.close()
 })
 
 test('a crash is closed at the last proven moment of the process that held the call (B06, B07)', async (t) => {

@@ -57,13 +57,13 @@ export class LiveState {
       case 'lease.moved':
         this.#leave(this.#leases.get(record.lease.id), line)
         this.#leases.set(record.lease.id, { lease: { ...record.lease }, segment })
-        this.#boots.set(record.lease.call, record.at.boot)
+        if (record.lease.call) this.#boots.set(record.lease.call, record.at.boot)
         return
       case 'lease.answered': {
         const kept = this.#leases.get(record.lease)
         if (!kept) return
         kept.lease.answered ??= record.at
-        this.#boots.set(kept.lease.call, record.at.boot)
+        if (kept.lease.call) this.#boots.set(kept.lease.call, record.at.boot)
         return
       }
       case 'lease.released':
@@ -127,6 +127,8 @@ export class LiveState {
   replay(): Pick<Replay, 'leases' | 'calls' | 'registrations' | 'tolls' | 'eventNumbers' | 'lastProven'> {
     const proven = new Map(this.#proven)
     const boots = new Map(this.#boots)
+    // What is no call's is carried on by each process that comes, without a word of it.
+    const last = [...proven.values()].at(-1)
     const newest = [...this.#newest.values()].map(({ json }): JournalRecord => JSON.parse(json))
     return {
       leases: [...this.#leases.values()].map(({ lease }) => ({ ...lease })),
@@ -134,7 +136,10 @@ export class LiveState {
       registrations: newest.flatMap((record) => (record.type === 'registration' ? [record] : [])),
       tolls: newest.flatMap((record) => (record.type === 'toll' ? [record] : [])),
       eventNumbers: new Map(this.#numbers),
-      lastProven: (lease) => proven.get(boots.get(lease.call) ?? lease.taken.boot) ?? lease.answered ?? lease.taken,
+      lastProven(lease) {
+        const known = lease.call ? proven.get(boots.get(lease.call) ?? lease.taken.boot) : last
+        return known ?? lease.answered ?? lease.taken
+      },
     }
   }
 
@@ -168,7 +173,7 @@ export class LiveState {
 
   /** Drops the boots that nothing refers to any more. */
   #forget(): void {
-    const calls = new Set([...this.#calls.keys(), ...[...this.#leases.values()].map(({ lease }) => lease.call)])
+    const calls = new Set([...this.#calls.keys(), ...[...this.#leases.values()].flatMap(({ lease }) => lease.call ?? [])])
     for (const call of this.#boots.keys()) if (!calls.has(call)) this.#boots.delete(call)
     const boots = new Set(this.#boots.values())
     const last = [...this.#proven.keys()].at(-1)

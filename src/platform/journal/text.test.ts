@@ -12,7 +12,7 @@ const instant: fc.Arbitrary<Instant> = fc.record({
 })
 const text = fc.string({ unit: 'binary', maxLength: 20 })
 const data = fc.dictionary(text, fc.oneof(text, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(null)))
-const ids = { lse: newId('lse'), sub: newId('sub'), call: newId('call'), leg: newId('leg'), evt: newId('evt') }
+const ids = { lse: newId('lse'), sub: newId('sub'), call: newId('call'), agt: newId('agt'), leg: newId('leg'), evt: newId('evt') }
 
 const lease = fc.record(
   {
@@ -22,6 +22,7 @@ const lease = fc.record(
   },
   { requiredKeys: ['id', 'subscriber', 'kind', 'count', 'call', 'taken'] },
 )
+const ofAgent = lease.map(({ call: _, ...rest }) => ({ ...rest, agent: ids.agt, detail: { sandbox: 's1' } }))
 const event = fc.record(
   {
     ...{
@@ -39,10 +40,10 @@ const event = fc.record(
 test('the text of every record reads as what JSON.stringify writes', () => {
   const record = fc.oneof(
     fc.record({ type: fc.constant('event'), at: instant, event }),
-    fc.record({ type: fc.constant('lease.taken'), at: instant, lease }),
+    fc.record({ type: fc.constant('lease.taken'), at: instant, lease: fc.oneof(lease, ofAgent) }),
     fc.record({ type: fc.constant('lease.answered'), at: instant, lease: fc.constant(ids.lse) }),
     fc.record(
-      { type: fc.constant('lease.released'), at: instant, lease, review: fc.boolean() },
+      { type: fc.constant('lease.released'), at: instant, lease: fc.oneof(lease, ofAgent), review: fc.boolean() },
       { requiredKeys: ['type', 'at', 'lease'] },
     ),
     fc.record({ type: fc.constant('call'), at: instant, call: fc.constant(ids.call), state: data }),

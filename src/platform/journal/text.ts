@@ -44,13 +44,13 @@ const complete: [
   Written<PlatformEvent, 'id' | 'subscriber' | 'number' | 'at' | 'type' | 'call' | 'leg' | 'cause' | 'data'>,
   Written<
     Lease,
-    'id' | 'subscriber' | 'kind' | 'count' | 'call' | 'taken' | 'leg' | 'detail' | 'answered' | 'released' | 'reason'
+    'id' | 'subscriber' | 'kind' | 'count' | 'call' | 'agent' | 'taken' | 'leg' | 'detail' | 'answered' | 'released' | 'reason'
   >,
 ] = [true, true, true]
 void complete
 
-function lease({ id, subscriber, kind, count, call, taken, leg, detail, answered, released, reason }: Lease): string {
-  let text = `{"id":"${id}","subscriber":"${subscriber}","kind":"${kind}","count":${count},"call":"${call}","taken":${instant(taken)}`
+function lease({ id, subscriber, kind, count, call, agent, taken, leg, detail, answered, released, reason }: Lease): string {
+  let text = `{"id":"${id}","subscriber":"${subscriber}","kind":"${kind}","count":${count},"${call ? 'call' : 'agent'}":"${call ?? agent}","taken":${instant(taken)}`
   if (leg) text += `,"leg":"${leg}"`
   if (detail) text += `,"detail":${JSON.stringify(detail)}`
   if (answered) text += `,"answered":${instant(answered)}`

@@ -255,3 +255,56 @@ test('what would be refused once something is given back for it is known before,
   assert.equal(r.refusal(acme, call, demand)?.limitedBy, 'ceiling', 'it was asked, and not done')
   assert.deepEqual([r.inUseOf(acme, 'voice.relay'), records.length], [3, before])
 })
+
+function withMemory() {
+  const made = registry()
+  made.registry.configure({
+    capacities: [{ kind: 'agent.memory', capacity: 600 }],
+    subscribers: [acme, globex].map((id) => ({ id, allocations: [{ kind: 'agent.memory', guaranteed: 128, ceiling: 384 }] })),
+    trunks: [],
+  })
+  return made
+}
+
+test('what an agent holds is no call’s: a refusal names the version that holds it', () => {
+  const { registry: r } = withMemory()
+  const agent = newId('agt')
+  const [lease] = r.admit({ subscriber: acme, agent, demands: [{ kind: 'agent.memory', count: 300 }] })
+  assert.deepEqual([lease?.agent, 'call' in lease!], [agent, false])
+  const { refusal } = refusalOf(() =>
+    r.admit({ subscriber: acme, agent: newId('agt'), demands: [{ kind: 'agent.memory', count: 100 }] }),
+  )
+  assert.deepEqual([refusal.limitedBy, refusal.limit, refusal.inUse, refusal.requested], ['ceiling', 384, 300, 100])
+  assert.deepEqual(refusal.holders, [{ subscriber: acme, agent, count: 300 }])
+  assert.deepEqual(r.leasesOf(agent), [lease])
+  r.release([lease!.id], 'stopped')
+  assert.equal(r.size, 0)
+  assert.equal(r.inUseOf(acme, 'agent.memory'), 0)
+})
+
+test('a lease that is cut goes on under another id from the very moment: nothing is asked, nothing is let go', () => {
+  const { registry: r, clock, records } = withMemory()
+  const agent = newId('agt')
+  const demand = { kind: 'agent.memory', count: 256, detail: { sandbox: 's1' } }
+  const [lease] = r.admit({ subscriber: acme, agent, demands: [demand] })
+  const before = { ...lease! }
+  clock.turn(5000)
+  // Not even a limit that is lower now ends what is held.
+  r.configure({ capacities: [], subscribers: [], trunks: [] })
+  const at = { wall: clock.wall() - 1000, mono: clock.now() - 1000, boot: 'b1' }
+  const next = r.cut(lease!.id, at, 'day')
+  assert.deepEqual({ ...next, id: '' }, { ...before, id: '', taken: at })
+  assert.notEqual(next?.id, before.id)
+  assert.deepEqual(
+    records.slice(1).map((record) => [record.type, record.at]),
+    [
+      ['lease.released', at],
+      ['lease.taken', at],
+    ],
+  )
+  assert.equal(r.inUseOf(acme, 'agent.memory'), 256)
+  assert.deepEqual(r.leasesOf(agent), [next])
+  assert.equal(r.cut(lease!.id, at, 'day'), null, 'once')
+  r.release([next!.id], 'stopped')
+  assert.equal(r.inUseOf(acme, 'agent.memory'), 0)
+})

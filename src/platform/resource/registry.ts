@@ -3,6 +3,7 @@ import {
   type Allocation,
   type Capacity,
   type Demand,
+  type Holder,
   type Instant,
   instantOf,
   type JournalRecord,
@@ -39,12 +40,11 @@ export interface Release {
   detail?: LeaseDetail
 }
 
-/** What a call needs, all or none. */
-export interface Request {
-  subscriber: Id<'sub'>
-  call: Id<'call'>
-  demands: readonly Demand[]
-}
+/** What a call, or an agent, needs, all or none. */
+export type Request = { subscriber: Id<'sub'>; demands: readonly Demand[] } & (
+  | { call: Id<'call'>; agent?: undefined }
+  | { agent: Id<'agt'>; call?: undefined }
+)
 
 /** What limits are made of; a Snapshot is one. */
 export interface ResourceConfiguration {
@@ -60,7 +60,7 @@ export interface ResourceConfiguration {
 export class ResourceRegistry {
   readonly #options: RegistryOptions
   readonly #leases = new Map<Id<'lse'>, Held>()
-  readonly #calls = new Map<Id<'call'>, Held[]>()
+  readonly #holders = new Map<Holder, Held[]>()
   readonly #tally = new Tally()
 
   constructor(options: RegistryOptions) {
@@ -79,7 +79,8 @@ export class ResourceRegistry {
 
   /** Leases all demands, in their order, or none. @throws ResourceUnavailable */
   admit(request: Request): Lease[] {
-    const { subscriber, call, demands } = request
+    const { subscriber, demands } = request
+    const holder = request.call ?? request.agent
     // Before anything is counted: a wrong one is a bug of the caller and must leave nothing behind.
     for (const demand of demands) checkWhole(demand.count)
     const places: Place[] = []
@@ -89,10 +90,11 @@ export class ResourceRegistry {
       const limit = decide(standing(place), demand.count, emergency)
       const further = limit ? null : this.#options.refuses?.(subscriber, demand, demands.slice(0, places.length))
       if (limit || further) {
-        for (const [i, taken] of places.entries()) count(taken, call, -demands[i]!.count, demands[i]!.detail?.emergency === true)
+        for (const [i, taken] of places.entries())
+          count(taken, holder, -demands[i]!.count, demands[i]!.detail?.emergency === true)
         throw new ResourceUnavailable(limit ? refusalOf(request, demand, limit, place) : further!)
       }
-      count(place, call, demand.count, emergency)
+      count(place, holder, demand.count, emergency)
       places.push(place)
     }
     const taken = this.#now()
@@ -166,7 +168,7 @@ export class ResourceRegistry {
 
   /** Another call of the same subscriber holds what `from` held for a leg: nothing is taken, nothing is given back. */
   move(leg: Id<'leg'>, from: Id<'call'>, to: Id<'call'>): void {
-    for (const held of [...(this.#calls.get(from) ?? [])]) {
+    for (const held of [...(this.#holders.get(from) ?? [])]) {
       if (held.lease.leg !== leg) continue
       const { lease, place } = held
       const emergency = lease.detail?.emergency === true
@@ -178,9 +180,26 @@ export class ResourceRegistry {
     }
   }
 
-  /** The leases that a call holds. */
-  leasesOf(call: Id<'call'>): Lease[] {
-    return this.#calls.get(call)?.map(({ lease }) => lease) ?? []
+  /**
+   * One ends and another one begins, of the same holder and at the same moment: nothing is asked and nothing is given back, but what has been
+   * used until then is usage. Null where it is not held.
+   */
+  cut(id: Id<'lse'>, at: Instant, reason: string): Lease | null {
+    const held = this.#leases.get(id)
+    if (!held) return null
+    const { lease, place } = held
+    const { answered: _, ...same } = lease
+    const next: Lease = { ...same, id: newId('lse', at.wall), taken: at }
+    this.release([id], reason, { at })
+    count(place, holderOf(next), next.count, next.detail?.emergency === true)
+    this.#keep({ lease: next, place })
+    this.#options.record({ type: 'lease.taken', at, lease: next })
+    return next
+  }
+
+  /** The leases that a call, or a version of an agent, holds. */
+  leasesOf(holder: Holder): Lease[] {
+    return this.#holders.get(holder)?.map(({ lease }) => lease) ?? []
   }
 
   /** All leases that are held. */
@@ -193,7 +212,7 @@ export class ResourceRegistry {
     for (const lease of leases) {
       if (lease.released || this.#leases.has(lease.id)) continue
       const place = this.#tally.place(lease.subscriber, lease.kind, lease.detail?.trunk)
-      count(place, lease.call, lease.count, lease.detail?.emergency === true)
+      count(place, holderOf(lease), lease.count, lease.detail?.emergency === true)
       this.#keep({ lease: { ...lease }, place })
     }
   }
@@ -213,19 +232,20 @@ export class ResourceRegistry {
   }
 
   #keep(held: Held): void {
-    const { id, call } = held.lease
-    this.#leases.set(id, held)
-    const ofCall = this.#calls.get(call)
-    if (ofCall) ofCall.push(held)
-    else this.#calls.set(call, [held])
+    const holder = holderOf(held.lease)
+    this.#leases.set(held.lease.id, held)
+    const others = this.#holders.get(holder)
+    if (others) others.push(held)
+    else this.#holders.set(holder, [held])
   }
 
   #forget(held: Held): void {
     const { lease } = held
     this.#leases.delete(lease.id)
-    const ofCall = this.#calls.get(lease.call)
-    ofCall?.splice(ofCall.indexOf(held), 1)
-    if (ofCall?.length === 0) this.#calls.delete(lease.call)
+    const holder = holderOf(lease)
+    const all = this.#holders.get(holder)
+    all?.splice(all.indexOf(held), 1)
+    if (all?.length === 0) this.#holders.delete(holder)
     countHeld(held, -1)
   }
 }
@@ -238,11 +258,17 @@ interface Held {
 
 /** Counts it in, or out by -1. */
 function countHeld({ lease, place }: Held, sign: 1 | -1): void {
-  count(place, lease.call, sign * lease.count, lease.detail?.emergency === true)
+  count(place, holderOf(lease), sign * lease.count, lease.detail?.emergency === true)
 }
 
-function leaseOf({ subscriber, call }: Request, demand: Demand, taken: Instant): Lease {
-  const lease: Lease = { id: newId('lse', taken.wall), subscriber, kind: demand.kind, count: demand.count, call, taken }
+function holderOf({ call, agent }: Lease): Holder {
+  return (call ?? agent)!
+}
+
+function leaseOf({ subscriber, call, agent }: Request, demand: Demand, taken: Instant): Lease {
+  const { kind, count } = demand
+  const id = newId('lse', taken.wall)
+  const lease: Lease = call ? { id, subscriber, kind, count, call, taken } : { id, subscriber, kind, count, agent: agent!, taken }
   if (demand.leg) lease.leg = demand.leg
   const detail = demand.trunk ? { ...demand.detail, trunk: demand.trunk } : demand.detail
   if (detail) lease.detail = detail

@@ -1,15 +1,15 @@
 import type { Id } from '#lib/index.ts'
-import type { Kind, Refusal } from '#platform/words/index.ts'
+import type { Holder, Kind, Refusal } from '#platform/words/index.ts'
 import type { Standing } from './admission.ts'
 import type { ResourceConfiguration } from './registry.ts'
 import type { ResourceUse } from './use.ts'
 
-/** One subscriber's part of a kind, and which calls hold it, longest first. */
+/** One subscriber's part of a kind, and who holds it, longest first. */
 interface Share {
   guaranteed: number
   ceiling: number
   inUse: number
-  calls: Map<Id<'call'>, number>
+  holders: Map<Holder, number>
 }
 
 interface Pool {
@@ -26,7 +26,7 @@ interface Channels {
   reserve: number
   all: number
   emergency: number
-  calls: Map<Id<'call'>, { subscriber: Id<'sub'>; count: number }>
+  holders: Map<Holder, { subscriber: Id<'sub'>; count: number }>
 }
 
 /** Where a demand is counted: found once, at admission, and kept with the lease. */
@@ -97,7 +97,7 @@ export class Tally {
 function shareOf(pool: Pool, subscriber: Id<'sub'>): Share {
   const found = pool.shares.get(subscriber)
   if (found) return found
-  const share: Share = { guaranteed: 0, ceiling: 0, inUse: 0, calls: new Map() }
+  const share: Share = { guaranteed: 0, ceiling: 0, inUse: 0, holders: new Map() }
   pool.shares.set(subscriber, share)
   return share
 }
@@ -105,7 +105,7 @@ function shareOf(pool: Pool, subscriber: Id<'sub'>): Share {
 function channelsOf(pool: Pool, trunk: Id<'trk'>): Channels {
   const found = pool.trunks.get(trunk)
   if (found) return found
-  const channels: Channels = { limit: UNLIMITED, reserve: 0, all: 0, emergency: 0, calls: new Map() }
+  const channels: Channels = { limit: UNLIMITED, reserve: 0, all: 0, emergency: 0, holders: new Map() }
   pool.trunks.set(trunk, channels)
   return channels
 }
@@ -135,21 +135,21 @@ export function standing({ pool, share, channels }: Place): Standing {
 }
 
 /** Counts `n` in, or out where it is negative. */
-export function count({ subscriber, pool, share, channels }: Place, call: Id<'call'>, n: number, emergency: boolean): void {
+export function count({ subscriber, pool, share, channels }: Place, holder: Holder, n: number, emergency: boolean): void {
   const { guaranteed, inUse } = share
   pool.committed += Math.max(guaranteed, inUse + n) - Math.max(guaranteed, inUse)
   pool.inUse += n
   share.inUse = inUse + n
-  const held = (share.calls.get(call) ?? 0) + n
-  if (held > 0) share.calls.set(call, held)
-  else share.calls.delete(call)
+  const held = (share.holders.get(holder) ?? 0) + n
+  if (held > 0) share.holders.set(holder, held)
+  else share.holders.delete(holder)
   if (channels === null) return
   channels.all += n
   if (emergency) channels.emergency += n
-  const onTrunk = channels.calls.get(call)
-  if (!onTrunk) channels.calls.set(call, { subscriber, count: n })
+  const onTrunk = channels.holders.get(holder)
+  if (!onTrunk) channels.holders.set(holder, { subscriber, count: n })
   else if (onTrunk.count + n > 0) onTrunk.count += n
-  else channels.calls.delete(call)
+  else channels.holders.delete(holder)
 }
 
 /** Who holds what a demand was refused for, those that have held it longest first. */
@@ -160,13 +160,21 @@ export function holders(
 ): Refusal['holders'] {
   const found: Refusal['holders'] = []
   if (by === 'trunk') {
-    for (const [call, held] of channels?.calls ?? []) {
-      if (found.push({ subscriber: held.subscriber, call, count: held.count }) >= limit) return found
+    for (const [holder, held] of channels?.holders ?? []) {
+      if (found.push(named(held.subscriber, holder, held.count)) >= limit) return found
     }
     return found
   }
-  for (const [id, { calls }] of by === 'ceiling' ? [[subscriber, share] as const] : pool.shares) {
-    for (const [call, count] of calls) if (found.push({ subscriber: id, call, count }) >= limit) return found
+  for (const [id, { holders }] of by === 'ceiling' ? [[subscriber, share] as const] : pool.shares) {
+    for (const [holder, count] of holders) if (found.push(named(id, holder, count)) >= limit) return found
   }
   return found
+}
+
+function named(subscriber: Id<'sub'>, holder: Holder, count: number): Refusal['holders'][number] {
+  return isCall(holder) ? { subscriber, call: holder, count } : { subscriber, agent: holder, count }
+}
+
+function isCall(holder: Holder): holder is Id<'call'> {
+  return holder.startsWith('call_')
 }

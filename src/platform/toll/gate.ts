@@ -1,10 +1,12 @@
 import { type Id, newId } from '#lib/index.ts'
 import {
+  AGENT_KINDS,
   type CallOut,
   type Demand,
   type EventType,
   type Instant,
   instantOf,
+  isOfCall,
   type JournalRecord,
   type Lease,
   type Refusal,
@@ -77,7 +79,8 @@ export class TollGate {
 
   /** Why this may not be leased, with what is asked for at the same time; null where it may. */
   refuses(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[] = []): Refusal | null {
-    if (demand.detail?.emergency) return null
+    // What an agent holds the ledger charges, whatever is left: a program is not taken away for want of a balance.
+    if (demand.detail?.emergency || AGENT_KINDS.has(demand.kind)) return null
     const out = demand.kind === 'trunk.out'
     const found = out ? this.#finder.of(demand.detail?.number ?? '') : undefined
     const denied = out ? this.#denies(subscriber, found) : null
@@ -210,7 +213,7 @@ export class TollGate {
   }
 
   #began(lease: Lease, out: CallOut = { counted: new Set() }): void {
-    if (lease.detail?.emergency) return
+    if (lease.detail?.emergency || !isOfCall(lease)) return
     const found = lease.kind === 'trunk.out' ? this.#finder.of(lease.detail?.number ?? '') : undefined
     const account = lease.kind === 'trunk.out' ? this.#account(lease.subscriber, found) : this.#accounts.get(lease.subscriber)
     if (!account || (lease.kind !== 'trunk.out' && !account.purse)) return
@@ -228,7 +231,7 @@ export class TollGate {
 
   #resume(account: Account, lease: Lease, leadMs: number): void {
     const out = lease.kind === 'trunk.out'
-    if (lease.detail?.emergency || (!out && !account.purse)) return
+    if (lease.detail?.emergency || !isOfCall(lease) || (!out && !account.purse)) return
     const meters = out ? account.metersOf(this.#finder.of(lease.detail?.number ?? '')) : []
     const running = this.#runs.begin(account, lease, { meters, meterage: this.#prices.meterage(account, lease) })
     if (running) this.#runs.resume(running, lease, leadMs)

@@ -1,5 +1,5 @@
 import type { Clock, Id } from '#lib/index.ts'
-import { durationMs, type Instant, instantOf, type Lease } from '#platform/words/index.ts'
+import { type CallLease, durationMs, type Instant, instantOf, type Lease } from '#platform/words/index.ts'
 import type { Account } from './account.ts'
 import { LEAST_MS, limitsUse, type Moment } from './counts.ts'
 import { EARLY_MS, GRANT_MS, give, grant, LEAD_MS, type Running, settle, trim } from './grant.ts'
@@ -41,7 +41,7 @@ export class Runs {
   }
 
   /** Takes a lease up that has begun; null where nothing of what it uses is limited. */
-  begin(account: Account, lease: Lease, how: Pick<Running, 'meters' | 'meterage'>): Running | null {
+  begin(account: Account, lease: CallLease, how: Pick<Running, 'meters' | 'meterage'>): Running | null {
     const meters = how.meters.filter(({ limits }) => limitsUse(limits))
     const purse = how.meterage && account.purse?.holds(lease.answered) ? account.purse : null
     if (meters.length === 0 && !purse) return null
@@ -76,7 +76,7 @@ export class Runs {
 
   moved({ id, call }: Lease): void {
     const running = this.#running.get(id)
-    if (running) running.call = call
+    if (running && call) running.call = call
   }
 
   /** It is over, at this position of the journal. */

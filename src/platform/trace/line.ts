@@ -60,7 +60,7 @@ const MOST_HEADS = 8
 /** Of the journal, what tells the course of a call: its events and its leases. Null for anything else. */
 export function callOfRecord(record: JournalRecord): Id<'call'> | null {
   if (record.type === 'event') return record.event.call ?? null
-  return record.type === 'lease.taken' || record.type === 'lease.released' ? record.lease.call : null
+  return record.type === 'lease.taken' || record.type === 'lease.released' ? (record.lease.call ?? null) : null
 }
 
 /** A line that holds a record of the journal, as a head like any other. */

@@ -38,9 +38,11 @@ test('what was never answered is a record without billable time, however it ende
 })
 
 test('a kind that is billable from its taking needs no answer', () => {
-  const [usage] = usageOf([released(lease({ kind: 'agent.memory', count: 256 }), at(3_600_000))])
+  const { call: _, ...rest } = lease({ kind: 'agent.memory', count: 256, agent: newId('agt') })
+  const [usage] = usageOf([released(rest, at(3_600_000))])
   assert.equal(usage?.billableMs, 3_600_000)
   assert.equal(usage?.count, 256)
+  assert.deepEqual([usage?.agent, 'call' in usage!], [rest.agent, false], 'it is the agent’s, and no call’s')
 })
 
 test('a step of the wall clock during the call changes no duration (B11)', () => {

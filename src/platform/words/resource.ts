@@ -15,6 +15,8 @@ export interface KindRule {
   unit: 'second' | 'piece' | 'mebibyte-hour'
   /** From which moment its lease is billable. `taken` only where the kind is used without an answered call. */
   billableFrom: 'answered' | 'taken'
+  /** Whose it is; a call's unless said. What agents hold is not let go with a call, nor refused or cut for want of a balance. */
+  of?: 'agent'
 }
 
 /** The kinds that the platform itself leases. */
@@ -33,8 +35,14 @@ export const KINDS: readonly KindRule[] = [
   { kind: 'voice.detection', title: 'a listener for machines, faxes and tones', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.stream', title: 'sound between a call and its agent', unit: 'second', billableFrom: 'answered' },
   { kind: 'voice.port', title: 'an RTP port', unit: 'second', billableFrom: 'answered' },
-  { kind: 'agent.memory', title: 'memory of an agent', unit: 'mebibyte-hour', billableFrom: 'taken' },
+  { kind: 'agent.memory', title: 'memory of an agent', unit: 'mebibyte-hour', billableFrom: 'taken', of: 'agent' },
 ]
+
+/** The kinds that agents hold, and no calls. */
+export const AGENT_KINDS: ReadonlySet<Kind> = new Set(KINDS.flatMap(({ kind, of }) => (of === 'agent' ? [kind] : [])))
+
+/** Whose a lease is: a call's, or a version's of an agent that runs. */
+export type Holder = Id<'call'> | Id<'agt'>
 
 /** The stored right of a subscriber to resources of a kind. `guaranteed <= ceiling`. */
 export interface Allocation {
@@ -70,6 +78,8 @@ export interface LeaseDetail {
   emergency?: boolean
   /** How a leg's sound came and went; with its port. */
   media?: MediaStats
+  /** Which sandbox of an agent holds it: from its start until its memory is free again, however often the program in it is started. */
+  sandbox?: string
 }
 
 /** A resource held. Capacity is held from `taken` to `released`; usage is billable from `answered` to `released`. */
@@ -78,14 +88,23 @@ export interface Lease {
   subscriber: Id<'sub'>
   kind: Kind
   count: number
-  call: Id<'call'>
+  /** Whose it is: a call's, or the agent's whose version this is. Never both. */
+  call?: Id<'call'>
+  agent?: Id<'agt'>
   leg?: Id<'leg'>
   taken: Instant
   answered?: Instant
   released?: Instant
-  /** Why it was released: `hangup`, `cancelled`, `crash` … */
+  /** Why it was released: `hangup`, `cancelled`, `crash`, `day` … */
   reason?: string
   detail?: LeaseDetail
+}
+
+/** A lease of a call. */
+export type CallLease = Lease & { call: Id<'call'> }
+
+export function isOfCall(lease: Lease): lease is CallLease {
+  return lease.call !== undefined
 }
 
 /** Why admission said no: everything a person needs to understand it. */
@@ -101,7 +120,7 @@ export interface Refusal {
   inUse: number
   requested: number
   /** Who holds it, at most twenty. Holders that are other subscribers are named only to the operator. */
-  holders: { subscriber: Id<'sub'>; call: Id<'call'>; count: number }[]
+  holders: { subscriber: Id<'sub'>; call?: Id<'call'>; agent?: Id<'agt'>; count: number }[]
   /** CSTA: `subscriber` is *subscribed resource availability*, `system` is *system resource availability*. */
   fault: Extract<Fault, 'subscriber' | 'system'>
 }

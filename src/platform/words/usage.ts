@@ -7,7 +7,9 @@ export interface UsageRecord {
   subscriber: Id<'sub'>
   kind: Kind
   count: number
-  call: Id<'call'>
+  /** Whose the lease was: a call's, or the agent's whose version this is. */
+  call?: Id<'call'>
+  agent?: Id<'agt'>
   leg?: Id<'leg'>
   /** RFC 3339, UTC. When capacity was taken, when it became billable, when it was given back. */
   takenAt: string
