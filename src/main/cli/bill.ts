@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { parse } from 'yaml'
-import type { Invoice, Money, Plan } from '#platform/billing/index.ts'
+import { type Invoice, type Money, mebibyteHours, type Plan } from '#platform/billing/index.ts'
 import type { Rate, UsageRecord } from '#platform/words/index.ts'
 import type { Page } from './client.ts'
 import type { Context } from './context.ts'
@@ -138,7 +138,7 @@ function print(bill: Invoice, { out }: Context): void {
       ['WHAT', (l) => l.title],
       ['RATE', (l) => l.rate],
       ['COUNT', (l) => l.count],
-      ['UNITS', (l) => (l.type === 'recurring' ? null : l.units)],
+      ['UNITS', (l) => (l.type === 'recurring' ? null : l.unit ? mebibyteHours(l.units) : l.units)],
       ['LEASES', (l) => (l.review ? `${l.leases.length} (${l.review.length} to review)` : l.leases.length)],
       [bill.currency, (l) => l.amount],
     ],

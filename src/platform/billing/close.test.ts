@@ -14,7 +14,8 @@ import { period } from './period.ts'
 import type { Plan } from './plan.ts'
 import { standardPlan } from './standard.ts'
 
-const id = <P extends 'lse' | 'sub' | 'call'>(prefix: P, n: number) => `${prefix}_${n.toString(16).padStart(32, '0')}` as Id<P>
+const id = <P extends 'lse' | 'sub' | 'call' | 'agt'>(prefix: P, n: number) =>
+  `${prefix}_${n.toString(16).padStart(32, '0')}` as Id<P>
 const account: Account = {
   subscriber: id('sub', 1),
   name: 'acme',
@@ -250,3 +251,37 @@ function textOf(pdf: Uint8Array): string {
   }
   return text
 }
+
+test('memory that was held over the end of a month stands on both bills for its part, by the mebibyte-hour', async () => {
+  const rate = standardPlan.rates[0]!
+  const memory = { ...rate, kind: 'agent.memory', title: 'Memory of the agent', unit: 'mebibyte-hour' as const, per: 1000 }
+  const priced = { ...standardPlan, rates: [{ ...memory, tiers: [{ upTo: null, price: '0.0200' }] }], free: [] }
+  const held = (n: number, from: string, to: string): UsageRecord => {
+    const { call: _, ...rest } = call(n, 'agent.memory', from, (Date.parse(to) - Date.parse(from)) / 1000)
+    return { ...rest, agent: id('agt', 1), count: 256, reason: 'day' }
+  }
+  // Brussels: the month ends at 23:00 UTC.
+  const [november, december] = [
+    held(1, '2026-11-30T11:00:00.000Z', '2026-11-30T22:59:59.999Z'),
+    held(2, '2026-11-30T22:59:59.999Z', '2026-12-01T22:59:59.999Z'),
+  ]
+  const own = { plans: new Map([['standard', priced]]) }
+  const [first, again, second] = [
+    close([november], own),
+    close([november], own),
+    close([december], { ...own, period: period('2026-12', account.timeZone) }),
+  ]
+  const lineOf = ({ invoice }: typeof first) => invoice.lines.find(({ kind }) => kind === 'agent.memory')
+  assert.deepEqual(
+    [lineOf(first), lineOf(second)].map((line) => [line?.type, line?.amount, line?.units, line?.unit, line?.leases]),
+    [
+      // 256 MiB for 12 h are 3072 MiB h.
+      ['usage', '0.06144', 256 * 43_200, 'mebibyte-second', [november.lease]],
+      ['usage', '0.12288', 256 * 86_400, 'mebibyte-second', [december.lease]],
+    ],
+  )
+  assert.equal(invoiceBytes(first.invoice), invoiceBytes(again.invoice))
+  const pdf = await invoicePdf(first.invoice)
+  assert.deepEqual(pdf, await invoicePdf(again.invoice))
+  assert.match(textOf(pdf), /3072\.00\s+MiB\sh/)
+})

@@ -86,7 +86,8 @@ function recurringLines({ account, period, plans }: Closing): DraftLine[] {
 }
 
 function usageLine(usage: UsageRecord, rating: Rating, plan: Plan, adjusts: string | null): DraftLine {
-  const title = plan.rates.find((r) => rateKey(r) === rating.rate)?.title ?? usage.kind
+  const found = plan.rates.find((r) => rateKey(r) === rating.rate)
+  const title = found?.title ?? usage.kind
   return {
     type: adjusts ? 'adjustment' : 'usage',
     title: adjusts ? `${title}, late from ${adjusts}` : title,
@@ -97,6 +98,7 @@ function usageLine(usage: UsageRecord, rating: Rating, plan: Plan, adjusts: stri
     count: 0,
     billableMs: 0,
     units: 0,
+    ...(found?.unit === 'mebibyte-hour' ? { unit: 'mebibyte-second' as const } : {}),
     includedUnits: 0,
     amount: 0n,
     leases: [],

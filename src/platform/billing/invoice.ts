@@ -58,9 +58,10 @@ export interface InvoiceLine {
   adjusts?: string
   /** Leases, or days of a recurring fee. */
   count: number
-  /** Ms as they were, and units as they are charged. */
+  /** Ms as they were, and units as they are charged: seconds or pieces, unless `unit` says that they are of memory. */
   billableMs: number
   units: number
+  unit?: 'mebibyte-second'
   includedUnits: number
   amount: string
   /** Every lease that the line is made of. */

@@ -88,7 +88,7 @@ function table(doc: Document, invoice: Invoice): void {
       line: String(line.line),
       title: titleOf(line),
       count: line.type === 'recurring' ? '' : String(line.count),
-      minutes: line.type === 'recurring' ? '' : minutes(line.units),
+      minutes: line.type === 'recurring' ? '' : used(line),
       reference: reference(line),
       amount: line.amount,
     })
@@ -113,8 +113,10 @@ function foot(doc: Document, invoice: Invoice): void {
   if (/[1-9]/.test(invoice.rounding)) row(doc, { title: 'Rounding', amount: invoice.rounding })
   row(doc, { title: `Total ${invoice.currency}`, amount: invoice.total }, 'Helvetica-Bold')
   doc.font('Helvetica').fontSize(7).fillColor('#666')
+  const memory = invoice.lines.some(({ unit }) => unit) ? 'Memory is in mebibyte-hours (MiB h), a lease for each day. ' : ''
   const note =
-    'Minutes are charged minutes. A call belongs to the period in which it ended. The reference is the beginning of the SHA-256 of ' +
+    `${memory}Minutes are charged minutes. ` +
+    'A call belongs to the period in which it ended. The reference is the beginning of the SHA-256 of ' +
     "the line's lease ids, which the invoice as JSON lists."
   doc.text(note, LEFT, doc.y + 14, { width: RIGHT - LEFT })
 }
@@ -136,10 +138,20 @@ function rule(doc: Document): void {
   doc.y += 5
 }
 
-/** Charged seconds as minutes with two places, in integers. */
-function minutes(seconds: number): string {
-  const hundredths = Math.round((seconds * 100) / 60)
-  return `${Math.floor(hundredths / 100)}.${String(hundredths % 100).padStart(2, '0')}`
+/** What is charged, for people: minutes, or mebibyte-hours, whose two words stay on one line. */
+function used({ units, unit }: InvoiceLine): string {
+  return unit ? mebibyteHours(units).replace('MiB h', 'MiB\u00a0h') : hundredths(units, 60)
+}
+
+/** Mebibyte-seconds as mebibyte-hours, for people. */
+export function mebibyteHours(units: number): string {
+  return `${hundredths(units, 3600)} MiB h`
+}
+
+/** With two places, in integers. */
+function hundredths(units: number, per: number): string {
+  const all = Math.round((units * 100) / per)
+  return `${Math.floor(all / 100)}.${String(all % 100).padStart(2, '0')}`
 }
 
 /** Names the leases of a line in short: how they hash. Whoever has the JSON can check it. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { newId } from '#lib/index.ts'
 import { type Account, daysByPlan, planAt } from './account.ts'
-import { nextPeriod, period, periodAt } from './period.ts'
+import { endOfDay, nextPeriod, period, periodAt } from './period.ts'
 
 const ZONES = [
   'UTC',
@@ -84,4 +84,27 @@ test('a fee is prorated by local days: beginning and removal whole, a change to 
   assert.equal(planAt(account({ plans }), new Date('2026-11-11T07:59:59Z')), 'small')
   assert.equal(planAt(account({ plans }), new Date('2026-11-11T08:00:00Z')), 'large')
   assert.equal(planAt(account({ plans }), new Date('2025-01-01T08:00:00Z')), 'small')
+})
+
+test('a day ends a millisecond before the next one begins, whatever the clock does', () => {
+  const end = (at: string, zone: string) => endOfDay(new Date(at), zone).toISOString()
+  assert.equal(end('2026-11-30T12:00:00Z', 'UTC'), '2026-11-30T23:59:59.999Z')
+  assert.equal(end('2026-11-30T23:59:59.999Z', 'UTC'), '2026-11-30T23:59:59.999Z')
+  assert.equal(end('2026-12-01T00:00:00.000Z', 'UTC'), '2026-12-01T23:59:59.999Z')
+  // The days of the change have 23 and 25 hours.
+  assert.equal(end('2026-03-28T23:00:00Z', 'Europe/Brussels'), '2026-03-29T21:59:59.999Z')
+  assert.equal(end('2026-10-24T22:00:00Z', 'Europe/Brussels'), '2026-10-25T22:59:59.999Z')
+  // Apia had no 30 December 2011.
+  assert.equal(end('2011-12-29T12:00:00Z', 'Pacific/Apia'), '2011-12-30T09:59:59.999Z')
+  fc.assert(
+    fc.property(fc.constantFrom(...ZONES), fc.integer({ min: Date.UTC(2020, 0, 1), max: Date.UTC(2035, 0, 1) }), (zone, ms) => {
+      const day = endOfDay(new Date(ms), zone)
+      const month = periodAt(new Date(ms), zone)
+      // What ends with its day belongs to the month of that day.
+      assert.ok(day.getTime() >= ms && day < month.to)
+      assert.ok(day.getTime() - ms <= 25 * 3_600_000)
+      assert.equal(periodAt(day, zone).name, month.name)
+    }),
+    { numRuns: 300, seed: 11 },
+  )
 })

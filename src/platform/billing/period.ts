@@ -38,6 +38,12 @@ export function nextPeriod(name: string): string {
   return month === 12 ? `${year + 1}-01` : `${year}-${String(month + 1).padStart(2, '0')}`
 }
 
+/** The last millisecond of the calendar day that an instant lies in. */
+export function endOfDay(instant: Date, timeZone: string): Date {
+  const next = Date.parse(localDate(instant, timeZone)) + 86_400_000
+  return new Date(startOfDay(next, timeZone).getTime() - 1)
+}
+
 /** The calendar date of an instant in a time zone: `2026-11-30`. */
 export function localDate(instant: Date, timeZone: string): string {
   return formatOf(timeZone).format(instant)

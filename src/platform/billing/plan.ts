@@ -128,6 +128,8 @@ function checkRate(rate: Rate, wrong: (why: string) => Error): void {
     throw wrong(`the increments of ${key} are whole seconds from 1`)
   if (!whole(rate.per, 1) || !whole(rate.included, 0)) throw wrong(`the units of ${key} are whole numbers`)
   if (parseMicros(rate.setUpFee) < 0n) throw wrong(`the set-up fee of ${key} is negative`)
+  if (rate.unit === 'mebibyte-hour' && parseMicros(rate.setUpFee) > 0n)
+    throw wrong(`${key} has a set-up fee: what is held for months has a lease for each day, and none of them is set up`)
   if (rate.tiers.at(-1)?.upTo !== null) throw wrong(`the last tier of ${key} has to be open`)
   let below = 0
   for (const [i, tier] of rate.tiers.entries()) {

@@ -185,3 +185,51 @@ test('the plan after install has per-second and 60/60 increments and a recurring
   assert(increments.has('1/1') && increments.has('60/60'))
   assert(plan.recurring.length > 0)
 })
+
+const memory: Partial<Rate> = { kind: 'agent.memory', unit: 'mebibyte-hour', per: 1, tiers: [{ upTo: null, price: '0.00001' }] }
+const held = (seconds: number, mebibytes: number) => usage(seconds, { kind: 'agent.memory', count: mebibytes, detail: {} })
+
+test('memory is priced by the mebibyte-hour, exactly, whatever part of an hour it was held', () => {
+  const priced = (seconds: number, mebibytes: number, more: Partial<Rate> = {}) => {
+    const rated = rate(held(seconds, mebibytes), planOf({ ...memory, ...more }), {})
+    return rated && [formatMicros(rated.rating.amount), rated.rating.units]
+  }
+  // 256 MiB for 24 h are 6144 MiB h.
+  assert.deepEqual(priced(86_400, 256), ['0.06144', 256 * 86_400])
+  assert.deepEqual(priced(3600, 1), ['0.00001', 3600])
+  // 100 MiB for 1 s are 0.027777… MiB h: at 1 a MiB h that is rounded once, to 0.027778.
+  assert.deepEqual(priced(1, 100, { tiers: [{ upTo: null, price: '1' }] }), ['0.027778', 100])
+  assert.deepEqual(priced(1, 100, { per: 1000, tiers: [{ upTo: null, price: '1' }] }), ['0.000028', 100])
+  // Increments are seconds, as of everything: of a begun hour all is charged.
+  assert.deepEqual(priced(3601, 256, { increments: { first: 3600, next: 3600 } }), ['0.00512', 256 * 7200])
+  assert.deepEqual(priced(0, 256), null)
+  // A month of the largest agent there can be is whole still.
+  assert.deepEqual(priced(31 * 86_400, 65_536), ['487.58784', 65_536 * 31 * 86_400])
+})
+
+test('what a plan includes, and its tiers, are mebibyte-hours too', () => {
+  const plan = planOf({
+    ...memory,
+    included: 1000,
+    tiers: [
+      { upTo: 5000, price: '0.01' },
+      { upTo: null, price: '0.001' },
+    ],
+  })
+  let meters: Meters = {}
+  const amounts = [1, 2, 3].map(() => {
+    const rated = rate(held(86_400, 128), plan, meters)!
+    meters = rated.meters
+    return [formatMicros(rated.rating.amount), rated.rating.includedUnits]
+  })
+  // 3072 MiB h a day: 2072 of the first day are beyond what is included, the first tier ends in the second.
+  assert.deepEqual(amounts, [
+    ['20.72', 1000 * 3600],
+    ['29.424', 0], // 2928 at 0.01, 144 at 0.001
+    ['3.072', 0],
+  ])
+})
+
+test('what is held for months has no set-up fee', () => {
+  assert.throws(() => planOf({ ...memory, setUpFee: '0.1' }), /set-up fee/)
+})

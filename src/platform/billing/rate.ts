@@ -12,7 +12,7 @@ export interface Rating {
   plan: string
   /** The rate's key in the plan. */
   rate: string
-  /** Seconds as they were, in ms, and units as they are charged (count × seconds after increments, or pieces). */
+  /** Seconds as they were, in ms, and units as they are charged (count × seconds after increments, also of memory; or pieces). */
   billableMs: number
   units: number
   /** Of them free of charge. */
@@ -73,11 +73,16 @@ export function unitsOf(found: Rate, ms: number): number {
 
 /** The price of `units` when the period has seen `before` of the rate, rounded to a millionth; without the set-up fee. */
 export function priceOf(found: Rate, before: number, units: number): Micros {
-  return tiered(found, Math.max(0, before - found.included), units - includedOf(found, before, units))
+  return tiered(found, Math.max(0, before - found.included * scaleOf(found)), units - includedOf(found, before, units))
 }
 
-function includedOf({ included }: Rate, before: number, units: number): number {
-  return Math.min(units, Math.max(0, included - before))
+function includedOf(found: Rate, before: number, units: number): number {
+  return Math.min(units, Math.max(0, found.included * scaleOf(found) - before))
+}
+
+/** How many counted units one of the rate's is: a mebibyte-hour has 3600 mebibyte-seconds. */
+function scaleOf({ unit }: Rate): number {
+  return unit === 'mebibyte-hour' ? 3600 : 1
 }
 
 /** The price of `units` when `before` charged ones came earlier in the period. */
@@ -85,11 +90,12 @@ function tiered(found: Rate, before: number, units: number): Micros {
   let sum = 0n
   let from = before
   const end = before + units
+  const scale = scaleOf(found)
   for (const { upTo, price } of found.tiers) {
-    const to = Math.min(end, upTo ?? end)
+    const to = Math.min(end, upTo === null ? end : upTo * scale)
     if (to <= from) continue
     sum += parseMicros(price) * BigInt(to - from)
     from = to
   }
-  return mulDiv(sum, 1n, BigInt(found.per))
+  return mulDiv(sum, 1n, BigInt(found.per * scale))
 }

@@ -6,8 +6,11 @@ export interface Rate {
   /** For `trunk.out`: the beginning of the E.164 number, with `+`; the longest that fits decides, `''` fits all. */
   prefix: string
   title: string
-  /** `second`: lease count × billed seconds. `piece`: lease count. */
-  unit: 'second' | 'piece'
+  /**
+   * What `per`, `included` and tiers count. `second`: lease count × billed seconds. `piece`: lease count. `mebibyte-hour`: lease count ×
+   * billed seconds ÷ 3600, which is counted in mebibyte-seconds, so that it stays whole.
+   */
+  unit: 'second' | 'piece' | 'mebibyte-hour'
   /** Seconds: the first is always charged, then in steps of `next`. `{ first: 60, next: 60 }` is 60/60. */
   increments: { first: number; next: number }
   /** Charged once for each lease that is billable. */
