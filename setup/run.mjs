@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // What `npm run …` calls: makes the machine ready, then runs the real thing with the Node that package.json pins.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { node, orExplain, setUp } from './setup.mjs'
@@ -23,10 +23,13 @@ function testsIn(...folders) {
     .sort()
 }
 
-/** Runs a program, Node 24 unless another is named, to its end, passing signals on; resolves with its exit code. */
-function run(args, program = node) {
+/**
+ * Runs a program, Node 24 unless another is named, to its end, passing signals on; resolves with its exit code. What it says goes
+ * where ours does, or to a descriptor.
+ */
+function run(args, { program = node, output = 'inherit' } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: root, stdio: 'inherit' })
+    const child = spawn(program, args, { cwd: root, stdio: ['inherit', output, output] })
     // A terminal gives Ctrl-C to the whole foreground group: the child has it already, and a second one means force.
     const pass = (signal) => {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
@@ -50,8 +53,27 @@ async function inTurn(...steps) {
   return 0
 }
 
+/** Tests that start nothing share two processes, each with about half of the work; what the second says is shown behind the first. */
+async function pureTests(files) {
+  const list = join(root, 'node_modules', '.tieline-pure')
+  const output = openSync(list, 'w')
+  const half = (file) => file.startsWith('src/protocol/') || file.startsWith('sdk/')
+  const share = (files, options) => run(['--test', '--test-isolation=none', '--test-reporter=spec', ...files], options)
+  const codes = await Promise.all([
+    share(files.filter(half)),
+    share(
+      files.filter((file) => !half(file)),
+      { output },
+    ),
+  ])
+  closeSync(output)
+  process.stdout.write(readFileSync(list))
+  return codes.find((code) => code !== 0) ?? 0
+}
+
 /** Files that load the machine or measure its time: they run with nothing beside them. Of all others a few run at once. */
 const ALONE = new Set([
+  'src/platform/voice/service.test.ts',
   'test/call/attack.test.ts',
   'test/call/scenes.test.ts',
   'test/call/scene-interrupt.test.ts',
@@ -59,7 +81,18 @@ const ALONE = new Set([
   'test/interop/voice-verbs.test.ts',
   'test/world/world.test.ts',
 ])
-const AT_ONCE = 2
+/** What takes longest begins first, so that nothing runs on when all others are done. */
+const LONG = [
+  'test/control/cli.test.ts',
+  'test/control/nasty.test.ts',
+  'test/call/agent-deploy.test.ts',
+  'test/call/channel-host.test.ts',
+  'test/interop/wireguard.test.ts',
+  'test/call/office-speech.test.ts',
+  'test/call/truth.test.ts',
+]
+/** They wait more than they work: on two cores three take turns. */
+const AT_ONCE = 3
 /** More files than this that fail are no matter of the machine. */
 const MOST_AGAIN = 10
 
@@ -69,22 +102,21 @@ const MOST_AGAIN = 10
  */
 async function wholeCalls(files) {
   const [together, alone] = [files.filter((file) => !ALONE.has(file)), files.filter((file) => ALONE.has(file))]
-  const failed = [...(await failing(together, AT_ONCE)), ...(await failing(alone, 1))]
+  const inOrder = [...LONG.filter((file) => together.includes(file)), ...together.filter((file) => !LONG.includes(file))]
+  const failed = [...(await failing(inOrder, AT_ONCE)), ...(await failing(alone, 1))]
   if (failed.length === 0) return 0
   if (failed.length > MOST_AGAIN) return 1
   process.stdout.write(`\nfailed, and run once more by themselves:\n${failed.map((file) => `  ${file}\n`).join('')}\n`)
-  return run(['--test', '--test-concurrency=1', TIMEOUT, ...failed])
+  return run(['--test', '--test-concurrency=1', `--test-timeout=${TIMEOUT_MS}`, ...failed])
 }
 
-/** Runs files, a number at once, and names those that failed. */
+/** Runs files in their order, a number at once, and names those that failed. */
 async function failing(files, concurrency) {
   const list = join(root, 'node_modules', '.tieline-failed')
-  const spoken = ['--test-reporter=spec', '--test-reporter-destination=stdout']
-  const listed = [`--test-reporter=${join(root, 'setup/failed-files.mjs')}`, `--test-reporter-destination=${list}`]
-  const code = await run(['--test', `--test-concurrency=${concurrency}`, TIMEOUT, ...spoken, ...listed, ...files])
+  const code = await run(['setup/test-files.mjs', list, String(concurrency), String(TIMEOUT_MS), ...files])
   const failed = readFileSync(list, 'utf8').split('\n').filter(Boolean)
-  // What ended without naming a file, such as by a signal, is no run that may be repeated.
-  if (code !== 0 && failed.length === 0) process.exit(code)
+  // What ended without naming a file, or by a signal, is no run that may be repeated.
+  if (code > 1 || (code !== 0 && failed.length === 0)) process.exit(code)
   return failed
 }
 
@@ -97,22 +129,23 @@ async function withCompileCache() {
   return run(['setup/warm.mjs'])
 }
 
-const TIMEOUT = '--test-timeout=300000'
+const TIMEOUT_MS = 300_000
 
 const commands = {
   check: () =>
     inTurn(
       () => run(['node_modules/typescript/bin/tsc', '-p', '.']),
-      () => run(['check', '--error-on-warnings', '.'], biome),
+      () => run(['check', '--error-on-warnings', '.'], { program: biome }),
     ),
   async test() {
     const code = await withCompileCache()
     if (code !== 0) return code
     if (args.length) return run(['--test', '--test-concurrency=1', ...args])
-    // Pure tests share one process; what starts processes and namespaces gets its own, a few at once.
+    const pure = testsIn('src', 'sdk', 'setup', 'test/law')
+    const timed = pure.filter((file) => ALONE.has(file))
     return inTurn(
-      () => run(['--test', '--test-isolation=none', ...testsIn('src', 'sdk', 'setup', 'test/law')]),
-      () => wholeCalls(testsIn('test/peer', 'test/world', 'test/control', 'test/call', 'test/interop')),
+      () => pureTests(pure.filter((file) => !ALONE.has(file))),
+      () => wholeCalls([...timed, ...testsIn('test/peer', 'test/world', 'test/control', 'test/call', 'test/interop')]),
     )
   },
   demo: () => run(['demo/main.ts', ...args]),
