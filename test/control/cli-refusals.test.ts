@@ -1,26 +1,22 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, COMPILED, type InstalledBody, startBench } from './bench.ts'
+import { type Bench, type InstalledBody, startBench } from './bench.ts'
+import { run as inside, type Outcome, start, tieline as started } from './tieline.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const INSTALL = ['--site-network', '192.168.1.0/24', '--pbx', '192.168.1.10', '--default-route', 'pbx:100']
 
 let postgres: TestPostgres
 let bench: Bench
-let config: string
 
 before(async () => {
   postgres = await startPostgres()
   bench = await startBench(postgres.url)
-  const url = new URL(bench.control.url)
-  config = join(bench.state, 'tieline.yaml')
-  writeFileSync(config, JSON.stringify({ state: bench.state, api: { address: url.hostname, port: Number(url.port) } }))
 })
 after(async () => {
   await bench?.[Symbol.asyncDispose]()
@@ -30,22 +26,7 @@ beforeEach(() => {
   bench.fakes.agents.length = 0
 })
 
-interface Outcome {
-  code: number
-  out: string
-  err: string
-}
-
-function run(program: string, args: string[]): Promise<Outcome> {
-  const env = { ...process.env, ...COMPILED, TIELINE_CONFIG: config }
-  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const said = { out: '', err: '' }
-  child.stdout.on('data', (chunk) => (said.out += chunk))
-  child.stderr.on('data', (chunk) => (said.err += chunk))
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code: code ?? -1, ...said })))
-}
-
-const tieline = (...args: string[]) => run(process.execPath, [CLI, ...args])
+const tieline = (...args: string[]) => started(bench, ...args)
 
 /** One sentence for a person, and no story of ours. */
 function assertTold({ code, err }: Outcome, expected: number, sentence: RegExp): void {
@@ -152,7 +133,7 @@ describe('tieline, where something is wrong', () => {
   it('is quiet when its reader goes away', async () => {
     const shell = `"${process.execPath}" "${CLI}" event list --help | true; echo "\${PIPESTATUS[0]}"`
     for (let i = 0; i < 3; i++) {
-      const { out, err } = await run('bash', ['-c', shell])
+      const { out, err } = await start(bench, 'bash', ['-c', shell])
       assert.deepEqual([out, err], ['0\n', ''])
       await delay(1)
     }
@@ -163,5 +144,32 @@ describe('tieline, where something is wrong', () => {
     const { out } = await tieline('subscriber', 'list', '--help')
     assert.equal(out.match(/--json/g)?.length, 1)
     assertTold(await tieline('nonsense'), 2, /unknown command/)
+  })
+
+  it('says with --json why something cannot be as a problem, and nothing else', async () => {
+    const problem = async (outcome: Promise<Outcome>, expected: number) => {
+      const { code, out, err } = await outcome
+      assert.deepEqual({ code, out }, { code: expected, out: '' }, err)
+      return JSON.parse(err) as { type: string; status?: number; detail: string; details?: object }
+    }
+    const taken = await problem(tieline('subscriber', 'show', 'nobody', '--json'), 1)
+    assert.deepEqual([taken.type, taken.status], ['urn:tieline:problem:not-found', 404])
+    assert.ok(taken.details)
+    for (const args of [
+      ['--json', 'subscriber', 'lst'],
+      ['subscriber', 'install', 'x', '--json'],
+      ['--json', 'call'],
+      ['trunk', 'set', 'x', '--max-out', 'many', '--json'],
+    ]) {
+      const wrong = await problem(inside(bench, ...args), 2)
+      assert.equal(wrong.type, 'urn:tieline:problem:invalid-command-line', args.join(' '))
+      assert.doesNotMatch(wrong.detail, /^error|\n|^$/)
+    }
+    const nobody = ['--url', 'http://127.0.0.1:1', '--key', 'tl_op_somekey']
+    assert.equal(
+      (await problem(inside(bench, 'subscriber', 'list', '--json', ...nobody), 1)).type,
+      'urn:tieline:problem:unreachable',
+    )
+    assert.match((await problem(inside(bench, 'plan', 'add', '/nowhere.yaml', '--json'), 2)).detail, /nowhere\.yaml/)
   })
 })

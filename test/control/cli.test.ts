@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { newId } from '#lib/index.ts'
 import type { SiteConfig, SnapshotChange, TrunkConfig } from '#platform/words/index.ts'
 import { buildProgram } from '../../src/main/cli/program.ts'
 import { createTestCa } from '../call/agent-ca.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, COMPILED, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
-
-const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
+import { type Bench, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
+import { run as inside, tieline as started } from './tieline.ts'
 
 let postgres: TestPostgres
 let bench: Bench
@@ -27,23 +24,11 @@ after(async () => {
   await postgres?.stop()
 })
 
-/** Runs `tieline …` as its own process, as a person would. */
-async function tieline(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const config = join(bench.state, 'tieline.yaml')
-  const url = new URL(bench.control.url)
-  writeFileSync(config, JSON.stringify({ state: bench.state, api: { address: url.hostname, port: Number(url.port) } }))
-  const env = { ...COMPILED, TIELINE_CONFIG: config }
-  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  let out = ''
-  let err = ''
-  child.stdout.on('data', (chunk) => (out += chunk))
-  child.stderr.on('data', (chunk) => (err += chunk))
-  const code = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)))
-  return { code, out, err }
-}
+const tieline = (...args: string[]) => started(bench, ...args)
+const run = (...args: string[]) => inside(bench, ...args)
 
 async function json<T>(...args: string[]): Promise<T> {
-  const { code, out, err } = await tieline(...args, '--json')
+  const { code, out, err } = await run(...args, '--json')
   assert.equal(code, 0, err)
   return JSON.parse(out) as T
 }
@@ -103,7 +88,7 @@ describe('tieline', () => {
   })
 
   it('adds, changes, lists and removes trunks', async () => {
-    assert.equal((await tieline('trunk', 'add', 'carrier', '--gateway', '203.0.113.10:5060', '--max-out', '10')).code, 0)
+    assert.equal((await run('trunk', 'add', 'carrier', '--gateway', '203.0.113.10:5060', '--max-out', '10')).code, 0)
     const changed = await json<{ maxOut: number; emergencyReserve: number }>(
       'trunk',
       'set',
@@ -112,7 +97,7 @@ describe('tieline', () => {
       '2',
     )
     assert.deepEqual([changed.maxOut, changed.emergencyReserve], [10, 2])
-    assert.match((await tieline('trunk', 'list')).out, /carrier +203\.0\.113\.10:5060 +- +10 +2 +relay/)
+    assert.match((await run('trunk', 'list')).out, /carrier +203\.0\.113\.10:5060 +- +10 +2 +relay/)
     const password = join(bench.state, 'password')
     writeFileSync(password, 'circle of life\n')
     const more = [
@@ -128,33 +113,33 @@ describe('tieline', () => {
       '+32=0',
     ]
     const gateways = ['--gateway', '203.0.113.10:5060,0,3', '--gateway', '203.0.113.11,0', '--calls-per-second', '20']
-    assert.equal((await tieline('trunk', 'set', 'carrier', ...more, ...gateways)).code, 0)
-    const shown = (await tieline('trunk', 'show', 'carrier')).out
+    assert.equal((await run('trunk', 'set', 'carrier', ...more, ...gateways)).code, 0)
+    const shown = (await run('trunk', 'show', 'carrier')).out
     assert.match(shown, /203\.0\.113\.10:5060 \(priority 0, weight 3\): /)
     assert.match(shown, /user +tl\n/)
-    assert.equal((await tieline('trunk', 'set', 'carrier', '--early-media', 'ignore')).code, 0)
-    assert.match((await tieline('trunk', 'show', 'carrier')).out, /early media +ignore\n/)
-    assert.notEqual((await tieline('trunk', 'set', 'carrier', '--early-media', 'loud')).code, 0)
-    assert.equal((await tieline('trunk', 'set', 'carrier', '--diversion', 'history-info', '--identity', 'drop')).code, 0)
-    assert.match((await tieline('trunk', 'show', 'carrier')).out, /diversion +history-info[\s\S]*identity +drop/)
-    assert.notEqual((await tieline('trunk', 'set', 'carrier', '--identity', 'forge')).code, 0)
+    assert.equal((await run('trunk', 'set', 'carrier', '--early-media', 'ignore')).code, 0)
+    assert.match((await run('trunk', 'show', 'carrier')).out, /early media +ignore\n/)
+    assert.notEqual((await run('trunk', 'set', 'carrier', '--early-media', 'loud')).code, 0)
+    assert.equal((await run('trunk', 'set', 'carrier', '--diversion', 'history-info', '--identity', 'drop')).code, 0)
+    assert.match((await run('trunk', 'show', 'carrier')).out, /diversion +history-info[\s\S]*identity +drop/)
+    assert.notEqual((await run('trunk', 'set', 'carrier', '--identity', 'forge')).code, 0)
     assert.match(shown, /numbers in +0=\+32\n/)
     assert.doesNotMatch(JSON.stringify(await json('trunk', 'show', 'carrier')), /circle|password|v1\./)
-    assert.equal((await tieline('trunk', 'set', 'carrier', '--no-auth')).code, 1)
-    assert.equal((await tieline('trunk', 'set', 'carrier', '--no-auth', '--no-register', '--no-options')).code, 0)
-    assert.doesNotMatch((await tieline('trunk', 'show', 'carrier')).out, /user +tl/)
-    assert.equal((await tieline('trunk', 'remove', 'carrier')).code, 0)
+    assert.equal((await run('trunk', 'set', 'carrier', '--no-auth')).code, 1)
+    assert.equal((await run('trunk', 'set', 'carrier', '--no-auth', '--no-register', '--no-options')).code, 0)
+    assert.doesNotMatch((await run('trunk', 'show', 'carrier')).out, /user +tl/)
+    assert.equal((await run('trunk', 'remove', 'carrier')).code, 0)
     assert.deepEqual(await json('trunk', 'list'), [])
   })
 
   it('asks for SRTP on a trunk and over a channel, and tells the switch; not where sound passes by', async () => {
-    assert.equal((await tieline('trunk', 'add', 'safe', '--gateway', '203.0.113.12', '--srtp', 'required')).code, 0)
+    assert.equal((await run('trunk', 'add', 'safe', '--gateway', '203.0.113.12', '--srtp', 'required')).code, 0)
     assert.equal((await json<{ srtp: string }>('trunk', 'show', 'safe')).srtp, 'required')
-    assert.notEqual((await tieline('trunk', 'set', 'safe', '--media', 'direct')).code, 0)
-    assert.notEqual((await tieline('trunk', 'set', 'safe', '--srtp', 'perhaps')).code, 0)
-    assert.equal((await tieline('trunk', 'set', 'safe', '--srtp', 'off', '--media', 'direct')).code, 0)
-    assert.equal((await tieline('trunk', 'remove', 'safe')).code, 0)
-    assert.equal((await tieline('subscriber', 'srtp', 'acme', 'offered')).code, 0)
+    assert.notEqual((await run('trunk', 'set', 'safe', '--media', 'direct')).code, 0)
+    assert.notEqual((await run('trunk', 'set', 'safe', '--srtp', 'perhaps')).code, 0)
+    assert.equal((await run('trunk', 'set', 'safe', '--srtp', 'off', '--media', 'direct')).code, 0)
+    assert.equal((await run('trunk', 'remove', 'safe')).code, 0)
+    assert.equal((await run('subscriber', 'srtp', 'acme', 'offered')).code, 0)
     assert.equal((await json<{ site: { srtp: string } }>('subscriber', 'show', 'acme')).site.srtp, 'offered')
     const change = bench.fakes.published.switch.at(-1) as SnapshotChange
     assert.equal(change.subscribers?.upsert[0]?.site.srtp, 'offered')
@@ -162,53 +147,53 @@ describe('tieline', () => {
 
   it('stores what a trunk and a site may speak and whether it is transcoded, tells the switch, and takes it back', async () => {
     const add = ['trunk', 'add', 'spoken', '--gateway', '203.0.113.13', '--codecs', 'pcma, g722,OPUS', '--transcode', 'off']
-    assert.equal((await tieline(...add, '--renegotiate', 'off', '--digits', 'info', '--tones', 'sound')).code, 0)
+    assert.equal((await run(...add, '--renegotiate', 'off', '--digits', 'info', '--tones', 'sound')).code, 0)
     type Spoken = Partial<SiteConfig>
     const { codecs, transcode, renegotiate, digits, tones } = await json<Spoken>('trunk', 'show', 'spoken')
     assert.deepEqual([codecs, transcode, renegotiate, digits, tones], [['PCMA', 'G722', 'opus'], false, false, 'info', 'sound'])
     const text = /codecs +PCMA,G722,opus, never transcoded, never renegotiated, keys by INFO, tones are sound\n/
-    assert.match((await tieline('trunk', 'show', 'spoken')).out, text)
-    assert.equal((await tieline('trunk', 'set', 'spoken', '--digits', 'smoke')).code, 1)
-    assert.equal((await tieline('trunk', 'set', 'spoken', '--tones', 'smoke')).code, 1)
-    assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'g729')).code, 2)
-    assert.equal((await tieline('trunk', 'set', 'spoken', '--codecs', 'pcma,pcma')).code, 1)
-    assert.equal((await tieline('trunk', 'set', 'spoken', '--transcode', 'maybe')).code, 2)
+    assert.match((await run('trunk', 'show', 'spoken')).out, text)
+    assert.equal((await run('trunk', 'set', 'spoken', '--digits', 'smoke')).code, 1)
+    assert.equal((await run('trunk', 'set', 'spoken', '--tones', 'smoke')).code, 1)
+    assert.equal((await run('trunk', 'set', 'spoken', '--codecs', 'g729')).code, 2)
+    assert.equal((await run('trunk', 'set', 'spoken', '--codecs', 'pcma,pcma')).code, 1)
+    assert.equal((await run('trunk', 'set', 'spoken', '--transcode', 'maybe')).code, 2)
     const back = ['--codecs', 'default', '--transcode', 'on', '--renegotiate', 'on', '--digits', 'tones', '--tones', 'keys']
-    assert.equal((await tieline('trunk', 'set', 'spoken', ...back)).code, 0)
+    assert.equal((await run('trunk', 'set', 'spoken', ...back)).code, 0)
     const usual = await json<Spoken>('trunk', 'show', 'spoken')
     for (const name of ['codecs', 'transcode', 'renegotiate', 'digits', 'tones'] as const) assert.equal(usual[name], undefined)
-    assert.equal((await tieline('trunk', 'remove', 'spoken')).code, 0)
+    assert.equal((await run('trunk', 'remove', 'spoken')).code, 0)
     const site = async () => {
       const { codecs, transcode } = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
       return [codecs, transcode]
     }
     assert.deepEqual(await site(), [null, true])
-    assert.equal((await tieline('subscriber', 'codecs', 'acme', 'opus,l16/16000,pcma', '--transcode', 'off')).code, 0)
+    assert.equal((await run('subscriber', 'codecs', 'acme', 'opus,l16/16000,pcma', '--transcode', 'off')).code, 0)
     assert.deepEqual(await site(), [['opus', 'L16/16000', 'PCMA'], false])
     const told = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers?.upsert[0]?.site
     assert.deepEqual([told?.codecs, told?.transcode], [['opus', 'L16/16000', 'PCMA'], false])
-    assert.match((await tieline('subscriber', 'codecs', 'acme')).out, /speaks: opus,L16\/16000,PCMA, never transcoded/)
-    assert.equal((await tieline('subscriber', 'codecs', 'acme', 'default', '--transcode', 'on')).code, 0)
+    assert.match((await run('subscriber', 'codecs', 'acme')).out, /speaks: opus,L16\/16000,PCMA, never transcoded/)
+    assert.equal((await run('subscriber', 'codecs', 'acme', 'default', '--transcode', 'on')).code, 0)
     assert.deepEqual(await site(), [null, true])
     const apart = ['--telephones', 'opus,g722', '--renegotiate', 'off', '--digits', 'info', '--tones', 'sound']
-    assert.equal((await tieline('subscriber', 'codecs', 'acme', ...apart)).code, 0)
+    assert.equal((await run('subscriber', 'codecs', 'acme', ...apart)).code, 0)
     const published = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers?.upsert[0]?.site
     const { telephoneCodecs, ...rest } = published!
     assert.deepEqual([telephoneCodecs, rest.renegotiate, rest.digits, rest.tones], [['opus', 'G722'], false, 'info', 'sound'])
-    assert.match((await tieline('subscriber', 'codecs', 'acme')).out, /what is usual, its telephones opus,G722, never reneg/)
+    assert.match((await run('subscriber', 'codecs', 'acme')).out, /what is usual, its telephones opus,G722, never reneg/)
     const usually = ['--telephones', 'default', '--renegotiate', 'on', '--digits', 'tones', '--tones', 'keys']
-    assert.equal((await tieline('subscriber', 'codecs', 'acme', ...usually)).code, 0)
+    assert.equal((await run('subscriber', 'codecs', 'acme', ...usually)).code, 0)
     const again = (await json<{ site: Spoken }>('subscriber', 'show', 'acme')).site
     assert.deepEqual([again.telephoneCodecs, again.renegotiate, again.digits, again.tones], [null, true, 'tones', 'keys'])
   })
 
   it('gives telephones the CA of their subscriber, asks them for TLS, and tells the switch; keys stay sealed', async () => {
-    const pem = (await tieline('telephone', 'ca', 'acme')).out
+    const pem = (await run('telephone', 'ca', 'acme')).out
     const ca = new X509Certificate(pem)
     const told = await json<{ sha256: string; address: string; port: number; telephoneTls: string }>('telephone', 'ca', 'acme')
     assert.deepEqual([told.sha256, told.port, told.telephoneTls], [ca.fingerprint256, 5061, 'allowed'])
-    assert.equal((await tieline('telephone', 'tls', 'acme', 'required')).code, 0)
-    assert.notEqual((await tieline('telephone', 'tls', 'acme', 'perhaps')).code, 0)
+    assert.equal((await run('telephone', 'tls', 'acme', 'required')).code, 0)
+    assert.notEqual((await run('telephone', 'tls', 'acme', 'perhaps')).code, 0)
     const shown = await json<{ site: { telephoneTls: string } }>('subscriber', 'show', 'acme')
     assert.equal(shown.site.telephoneTls, 'required')
     assert.doesNotMatch(JSON.stringify(shown), /PRIVATE KEY|v1\./)
@@ -218,40 +203,40 @@ describe('tieline', () => {
     const shows = new X509Certificate(tls!.certificate)
     assert.ok(shows.verify(ca.publicKey))
     assert.equal(shows.checkIP(told.address), told.address)
-    assert.equal((await tieline('telephone', 'tls', 'acme', 'allowed')).code, 0)
+    assert.equal((await run('telephone', 'tls', 'acme', 'allowed')).code, 0)
   })
 
   it('lets a PBX register as a telephone and carriers show who they are; secrets stay sealed', async () => {
-    assert.equal((await tieline('telephone', 'add', 'acme', 'office')).code, 0)
+    assert.equal((await run('telephone', 'add', 'acme', 'office')).code, 0)
     const pbx = ['subscriber', 'pbx', 'acme', '--account', 'office', '--digest', '--number', '+3225550101']
-    assert.match((await tieline(...pbx)).out, /registers as office calls by digest \(\+3225550101\)/)
-    assert.match((await tieline('subscriber', 'pbx', 'acme', '--account', 'nobody')).err, /none of this name/)
-    assert.equal((await tieline('telephone', 'digest', 'acme', 'SHA-256')).code, 0)
+    assert.match((await run(...pbx)).out, /registers as office calls by digest \(\+3225550101\)/)
+    assert.match((await run('subscriber', 'pbx', 'acme', '--account', 'nobody')).err, /none of this name/)
+    assert.equal((await run('telephone', 'digest', 'acme', 'SHA-256')).code, 0)
     const { site } = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers!.upsert[0]!
     assert.deepEqual(site.pbx, { port: 5060, number: '+3225550101', account: 'office', calls: 'digest' })
     assert.equal(site.digest, 'SHA-256')
-    assert.equal((await tieline('telephone', 'digest', 'acme', 'MD5')).code, 0)
+    assert.equal((await run('telephone', 'digest', 'acme', 'MD5')).code, 0)
     const at = ['tls:192.168.1.10', '--tls-name', 'pbx.lan', '--number', '+3225550101']
-    assert.match((await tieline('subscriber', 'pbx', 'acme', ...at)).out, /tls:192\.168\.1\.10:5061 as pbx\.lan \(/)
+    assert.match((await run('subscriber', 'pbx', 'acme', ...at)).out, /tls:192\.168\.1\.10:5061 as pbx\.lan \(/)
     const password = join(bench.state, 'accept')
     writeFileSync(password, 'circle of life')
     const accept = ['--accept-user', 'carrier', '--accept-password-file', password, '--accept-algorithm', 'SHA-256']
-    assert.equal((await tieline('trunk', 'add', 'asked', '--gateway', '203.0.113.30', ...accept)).code, 0)
+    assert.equal((await run('trunk', 'add', 'asked', '--gateway', '203.0.113.30', ...accept)).code, 0)
     const shown = await json<{ accept: object }>('trunk', 'show', 'asked')
     assert.deepEqual(shown.accept, { user: 'carrier', algorithm: 'SHA-256' })
     assert.doesNotMatch(JSON.stringify(shown), /circle|v1\./)
-    assert.equal((await tieline('trunk', 'set', 'asked', '--no-accept')).code, 0)
+    assert.equal((await run('trunk', 'set', 'asked', '--no-accept')).code, 0)
     assert.equal((await json<{ accept?: object }>('trunk', 'show', 'asked')).accept, undefined)
-    assert.equal((await tieline('trunk', 'remove', 'asked')).code, 0)
+    assert.equal((await run('trunk', 'remove', 'asked')).code, 0)
   })
 
   it('stores what rings for a user and where its calls go instead, tells the switch, and refuses what leads nowhere', async () => {
-    for (const name of ['301', '302']) assert.equal((await tieline('telephone', 'add', 'acme', name)).code, 0)
+    for (const name of ['301', '302']) assert.equal((await run('telephone', 'add', 'acme', name)).code, 0)
     const steps = ['user:301,user:302@15', 'number:+32470123456@20']
-    assert.equal((await tieline('telephone', 'ring', 'acme', 'sales', ...steps)).code, 0)
+    assert.equal((await run('telephone', 'ring', 'acme', 'sales', ...steps)).code, 0)
     const rules = ['--busy', 'user:sales', '--unanswered', 'number:+32470123456@20']
-    assert.equal((await tieline('telephone', 'forward', 'acme', '301', ...rules)).code, 0)
-    assert.equal((await tieline('telephone', 'forward', 'acme', '301', '--unregistered', 'user:302', '--busy', 'off')).code, 0)
+    assert.equal((await run('telephone', 'forward', 'acme', '301', ...rules)).code, 0)
+    assert.equal((await run('telephone', 'forward', 'acme', '301', '--unregistered', 'user:302', '--busy', 'off')).code, 0)
     const forward = { noAnswer: { to: { number: '+32470123456' }, afterSeconds: 20 }, unregistered: { user: '302' } }
     const told = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers!.upsert[0]!
     assert.deepEqual(told.users, [
@@ -264,16 +249,16 @@ describe('tieline', () => {
         ],
       },
     ])
-    assert.match((await tieline('telephone', 'routes', 'acme')).out, /sales +user:301,user:302@15 number:\+32470123456@20/)
-    const wrong = await tieline('telephone', 'forward', 'acme', '302', '--always', 'user:nobody')
+    assert.match((await run('telephone', 'routes', 'acme')).out, /sales +user:301,user:302@15 number:\+32470123456@20/)
+    const wrong = await run('telephone', 'forward', 'acme', '302', '--always', 'user:nobody')
     assert.match(wrong.err, /neither a telephone nor another user called nobody/)
-    assert.equal((await tieline('telephone', 'forward', 'acme', '302', '--always', 'user:301')).code, 0)
-    assert.match((await tieline('telephone', 'forward', 'acme', '301', '--always', 'user:302')).err, /round in a loop/)
-    assert.equal((await tieline('subscriber', 'forward-outside', 'acme', 'denied')).code, 0)
-    assert.notEqual((await tieline('telephone', 'forward', 'acme', '302', '--busy', 'number:+32470123456')).code, 0)
-    assert.equal((await tieline('subscriber', 'forward-outside', 'acme', 'allowed')).code, 0)
-    assert.equal((await tieline('telephone', 'forward', 'acme', '302', '--always', 'off')).code, 0)
-    assert.equal((await tieline('telephone', 'ring', 'acme', 'sales')).code, 0)
+    assert.equal((await run('telephone', 'forward', 'acme', '302', '--always', 'user:301')).code, 0)
+    assert.match((await run('telephone', 'forward', 'acme', '301', '--always', 'user:302')).err, /round in a loop/)
+    assert.equal((await run('subscriber', 'forward-outside', 'acme', 'denied')).code, 0)
+    assert.notEqual((await run('telephone', 'forward', 'acme', '302', '--busy', 'number:+32470123456')).code, 0)
+    assert.equal((await run('subscriber', 'forward-outside', 'acme', 'allowed')).code, 0)
+    assert.equal((await run('telephone', 'forward', 'acme', '302', '--always', 'off')).code, 0)
+    assert.equal((await run('telephone', 'ring', 'acme', 'sales')).code, 0)
     const left = await json<{ items: { name: string }[] }>('telephone', 'routes', 'acme')
     assert.deepEqual(
       (left.items ?? left).map(({ name }) => name),
@@ -282,12 +267,12 @@ describe('tieline', () => {
   })
 
   it('stores what becomes of calls when something dies under them, and tells the switch', async () => {
-    assert.equal((await tieline('subscriber', 'survival', 'acme', '--channel', 'trunk')).code, 0)
+    assert.equal((await run('subscriber', 'survival', 'acme', '--channel', 'trunk')).code, 0)
     const { survival } = await json<{ survival: object }>('subscriber', 'show', 'acme')
     assert.deepEqual(survival, { voice: 'move', channel: 'trunk' })
     const change = bench.fakes.published.switch.at(-1) as SnapshotChange
     assert.deepEqual(change.subscribers?.upsert[0]?.survival, survival)
-    assert.notEqual((await tieline('subscriber', 'survival', 'acme', '--voice', 'forget')).code, 0)
+    assert.notEqual((await run('subscriber', 'survival', 'acme', '--voice', 'forget')).code, 0)
   })
 
   it('names transports of gateways, and keeps the key of a trunk’s TLS to itself', async () => {
@@ -299,8 +284,8 @@ describe('tieline', () => {
     const files = ['--tls-certificate', file('tls.pem', certificate), '--tls-key', file('tls.key', key)]
     const gateways = ['--gateway', 'tls:203.0.113.20', '--gateway', 'udp+tcp:[2001:DB8:0::20]:5070']
     const named = ['--tls-name', 'sip.carrier.example', '--tls-ca', file('ca.pem', certificate)]
-    assert.equal((await tieline('trunk', 'add', 'secure', ...gateways, ...files, ...named)).code, 0)
-    const shown = (await tieline('trunk', 'show', 'secure')).out
+    assert.equal((await run('trunk', 'add', 'secure', ...gateways, ...files, ...named)).code, 0)
+    const shown = (await run('trunk', 'show', 'secure')).out
     assert.match(shown, /tls:203\.0\.113\.20:5061/)
     assert.match(shown, /udp\+tcp:\[2001:db8::20\]:5070/)
     assert.match(shown, /TLS name +sip\.carrier\.example/)
@@ -313,18 +298,18 @@ describe('tieline', () => {
         ['udp+tcp', 5070],
       ],
     )
-    const wrong = await tieline('trunk', 'set', 'secure', '--tls-ca', file('bad.pem', 'no certificate'))
+    const wrong = await run('trunk', 'set', 'secure', '--tls-ca', file('bad.pem', 'no certificate'))
     assert.notEqual(wrong.code, 0)
     assert.match(wrong.err, /no certificate in PEM/)
-    assert.equal((await tieline('trunk', 'set', 'secure', '--no-tls')).code, 0)
-    assert.doesNotMatch((await tieline('trunk', 'show', 'secure')).out, /TLS/)
-    assert.equal((await tieline('trunk', 'remove', 'secure')).code, 0)
+    assert.equal((await run('trunk', 'set', 'secure', '--no-tls')).code, 0)
+    assert.doesNotMatch((await run('trunk', 'show', 'secure')).out, /TLS/)
+    assert.equal((await run('trunk', 'remove', 'secure')).code, 0)
   })
 
   it('knows gateways by name, as they are written, and refuses what is none', async () => {
     const gateways = ['--gateway', 'SIP.Carrier.Example,0', '--gateway', 'tls:edge.carrier.example:5071,1']
     const choice = ['--priority', '3', '--destinations', '+32,+33']
-    assert.equal((await tieline('trunk', 'add', 'named', ...gateways, '--redirects', 'follow', ...choice)).code, 0)
+    assert.equal((await run('trunk', 'add', 'named', ...gateways, '--redirects', 'follow', ...choice)).code, 0)
     type Named = { gateways: { address: string; port?: number; transport?: string }[]; redirects: string } & Pick<
       TrunkConfig,
       'priority' | 'destinations'
@@ -344,25 +329,33 @@ describe('tieline', () => {
       ...{ address: 'sip.carrier.example', priority: 0 },
     })
     assert.match(
-      (await tieline('trunk', 'show', 'named')).out,
+      (await run('trunk', 'show', 'named')).out,
       /sip\.carrier\.example \(priority 0, weight 1\)[\s\S]*redirects +follow/,
     )
     const all = ['--priority', '0', '--destinations', 'all']
-    assert.equal((await tieline('trunk', 'set', 'named', '--gateway', 'udp:sip.carrier.example', ...all)).code, 0)
+    assert.equal((await run('trunk', 'set', 'named', '--gateway', 'udp:sip.carrier.example', ...all)).code, 0)
     const now = await json<Named>('trunk', 'show', 'named')
     assert.deepEqual([now.gateways[0]?.transport, now.priority ?? 0, now.destinations], ['udp', 0, undefined])
-    assert.match((await tieline('trunk', 'add', 'again', '--gateway', 'sip.carrier.example')).err, /belongs to a trunk already/)
+    assert.match((await run('trunk', 'add', 'again', '--gateway', 'sip.carrier.example')).err, /belongs to a trunk already/)
     for (const wrong of ['carrier', 'sip..carrier.example', '203.0.113.300', 'sip carrier.example'])
-      assert.notEqual((await tieline('trunk', 'set', 'named', '--gateway', wrong)).code, 0, wrong)
-    assert.notEqual((await tieline('trunk', 'set', 'named', '--redirects', 'anywhere')).code, 0)
-    assert.equal((await tieline('trunk', 'remove', 'named')).code, 0)
+      assert.notEqual((await run('trunk', 'set', 'named', '--gateway', wrong)).code, 0, wrong)
+    assert.notEqual((await run('trunk', 'set', 'named', '--redirects', 'anywhere')).code, 0)
+    assert.equal((await run('trunk', 'remove', 'named')).code, 0)
   })
 
   it('gives telephones a password, told once, and takes it back', async () => {
-    assert.match((await tieline('telephone', 'add', 'acme', '101')).out, /The telephone 101 registers with the password \w{24}/)
-    assert.match((await tieline('telephone', 'list', 'acme')).out, /101 +1 +192\.168\.1\.30:5060 +2026-11-23T/)
-    assert.equal((await tieline('telephone', 'remove', 'acme', '101')).code, 0)
-    assert.equal((await tieline('telephone', 'remove', 'acme', '101')).code, 1)
+    assert.match((await run('telephone', 'add', 'acme', '101')).out, /The telephone 101 registers with the password \w{24}/)
+    assert.match((await run('telephone', 'list', 'acme')).out, /101 +1 +192\.168\.1\.30:5060 +2026-11-23T/)
+    assert.equal((await run('telephone', 'remove', 'acme', '101')).code, 0)
+    assert.equal((await run('telephone', 'remove', 'acme', '101')).code, 1)
+  })
+
+  it('says with a new preshared key what the site has to do, its file included', async () => {
+    const { out, code } = await run('subscriber', 'rotate', 'acme', 'preshared-key', '--overlap', '600')
+    assert.equal(code, 0)
+    assert.match(out, /^The new one, told this once:\n\S{44}\n/)
+    assert.match(out, /wg set tieline peer \S{44} preshared-key /)
+    assert.match(out, /the file that was given to the site, PresharedKey: else its gateway has the old one again/)
   })
 
   it('deploys an agent, the same program under the same digest, and goes back to a version', async () => {
@@ -380,11 +373,11 @@ describe('tieline', () => {
     const agent = change?.subscribers && 'upsert' in change.subscribers ? change.subscribers.upsert[0]?.agent : undefined
     assert.equal(agent?.version?.id, first.id)
     assert.deepEqual(agent?.listen, [8080])
-    assert.equal((await tieline('agent', 'logs', 'acme')).out, 'one\ntwo\n')
+    assert.equal((await run('agent', 'logs', 'acme')).out, 'one\ntwo\n')
   })
 
   it('finds the step of a channel that fails, and says so with exit code 1', async () => {
-    const { code, out } = await tieline('channel', 'check', 'acme')
+    const { code, out } = await run('channel', 'check', 'acme')
     assert.equal(code, 1)
     assert.match(out, /^fails +route-back +No answer to OPTIONS\.$/m)
   })
@@ -398,21 +391,21 @@ describe('tieline', () => {
       legs: [],
     })
     bench.fakes.ordered.length = 0
-    assert.equal((await tieline('call', 'hold', id, '--party', 'dialled')).out, 'It is held.\n')
+    assert.equal((await run('call', 'hold', id, '--party', 'dialled')).out, 'It is held.\n')
     await json('call', 'retrieve', id)
     await json('call', 'park', id, '*701', '--timeout', '30')
     bench.fakes.order = () => ({ transferred: false, cause: { by: 'callee', reason: 'busy', text: 'User busy' } })
-    const refused = await tieline('call', 'transfer', id, '--pbx', '102')
+    const refused = await run('call', 'transfer', id, '--pbx', '102')
     assert.equal(refused.code, 1)
     assert.match(refused.err, /User busy/)
-    assert.equal((await tieline('call', 'transfer', id)).code, 2)
+    assert.equal((await run('call', 'transfer', id)).code, 2)
     bench.fakes.order = () => ({ transferred: true })
     await json('call', 'transfer', id, '--number', '+32470999999')
     bench.fakes.order = () => ({ pickedUp: false, cause: { by: 'switch', reason: 'answered-elsewhere' } })
-    const late = await tieline('call', 'pickup', id, '--user', '102', '--leg', 'leg_1')
+    const late = await run('call', 'pickup', id, '--user', '102', '--leg', 'leg_1')
     assert.deepEqual([late.code, /answered-elsewhere/.test(late.err)], [1, true])
     bench.fakes.order = () => ({ pickedUp: true })
-    assert.equal((await tieline('call', 'pickup', id, '--user', '102')).out, 'It is picked up.\n')
+    assert.equal((await run('call', 'pickup', id, '--user', '102')).out, 'It is picked up.\n')
     assert.deepEqual(
       bench.fakes.ordered.map(({ order }) => [order.verb, order.params]),
       [
@@ -432,7 +425,7 @@ describe('tieline', () => {
     const { subscriber } = { subscriber: (await json<{ id: `sub_${string}` }>('subscriber', 'show', 'acme')).id }
     journal(bench, eventRecord(subscriber, 1))
     await until('the event', async () =>
-      /channel\.state .*state=up/.test((await tieline('event', 'list', '--subscriber', 'acme')).out),
+      /channel\.state .*state=up/.test((await run('event', 'list', '--subscriber', 'acme')).out),
     )
   })
 

@@ -19,7 +19,7 @@ export function alarmCommands(program: Command, context: (command: Command) => C
     .action(async (_options: object, command: Command) => {
       const { client, out } = context(command)
       const { items } = await client.get<{ items: Alarm[] }>('/v1/alarms')
-      if (items.some(({ severity }) => severity === 'critical')) process.exitCode = 1
+      if (items.some(({ severity }) => severity === 'critical')) out.fails()
       out.table(items, ALARM_COLUMNS, 'There is no alarm.')
     })
   noun

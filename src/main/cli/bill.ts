@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { parse } from 'yaml'
-import { type Invoice, type Money, mebibyteHours, type Plan } from '#platform/billing/index.ts'
+import type { Invoice, Money, Plan } from '#platform/billing/index.ts'
 import type { Rate, UsageRecord } from '#platform/words/index.ts'
 import type { Page } from './client.ts'
 import type { Context } from './context.ts'
@@ -77,7 +76,7 @@ function runCommand(noun: Command, context: Contextual): void {
         const plans = [...new Set(run.unrated.map(({ plan }) => plan))]
         for (const plan of plans) out.line(`Give it one with: tieline plan price ${plan} --standard, or from a file`)
       }
-      if (run.failures.length > 0) process.exitCode = 1
+      if (run.failures.length > 0) out.fails()
     })
 }
 
@@ -109,7 +108,7 @@ function showCommand(noun: Command, context: Contextual): void {
       }
       const bill = await client.get<Invoice>(`/v1/bills/${part(id)}`)
       if (out.json) return out.value(bill)
-      print(bill, context(command))
+      await print(bill, context(command))
     })
 }
 
@@ -123,7 +122,9 @@ async function billId({ client }: Context, name: string): Promise<string> {
   return bill.id
 }
 
-function print(bill: Invoice, { out }: Context): void {
+async function print(bill: Invoice, { out }: Context): Promise<void> {
+  // Loaded only here: it knows how to make PDFs, too.
+  const { mebibyteHours } = await import('#platform/billing/index.ts')
   out.facts(bill, [
     ['Bill', `${bill.number} (${bill.state})`],
     ['Subscriber', `${bill.name} ${bill.subscriber}`],
@@ -209,7 +210,7 @@ function planCommands(program: Command, context: Contextual): void {
     .option('--standard', 'what the standard plan of this release has, for all that are missing')
     .action(async (name: string, file: string | undefined, options: { free: string[]; standard?: true }, command: Command) => {
       const { client, out } = context(command)
-      const { rates, free = [] } = (file === undefined ? {} : read(file)) as { rates?: Rate[]; free?: string[] }
+      const { rates, free = [] } = (file === undefined ? {} : await read(file)) as { rates?: Rate[]; free?: string[] }
       const plan = await client.post<KeptPlan>(`/v1/plans/${part(name)}/prices`, {
         ...(rates ? { rates } : {}),
         free: [...free, ...options.free],
@@ -223,12 +224,13 @@ function planCommands(program: Command, context: Contextual): void {
     .description('add a plan from a YAML or JSON file. A plan never changes: another price is another plan')
     .action(async (file: string, _options, command: Command) => {
       const { client, out } = context(command)
-      const plan = await client.post<Plan>('/v1/plans', read(file))
+      const plan = await client.post<Plan>('/v1/plans', await read(file))
       out.done(plan, `The plan ${plan.name} is there.`)
     })
 }
 
-function read(file: string): unknown {
+async function read(file: string): Promise<unknown> {
+  const { parse } = await import('yaml')
   try {
     return parse(readFileSync(file, 'utf8'))
   } catch (error) {

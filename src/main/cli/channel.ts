@@ -66,7 +66,7 @@ export function channelCommands(program: Command, context: (command: Command) =>
       const check = await client.post<{ ok: boolean; steps: { step: string; ok: boolean; text: string }[] }>(
         `/v1/subscribers/${part(name)}/channel/check`,
       )
-      if (!check.ok) process.exitCode = 1
+      if (!check.ok) out.fails()
       if (out.json) return out.value(check)
       for (const { step, ok, text } of check.steps) out.line(`${out.mark(ok).padEnd(5)}  ${step.padEnd(10)}  ${text}`)
     })

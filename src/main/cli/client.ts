@@ -172,8 +172,9 @@ async function refusal(answer: Response): Promise<CliError> {
 
 function problem(status: number, text: string): CliError {
   try {
-    const { detail, type } = JSON.parse(text) as { detail?: string; type?: string }
-    if (detail) return told(status, `${detail} (${type?.split(':').at(-1) ?? status})`)
+    const problem = JSON.parse(text) as { detail?: string; type?: string }
+    const { detail, type } = problem
+    if (detail) return told(status, `${detail} (${type?.split(':').at(-1) ?? status})`, problem)
   } catch {
     // Not ours: a proxy's page, perhaps.
   }
@@ -181,6 +182,6 @@ function problem(status: number, text: string): CliError {
 }
 
 /** What a 503 says may be otherwise in a moment. */
-function told(status: number, sentence: string): CliError {
-  return status === 503 ? new Unreachable(sentence) : new CliError(sentence)
+function told(status: number, sentence: string, problem?: object): CliError {
+  return status === 503 ? new Unreachable(sentence, 1, problem) : new CliError(sentence, 1, problem)
 }

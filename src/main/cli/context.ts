@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { TielineError } from '#lib/index.ts'
 import { Client } from './client.ts'
 import { Unreachable, usage } from './error.ts'
-import { Output } from './output.ts'
+import { Output, type Terminal } from './output.ts'
 
 /** What every verb has at hand. */
 export interface Context {
@@ -19,7 +19,7 @@ interface Settings {
 }
 
 /** The API's place and key: named on the command line, else in the environment, else as the installation here has them. */
-export function contextOf(settings: Settings, environment: NodeJS.ProcessEnv): Context {
+export function contextOf(settings: Settings, environment: NodeJS.ProcessEnv, terminal: Terminal): Context {
   const client = new Client(async () => {
     const url = settings.url ?? environment.TIELINE_URL
     const key = settings.key ?? environment.TIELINE_KEY
@@ -29,7 +29,7 @@ export function contextOf(settings: Settings, environment: NodeJS.ProcessEnv): C
     if (!/^https?:\/\//.test(place.url)) throw usage(`${place.url} is not an http or https URL.`)
     return place
   })
-  return { client, out: new Output(settings.json === true) }
+  return { client, out: new Output(settings.json === true, terminal) }
 }
 
 async function installation(file: string | null): Promise<{ url: string; state: string }> {

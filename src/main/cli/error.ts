@@ -1,12 +1,16 @@
+import { CommanderError } from 'commander'
 import { TielineError } from '#lib/index.ts'
 
 /** Something that is told in one sentence. */
 export class CliError extends Error {
   readonly exitCode: 1 | 2
+  /** As the API has said it. */
+  readonly problem: object | undefined
 
-  constructor(sentence: string, exitCode: 1 | 2 = 1) {
+  constructor(sentence: string, exitCode: 1 | 2 = 1, problem?: object) {
     super(sentence)
     this.exitCode = exitCode
+    this.problem = problem
   }
 }
 
@@ -23,6 +27,27 @@ export function explainError(error: unknown): string {
   if (error instanceof CliError || error instanceof TielineError) return error.message
   if (isOfTheSystem(error)) return `${inWords(error)} (${error.code})`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** The same for a program: what the API has said, or one like it (RFC 9457), without a status where nobody was asked. */
+export function problemOf(error: unknown): object {
+  if (error instanceof CliError && error.problem) return error.problem
+  const code = codeOf(error)
+  const words = code.replaceAll('-', ' ')
+  const title = words.charAt(0).toUpperCase() + words.slice(1)
+  const detail = error instanceof CommanderError ? inSentence(error) : explainError(error)
+  return { type: `urn:tieline:problem:${code}`, title, detail }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof TielineError) return error.verdict.code
+  if (error instanceof Unreachable) return 'unreachable'
+  if (error instanceof CommanderError || (error instanceof CliError && error.exitCode === 2)) return 'invalid-command-line'
+  return error instanceof CliError || isOfTheSystem(error) ? 'failed' : 'internal'
+}
+
+function inSentence({ code, message }: CommanderError): string {
+  return code === 'commander.help' ? 'The command line names no verb.' : message.replace(/^error: /, '').replaceAll('\n', ' ')
 }
 
 export function exitCodeOf(error: unknown): 1 | 2 {

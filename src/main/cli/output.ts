@@ -3,12 +3,26 @@ import { styleText } from 'node:util'
 /** A column of a table: its heading, and what a row has in it. */
 export type Column<T> = [heading: string, cell: (row: T) => string | number | null | undefined]
 
+/** Where a command prints, and how it ends: of a process, that process. */
+export interface Terminal {
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean }
+  readonly stderr: { write(text: string): unknown }
+  exitCode?: number | string | null | undefined
+}
+
 /** Prints for people, or JSON for programs, never both. */
 export class Output {
   readonly json: boolean
+  readonly #terminal: Terminal
 
-  constructor(json: boolean) {
+  constructor(json: boolean, terminal: Terminal) {
     this.json = json
+    this.#terminal = terminal
+  }
+
+  /** What is printed is no good news: exit code 1. */
+  fails(): void {
+    this.#terminal.exitCode = 1
   }
 
   /** A list: JSON as it came, or a table with its columns lined up. */
@@ -44,16 +58,16 @@ export class Output {
   }
 
   value(value: unknown): void {
-    process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+    this.#terminal.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
   }
 
   /** One JSON value on one line, for streams. */
   jsonLine(value: unknown): void {
-    process.stdout.write(`${JSON.stringify(value)}\n`)
+    this.#terminal.stdout.write(`${JSON.stringify(value)}\n`)
   }
 
   line(text: string): void {
-    process.stdout.write(`${text}\n`)
+    this.#terminal.stdout.write(`${text}\n`)
   }
 
   /** Green for what is well, red for what is not. */
@@ -62,6 +76,6 @@ export class Output {
   }
 
   #style(style: 'bold' | 'green' | 'red', text: string): string {
-    return process.stdout.isTTY ? styleText(style, text) : text
+    return this.#terminal.stdout.isTTY ? styleText(style, text) : text
   }
 }

@@ -9,6 +9,7 @@ import { channelCommands } from './channel.ts'
 import { type Context, contextOf } from './context.ts'
 import { eventCommands } from './event.ts'
 import { nodeCommands } from './node.ts'
+import type { Terminal } from './output.ts'
 import { recordingCommands } from './recording.ts'
 import { resourceCommands } from './resource.ts'
 import { statusCommands } from './status.ts'
@@ -18,8 +19,8 @@ import { tollCommands } from './toll.ts'
 import { trunkCommands } from './trunk.ts'
 import { upCommand } from './up.ts'
 
-/** The whole command line. */
-export function buildProgram(environment: NodeJS.ProcessEnv): Command {
+/** The whole command line. With `json` what is wrong in it is for its caller to say. */
+export function buildProgram(environment: NodeJS.ProcessEnv, terminal: Terminal = process, { json = false } = {}): Command {
   const program = new Command('tieline')
     .description('The operator of a Tieline platform, and its subscribers, at a terminal.')
     .option('--json', 'print JSON instead of text')
@@ -27,10 +28,14 @@ export function buildProgram(environment: NodeJS.ProcessEnv): Command {
     .option('--url <url>', 'where the API is; also TIELINE_URL')
     .option('--key <key>', 'the API key; also TIELINE_KEY. Otherwise the operator key of the state directory')
     .version(`tieline ${version()}`, '--version', 'print the version')
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tieline: ')) })
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void (json || terminal.stderr.write(text)),
+      outputError: (text, write) => write(text.replace(/^error: /, 'tieline: ')),
+    })
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
-  const context = (command: Command): Context => contextOf(command.optsWithGlobals(), environment)
+  const context = (command: Command): Context => contextOf(command.optsWithGlobals(), environment, terminal)
   upCommand(program, environment)
   statusCommands(program, context)
   nodeCommands(program, context)

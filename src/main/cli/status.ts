@@ -27,7 +27,7 @@ export function statusCommands(program: Command, context: (command: Command) => 
       const status = await (seconds === 0
         ? ask()
         : waitFor(seconds, { what: 'the platform to be ready', ask, holds: ready, why: missing, fromNothing: true }))
-      if (!ready(status)) process.exitCode = 1
+      if (!ready(status)) out.fails()
       if (out.json) return out.value(status)
       out.facts(status, [
         ['instance', status.node?.instance],

@@ -411,7 +411,8 @@ function rotateCommand(noun: Command, context: Contextual): void {
       const told = rotated.secret
       const until = rotated.oldCountsUntil ? ` The old one counts until ${rotated.oldCountsUntil}.` : ''
       const site = rotated.peer
-        ? `\nOn the site's gateway, within that time: wg set tieline peer ${rotated.peer} preshared-key <file with the new one>`
+        ? `\nOn the site's gateway, within that time: wg set tieline peer ${rotated.peer} preshared-key <file with the new one>` +
+          '\nAnd in the file that was given to the site, PresharedKey: else its gateway has the old one again after its next start.'
         : ''
       // On a line of its own, without a full stop that would be copied with it.
       out.done(rotated, `${told ? `The new one, told this once:\n${told}\n` : 'It is replaced.'}${until.trimStart()}${site}`)
