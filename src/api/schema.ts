@@ -296,6 +296,12 @@ export const Subscriber = Type.Object({
   channel: Type.Object({
     address: Type.String(),
     peerAddress: Type.String(),
+    ipv6: Nullable(
+      Type.Object(
+        { address: Type.String(), peerAddress: Type.String() },
+        { description: 'The same by IPv6, of a site whose networks have any.' },
+      ),
+    ),
     listenPort: Type.Integer(),
     publicKey: Type.String(),
     peerPublicKey: Type.String(),

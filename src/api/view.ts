@@ -34,6 +34,7 @@ export function subscriberView(record: SubscriberRecord) {
     channel: {
       address: channel.address,
       peerAddress: channel.peerAddress,
+      ipv6: channel.ipv6 ?? null,
       listenPort: channel.listenPort,
       publicKey: channel.publicKey,
       peerPublicKey: channel.peerPublicKey,

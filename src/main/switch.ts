@@ -1,9 +1,11 @@
 import { processLog, systemClock } from '#lib/index.ts'
-import type { RealmGone, SipTlsRenewed, SocketHandover, StartMessage } from '#platform/words/index.ts'
+import type { AddressGone, RealmGone, SipTlsRenewed, SocketHandover, StartMessage } from '#platform/words/index.ts'
 import { type Switch, startSwitch } from './switch/start.ts'
 
 /** What host may say to the switch over IPC. `stop` with `handover`: another switch takes the calls over. */
-type HostMessage = Partial<StartMessage & SocketHandover & RealmGone & SipTlsRenewed> & { stop?: { reason: 'handover' } }
+type HostMessage = Partial<StartMessage & SocketHandover & RealmGone & AddressGone & SipTlsRenewed> & {
+  stop?: { reason: 'handover' }
+}
 
 /** The switch process: waits for what host says, and switches calls until it is told to stop. */
 function main(): void {
@@ -26,6 +28,10 @@ function main(): void {
     // Sockets may come before all is built: they wait for it, in their order.
     if (message.socket) void started?.then((s) => s.adopt(message.socket!, handle))
     if (message.gone) void started?.then((s) => s.realmGone(message.gone!.realm))
+    if (message.addressGone) {
+      const { realm, address } = message.addressGone
+      void started?.then((s) => s.addressGone(realm, address))
+    }
     if (message.renewed) void started?.then((s) => s.certify(message.renewed!.sipTls))
     if (message.stop) void stop(message.stop.reason)
   })

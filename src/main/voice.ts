@@ -3,6 +3,7 @@ import { processLog, systemClock } from '#lib/index.ts'
 import { RecordingWriter } from '#platform/recording/index.ts'
 import { Handover, loadLibc, VoiceService } from '#platform/voice/index.ts'
 import {
+  type AddressGone,
   type HostMethods,
   type HostNotifications,
   LINKS,
@@ -36,8 +37,8 @@ async function main(): Promise<void> {
     share: { index, of: config.voice.processes },
     directory: join(directory, 'speech'),
     sockets: {
-      async open(realm, port) {
-        const { id } = await (await host.ready(5000)).call('socket.open', { realm, port }, { timeoutMs: 5000 })
+      async open(place, port) {
+        const { id } = await (await host.ready(5000)).call('socket.open', { ...place, port }, { timeoutMs: 5000 })
         return handover.take(id)
       },
     },
@@ -50,9 +51,10 @@ async function main(): Promise<void> {
       process.exit(1)
     },
   })
-  process.on('message', (message: Partial<SocketHandover & RealmGone>, handle) => {
+  process.on('message', (message: Partial<SocketHandover & RealmGone & AddressGone>, handle) => {
     if (message.socket) handover.accept(message as SocketHandover, handle)
     if (message.gone) void service.realmGone(message.gone.realm)
+    if (message.addressGone) service.addressGone(message.addressGone)
   })
   await service.listen(join(run, LINKS.audio(index)))
   const server = await serveLink<SwitchLink>({

@@ -6,6 +6,7 @@ import type { Sealed } from '#platform/words/index.ts'
 import { rowOfCodecs } from './codecs.ts'
 import { notFound } from './error.ts'
 import { json, type Tx } from './store.ts'
+import { rowOfIpv6 } from './subscriber.ts'
 
 /** Writes what a subscriber may change of itself; the record is complete and checked. */
 export async function updateRouting(tx: Tx, record: SubscriberRecord): Promise<void> {
@@ -56,6 +57,7 @@ export async function updateChannel(tx: Tx, { id, channel }: SubscriberRecord): 
     .updateTable('channel')
     .set({
       site_networks: channel.siteNetworks,
+      ...rowOfIpv6(channel),
       dns: json(channel.dns),
       keepalive_seconds: channel.keepaliveSeconds,
       mtu: channel.mtu,

@@ -55,6 +55,9 @@ export interface Database {
     subscriber_id: string
     address: string
     peer_address: string
+    /** The same by IPv6; null where the site has none. */
+    address6: string | null
+    peer_address6: string | null
     listen_port: number
     private_key: Sealed
     public_key: string

@@ -6,7 +6,7 @@ import { rowOfCodecs } from './codecs.ts'
 import { notFound } from './error.ts'
 import { writeSiteTls } from './site-tls.ts'
 import { json, type Tx } from './store.ts'
-import { findSubscriber } from './subscriber.ts'
+import { findSubscriber, rowOfIpv6 } from './subscriber.ts'
 
 /** What install needs of the node to place one more subscriber on it. */
 export interface Placement {
@@ -95,6 +95,7 @@ async function insertChannel(tx: Tx, { id, channel }: NewSubscriber, listenPort:
       subscriber_id: uuidOf(id),
       address: channel.address,
       peer_address: channel.peerAddress,
+      ...rowOfIpv6(channel),
       listen_port: listenPort,
       private_key: channel.privateKey,
       public_key: channel.publicKey,

@@ -10,6 +10,7 @@ import * as change from './change.ts'
 import { listEvents, newestEvent, setShippedPosition, shippedPosition, takeEvents } from './event.ts'
 import { deleteSubscriber, insertSubscriber, setState } from './install.ts'
 import { listKeys, principalOf, replaceOperatorKey, revokeKey, rotateKey } from './key.ts'
+import { renewSiteTls } from './site-tls.ts'
 import type { Store } from './store.ts'
 import { findSubscriber, listSubscribers } from './subscriber.ts'
 import * as toll from './toll.ts'
@@ -53,6 +54,7 @@ function subscriberRecords(store: Store, { node, ports, sealer, clock }: Records
         if (scope !== 'platform') return findSubscriber(tx, id)
         await change.updateTerms(tx, record)
         await change.updateChannel(tx, record)
+        if (record.channel.ipv6?.address !== before.channel.ipv6?.address) await renewSiteTls(tx, id, sealer, clock)
         if (record.allocations !== before.allocations) await setAllocations(tx, node, id, record.allocations)
         return record
       }),

@@ -22,6 +22,16 @@ export async function writeSiteTls(tx: Tx, subscriber: Id<'sub'>, made: SealedSi
     .execute()
 }
 
+/** Makes the certificate anew: the switch stands at another address than the one that it is for. */
+export async function renewSiteTls(tx: Tx, subscriber: Id<'sub'>, sealer: Sealer, clock: Clock): Promise<void> {
+  await tx
+    .updateTable('site_tls')
+    .set({ not_after: new Date(clock.wall()) })
+    .where('subscriber_id', '=', uuidOf(subscriber))
+    .execute()
+  await ensureSiteTls(tx, sealer, clock)
+}
+
 /**
  * Makes what is missing of the subscribers that were installed before there was any, and renews certificates in time: by
  * the same CA, so that no telephone has to be told of it.
@@ -32,13 +42,14 @@ export async function ensureSiteTls(tx: Tx, sealer: Sealer, clock: Clock): Promi
     .selectFrom('subscriber')
     .innerJoin('channel', 'channel.subscriber_id', 'subscriber.id')
     .leftJoin('site_tls', 'site_tls.subscriber_id', 'subscriber.id')
-    .select(['subscriber.id', 'subscriber.name', 'channel.address', 'site_tls.ca', 'site_tls.ca_key'])
+    .select(['subscriber.id', 'subscriber.name', 'channel.address', 'channel.address6', 'site_tls.ca', 'site_tls.ca_key'])
     .where((eb) =>
       eb.or([eb('site_tls.not_after', 'is', null), eb('site_tls.not_after', '<', new Date(clock.wall() + RENEW_BEFORE_MS))]),
     )
     .execute()
-  for (const { id, name, address, ca, ca_key } of due) {
+  for (const { id, name, address, address6, ca, ca_key } of due) {
     const known = ca && ca_key ? { certificate: ca, key: sealer.openText(ca_key) } : undefined
-    await writeSiteTls(tx, idOf('sub', id), sealSiteTls(sealer, await issueSiteTls(clock, { name, address }, known)))
+    const addresses = address6 === null ? [address] : [address, address6]
+    await writeSiteTls(tx, idOf('sub', id), sealSiteTls(sealer, await issueSiteTls(clock, { name, addresses }, known)))
   }
 }

@@ -156,10 +156,15 @@ function prepaidOf(row: { micros: string; position: string; since: string }, low
   }
 }
 
+export function rowOfIpv6({ ipv6 }: Pick<SubscriberRecord['channel'], 'ipv6'>) {
+  return { address6: ipv6?.address ?? null, peer_address6: ipv6?.peerAddress ?? null }
+}
+
 function channelOf(row: Omit<Selectable<Database['channel']>, 'subscriber_id'>): SubscriberRecord['channel'] {
   return {
     address: row.address,
     peerAddress: row.peer_address,
+    ...(row.address6 && row.peer_address6 ? { ipv6: { address: row.address6, peerAddress: row.peer_address6 } } : {}),
     listenPort: row.listen_port,
     privateKey: row.private_key,
     publicKey: row.public_key,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { systemClock } from '#lib/index.ts'
 import { createAuthority, issueCertificate } from '#platform/subscriber/index.ts'
 
@@ -23,7 +24,7 @@ export async function createTestCa(): Promise<TestCa> {
   return {
     certificate: authority.certificate,
     agent: (subscriber) => issueCertificate(systemClock, authority, { agentOf: subscriber }),
-    server: (name) => issueCertificate(systemClock, authority, { server: name }),
+    server: (name) => issueCertificate(systemClock, authority, { server: name, addresses: isIP(name) ? [name] : [] }),
     switch: () => issueCertificate(systemClock, authority, { server: 'switch.tieline' }),
   }
 }

@@ -19,6 +19,13 @@ import { type KeyPair, newKeyPair, newPresharedKey } from '#protocol/wireguard/i
 export const PLATFORM_ADDRESS = '10.210.0.1'
 export const GATEWAY_ADDRESS = '10.210.0.2'
 export const PBX_ADDRESS = '192.168.1.10'
+/** Of sites that have IPv6, all alike. */
+export const SIX = {
+  ends: { address: 'fd00:210::1', peerAddress: 'fd00:210::2' },
+  network: 'fd12:3456::/64',
+  gateway: 'fd12:3456::1',
+  pbx: 'fd12:3456::10',
+} as const
 export const RULES = { siteSipPort: 5060, mediaPorts: { first: 16384, last: 32767 } }
 
 /** A name of its own for everything that one test makes on the machine. */
@@ -72,6 +79,8 @@ export interface World extends AsyncDisposable {
   openTunnel: OpenTunnel
   statuses: ChannelStatus[]
   made: ChannelPlan[]
+  /** Those whose addresses were changed in place. */
+  addressed: ChannelPlan[]
   subscriber(name: string, slot: number, changes?: Partial<SubscriberConfig>): SubscriberConfig
   site(subscriber: SubscriberConfig): Promise<Site>
   /** What the site knows, for who is one without a namespace. */
@@ -98,6 +107,7 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel, cloc
   })
   const statuses: ChannelStatus[] = []
   const made: ChannelPlan[] = []
+  const addressed: ChannelPlan[] = []
   const open = openTunnel ? openTunnel(tunnels) : tunnels
   const endpoints = new Map<Id<'sub'>, string>()
   const channelsAgain = () =>
@@ -114,6 +124,7 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel, cloc
       account: { name: 'nobody', gid: 65534 },
       onStatus: (status) => statuses.push(status),
       onMade: (plan) => made.push(plan),
+      onAddressed: (plan) => addressed.push(plan),
       onGoing: async () => {},
     })
   const channels = channelsAgain()
@@ -143,6 +154,7 @@ export function channelWorld(openTunnel?: (real: OpenTunnel) => OpenTunnel, cloc
     openTunnel: tunnels,
     statuses,
     made,
+    addressed,
     subscriber,
     site,
     secretsOf({ id }) {
@@ -221,7 +233,7 @@ function deviceOf({ site, platformKey, preshared, port }: SiteParts) {
     publicKey: platformKey,
     presharedKey: preshared,
     endpoint: `127.0.0.1:${port}`,
-    allowedIps: [`${PLATFORM_ADDRESS}/32`],
+    allowedIps: [`${PLATFORM_ADDRESS}/32`, `${SIX.ends.address}/128`],
     keepaliveSeconds: 1,
   }
   return { privateKey: site.privateKey, listenPort: 0, peers: [peer] }
@@ -245,12 +257,16 @@ async function makeSite(parts: SiteParts): Promise<Site> {
     'ip addr add 192.168.1.1/24 dev lan0',
     'ip link set lan0 up',
     'echo 1 > /proc/sys/net/ipv4/ip_forward',
+    `ip addr add ${SIX.gateway}/64 dev lan0 nodad`,
+    'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding',
   ])
   await ips(lan, [
     'ip link set lo up',
     `ip addr add ${PBX_ADDRESS}/24 dev eth0`,
     'ip link set eth0 up',
     'ip route add default via 192.168.1.1',
+    `ip addr add ${SIX.pbx}/64 dev eth0 nodad`,
+    `ip route add default via ${SIX.gateway}`,
   ])
   let tunnel: Tunnel | null = null
   const mend = async () => {
@@ -264,6 +280,8 @@ async function makeSite(parts: SiteParts): Promise<Site> {
       `ip addr replace ${GATEWAY_ADDRESS}/32 dev ${device}`,
       `ip link set ${device} up`,
       `ip route replace ${PLATFORM_ADDRESS}/32 dev ${device}`,
+      `ip addr replace ${SIX.ends.peerAddress}/128 dev ${device} nodad`,
+      `ip route replace ${SIX.ends.address}/128 dev ${device}`,
     ])
   }
   const cut = async () => {

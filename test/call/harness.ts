@@ -134,6 +134,7 @@ export class World implements AsyncDisposable {
         ports: { first: 51820, last: 51830 },
         address: this.siteSwitch.address,
         peerAddress: `${this.net}.66`,
+        ipv6: { address: 'fd00:210::1', peerAddress: 'fd00:210::2' },
         mtu: 1420,
         implementation: 'auto',
       },

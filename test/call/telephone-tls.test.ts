@@ -15,7 +15,7 @@ const PASSWORD = 'circle of life'
 
 /** What install makes for a site whose switch is at this address. */
 async function siteTls(world: World, name: string, address: string, telephones: SiteTls['telephones']): Promise<SiteTls> {
-  const sealed = sealSiteTls(createSealer(world.sealingKey), await issueSiteTls(systemClock, { name, address }))
+  const sealed = sealSiteTls(createSealer(world.sealingKey), await issueSiteTls(systemClock, { name, addresses: [address] }))
   return { ca: sealed.ca, certificate: sealed.certificate, key: sealed.key, telephones }
 }
 
@@ -37,7 +37,7 @@ test('S42 a telephone by TLS knows the switch by its site’s own CA, and is cal
   const { world, tls } = await open('allowed')
   await using _ = world
   const to = at(world.siteSwitch)
-  const other = await issueSiteTls(systemClock, { name: 'globex', address: to.address })
+  const other = await issueSiteTls(systemClock, { name: 'globex', addresses: [to.address] })
   await assert.rejects(StreamTelephone.open({ address: `${world.net}.75`, to, ca: other.authority.certificate }))
   const phone = await StreamTelephone.open({ address: `${world.net}.75`, to, ca: tls.ca })
   world.defer(() => phone.close())

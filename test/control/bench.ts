@@ -293,6 +293,7 @@ function configAt(state: string): PlatformConfig {
       ports: { first: 51820, last: 51919 },
       address: '10.77.0.1',
       peerAddress: '10.77.0.2',
+      ipv6: { address: 'fd00:77::1', peerAddress: 'fd00:77::2' },
       mtu: 1420,
       implementation: 'auto',
     },

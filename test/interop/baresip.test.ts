@@ -151,7 +151,7 @@ test('S42 baresip as a telephone of the site by TLS, where that is required: reg
   await using world = await World.open({ voice: true })
   const sealer = createSealer(world.sealingKey)
   const { address } = world.siteSwitch
-  const issued = await issueSiteTls(systemClock, { name: 'acme', address })
+  const issued = await issueSiteTls(systemClock, { name: 'acme', addresses: [address] })
   const { ca, certificate, key } = sealSiteTls(sealer, issued)
   const [acme] = world.snapshot.subscribers
   const { channel, site } = acme!

@@ -118,7 +118,9 @@ test('S42 Linphone by TLS with SRTP, where both are required: it checks our cert
   await using _ = world
   const { address } = world.siteSwitch
   const sealer = createSealer(world.sealingKey)
-  const [issued, strange] = await Promise.all(['acme', 'globex'].map((name) => issueSiteTls(systemClock, { name, address })))
+  const [issued, strange] = await Promise.all(
+    ['acme', 'globex'].map((name) => issueSiteTls(systemClock, { name, addresses: [address] })),
+  )
   const { ca, certificate, key } = sealSiteTls(sealer, issued!)
   const [acme] = world.snapshot.subscribers
   await world.change({

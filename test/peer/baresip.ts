@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type Heard, RATE, recognise, Tone } from './audio/tone.ts'
 import { toWav, windows } from './audio/wav.ts'
 import { until } from './clock.ts'
+import { hostText } from './sip/message.ts'
 
 export interface BaresipOptions {
   address: string
@@ -58,7 +59,7 @@ export class Baresip implements AsyncDisposable {
     }
     writeFileSync(join(directory, 'config'), configuration(options, directory))
     writeFileSync(join(directory, 'accounts'), account(options))
-    const [program, ...args] = [...(options.enter ?? []), 'baresip', '-4', '-f', directory]
+    const [program, ...args] = [...(options.enter ?? []), 'baresip', options.address.includes(':') ? '-6' : '-4', '-f', directory]
     const telephone = new Baresip(spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true }), directory)
     try {
       await until('baresip to be ready', () => telephone.#said.includes('baresip is ready'), 10_000)
@@ -125,7 +126,7 @@ export class Baresip implements AsyncDisposable {
 function configuration(options: BaresipOptions, directory: string): string {
   const { address, port, tls, controlPort } = options
   const lines = [
-    `sip_listen ${address}:${port}`,
+    `sip_listen ${hostText(address)}:${port}`,
     'module_path /usr/lib/baresip/modules',
     ...['g711', 'g722', 'opus', 'l16', 'aufile', 'sndfile', 'srtp'].map((module) => `module ${module}.so`),
     ...['account', 'menu', ...(controlPort ? ['ctrl_tcp'] : [])].map((module) => `module_app ${module}.so`),
@@ -147,7 +148,7 @@ function account({ user, address, port, register, srtp, tls, tcp, codecs = ['PCM
   const transport = tls ? 'tls' : tcp ? 'tcp' : 'udp'
   const own = register
     ? `<sip:${user}@${register.at};transport=${transport}>;auth_user=${user};auth_pass=${register.password};regint=60`
-    : `<sip:${user}@${address}:${tls ? port + 1 : port};transport=${transport}>;regint=0`
+    : `<sip:${user}@${hostText(address)}:${tls ? port + 1 : port};transport=${transport}>;regint=0`
   const encryption = srtp ? `;mediaenc=${srtp === 'required' ? 'srtp-mand' : 'srtp'}` : ''
   return `${own};answermode=auto;audio_codecs=${codecs.join(',')}${encryption}\n`
 }

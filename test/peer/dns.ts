@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import { createServer } from 'node:net'
+import { createServer, isIPv6 } from 'node:net'
 import packet from 'dns-packet'
 
 /** What a name has; a text alone is one A record. */
@@ -45,7 +45,7 @@ export async function startDns(
   records: Record<string, string | Records>,
   port = 53,
 ): Promise<Dns & { port: number }> {
-  const socket = createSocket('udp4')
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
   const dns: Dns = { questions: [], records, mood: {}, [Symbol.dispose]: close }
   const sockets = new Set<{ destroy(): void }>()
   const server = createServer((connection) => {

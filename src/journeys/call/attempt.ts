@@ -24,6 +24,7 @@ import type { Call } from './call.ts'
 import { blame } from './codecs.ts'
 import { type Hops, hopsOf, type NextHop, silenceOf, tellAlive, tellSilent } from './hops.ts'
 import { callerHeaders, type SentOn } from './identity.ts'
+import { faceFamily } from './media.ts'
 import { type Offer, ownOffer, passedOn, prepareMedia } from './offer.ts'
 import type { Patience } from './patience.ts'
 import { Redirects } from './redirect.ts'
@@ -94,7 +95,7 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   const forget = patience.tell((cause) => leg.end(cause))
   try {
     const hops = await hopsOf(call, road, leg, { emergency })
-    if (!direct) await prepareMedia(call, leg)
+    if (!direct) await prepareMedia(call, leg, hops.hops[0]?.hop.address)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     const offer = direct ? passedOn(call, leg) : ownOffer(call, leg, options.listener)
     return await tryHops(options, leg, hops, offer)
@@ -183,8 +184,9 @@ function leaseFor({ call, road, out }: AttemptOptions, leg: Leg, number: string)
  * @throws ResourceUnavailable where a far end refuses an offer that was narrow for want of a transcoder, and where none of the numbers
  * that a carrier has sent the call on to may be called
  */
-async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops, offer: Offer): Promise<Attempt> {
+async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops, first: Offer): Promise<Attempt> {
   const { call, road } = options
+  let offer = first
   const nowhere = ['No address of its gateways is known', ...untold()].join('; ')
   let cause = causeOf('network', 'no-trunk', hops.length === 0 ? nowhere : undefined)
   const vain = new Vain()
@@ -198,6 +200,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops
     refused ??= why
     if (why) continue
     asked = true
+    if (!options.direct && (await faceFamily(call, leg, next.hop.address))) offer = ownOffer(call, leg, options.listener)
     const end = await tryOffers(
       options,
       leg,
@@ -279,7 +282,7 @@ function sendInvite(
   const contact = road.via === 'channel' ? road.contact?.uri : undefined
   const plain = () => contact ?? formatUri({ user, host: hop.address, port: hop.port, ...params })
   const uri = given ?? (server ? serverUri(server, user) : plain())
-  const here = realm.local.address
+  const here = realm.localFor(hop.address).address
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
   headers.push(...callerHeaders({ call, road, shown, said, sentOn, host: here, uri }))
   return realm.agent.invite({

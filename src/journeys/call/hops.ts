@@ -42,7 +42,7 @@ export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { 
   const site = call.x.realms.get(call.subscriber.id)!
   const { host, port, transport } = road
   const wanted = { name: host, port, transport }
-  const how = { like: site.local.address, patienceMs: call.x.limits.channelPatienceMs }
+  const how = { from: site.addresses, patienceMs: call.x.limits.channelPatienceMs }
   const nowhere = leg.ended.then(() => ({ servers: [], unknown: [] }))
   const { servers, unknown } = await Promise.race([site.names.find(wanted, how), nowhere])
   const named = isIP(host) === 0

@@ -1,7 +1,10 @@
+import { isIP } from 'node:net'
 import { TielineError } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { type Leg, LegMedia, type LegPolicy, VoiceUnavailable } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
+import type { IpFamily } from '#platform/words/index.ts'
+import { connectionOf } from '#protocol/sdp/index.ts'
 import type { Call } from './call.ts'
 import { policyOf, sideOf } from './codecs.ts'
 import { digitHeard } from './digits.ts'
@@ -9,15 +12,19 @@ import { keysOf } from './keys.ts'
 import { spokenBeside } from './pair.ts'
 import { soundLost } from './survive.ts'
 
-/** The leg's audio, opened in its realm where it is not there yet. Its port has been leased. @throws VoiceUnavailable, ResourceUnavailable */
-export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
+/**
+ * The leg's audio, opened in its realm where it is not there yet, by the family of IP of a far end `at` this address. Its port has
+ * been leased. @throws VoiceUnavailable, ResourceUnavailable
+ */
+export async function openMedia(call: Call, leg: Leg, at?: string): Promise<LegMedia> {
   const open = call.media.get(leg.id)
   if (open) {
     await call.x.voice.settled(open.endpoint)
     await call.moving?.done
     return open
   }
-  const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm).catch((error: unknown) => {
+  const family = familyAt(call, leg, at ?? (() => soundOf(leg)))
+  const endpoint = await call.x.voice.open(call.id, call.subscriber.id, leg.facts.realm, family).catch((error: unknown) => {
     throw portless(call, leg, error)
   })
   const media = new LegMedia(endpoint, mediaPolicy(call, leg))
@@ -35,6 +42,34 @@ export async function openMedia(call: Call, leg: Leg): Promise<LegMedia> {
   }
   keepMedia(call, leg, media)
   return media
+}
+
+/** Where a far end that has called says that it listens, or else where it called from. */
+function soundOf({ incoming }: Leg): string | undefined {
+  if (!incoming) return undefined
+  const said = connectionOf(incoming.request.description)
+  return said !== null && isIP(said) !== 0 ? said : incoming.source.address
+}
+
+/** By which family of IP somebody at this address is heard; undefined where the realm's first address is of it, or nothing else is there. */
+export function familyAt(call: Call, leg: Leg, at: string | (() => string | undefined)): IpFamily | undefined {
+  const realm = call.x.realms.get(leg.facts.realm)
+  if (!realm || realm.addresses.length < 2) return undefined
+  const there = typeof at === 'string' ? at : at()
+  if (there === undefined) return undefined
+  const { address } = realm.localFor(there)
+  return address === realm.local.address ? undefined : (isIP(address) as IpFamily)
+}
+
+/** Goes over to the family of IP of whoever is asked next, where that is another one. @returns whether it did, so that an offer is due */
+export async function faceFamily(call: Call, leg: Leg, at: string): Promise<boolean> {
+  const media = call.media.get(leg.id)
+  const own = media?.endpoint.snapshot.address
+  if (!media || own === undefined || familyAt(call, leg, at) === familyAt(call, leg, own)) return false
+  call.media.delete(leg.id)
+  await media.close()
+  await openMedia(call, leg, at)
+  return true
 }
 
 /**

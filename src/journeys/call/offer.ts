@@ -16,9 +16,9 @@ export function passedOn(call: Call, leg: Leg): Offer {
   return { sdp, choice: choiceFor(call, leg, null) }
 }
 
-/** Opens an endpoint in the leg's realm, and the caller's beside it. */
-export async function prepareMedia(call: Call, leg: Leg): Promise<void> {
-  await Promise.all([openMedia(call, leg), ...(call.originating ? [] : [openMedia(call, call.a)])])
+/** Opens an endpoint in the leg's realm, for a far end at this address, and the caller's beside it. */
+export async function prepareMedia(call: Call, leg: Leg, at: string | undefined): Promise<void> {
+  await Promise.all([openMedia(call, leg, at), ...(call.originating ? [] : [openMedia(call, call.a)])])
 }
 
 /** Our own offer, for the sake of whom the leg is to talk to. @throws NotAcceptable, ResourceUnavailable */

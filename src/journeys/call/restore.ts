@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import { type DialogSnapshot, type Leg, LegMedia, type LocalAddress, siteAddress } from '#platform/switch/index.ts'
+import { type DialogSnapshot, type Leg, LegMedia, placesIn, type RealmPlaces } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Instant, instantOf, type Lease, type SubscriberConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
@@ -171,7 +171,7 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
   leg.description = snapshot.description ?? null
   leg.named = snapshot.named === true
   if (facts.trunk) call.x.gateways.stays(facts.trunk, hopOf(dialog))
-  const realm = call.x.realms.ensure(facts.realm, localOf(call, leg))
+  const realm = call.x.realms.ensure(facts.realm, placesOf(call, leg))
   switch (dialog.kind) {
     case 'incoming':
       leg.arrive(realm.agent.restoreIncoming(dialog.incoming))
@@ -208,9 +208,9 @@ function hopOf(dialog: DialogSnapshot): Hop {
 }
 
 /** Where the switch stands in a realm by configuration; the socket itself may still be on its way. */
-function localOf(call: Call, leg: Leg): LocalAddress {
+function placesOf(call: Call, leg: Leg): RealmPlaces {
   const { sip, siteSipPort } = call.x.config
-  if (leg.facts.realm !== 'node') return siteAddress(call.subscriber.channel.address, siteSipPort)
+  if (leg.facts.realm !== 'node') return placesIn(call.subscriber.channel, siteSipPort)
   const { address, port, tls } = sip
-  return { address, port, ...(tls ? { tlsPort: tls.port } : {}) }
+  return { local: { address, port, ...(tls ? { tlsPort: tls.port } : {}) } }
 }

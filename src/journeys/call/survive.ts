@@ -3,6 +3,7 @@ import { causeOf } from '#platform/trunk/index.ts'
 import type { Demand, Instant, Lease } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
+import { familyAt } from './media.ts'
 import { CallOver } from './over.ts'
 import { OF_PAIR } from './pair.ts'
 import { reoffer } from './reoffer.ts'
@@ -97,7 +98,8 @@ async function moveLeg(call: Call, leg: Leg, lostAt: Instant): Promise<void> {
   const demands: Demand[] = needed.map(({ kind, count, detail }) => ({ kind, count, leg: leg.id, ...(detail ? { detail } : {}) }))
   try {
     const leases = call.admit(demands)
-    await call.whileUp(media.endpoint.reopen(leg.facts.realm))
+    const family = familyAt(call, leg, media.endpoint.snapshot.address)
+    await call.whileUp(media.endpoint.reopen(leg.facts.realm, family))
     media.moved()
     if (leg.isConnected && leg.session) {
       if (!(await reoffer(call, leg, leg.session, media))) throw new Error('the far end refused the new port')

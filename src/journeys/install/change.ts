@@ -18,7 +18,8 @@ import type { Allocation, Capacity, SiteConfig, SiteTls, Survival, TollRules, Tr
 import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
 import { checkPlan, type InstallDeps, publishChange, wrongState } from './deps.ts'
-import { checkAgent, checkSite, codecsOf, completePbx, type InstallOrder, memoryOf } from './order.ts'
+import { endsOf } from './ends.ts'
+import { checkAgent, checkSite, codecsOf, completeDns, completePbx, type InstallOrder, memoryOf } from './order.ts'
 import { spentBy } from './spent.ts'
 import { checkPem, checkTrust } from './trust.ts'
 
@@ -69,10 +70,10 @@ export async function changeSubscriber(
   if (patch.toll) checkRules(patch.toll, classes)
   const spent = patch.toll ? await spentBy(deps, id, patch.toll, classes) : undefined
   // What is refused changes nothing.
-  patched(known, patch)
+  patched(deps, known, patch)
   if (patch.plan !== undefined && scope === 'platform') await deps.store.bindPlan(id, patch.plan)
   const changed = await deps.store.update(scope, id, (record) => ({
-    ...patched(record, patch),
+    ...patched(deps, record, patch),
     ...(spent === undefined ? {} : { spent }),
   }))
   const priced = patch.plan !== undefined || patch.toll !== undefined
@@ -80,7 +81,7 @@ export async function changeSubscriber(
   return changed
 }
 
-function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRecord {
+function patched({ config }: Pick<InstallDeps, 'config'>, record: SubscriberRecord, patch: SubscriberPatch): SubscriberRecord {
   if (patch.timeZone !== undefined) checkTimeZone('timeZone', patch.timeZone)
   if (patch.emergencyCallerId) checkNumber('emergencyCallerId', patch.emergencyCallerId)
   const deadline = patch.decisionDeadlineMs === undefined ? {} : { decisionDeadlineMs: patch.decisionDeadlineMs }
@@ -95,6 +96,8 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
     tones: ______,
     ...site
   } = record.site
+  const { ipv6: _______, ...channel } = record.channel
+  const siteNetworks = patch.siteNetworks ?? record.channel.siteNetworks
   const nextCallerId = patch.emergencyCallerId === undefined ? callerId : patch.emergencyCallerId
   const next: SubscriberRecord = {
     ...record,
@@ -114,9 +117,10 @@ function patched(record: SubscriberRecord, patch: SubscriberPatch): SubscriberRe
     lowBalance: patch.lowBalance === undefined ? record.lowBalance : checkLow(patch.lowBalance),
     survival: { ...record.survival, ...patch.survival },
     channel: {
-      ...record.channel,
-      siteNetworks: patch.siteNetworks ?? record.channel.siteNetworks,
-      dns: patch.dns === undefined ? record.channel.dns : patch.dns,
+      ...channel,
+      ...endsOf(config.channel, siteNetworks, record.channel),
+      siteNetworks,
+      dns: patch.dns === undefined ? record.channel.dns : completeDns(patch.dns),
     },
     agent: { ...record.agent, ...patch.agent, ...deadline },
     allocations: withMemory(record.allocations, patch.agent?.memoryMebibytes),

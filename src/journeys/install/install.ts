@@ -10,7 +10,8 @@ import {
 } from '#platform/subscriber/index.ts'
 import { newKeyPair, newPresharedKey, toSiteFile } from '#protocol/wireguard/index.ts'
 import { checkPlan, type InstallDeps, publishChange, SETTLE_MS } from './deps.ts'
-import { allocationsOf, checkOrder, codecsOf, completePbx, type InstallOrder } from './order.ts'
+import { endsOf } from './ends.ts'
+import { allocationsOf, checkOrder, codecsOf, completeDns, completePbx, type InstallOrder } from './order.ts'
 
 /** A subscriber that is there, with its secrets: this is the only time that they are told. */
 export interface Installed {
@@ -60,6 +61,7 @@ export function siteFileOf(
     title: `Tieline: the private channel of ${name}`,
     privateKey: secret.privateKey,
     address: channel.peerAddress,
+    ...(channel.ipv6 ? { ipv6: { address: channel.ipv6.peerAddress, platform: channel.ipv6.address } } : {}),
     mtu: channel.mtu,
     platform: {
       publicKey: channel.publicKey,
@@ -88,8 +90,9 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
   const apiKey = newApiKey('subscriber')
   const memoryMebibytes = order.agent?.memoryMebibytes ?? 256
   const { emergencyCallerId, srtp, telephoneTls, telephoneDigest, networks, dns } = order.site
-  const { address } = config.channel
-  const siteTls = sealSiteTls(sealer, await issueSiteTls(clock, { name: order.name, address }))
+  const ends = endsOf(config.channel, networks)
+  const addresses = [ends.address, ...(ends.ipv6 ? [ends.ipv6.address] : [])]
+  const siteTls = sealSiteTls(sealer, await issueSiteTls(clock, { name: order.name, addresses }))
   const subscriber: NewSubscriber = {
     id,
     name: order.name,
@@ -99,17 +102,15 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
     numbers: order.numbers,
     allocations: allocationsOf(order, memoryMebibytes),
     channel: {
-      address,
-      peerAddress: config.channel.peerAddress,
+      ...ends,
       privateKey: sealer.seal(ours.privateKey),
       publicKey: ours.publicKey,
       peerPublicKey: site.publicKey,
       presharedKey: sealer.seal(presharedKey),
       siteHoldsKey: site.privateKey === null,
       siteNetworks: networks,
-      mtu: config.channel.mtu,
       keepaliveSeconds: 25,
-      dns: dns ?? null,
+      dns: completeDns(dns ?? null),
     },
     site: {
       pbx: completePbx(order.site.pbx),

@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, SocketAddress } from 'node:net'
 import {
   checkAddress,
   checkAllocation,
@@ -71,10 +71,22 @@ export interface InstallOrder {
 }
 
 /** A PBX with its port, which a name may have in its SRV records instead (RFC 3263 §4.2). */
-export function completePbx(pbx: PbxConfig | null | undefined): SiteConfig['pbx'] {
-  if (!pbx) return null
+export function completePbx(given: PbxConfig | null | undefined): SiteConfig['pbx'] {
+  if (!given) return null
+  const pbx = given.host === undefined ? given : { ...given, host: canonical(given.host) }
   const named = pbx.host !== undefined && isIP(pbx.host) === 0
   return pbx.port === undefined && !named ? { ...pbx, port: pbx.transport === 'tls' ? 5061 : 5060 } : pbx
+}
+
+/** Servers as the kernel will write them, by whose text an answer is known. */
+export function completeDns<T extends { servers: string[] } | null>(dns: T): T {
+  return dns && { ...dns, servers: dns.servers.map(canonical) }
+}
+
+/** An address as the kernel writes it (RFC 5952), without the brackets that it has in a URI; a name as it is. */
+export function canonical(host: string): string {
+  const bare = /^\[(.*)\]$/.exec(host)?.[1] ?? host
+  return isIP(bare) === 6 ? new SocketAddress({ address: bare, family: 'ipv6' }).address : isIP(bare) === 4 ? bare : host
 }
 
 type SpokenBySite = CodecPolicy & Pick<SiteConfig, 'telephoneCodecs'>
@@ -163,7 +175,7 @@ export function checkSite(site: {
   for (const network of site.networks) checkNetwork('site.networks', network)
   if (site.networks.length === 0) throw invalid('site.networks', 'A site has at least one network: nothing else is routed to it.')
   const inside = insideOf(site.networks)
-  for (const server of site.dns?.servers ?? []) {
+  for (const server of site.dns?.servers.map(canonical) ?? []) {
     checkAddress('site.dns.servers', server)
     if (!inside(server)) throw invalid('site.dns.servers', 'A DNS server is in one of the networks of the site.')
   }

@@ -69,16 +69,16 @@ export function hostMethods(parts: HostMethodsParts): Handlers<HostMethods, Host
       agentOf(subscriber).restart()
       return null
     },
-    async 'socket.open'({ realm, port }, context) {
+    async 'socket.open'(wanted, context) {
       const { receiver } = only(context, /^voice-\d+$/)
       if (!receiver) return absent('Sockets go only to processes that host has started.')
-      const opened = await parts.realms.openMedia(realm, port, receiver)
-      return opened ? { id: opened.id, address: opened.address, port: opened.port } : absent('There is no such realm.')
+      const opened = await parts.realms.openMedia(wanted, receiver)
+      return opened ? { id: opened.id, address: opened.address, port: opened.port } : absent('The realm has no such address.')
     },
-    async 'socket.stream'({ realm, id }, context) {
+    async 'socket.stream'(wanted, context) {
       const { receiver } = only(context, /^switch$/)
       if (!receiver) return absent('Sockets go only to processes that host has started.')
-      if (!(await parts.realms.openStream(realm, id, receiver))) return absent('There is no such realm.')
+      if (!(await parts.realms.openStream(wanted, receiver))) return absent('The realm has no such address.')
       return null
     },
     status() {

@@ -36,11 +36,12 @@ export class NodeKeeper {
 
   constructor(options: NodeKeeperOptions) {
     this.#options = options
-    const { rules, clock, log, openTunnel, endpoints, unseal, account, onChannel } = options
+    const { rules, clock, log, openTunnel, endpoints, unseal, account, onChannel, realms } = options
     this.channels = new Channels({
       ...{ rules, clock, log, openTunnel, endpoints, unseal, account },
       onStatus: onChannel,
       onMade: (plan) => this.#moveIn(plan),
+      onAddressed: (plan) => realms.readdress(plan),
       onGoing: (plan) => this.#moveOut(plan),
     })
   }

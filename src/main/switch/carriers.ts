@@ -25,7 +25,7 @@ export function watchCarriers(
   return new Carriers({
     ...{ clock, log, locations, node },
     random: Math.random,
-    locate: (name) => locate(clock, ask, name, family),
+    locate: (name) => locate(clock, ask, name, [family]),
     kept: new KeptFile<KeptTargets>({ file: path.join(directory, 'names.json'), log, what: 'where carriers are' }),
   })
 }

@@ -1,10 +1,17 @@
 import type { Id, Log } from '#lib/index.ts'
-import { type ChannelState, type HostMethods, type HostNotifications, LONGEST_LINE, type Realm } from '#platform/words/index.ts'
+import {
+  type ChannelState,
+  type HostMethods,
+  type HostNotifications,
+  type IpFamily,
+  LONGEST_LINE,
+  type Realm,
+} from '#platform/words/index.ts'
 import { connectLink } from '#protocol/link/index.ts'
 
 export interface HostClient {
   /** Asks for a TCP socket in a realm. Rejects when host says no, or cannot be asked. */
-  openStream(realm: Realm, id: string): Promise<void>
+  openStream(realm: Realm, id: string, family?: IpFamily): Promise<void>
   close(): void
 }
 
@@ -33,10 +40,10 @@ export function followHost(options: { path: string; log: Log; channels: Map<Id<'
     },
   })
   return {
-    async openStream(realm, id) {
+    async openStream(realm, id, family) {
       // A switch that has just begun may be asked for one before host can be.
       const link = await client.ready(2000)
-      await link.call('socket.stream', { realm, id }, { timeoutMs: 2000 })
+      await link.call('socket.stream', { realm, id, ...(family ? { family } : {}) }, { timeoutMs: 2000 })
     },
     close: () => client.close(),
   }

@@ -67,6 +67,11 @@ export class Reception {
     return realm === 'node' ? this.belongs(realm, to, like) : this.#isOfSite(realm, to.address)
   }
 
+  /** Whether anything is ever sent to this address: of a site, to its networks alone (PITFALLS T09). */
+  usable(realm: Realm, address: string): boolean {
+    return realm === 'node' || this.#isOfSite(realm, address)
+  }
+
   /** Whether a new request is too much at the moment (PITFALLS F06). */
   refuses(realm: Realm, request: SipRequest, { address }: Hop, load: RequestLoad): RequestRefusal | 'silence' | null {
     // Where a name has led before, calls may go on, and no new ones begin.
@@ -135,7 +140,8 @@ export class Reception {
 
 function networksOf({ channel }: SubscriberConfig): BlockList {
   const list = new BlockList()
-  for (const network of [channel.peerAddress, ...channel.siteNetworks]) {
+  const gateway = channel.ipv6 ? [channel.peerAddress, channel.ipv6.peerAddress] : [channel.peerAddress]
+  for (const network of [...gateway, ...channel.siteNetworks]) {
     const [address = '', bits] = network.split('/')
     if (bits === undefined) list.addAddress(address, familyOf(address))
     else list.addSubnet(address, Number(bits), familyOf(address))

@@ -22,9 +22,9 @@ import {
   Load,
   MessageCount,
   Outbox,
+  placesIn,
   Realms,
   SiteSecurity,
-  siteAddress,
   TrunkSecurity,
   VoicePool,
 } from '#platform/switch/index.ts'
@@ -80,6 +80,8 @@ function rfc3339(): (wall: number) => string {
 export interface Switch {
   adopt(socket: SocketHandover['socket'], handle: unknown): void
   realmGone(realm: Realm): void
+  /** The same of one address of a realm. */
+  addressGone(realm: Realm, address: string): void
   /** Shows this one to whoever connects by TLS on the trunk side from now on. */
   certify(own: SipTls): void
   /**
@@ -171,12 +173,13 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     accepts: (realm, from, bytes) => reception.accepts(realm, from, bytes),
     belongs: (realm, source, hop) => reception.belongs(realm, source, hop),
     reaches: (realm, to, like) => reception.reaches(realm, to, like),
+    usable: (realm, address) => reception.usable(realm, address),
     credentials: trunkCredentials({ sealer: createSealer(start.sealingKey ?? ''), directory: () => trunks }),
     refuses: (realm, request, source, load) => reception.refuses(realm, request, source, load),
     count,
     onMessage: (seen) => wire.tap.see(seen),
     streams: {
-      open: (realm, id) => host.openStream(realm, id),
+      open: (realm, id, family) => host.openStream(realm, id, family),
       secure(realm, socket, to) {
         if (realm === 'node') return security.secure(socket, to)
         return siteSecurity.secure(configuration.subscriber(realm), socket, to)
@@ -264,13 +267,13 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     toll.configure(configuration.snapshot)
     carriers.configure(configuration.snapshot.trunks)
     for (const subscriber of configuration.snapshot.subscribers) {
-      realms.ensure(subscriber.id, siteAddress(subscriber.channel.address, config.siteSipPort))
+      realms.ensure(subscriber.id, placesIn(subscriber.channel, config.siteSipPort))
       realms.resolves(subscriber.id, subscriber.channel.dns)
     }
     agents.update(exchange)
   }
   const { address, port, tls } = config.sip
-  realms.ensure('node', { address, port, ...(tls ? { tlsPort: tls.port } : {}) })
+  realms.ensure('node', { local: { address, port, ...(tls ? { tlsPort: tls.port } : {}) } })
   configure()
   configuration.onChange(configure)
   tellDeployments({ configuration, clock, boot, record })
@@ -319,6 +322,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   }
   return {
     adopt: (socket, handle) => realms.adopt(socket, handle),
+    addressGone: (realm, address) => realms.addressGone(realm, address),
     realmGone(realm) {
       if (realm !== 'node') lamps.gone(realm)
       realms.gone(realm)

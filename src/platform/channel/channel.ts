@@ -3,7 +3,7 @@ import type { ChannelStatus, Sealed } from '#platform/words/index.ts'
 import type { DeviceConfig } from '#protocol/wireguard/index.ts'
 import { addressInterface, createNamespace, fingerprint, loadRules, removeNamespace } from './namespace.ts'
 import { type ProbeAccount, pinger, widthOf } from './ping.ts'
-import type { ChannelPlan } from './plan.ts'
+import { type ChannelPlan, leastMtu } from './plan.ts'
 import { channelState } from './state.ts'
 import type { OpenTunnel, Tunnel } from './tunnel.ts'
 
@@ -175,7 +175,8 @@ export class Channel {
     try {
       const before = this.#mtu
       if (before !== planned) await addressInterface(this.#plan, planned)
-      const mtu = (await widthOf(pinger(namespace, account), peerAddress, planned)) ?? before
+      const width = (await widthOf(pinger(namespace, account), peerAddress, planned)) ?? before
+      const mtu = Math.max(width, leastMtu(this.#plan))
       if (this.#plan.mtu !== planned || !this.stands) return
       await addressInterface(this.#plan, mtu)
       this.#print = await fingerprint(this.#plan)

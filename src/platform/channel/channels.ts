@@ -4,7 +4,7 @@ import { Channel, type SiteEndpoints } from './channel.ts'
 import { isInterfaceOf, namespacePath } from './names.ts'
 import { listNamespaces, removeNamespace } from './namespace.ts'
 import type { ProbeAccount } from './ping.ts'
-import { type ChannelPlan, type ChannelRules, planChannel } from './plan.ts'
+import { addressesOf, type ChannelPlan, type ChannelRules, planChannel } from './plan.ts'
 import type { OpenTunnel } from './tunnel.ts'
 
 export interface ChannelsOptions {
@@ -19,6 +19,8 @@ export interface ChannelsOptions {
   onStatus(status: ChannelStatus): void
   /** A namespace has been made, for the first time or anew: sockets and the agent may move in. */
   onMade(plan: ChannelPlan): void
+  /** It has other addresses than before, in place: those that are new want sockets, and those that are gone have none. */
+  onAddressed(plan: ChannelPlan): void
   /** A namespace is about to go: sockets and the agent must be out when this resolves. */
   onGoing(plan: ChannelPlan): Promise<void>
 }
@@ -141,10 +143,16 @@ export class Channels {
     return this.#inTurn(plan.subscriber, async () => {
       const present = this.#channels.get(plan.subscriber)
       if (present && present.plan.digest === plan.digest && present.stands) return
-      if (present && present.plan.identity === plan.identity && present.stands) return present.change(plan)
+      if (present && present.plan.identity === plan.identity && present.stands) return this.#change(present, plan)
       if (present) await this.#take(present)
       await this.#make(this.#create(plan))
     })
+  }
+
+  async #change(channel: Channel, plan: ChannelPlan): Promise<void> {
+    const before = channel.plan
+    await channel.change(plan)
+    if (String(addressesOf(before)) !== String(addressesOf(plan))) this.#options.onAddressed(plan)
   }
 
   #remove(id: Sub): Promise<void> {

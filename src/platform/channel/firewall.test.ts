@@ -34,3 +34,7 @@ test('a site of one family leaves nothing open for the other', () => {
   assert.match(rules, /set site4 \{ type ipv4_addr; flags interval; auto-merge; {2}\}/)
   assert.match(rules, /set site6 .* elements = \{ 2001:db8::\/64 \}/)
 })
+
+test('of ICMPv6 what tells that a packet was too large comes in', () => {
+  assert.match(firewallRules(plan), /icmpv6 type \{ [^}]*packet-too-big[^}]* \} limit rate 100\/second accept/)
+})

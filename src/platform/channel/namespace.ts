@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { run } from '#lib/index.ts'
 import { isNamespaceOf, namespacePath } from './names.ts'
-import { type ChannelPlan, host } from './plan.ts'
+import { addressesOf, type ChannelPlan, hasIpv6, host } from './plan.ts'
 
 /** Runs a program of the system inside a namespace, by the namespace's path: our own view of /sys and /run stays. */
 export function runInside(namespace: string, command: readonly string[], input?: string): Promise<string> {
@@ -22,7 +22,6 @@ export async function createNamespace(plan: ChannelPlan, pingGroup: number): Pro
   await removeNamespace(plan.namespace)
   await run('ip', ['netns', 'add', plan.namespace])
   await runInside(plan.namespace, ['nft', '-f', '-'], plan.rules)
-  const v6 = [plan.address, ...plan.destinations].some((address) => address.includes(':'))
   const settings = [
     // A new namespace inherits the node's own settings: say each that matters.
     ['ipv4/ip_forward', '0'],
@@ -34,26 +33,62 @@ export async function createNamespace(plan: ChannelPlan, pingGroup: number): Pro
     // `channel check` pings without any privilege; no other group may.
     ['ipv4/ping_group_range', `${pingGroup} ${pingGroup}`],
     ['ipv6/conf/all/forwarding', '0'],
-    ['ipv6/conf/all/disable_ipv6', v6 ? '0' : '1'],
-    ['ipv6/conf/default/disable_ipv6', v6 ? '0' : '1'],
-  ] as const
-  const script = settings.map(
-    ([name, value]) => `if [ -e /proc/sys/net/${name} ]; then echo '${value}' > /proc/sys/net/${name}; fi`,
-  )
-  await runInside(plan.namespace, ['sh', '-s'], `set -e\n${script.join('\n')}\nip link set lo up\n`)
+    // Nobody but us gives addresses here: none of a router, and none of the link, which would be looked for twice before it counts.
+    ...['accept_ra', 'accept_dad', 'accept_redirects', 'router_solicitations'].map((name): [string, string] => [
+      `ipv6/conf/default/${name}`,
+      '0',
+    ]),
+    ['ipv6/conf/default/addr_gen_mode', '1'],
+    ...familySettings(plan),
+  ] satisfies [string, string][]
+  await runInside(plan.namespace, ['sh', '-s'], `set -e\n${write(settings)}\nip link set lo up\n`)
 }
 
-/** Gives the tunnel's interface its MTU, address and routes; again at any time, to the same effect. */
+/** Without an address of its own a namespace has no IPv6 at all. */
+function familySettings(plan: ChannelPlan): [string, string][] {
+  const disabled = hasIpv6(plan) ? '0' : '1'
+  return [
+    ['ipv6/conf/all/disable_ipv6', disabled],
+    ['ipv6/conf/default/disable_ipv6', disabled],
+  ]
+}
+
+/** For a shell; a kernel without IPv6 has none of its files. */
+function write(settings: readonly (readonly [string, string])[]): string {
+  return settings
+    .map(([name, value]) => `if [ -e /proc/sys/net/${name} ]; then echo '${value}' > /proc/sys/net/${name}; fi`)
+    .join('\n')
+}
+
+/** Gives the tunnel's interface its MTU, addresses and routes; again at any time, to the same effect. */
 export async function addressInterface(plan: ChannelPlan, mtu: number): Promise<void> {
   const device = plan.interface
-  const lines = [
-    `link set ${device} mtu ${mtu}`,
-    `addr replace ${host(plan.address)} dev ${device}`,
+  const script = [
+    'set -e',
+    // First, as an interface that was narrower begins anew.
+    `ip link set ${device} mtu ${mtu}`,
+    write(familySettings(plan)),
+    ...batch(plan, '-4', (address) => !address.includes(':')),
+    ...(hasIpv6(plan) ? batch(plan, '-6', (address) => address.includes(':')) : []),
+  ]
+  await runInside(plan.namespace, ['sh', '-s'], `${script.join('\n')}\n`)
+}
+
+/** Addresses and routes of one family, by one process: there is hardly a moment without. */
+function batch(plan: ChannelPlan, family: '-4' | '-6', ofFamily: (address: string) => boolean): string[] {
+  const device = plan.interface
+  // An address that is looked for on the link first could not be bound meanwhile (RFC 4862 §5.4); in a tunnel nobody else has it.
+  const how = family === '-6' ? ' nodad' : ''
+  return [
+    `ip ${family} -batch - <<END`,
+    ...addressesOf(plan)
+      .filter(ofFamily)
+      .map((own) => `addr replace ${host(own)} dev ${device}${how}`),
     `link set ${device} up`,
     `route flush dev ${device} proto static`,
-    ...plan.destinations.map((cidr) => `route replace ${cidr} dev ${device} proto static`),
+    ...plan.destinations.filter(ofFamily).map((cidr) => `route replace ${cidr} dev ${device} proto static`),
+    'END',
   ]
-  await runInside(plan.namespace, ['ip', '-batch', '-'], `${lines.join('\n')}\n`)
 }
 
 /** Loads the rules as one transaction: there is no moment without. */

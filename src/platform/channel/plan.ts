@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Id } from '#lib/index.ts'
-import type { Sealed, SubscriberConfig } from '#platform/words/index.ts'
+import type { Sealed, SubscriberConfig, TunnelEnds } from '#platform/words/index.ts'
 import { firewallRules } from './firewall.ts'
 import { interfaceName, namespaceName } from './names.ts'
 
@@ -21,6 +21,8 @@ export interface ChannelPlan {
   interface: string
   address: string
   peerAddress: string
+  /** The same by IPv6, beside those of IPv4. */
+  ipv6: TunnelEnds | null
   /** What is routed into the tunnel: the site's gateway and its networks. CIDR. */
   destinations: string[]
   mtu: number
@@ -43,6 +45,8 @@ export interface ChannelPlan {
 
 export function planChannel(subscriber: SubscriberConfig, rules: ChannelRules): ChannelPlan {
   const { channel } = subscriber
+  const ipv6 = channel.ipv6 ?? null
+  const destinations = [host(channel.peerAddress), ...(ipv6 ? [host(ipv6.peerAddress)] : []), ...channel.siteNetworks]
   const plan = {
     subscriber: subscriber.id,
     name: subscriber.name,
@@ -50,7 +54,8 @@ export function planChannel(subscriber: SubscriberConfig, rules: ChannelRules): 
     interface: interfaceName(rules.instance, subscriber.slot),
     address: channel.address,
     peerAddress: channel.peerAddress,
-    destinations: [host(channel.peerAddress), ...channel.siteNetworks],
+    ipv6,
+    destinations,
     mtu: channel.mtu,
     keepaliveSeconds: channel.keepaliveSeconds,
     tunnel: {
@@ -61,7 +66,7 @@ export function planChannel(subscriber: SubscriberConfig, rules: ChannelRules): 
     },
     rules: firewallRules({
       interface: interfaceName(rules.instance, subscriber.slot),
-      siteNetworks: [host(channel.peerAddress), ...channel.siteNetworks],
+      siteNetworks: destinations,
       sipPort: rules.siteSipPort,
       mediaPorts: rules.mediaPorts,
       agentPorts: subscriber.agent.listen,
@@ -70,6 +75,20 @@ export function planChannel(subscriber: SubscriberConfig, rules: ChannelRules): 
   }
   const identity = hash([plan.namespace, plan.interface, plan.address])
   return { ...plan, identity, digest: hash(plan) }
+}
+
+/** Bytes that its interface must carry: what is narrower than 1280 has no IPv6 in Linux (RFC 8200 §5). */
+export function leastMtu(plan: Pick<ChannelPlan, 'address' | 'ipv6'>): number {
+  return hasIpv6(plan) ? 1280 : 0
+}
+
+export function hasIpv6({ address, ipv6 }: Pick<ChannelPlan, 'address' | 'ipv6'>): boolean {
+  return ipv6 !== null || address.includes(':')
+}
+
+/** Our addresses in it. */
+export function addressesOf({ address, ipv6 }: Pick<ChannelPlan, 'address' | 'ipv6'>): string[] {
+  return ipv6 ? [address, ipv6.address] : [address]
 }
 
 /** An address as the network of one. */

@@ -2,7 +2,7 @@ import type { ChildProcess, SendHandle } from 'node:child_process'
 import dgram from 'node:dgram'
 import { isIPv6, Socket } from 'node:net'
 import { TielineError, token } from '#lib/index.ts'
-import type { RealmGone, SocketHandover } from '#platform/words/index.ts'
+import type { AddressGone, RealmGone, SocketHandover } from '#platform/words/index.ts'
 import { type Libc, SystemError } from './libc.ts'
 
 type Handover = SocketHandover['socket']
@@ -72,18 +72,27 @@ export class Sockets {
 
   /** Closes what is held of a realm and tells the receivers that it is gone. */
   release(realm: Realm, receivers: readonly Receiver[]): void {
-    for (const [id, { handover, fd }] of this.#held) {
-      if (handover.realm !== realm) continue
-      this.#held.delete(id)
-      this.#libc.close(fd)
-    }
-    const message: RealmGone = { gone: { realm } }
-    for (const receiver of receivers) if (receiver.connected) receiver.send(message, () => {})
+    this.#letGo((held) => held.realm === realm)
+    tell({ gone: { realm } }, receivers)
+  }
+
+  /** The same of what is bound to one address of a realm. */
+  releaseAddress(realm: Realm, address: string, receivers: readonly Receiver[]): void {
+    this.#letGo((held) => held.realm === realm && held.address === address)
+    tell({ addressGone: { realm, address } }, receivers)
   }
 
   close(): void {
     for (const { fd } of this.#held.values()) this.#libc.close(fd)
     this.#held.clear()
+  }
+
+  #letGo(isGone: (handover: Handover) => boolean): void {
+    for (const [id, { handover, fd }] of this.#held) {
+      if (!isGone(handover)) continue
+      this.#held.delete(id)
+      this.#libc.close(fd)
+    }
   }
 
   #bind(request: SocketRequest, bufferBytes?: number) {
@@ -113,6 +122,10 @@ export class Sockets {
       receiver.send({ socket } satisfies SocketHandover, wrapped.handle, { keepOpen: true }, done)
     })
   }
+}
+
+function tell(message: RealmGone | AddressGone, receivers: readonly Receiver[]): void {
+  for (const receiver of receivers) if (receiver.connected) receiver.send(message, () => {})
 }
 
 interface UdpHandle {

@@ -35,6 +35,7 @@ export const CONFIG_SCHEMA = closed({
     ports: PORTS,
     address: ADDRESS,
     peerAddress: ADDRESS,
+    ipv6: closed({ address: ADDRESS, peerAddress: ADDRESS }),
     mtu: Type.Integer({ minimum: 576, maximum: 9000, ...words('a number of bytes from 576 to 9000') }),
     implementation: Type.Union([Type.Literal('auto'), Type.Literal('kernel'), Type.Literal('wireguard-go')], {
       ...words('auto, kernel or wireguard-go'),

@@ -29,6 +29,7 @@ export function defaultConfig(): PlatformConfig {
       ports: { first: 12000, last: 15999 },
       address: '10.210.0.1',
       peerAddress: '10.210.0.2',
+      ipv6: { address: 'fd6c:8a27:4e10::1', peerAddress: 'fd6c:8a27:4e10::2' },
       mtu: 1420,
       implementation: 'auto',
     },
@@ -168,6 +169,8 @@ function senseProblems(config: PlatformConfig): string[] {
     'api.address': config.api.address,
     'channel.address': config.channel.address,
     'channel.peerAddress': config.channel.peerAddress,
+    'channel.ipv6.address': config.channel.ipv6.address,
+    'channel.ipv6.peerAddress': config.channel.ipv6.peerAddress,
     ...Object.fromEntries(config.dns.servers.map((address, i) => [`dns.servers.${i}`, address])),
   }
   for (const [key, address] of Object.entries(addresses))
@@ -192,7 +195,10 @@ function senseProblems(config: PlatformConfig): string[] {
   const { media, channel } = config
   if (media.ports.first <= channel.ports.last && channel.ports.first <= media.ports.last)
     problems.push(`channel.ports: overlaps media.ports (${media.ports.first} to ${media.ports.last})`)
-  if (channel.address === channel.peerAddress) problems.push('channel.peerAddress: expected another address than channel.address')
+  for (const [key, ends] of [['channel', channel] as const, ['channel.ipv6', channel.ipv6] as const])
+    if (ends.address === ends.peerAddress) problems.push(`${key}.peerAddress: expected another address than ${key}.address`)
+  for (const key of ['address', 'peerAddress'] as const)
+    if (isIP(channel.ipv6[key]) === 4) problems.push(`channel.ipv6.${key}: expected an IPv6 address, got ${channel.ipv6[key]}`)
   return problems
 }
 

@@ -43,8 +43,8 @@ export async function createAuthority(clock: Clock, name = 'Tieline platform'): 
   return credential(certificate, keys, validity)
 }
 
-/** What a certificate is issued for: a subscriber's agent (client), or the switch (server), reached by a name or an address. */
-export type CertificatePurpose = { agentOf: string } | { server: string; address?: string }
+/** What a certificate is issued for: a subscriber's agent (client), or the switch (server), reached by a name or an address of its own. */
+export type CertificatePurpose = { agentOf: string } | { server: string; addresses?: readonly string[] }
 
 /** Issues a certificate for a new key. The agent's subject common name is its subscriber's id: it *is* the identity. */
 export async function issueCertificate(
@@ -80,10 +80,10 @@ export async function issueCertificate(
   return credential(certificate, keys, validity)
 }
 
-function namesOf({ server, address }: { server: string; address?: string }) {
+function namesOf({ server, addresses = [] }: { server: string; addresses?: readonly string[] }) {
   const names: x509.JsonGeneralNames = [{ type: 'dns', value: server }]
   // An address is an iPAddress (RFC 5280 §4.2.1.6). Telephones whose TLS is Mbed TLS 2 know no such name, and look for its text among the others.
-  if (address !== undefined) names.push({ type: 'ip', value: address }, { type: 'dns', value: address })
+  for (const address of addresses) names.push({ type: 'ip', value: address }, { type: 'dns', value: address })
   return new x509.SubjectAlternativeNameExtension(names)
 }
 

@@ -49,7 +49,7 @@ describe('certificates', () => {
   it('hold an address as one, and as a name for telephones that look for nothing else', async () => {
     const clock = new TurnedClock()
     const ca = await createAuthority(clock)
-    const shown = await issueCertificate(clock, ca, { server: 'switch.tieline', address: '10.99.0.1' })
+    const shown = await issueCertificate(clock, ca, { server: 'switch.tieline', addresses: ['10.99.0.1'] })
     const certificate = new X509Certificate(shown.certificate)
     assert.equal(certificate.checkIP('10.99.0.1'), '10.99.0.1')
     assert.equal(certificate.checkIP('10.99.0.2'), undefined)

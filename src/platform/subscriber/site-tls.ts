@@ -25,11 +25,11 @@ export interface SealedSiteTls {
  */
 export async function issueSiteTls(
   clock: Clock,
-  { name, address }: { name: string; address: string },
+  { name, addresses }: { name: string; addresses: readonly string[] },
   authority?: SiteCredentials['authority'],
 ): Promise<SiteCredentials> {
   const by = authority ?? (await createAuthority(clock, `Tieline ${name}`))
-  return { authority: by, shown: await issueCertificate(clock, by, { server: SWITCH_NAME, address }) }
+  return { authority: by, shown: await issueCertificate(clock, by, { server: SWITCH_NAME, addresses }) }
 }
 
 export function sealSiteTls(sealer: Sealer, { authority, shown }: SiteCredentials): SealedSiteTls {

@@ -1,7 +1,7 @@
 import type { Server as NetServer, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import type { Clock, Log, Timer } from '#lib/index.ts'
-import type { Realm } from '#platform/words/index.ts'
+import type { IpFamily, Realm } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 import { Connection } from './connection.ts'
 
@@ -22,8 +22,11 @@ const SUSPECT_MS = 900
 
 /** What connections need of the process that they live in. */
 export interface Streams {
-  /** Asks host for a TCP socket inside a realm; it comes as `sip-out` with this id. Rejects when none can be had. */
-  open(realm: Realm, id: string): Promise<void>
+  /**
+   * Asks host for a TCP socket inside a realm, at its address of this family or else its first one; it comes as `sip-out` with this id.
+   * Rejects when none can be had.
+   */
+  open(realm: Realm, id: string, family?: IpFamily): Promise<void>
   /** TLS around a socket on its way to `to`, held to what the realm knows of whoever is there. */
   secure(realm: Realm, socket: Socket, to: Hop): Socket
   tlsServer(realm: Realm, from: Hop): TlsServer | null
@@ -76,6 +79,14 @@ export class Connections {
     this.#listeners.push(listener)
     listener.on('connection', (socket) => this.#accept(socket, transport))
     listener.on('error', (error) => this.#options.log.warn({ err: error }, 'a listener reported an error'))
+  }
+
+  /** Takes none any more from who listens at this address. */
+  unlisten(address: string): void {
+    for (const listener of this.#listeners.filter((one) => addressOf(one) === address)) {
+      this.#listeners.splice(this.#listeners.indexOf(listener), 1)
+      listener.close()
+    }
   }
 
   /** Sends by the connection that the hop names, else by one to its address, else by a new one; for a bound hop there is no else. */
@@ -208,6 +219,11 @@ const PING = Buffer.from('\r\n\r\n')
 
 function keyOf({ transport, address, port, profile, name }: Hop): string {
   return `${transport} ${address} ${port} ${profile ?? ''} ${transport === 'tls' ? (name ?? '') : ''}`
+}
+
+function addressOf(listener: NetServer): string | null {
+  const bound = listener.address()
+  return bound !== null && typeof bound === 'object' ? bound.address : null
 }
 
 /** A socket of both families shows the addresses of the old one in the clothes of the new. */

@@ -14,7 +14,7 @@ export {
 } from './media.ts'
 export { Outbox } from './outbox.ts'
 export { type ProbeResult, probeSite } from './probe.ts'
-export { type LocalAddress, Realms, type RealmsOptions, type SwitchRealm, siteAddress } from './realm.ts'
+export { placesIn, type RealmPlaces, Realms, type RealmsOptions, type SwitchRealm } from './realm.ts'
 export { NameNotResolved, SipNames } from './sip-names.ts'
 export { SiteDns } from './site-dns.ts'
 export { SiteSecurity, TrunkSecurity } from './tls.ts'

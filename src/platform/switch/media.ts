@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isIPv6 } from 'node:net'
 import { TielineError } from '#lib/index.ts'
 import type { DigitPolicy, EndpointDescription, MediaStats, SrtpPolicy } from '#platform/words/index.ts'
 import { alike } from '#protocol/audio/index.ts'
@@ -296,6 +297,7 @@ export class LegMedia {
   readAnswer(answer: Uint8Array | string): void {
     const negotiation = readAnswer(this.#offer ?? this.#sent ?? '', answer, this.#policy, AUDIO_CODECS)
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
+    this.#checkFamily(negotiation.agreement)
     const said = codecsOf(answer, [negotiation.agreement.transport], AUDIO_CODECS)
     this.#named = [...new Set([...this.#named, ...said.filter((name) => this.#codecs.includes(name))])]
     this.#stands = this.#sent
@@ -319,6 +321,7 @@ export class LegMedia {
       preference: this.#preference,
     })
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
+    this.#checkFamily(negotiation.agreement)
     this.#named = this.codecsIn(offer)
     this.#offer = null
     if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) {
@@ -369,6 +372,13 @@ export class LegMedia {
   #next(): LocalMedia {
     this.#local.version += 1
     return this.#local
+  }
+
+  /** Nothing is sent by one family of IP to an address of the other; that of a hold in the manner of RFC 2543 is none. */
+  #checkFamily({ remote: { address } }: AudioAgreement): void {
+    const nowhere = address === '0.0.0.0' || address === '::'
+    if (!nowhere && isIPv6(address) !== isIPv6(this.#local.address))
+      throw new NotAcceptable('its address is of another family of IP')
   }
 
   #agree(agreement: AudioAgreement): void {

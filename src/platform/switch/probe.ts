@@ -41,8 +41,10 @@ async function probeNamed(site: SwitchRealm, pbx: PbxConfig & { host: string }, 
   const wanted = { name: host, port: pbx.port, transport: pbx.transport }
   const named = isIP(host) === 0 ? { name: host } : {}
   try {
-    const servers = await site.names.servers(wanted, { like: site.local.address, patienceMs: timeoutMs / 2 })
-    const said = servers.map(({ address, port, transport }) => `${address}:${port} by ${transport.toUpperCase()}`).join(', ')
+    const servers = await site.names.servers(wanted, { from: site.addresses, patienceMs: timeoutMs / 2 })
+    const said = servers
+      .map(({ address, port, transport }) => `${hostOf(address)}:${port} by ${transport.toUpperCase()}`)
+      .join(', ')
     const dns = 'name' in named ? { ok: true, text: `The site's DNS says ${said} for ${host}.` } : null
     const probed = await Promise.all(
       servers.slice(0, MOST_PROBED).map((server) => probePbx(site, { ...server, ...named }, timeoutMs)),
@@ -55,15 +57,20 @@ async function probeNamed(site: SwitchRealm, pbx: PbxConfig & { host: string }, 
   }
 }
 
+/** An address as it stands before a port (RFC 3261 §25.1, IPv6reference). */
+function hostOf(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
 /** SIP OPTIONS (RFC 3261 §11): any answer at all proves the road there and back. */
 async function probePbx(site: SwitchRealm, at: Hop, timeoutMs: number): Promise<{ ok: boolean; text: string }> {
-  const where = `${at.address}:${at.port}`
+  const where = `${hostOf(at.address)}:${at.port}`
   try {
     const answer = await site.agent.request({
       method: 'OPTIONS',
       uri: `sip:${where}${at.transport === 'udp' ? '' : `;transport=${at.transport}`}`,
       to: at,
-      from: `<sip:tieline@${site.local.address}>`,
+      from: `<sip:tieline@${hostOf(site.localFor(at.address).address)}>`,
       toHeader: `<sip:${where}>`,
       timeoutMs,
     })

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { connect, isIPv6, Socket as NetSocket, Server } from 'node:net'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
-import type { Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
+import type { ChannelConfig, Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
 import type { Ask } from '#protocol/dns/index.ts'
 import {
   type Credentials,
@@ -10,6 +10,7 @@ import {
   type IncomingInvite,
   type IncomingRequest,
   type IncomingSubscribe,
+  type LocalPlace,
   type RequestLoad,
   type RequestRefusal,
   SipRequest,
@@ -17,33 +18,40 @@ import {
 } from '#protocol/sip/index.ts'
 import { Connections, type Streams } from './connections.ts'
 import type { MessageCount } from './count.ts'
+import { HeldSockets } from './held-socket.ts'
 import type { Outbox } from './outbox.ts'
 import { SipNames } from './sip-names.ts'
 import { SiteDns } from './site-dns.ts'
 import { seenIn, seenOut } from './watch.ts'
 
-/** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
-const WAITING = 256
-
 /** Ms that a request inside a dialog waits for the name that it goes to. */
 const NAME_MS = 1000
 
-/** UDP and TCP share `port`; `tlsPort` where TLS is listened for. */
-export interface LocalAddress {
-  address: string
-  port: number
-  tlsPort?: number
+/** Where the switch stands in one realm, and where it does by the other family of IP. */
+export interface RealmPlaces {
+  local: LocalPlace
+  other?: LocalPlace | undefined
 }
 
 /** Where the switch stands in a site's namespace. */
-export function siteAddress(address: string, siteSipPort: number): LocalAddress {
+export function placesIn({ address, ipv6 }: Pick<ChannelConfig, 'address' | 'ipv6'>, siteSipPort: number): RealmPlaces {
+  const local = placeAt(address, siteSipPort)
+  return ipv6 ? { local, other: placeAt(ipv6.address, siteSipPort) } : { local }
+}
+
+function placeAt(address: string, siteSipPort: number): LocalPlace {
   return { address, port: siteSipPort, tlsPort: siteSipPort + 1 }
 }
 
 /** Where the switch stands in one realm: a SIP socket with its user agent, and where the names of its DNS lead. */
 export interface SwitchRealm {
   readonly realm: Realm
-  readonly local: LocalAddress
+  /** Where the switch stands for whoever does not say more. */
+  readonly local: LocalPlace
+  /** Our addresses in it. */
+  readonly addresses: readonly string[]
+  /** Where the switch stands for a far end there: by its family of IP, if the realm has that. */
+  localFor(there: string): LocalPlace
   readonly agent: UserAgent
   readonly names: SipNames
   /** Of a site; the node's own realm has another. */
@@ -64,6 +72,8 @@ export interface RealmsOptions {
   refuses(realm: Realm, request: SipRequest, source: Hop, load: RequestLoad): RequestRefusal | 'silence' | null
   /** With what a challenge of this hop is answered. */
   credentials(realm: Realm, hop: Hop): Credentials | undefined
+  /** Whether anything is ever sent to this address. */
+  usable(realm: Realm, address: string): boolean
   count: MessageCount
   /** Shown each SIP message as it comes, and as it is about to leave. */
   onMessage(seen: SeenMessage): void
@@ -81,64 +91,10 @@ export interface RealmsOptions {
   timers?: { t1?: number; t2?: number; t4?: number }
 }
 
-/**
- * One handed-over socket, which may come late, be replaced, or go. A socket that host keeps a duplicate of is never
- * closed twice by us: we only let go of our own.
- */
-class HeldSocket {
-  readonly #outbox: Outbox
-  readonly #log: Log
-  readonly #receive: (bytes: Uint8Array, from: { address: string; port: number }) => void
-  #socket: Socket | null = null
-  #waiting: { bytes: Uint8Array; to: { address: string; port: number } }[] = []
-
-  constructor(outbox: Outbox, log: Log, receive: (bytes: Uint8Array, from: { address: string; port: number }) => void) {
-    this.#outbox = outbox
-    this.#log = log
-    this.#receive = receive
-  }
-
-  take(socket: Socket): void {
-    this.#socket?.close()
-    this.#socket = socket
-    socket.on('message', (bytes, from) => this.#came(bytes, from))
-    socket.on('error', (error) => this.#log.warn({ err: error }, 'a socket reported an error'))
-    for (const { bytes, to } of this.#waiting.splice(0)) this.#write(bytes, to)
-  }
-
-  /** Whatever is wrong with a datagram, or with us, the process goes on without it. */
-  #came(bytes: Uint8Array, from: { address: string; port: number }): void {
-    // Whoever forges port 0 as his own cannot be answered.
-    if (from.port === 0) return
-    try {
-      this.#receive(bytes, from)
-    } catch (error) {
-      this.#log.error({ err: error }, 'a datagram could not be handled')
-    }
-  }
-
-  /** Leaves at the end of the turn, behind the journal's write. To port 0, which DNS may name, goes nothing: dgram throws. */
-  send(bytes: Uint8Array, to: { address: string; port: number }): void {
-    if (to.port === 0) return
-    this.#outbox.post({ send: () => this.#write(bytes, to) })
-  }
-
-  close(): void {
-    this.#socket?.close()
-    this.#socket = null
-    this.#waiting = []
-  }
-
-  #write(bytes: Uint8Array, to: { address: string; port: number }): void {
-    if (this.#socket) this.#socket.send(bytes, to.port, to.address)
-    else if (this.#waiting.length < WAITING) this.#waiting.push({ bytes, to })
-  }
-}
-
 interface RealmParts extends SwitchRealm {
-  sip: HeldSocket
-  dns: HeldSocket
-  siteDns: SiteDns
+  places: RealmPlaces
+  sip: HeldSockets
+  dns: HeldSockets
   connections: Connections
 }
 
@@ -148,7 +104,7 @@ export class Realms {
   readonly #realms = new Map<Realm, RealmParts>()
   #repeatsOfGone = 0
   /** DNS sockets that came before the SIP socket of their realm. */
-  readonly #early = new Map<Realm, Socket>()
+  readonly #early = new Map<Realm, { address: string; socket: Socket }[]>()
   /** Connections that wait for the socket which host opens for them. */
   readonly #awaited = new Map<string, (socket: NetSocket) => void>()
 
@@ -160,13 +116,21 @@ export class Realms {
     return this.#realms.get(realm)
   }
 
-  /** The realm, made where it is not there yet. Its socket may still be on its way. */
-  ensure(realm: Realm, local: LocalAddress): SwitchRealm {
+  /** The realm, made where it is not there yet, with the places that it has now. Its sockets may still be on their way. */
+  ensure(realm: Realm, places: RealmPlaces): SwitchRealm {
     const known = this.#realms.get(realm)
-    if (known) return known
+    if (known) {
+      known.places = { ...known.places, other: places.other }
+      return known
+    }
     const { clock, outbox, ask, random, accepts, belongs, refuses, count, onMessage, onInvite, onRequest, timers } = this.#options
     const log = this.#options.log.child(realm === 'node' ? { realm } : { subscriber: realm })
-    const sip = new HeldSocket(outbox, log, (bytes, { address, port }) =>
+    const { local } = places
+    const localFor = (there: string) => {
+      const { other } = made.places
+      return other && there.includes(':') === other.address.includes(':') ? other : local
+    }
+    const sip = new HeldSockets(outbox, log, (bytes, { address, port }) =>
       agent.receive(bytes, { transport: 'udp', address, port }),
     )
     const agent = createUserAgent({
@@ -174,10 +138,14 @@ export class Realms {
       log,
       transport: {
         local,
+        get other() {
+          return made.places.other
+        },
         send(message, to) {
-          onMessage(seenOut(realm, local, message, to))
+          const from = localFor(to.address)
+          onMessage(seenOut(realm, from, message, to))
           count.see('out', message.is, message.sent++ > 0)
-          if (to.transport === 'udp') sip.send(message.bytes, to)
+          if (to.transport === 'udp') sip.at(from.address).send(message.bytes, to)
           // Behind the journal's write, as everything that leaves.
           else outbox.post({ send: () => connections.send(message.bytes, to) })
         },
@@ -185,14 +153,14 @@ export class Realms {
       },
       observe(message, bytes, from) {
         count.see('in', message instanceof SipRequest ? message.method : message.status, false)
-        const seen = seenIn(realm, local, message, bytes, from)
+        const seen = seenIn(realm, localFor(from.address), message, bytes, from)
         if (seen) onMessage(seen)
       },
       accepts: (from, bytes) => accepts(realm, from, bytes),
       credentials: (hop) => this.#options.credentials(realm, hop),
       belongs: (source, hop) => belongs(realm, source, hop),
-      reaches: (to, like) => this.#options.reaches(realm, to, like) && to.address !== local.address,
-      locate: (wanted) => names.servers(wanted, { like: local.address, patienceMs: NAME_MS }),
+      reaches: (to, like) => this.#options.reaches(realm, to, like) && to.address !== localFor(to.address).address,
+      locate: (wanted, like) => names.servers(wanted, { from: [localFor(like.address).address], patienceMs: NAME_MS }),
       silent: (hop) => names.silent(hop),
       refuses: (request, source, load) => refuses(realm, request, source, load),
       onInvite: (invite) => onInvite(realm, invite),
@@ -201,17 +169,23 @@ export class Realms {
       ...(timers ? { timers } : {}),
     })
     const connections = this.#connections(realm, local, log, () => agent)
-    const dns = new HeldSocket(outbox, log, (bytes, from) => siteDns.receive(bytes, from))
+    const dns = new HeldSockets(outbox, log, (bytes, from) => siteDns.receive(bytes, from))
     const siteDns = new SiteDns({
       clock,
-      send: (bytes, to) => dns.send(bytes, to),
+      send: (bytes, to) => dns.at(localFor(to.address).address).send(bytes, to),
       connect: (to) => this.#connectInside(realm, to),
     })
-    const names = new SipNames({ clock, random, ask: realm === 'node' ? ask : siteDns.ask })
-    const made = { realm, local, agent, names, sip, dns, siteDns, connections }
+    const usable = (address: string) => this.#options.usable(realm, address)
+    const names = new SipNames({ clock, random, usable, ask: realm === 'node' ? ask : siteDns.ask })
+    const made: RealmParts = {
+      ...{ realm, local, places, localFor, agent, names, sip, dns, siteDns, connections },
+      get addresses() {
+        const { other } = this.places
+        return other ? [local.address, other.address] : [local.address]
+      },
+    }
     this.#realms.set(realm, made)
-    const early = this.#early.get(realm)
-    if (early) dns.take(early)
+    for (const { address, socket } of this.#early.get(realm) ?? []) dns.at(address).take(socket)
     this.#early.delete(realm)
     return made
   }
@@ -222,7 +196,7 @@ export class Realms {
   }
 
   /** The connections of a realm: the switch connects by itself in its own namespace, by a socket of host's in another. */
-  #connections(realm: Realm, local: LocalAddress, log: Log, agent: () => UserAgent): Connections {
+  #connections(realm: Realm, local: LocalPlace, log: Log, agent: () => UserAgent): Connections {
     const { clock, accepts, streams } = this.#options
     return new Connections({
       clock,
@@ -246,9 +220,12 @@ export class Realms {
 
   #connectInside(realm: Realm, to: { host: string; port: number }): Promise<NetSocket> {
     const id = token()
+    // From the realm's first address, unless only the other one is of the family that is gone to.
+    const other = this.#realms.get(realm)?.places.other
+    const family = other && to.host.includes(':') === other.address.includes(':') ? (isIPv6(to.host) ? 6 : 4) : undefined
     return new Promise((resolve, reject) => {
       this.#awaited.set(id, (socket) => resolve(socket.connect(to)))
-      this.#options.streams.open(realm, id).catch((error: unknown) => {
+      this.#options.streams.open(realm, id, family).catch((error: unknown) => {
         this.#awaited.delete(id)
         reject(error)
       })
@@ -262,7 +239,7 @@ export class Realms {
         this.#adoptSip(realm, address, port, datagrams(handle, address))
         return
       case 'dns':
-        this.#adoptDns(realm, datagrams(handle, address))
+        this.#adoptDns(realm, address, datagrams(handle, address))
         return
       case 'sip-tcp':
         this.#adoptListener(realm, 'tcp', handle)
@@ -279,8 +256,13 @@ export class Realms {
   }
 
   #adoptSip(realm: Realm, address: string, port: number, socket: Socket): void {
-    const local = realm === 'node' ? { address, port } : siteAddress(address, port)
-    ;(this.ensure(realm, local) as RealmParts).sip.take(socket)
+    const here = realm === 'node' ? { address, port } : placeAt(address, port)
+    const known = this.#realms.get(realm)
+    const parts = known ?? (this.ensure(realm, { local: here }) as RealmParts)
+    // What says where the realm stands may come behind the sockets.
+    const { local, other } = parts.places
+    if (!other && address !== local.address) parts.places = { local, other: here }
+    parts.sip.at(address).take(socket)
   }
 
   /** Host hands a realm's sockets over in their order: that of datagrams, which makes the realm, is the first. */
@@ -302,19 +284,30 @@ export class Realms {
     else socket.destroy()
   }
 
-  #adoptDns(realm: Realm, socket: Socket): void {
+  #adoptDns(realm: Realm, address: string, socket: Socket): void {
     const parts = this.#realms.get(realm)
     if (parts) {
-      parts.dns.take(socket)
+      parts.dns.at(address).take(socket)
       return
     }
-    this.#early.get(realm)?.close()
-    this.#early.set(realm, socket)
+    const early = this.#early.get(realm) ?? []
+    for (const one of early) if (one.address === address) one.socket.close()
+    this.#early.set(realm, [...early.filter((one) => one.address !== address), { address, socket }])
+  }
+
+  /** The realm stands at this address no longer: what is bound to it is of no use. */
+  addressGone(realm: Realm, address: string): void {
+    const parts = this.#realms.get(realm)
+    if (!parts || parts.places.local.address === address) return
+    parts.sip.at(address).close()
+    parts.dns.at(address).close()
+    parts.connections.unlisten(address)
+    if (parts.places.other?.address === address) parts.places = { local: parts.places.local }
   }
 
   /** The realm is gone: its user agent forgets all and says nothing. */
   gone(realm: Realm): void {
-    this.#early.get(realm)?.close()
+    for (const { socket } of this.#early.get(realm) ?? []) socket.close()
     this.#early.delete(realm)
     const parts = this.#realms.get(realm)
     if (!parts) return

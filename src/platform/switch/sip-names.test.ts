@@ -34,7 +34,7 @@ function world(config: { servers: string[]; search?: string } | null = { servers
     dns.receive(bytes, from)
   }
   const find = async (name: string, port: number | undefined = 5060) => {
-    const found = await names.servers({ name, port }, { like: '10.0.0.1', patienceMs: 1000 })
+    const found = await names.servers({ name, port }, { from: ['10.0.0.1'], patienceMs: 1000 })
     return found.map((server) => `${server.transport} ${server.address}:${server.port}`)
   }
   return { clock, sent, dns, names, answer, find }

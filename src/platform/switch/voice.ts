@@ -2,6 +2,7 @@ import { type Clock, type Id, type Log, newId, TielineError, type Timer } from '
 import type {
   Detection,
   EndpointDescription,
+  IpFamily,
   MediaStats,
   Realm,
   ToneWay,
@@ -104,8 +105,8 @@ export class VoiceEndpoint {
   }
 
   /** Opens it in another process, or in the one that has taken the place of its own. @throws VoiceUnavailable */
-  async reopen(realm: Realm): Promise<void> {
-    const snapshot = await this.#pool.reopen(this, realm)
+  async reopen(realm: Realm, family?: IpFamily): Promise<void> {
+    const snapshot = await this.#pool.reopen(this, realm, family)
     this.#snapshot = snapshot
     this.#lost = false
     if (this.#closed) {
@@ -290,27 +291,31 @@ export class VoicePool {
     return this.#endpoints.size
   }
 
-  /** Opens an endpoint for a call in a realm. @throws VoiceUnavailable */
-  async open(call: Id<'call'>, subscriber: Id<'sub'>, realm: Realm): Promise<VoiceEndpoint> {
-    const snapshot = await this.#open(call, subscriber, realm)
+  /** Opens an endpoint for a call in a realm, at its address of this family or else its first one. @throws VoiceUnavailable */
+  async open(call: Id<'call'>, subscriber: Id<'sub'>, realm: Realm, family?: IpFamily): Promise<VoiceEndpoint> {
+    const snapshot = await this.#open({ call, realm, family }, subscriber)
     const endpoint = new VoiceEndpoint(this, call, subscriber, snapshot)
     this.#endpoints.set(snapshot.id, endpoint)
     return endpoint
   }
 
   /** Opens a lost endpoint anew. @throws VoiceUnavailable */
-  async reopen(endpoint: VoiceEndpoint, realm: Realm): Promise<EndpointSnapshot> {
-    const snapshot = await this.#open(endpoint.call, endpoint.subscriber, realm)
+  async reopen(endpoint: VoiceEndpoint, realm: Realm, family?: IpFamily): Promise<EndpointSnapshot> {
+    const snapshot = await this.#open({ call: endpoint.call, realm, family }, endpoint.subscriber)
     this.#endpoints.set(snapshot.id, endpoint)
     return snapshot
   }
 
-  async #open(call: Id<'call'>, subscriber: Id<'sub'>, realm: Realm): Promise<EndpointSnapshot> {
+  async #open(
+    { call, realm, family }: { call: Id<'call'>; realm: Realm; family: IpFamily | undefined },
+    subscriber: Id<'sub'>,
+  ): Promise<EndpointSnapshot> {
     const voice = this.#home(subscriber)
     const id = newId('med')
     try {
       await this.#links[voice]?.ready(AT_ONCE_MS)
-      const { address, port } = await this.call(voice, 'endpoint.open', { call, endpoint: id, realm }, AT_ONCE_MS)
+      const wanted = { call, endpoint: id, realm, ...(family ? { family } : {}) }
+      const { address, port } = await this.call(voice, 'endpoint.open', wanted, AT_ONCE_MS)
       return { id, voice, address, port }
     } catch (error) {
       this.#leave(subscriber)

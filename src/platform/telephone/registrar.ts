@@ -146,7 +146,7 @@ export class Registrar {
     return users.flatMap((name) => {
       const told = this.contacts(subscriber, name).map(({ uri, hop, expiresAt }) => ({
         uri,
-        source: `${hop.address}:${hop.port}`,
+        source: `${hop.address.includes(':') ? `[${hop.address}]` : hop.address}:${hop.port}`,
         expiresAt: new Date(expiresAt).toISOString(),
       }))
       return told.length > 0 ? [{ name, contacts: told }] : []

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLog, TielineError, TurnedClock } from '#lib/index.ts'
-import type { Realm } from '#platform/words/index.ts'
-import { PortPool } from './pool.ts'
+import { type PortPlace, PortPool } from './pool.ts'
 
 /** A pool over sockets that are only counted: which ports can't be bound, and on which somebody still sends. */
 function fixture(options: { last?: number; share?: { index: number; of: number } } = {}) {
@@ -21,11 +20,12 @@ function fixture(options: { last?: number; share?: { index: number; of: number }
     drain: (fd) => strays.get(open.get(fd)!) ?? 0,
     close: (fd) => assert.ok(open.delete(fd)),
     sockets: {
-      async open(_: Realm, port: number) {
+      async open({ family }: PortPlace, port: number) {
         asked++
         if (taken.has(port)) throw new Error('taken')
+        const address = family === 6 ? '::1' : '127.0.0.1'
         open.set(++fds, port)
-        return { fd: fds, address: '127.0.0.1', port }
+        return { fd: fds, address, port }
       },
     },
   })
@@ -128,5 +128,19 @@ test('a realm that is gone keeps nothing, also what was in use or on its way', a
   pool.drop('sub_1')
   await assert.rejects(coming, full)
   pool.give(used)
+  assert.equal(open.size, 0)
+})
+
+test('each family of a realm has all ports to itself, and what rests at an address that is gone is closed', async () => {
+  const { pool, open } = fixture({ last: 20_003 })
+  const [four, six] = [await pool.take('sub_1'), await pool.take('sub_1', 6)]
+  assert.deepEqual([four.rtp.address, six.rtp.address, six.rtp.port], ['127.0.0.1', '::1', four.rtp.port])
+  await assert.rejects(pool.take('sub_1', 6), full)
+  pool.give(four)
+  pool.give(six)
+  assert.equal(open.size, 4)
+  pool.dropAddress('sub_1', '::1')
+  assert.equal(open.size, 2)
+  pool.drop('sub_1')
   assert.equal(open.size, 0)
 })

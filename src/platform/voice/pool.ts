@@ -1,5 +1,5 @@
 import { type Clock, type Log, TielineError } from '#lib/index.ts'
-import type { Realm } from '#platform/words/index.ts'
+import type { IpFamily, Realm } from '#platform/words/index.ts'
 
 /** A bound UDP socket as a bare descriptor. */
 export interface RtpSocket {
@@ -8,16 +8,21 @@ export interface RtpSocket {
   port: number
 }
 
-/** Sockets for RTP and RTCP on an even port and the odd one after it (RFC 3550 §11). */
-export interface PortPair {
+/** Where ports are: the realm's address of this family, or else its first one. */
+export interface PortPlace {
   realm: Realm
+  family?: IpFamily
+}
+
+/** Sockets for RTP and RTCP on an even port and the odd one after it (RFC 3550 §11). */
+export interface PortPair extends PortPlace {
   rtp: RtpSocket
   rtcp: RtpSocket
 }
 
 /** Opens a socket in a realm; rejects when the port is taken. */
 export interface SocketSource {
-  open(realm: Realm, port: number): Promise<RtpSocket>
+  open(place: PortPlace, port: number): Promise<RtpSocket>
 }
 
 export interface PoolOptions {
@@ -57,6 +62,7 @@ interface Resting {
 }
 
 interface RealmPorts {
+  place: PortPlace
   /** Open pairs without a call; the one that rests longest is first. */
   idle: Resting[]
   inUse: Set<PortPair>
@@ -71,7 +77,8 @@ interface RealmPorts {
  */
 export class PortPool {
   readonly #options: PoolOptions
-  readonly #realms = new Map<Realm, RealmPorts>()
+  /** By realm and family. */
+  readonly #realms = new Map<string, RealmPorts>()
   #closed = false
 
   constructor(options: PoolOptions) {
@@ -89,12 +96,13 @@ export class PortPool {
   }
 
   /** Takes a pair; rejects with TielineError `resource-unavailable` when the realm has none. */
-  async take(realm: Realm): Promise<PortPair> {
-    const ports = this.#portsOf(realm)
-    const pair = this.#reuse(ports) ?? (await this.#open(realm, ports))
-    if (this.#closed || this.#realms.get(realm) !== ports) {
+  async take(realm: Realm, family?: IpFamily): Promise<PortPair> {
+    const place = family === undefined ? { realm } : { realm, family }
+    const ports = this.#portsOf(place)
+    const pair = this.#reuse(ports) ?? (await this.#open(ports))
+    if (this.#closed || this.#realms.get(keyOf(place)) !== ports) {
       this.#closePair(pair)
-      throw this.#noPort(realm, ports)
+      throw this.#noPort(ports)
     }
     ports.inUse.add(pair)
     return pair
@@ -102,7 +110,7 @@ export class PortPool {
 
   /** Gives a pair back. It rests first. */
   give(pair: PortPair): void {
-    const ports = this.#realms.get(pair.realm)
+    const ports = this.#realms.get(keyOf(pair))
     if (!ports?.inUse.delete(pair)) {
       this.#closePair(pair)
       return
@@ -115,22 +123,33 @@ export class PortPool {
 
   /** The realm is no more: closes what rests there. Pairs in use are closed when they are given back. */
   drop(realm: Realm): void {
-    const ports = this.#realms.get(realm)
-    if (!ports) return
-    this.#realms.delete(realm)
-    for (const { pair } of ports.idle) this.#closePair(pair)
+    this.#drop((ports) => ports.place.realm === realm)
+  }
+
+  /** The realm stands at this address no longer: the same for what is bound to it. */
+  dropAddress(realm: Realm, address: string): void {
+    const boundTo = ({ idle, inUse }: RealmPorts) => [...inUse, ...idle.map(({ pair }) => pair)][0]?.rtp.address
+    this.#drop((ports) => ports.place.realm === realm && boundTo(ports) === address)
   }
 
   close(): void {
     this.#closed = true
-    for (const realm of [...this.#realms.keys()]) this.drop(realm)
+    this.#drop(() => true)
   }
 
-  #portsOf(realm: Realm): RealmPorts {
-    let ports = this.#realms.get(realm)
+  #drop(isGone: (ports: RealmPorts) => boolean): void {
+    for (const [key, ports] of this.#realms) {
+      if (!isGone(ports)) continue
+      this.#realms.delete(key)
+      for (const { pair } of ports.idle) this.#closePair(pair)
+    }
+  }
+
+  #portsOf(place: PortPlace): RealmPorts {
+    let ports = this.#realms.get(keyOf(place))
     if (!ports) {
-      ports = { idle: [], inUse: new Set(), unavailable: new Map(), next: this.#begin() }
-      this.#realms.set(realm, ports)
+      ports = { place, idle: [], inUse: new Set(), unavailable: new Map(), next: this.#begin() }
+      this.#realms.set(keyOf(place), ports)
     }
     return ports
   }
@@ -155,7 +174,7 @@ export class PortPool {
   }
 
   /** What rests, is just being opened, or is somebody else's, is not to be had either. */
-  #noPort(realm: Realm, { unavailable }: RealmPorts, cause?: unknown): TielineError {
+  #noPort({ place: { realm }, unavailable }: RealmPorts, cause?: unknown): TielineError {
     const now = this.#options.clock.now()
     const inUse = [...unavailable.values()].filter((until) => until > now).length
     return new TielineError(
@@ -180,27 +199,27 @@ export class PortPool {
     return undefined
   }
 
-  async #open(realm: Realm, ports: RealmPorts): Promise<PortPair> {
+  async #open(ports: RealmPorts): Promise<PortPair> {
     let failure: unknown
     for (let tries = 0; tries < TRIES; tries++) {
       const port = this.#nextPort(ports)
       if (port === undefined) break
       ports.unavailable.set(port, Number.POSITIVE_INFINITY)
       try {
-        return await this.#openPair(realm, port)
+        return await this.#openPair(ports.place, port)
       } catch (error) {
         failure = error
         ports.unavailable.set(port, this.#options.clock.now() + TAKEN_MS)
       }
     }
-    throw this.#noPort(realm, ports, failure)
+    throw this.#noPort(ports, failure)
   }
 
-  async #openPair(realm: Realm, port: number): Promise<PortPair> {
+  async #openPair(place: PortPlace, port: number): Promise<PortPair> {
     const { sockets } = this.#options
-    const rtp = await sockets.open(realm, port)
+    const rtp = await sockets.open(place, port)
     try {
-      return { realm, rtp, rtcp: await sockets.open(realm, port + 1) }
+      return { ...place, rtp, rtcp: await sockets.open(place, port + 1) }
     } catch (error) {
       this.#options.close(rtp.fd)
       throw error
@@ -230,6 +249,10 @@ export class PortPool {
     this.#options.close(pair.rtp.fd)
     this.#options.close(pair.rtcp.fd)
   }
+}
+
+function keyOf({ realm, family = '' }: { realm: Realm; family?: IpFamily | '' }): string {
+  return `${realm} ${family}`
 }
 
 function firstPair(port: number): number {

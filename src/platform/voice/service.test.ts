@@ -31,7 +31,7 @@ function start(t: TestContext, ports: { first: number; last: number }, script = 
     notify: () => {},
     onDeath: (error) => assert.fail(error),
     sockets: {
-      async open(realm, port) {
+      async open({ realm }, port) {
         const socket = dgram.createSocket('udp4')
         await new Promise<void>((resolve, reject) => {
           socket.once('error', reject)

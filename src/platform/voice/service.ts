@@ -1,5 +1,5 @@
 import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
-import type { HeardByProgram, PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
+import type { AddressGone, HeardByProgram, PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
 import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
 import { EVENT_KEYS } from '#protocol/rtp/index.ts'
 import { AudioDoor, type Ticket } from './audio-door.ts'
@@ -109,7 +109,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     return this.#door.listen(path)
   }
 
-  async 'endpoint.open'({ call, endpoint, realm }: VoiceMethods['endpoint.open']['params']) {
+  async 'endpoint.open'({ call, endpoint, realm, family }: VoiceMethods['endpoint.open']['params']) {
     if (this.#sessions.has(endpoint) || this.#opening.has(endpoint)) {
       throw new TielineError('The endpoint is there already.', {
         code: 'invalid-argument',
@@ -120,7 +120,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     }
     this.#opening.add(endpoint)
     try {
-      const pair = await this.#pool.take(realm)
+      const pair = await this.#pool.take(realm, family)
       const session = new Session({
         engine: this.#engine,
         clock: this.#options.clock,
@@ -334,6 +334,11 @@ export class VoiceService implements Methods, AsyncDisposable {
   async realmGone(realm: Realm): Promise<void> {
     this.#pool.drop(realm)
     await Promise.all([...this.#sessions.values()].filter((session) => session.realm === realm).map((s) => this.#close(s)))
+  }
+
+  /** The realm has lost an address: what rests there is closed, and what is in use when it is given back. */
+  addressGone({ realm, address }: AddressGone['addressGone']): void {
+    this.#pool.dropAddress(realm, address)
   }
 
   /** Closes every endpoint, every socket and the media thread. */

@@ -29,6 +29,8 @@ export interface PlatformConfig {
     /** Our address and the site's in every tunnel. They may be the same for all: tunnels never meet. */
     address: string
     peerAddress: string
+    /** The same by IPv6, of sites that have it. */
+    ipv6: { address: string; peerAddress: string }
     mtu: number
     /** `auto` takes the kernel's WireGuard where there is one. */
     implementation: 'auto' | 'kernel' | 'wireguard-go'

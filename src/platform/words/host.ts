@@ -1,6 +1,6 @@
 import type { Id } from '#lib/index.ts'
 import type { AgentFailure, Snapshot, SnapshotChange } from './snapshot.ts'
-import type { Realm } from './voice.ts'
+import type { IpFamily, Realm } from './voice.ts'
 
 export type ChannelState = 'provisioned' | 'connecting' | 'up' | 'stale' | 'down' | 'removed'
 
@@ -55,15 +55,18 @@ export interface HostMethods {
   /** Kills and starts again, for the operator and for tests. */
   'agent.restart': { params: { subscriber: Id<'sub'> }; result: null }
   /**
-   * Opens a UDP socket bound to `port` at the realm's address and hands it to the asking process over its IPC channel as
+   * Opens a UDP socket bound to `port` at the realm's address of this family, or else its first one, and hands it to the asking process over its IPC channel as
    * `{ socket: { id, realm, purpose: 'rtp', address, port } }`. Rejects when the port is taken.
    */
-  'socket.open': { params: { realm: Realm; port: number }; result: { id: string; address: string; port: number } }
+  'socket.open': {
+    params: { realm: Realm; port: number; family?: IpFamily }
+    result: { id: string; address: string; port: number }
+  }
   /**
-   * Opens a TCP socket bound to the realm's address, not yet connected, and hands it to the switch over its IPC channel as
+   * Opens a TCP socket bound to the realm's address of this family, or else its first one, not yet connected, and hands it to the switch over its IPC channel as
    * `{ socket: { id, realm, purpose: 'sip-out', … } }`.
    */
-  'socket.stream': { params: { realm: Realm; id: string }; result: null }
+  'socket.stream': { params: { realm: Realm; id: string; family?: IpFamily }; result: null }
   /** What leads to each process, for `tieline status`; and of SIP over TLS, where it is configured. */
   status: {
     params: Record<string, never>
@@ -104,6 +107,11 @@ export interface SocketHandover {
     address: string
     port: number
   }
+}
+
+/** A realm stands at this address no longer: close what you hold that is bound to it. */
+export interface AddressGone {
+  addressGone: { realm: Realm; address: string }
 }
 
 /** A realm is gone: close what you hold of it. */

@@ -193,11 +193,19 @@ export interface Survival {
   channel?: 'end' | 'trunk'
 }
 
+/** Both ends of a tunnel, ours and that of the site's gateway. */
+export interface TunnelEnds {
+  address: string
+  peerAddress: string
+}
+
 export interface ChannelConfig {
   /** Our address in the tunnel; also the address of the platform's SIP and RTP for the site. */
   address: string
   /** The site's gateway in the tunnel. */
   peerAddress: string
+  /** The same by IPv6, beside those of IPv4: of a site whose networks have any. */
+  ipv6?: TunnelEnds
   /** WireGuard's UDP port in the node's own namespace, unique on the node. */
   listenPort: number
   privateKey: Sealed

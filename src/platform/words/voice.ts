@@ -5,6 +5,9 @@ import type { RecordingHeader } from './recording.ts'
 /** Where a socket lives: the node's own network namespace, or that of a subscriber. */
 export type Realm = 'node' | Id<'sub'>
 
+/** Of IP. */
+export type IpFamily = 4 | 6
+
 /** How the audio of a leg travels. DTLS has its place here and comes later. */
 export type MediaTransport = 'rtp' | 'srtp'
 
@@ -139,9 +142,9 @@ export type ToneWay = 'heard' | 'taken' | 'sound'
 
 /** What the switch may ask of voice. One JSON-RPC method each; `play`, `say`, `gather` and `record` answer at their end. */
 export interface VoiceMethods {
-  /** Opens an endpoint of a call: binds an RTP/RTCP port pair in the realm. */
+  /** Opens an endpoint of a call: binds an RTP/RTCP port pair in the realm, at its address of this family or else its first one. */
   'endpoint.open': {
-    params: { call: Id<'call'>; endpoint: Id<'med'>; realm: Realm }
+    params: { call: Id<'call'>; endpoint: Id<'med'>; realm: Realm; family?: IpFamily }
     result: { address: string; port: number }
   }
   /** Says where the far end is and what it speaks; again at every change. Without it an endpoint sends nothing. */

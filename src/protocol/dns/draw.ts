@@ -9,10 +9,10 @@ export interface SipServer {
   transport: SipTransport
 }
 
-/** The servers of a name in the order in which one request tries them: its targets (RFC 2782), and the addresses of each in any order. */
+/** The servers of a name in the order in which one request tries them: its targets (RFC 2782), and the addresses of each, those of IPv6 first and else in any order. */
 export function serversOf(targets: readonly SipTarget[], random: () => number): SipServer[] {
   return drawn(targets, random).flatMap(({ host, addresses, port, transport }) => {
-    const equals = addresses.map((address) => ({ address, priority: 0, weight: 1 }))
+    const equals = addresses.map((address) => ({ address, priority: address.includes(':') ? 0 : 1, weight: 1 }))
     return drawn(equals, random).map(({ address }) => ({ host, address, port, transport }))
   })
 }

@@ -37,7 +37,7 @@ test('S36 a name with address and SRV records: SRV first, of TLS as _sips._tcp, 
     'SRV _sips._tcp.carrier.example': [srv('edge.carrier.example', 5071)],
     'A edge.carrier.example': ['203.0.113.1', '203.0.113.2'],
   })
-  const found = await locate(clock, ask, { name: 'carrier.example', transport: 'tls' }, 'A')
+  const found = await locate(clock, ask, { name: 'carrier.example', transport: 'tls' }, ['A'])
   assert.deepEqual(where(found), ['tls:203.0.113.1+203.0.113.2:5071'])
   assert.deepEqual(asked, ['SRV _sips._tcp.carrier.example', 'A edge.carrier.example'])
   assert.equal(found.freshMs, 5000)
@@ -55,7 +55,7 @@ test('NAPTR says the transport, by order and not by where it stands; what we do 
     'A a.carrier.example': ['203.0.113.1'],
     'A b.carrier.example': ['203.0.113.2'],
   })
-  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example' }, 'A')), [
+  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example' }, ['A'])), [
     'tcp:203.0.113.1:5070',
     'tcp:203.0.113.2:5060',
   ])
@@ -67,10 +67,10 @@ test('without NAPTR the first transport with SRV; without SRV the address by UDP
     'A a.carrier.example': ['203.0.113.1'],
     'A plain.example': ['203.0.113.9'],
   })
-  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example' }, 'A')), ['tcp:203.0.113.1:5060'])
-  assert.deepEqual(where(await locate(clock, ask, { name: 'plain.example' }, 'A')), ['udp:203.0.113.9:5060'])
-  assert.deepEqual(where(await locate(clock, ask, { name: 'plain.example', transport: 'tls' }, 'A')), ['tls:203.0.113.9:5061'])
-  assert.deepEqual(where(await locate(clock, ask, { name: 'nowhere.example' }, 'A')), [])
+  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example' }, ['A'])), ['tcp:203.0.113.1:5060'])
+  assert.deepEqual(where(await locate(clock, ask, { name: 'plain.example' }, ['A'])), ['udp:203.0.113.9:5060'])
+  assert.deepEqual(where(await locate(clock, ask, { name: 'plain.example', transport: 'tls' }, ['A'])), ['tls:203.0.113.9:5061'])
+  assert.deepEqual(where(await locate(clock, ask, { name: 'nowhere.example' }, ['A'])), [])
 })
 
 test('NAPTR names no service by a word that every object knows', async () => {
@@ -80,7 +80,7 @@ test('NAPTR names no service by a word that every object knows', async () => {
     'A x.elsewhere.example': ['203.0.113.66'],
     'A carrier.example': ['203.0.113.9'],
   })
-  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example' }, 'A')), ['udp:203.0.113.9:5060'])
+  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example' }, ['A'])), ['udp:203.0.113.9:5060'])
 })
 
 test('S35 a transport that DNS tells is gone to, though DNS does not tell, or is slow to tell, of one that comes behind it', async () => {
@@ -90,20 +90,20 @@ test('S35 a transport that DNS tells is gone to, though DNS does not tell, or is
     'A a.carrier.example': ['203.0.113.1'],
   })
   const patient: Ask = (name, type) => (name.startsWith('_sips.') ? new Promise<never>(() => {}) : ask(name, type))
-  assert.deepEqual(where(await locate(clock, patient, { name: 'carrier.example' }, 'A')), ['udp:203.0.113.1:5060'])
+  assert.deepEqual(where(await locate(clock, patient, { name: 'carrier.example' }, ['A'])), ['udp:203.0.113.1:5060'])
 })
 
 test('a port that is given looks for no SRV (RFC 3263 §4.2)', async () => {
   const { ask, asked } = zone({ 'A carrier.example': ['203.0.113.1'], 'SRV _sip._udp.carrier.example': [srv('x.example')] })
-  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example', port: 5080 }, 'A')), ['udp:203.0.113.1:5080'])
+  assert.deepEqual(where(await locate(clock, ask, { name: 'carrier.example', port: 5080 }, ['A'])), ['udp:203.0.113.1:5080'])
   assert.deepEqual(asked, ['A carrier.example'])
 })
 
 test('S35 where SRV cannot be had the address is not tried instead; a root as target says that there is no service', async () => {
   const fails = zone({ 'SRV _sip._udp.carrier.example': 'fails', 'A carrier.example': ['203.0.113.99'] })
-  await assert.rejects(locate(clock, fails.ask, { name: 'carrier.example', transport: 'udp' }, 'A'), DnsFailure)
+  await assert.rejects(locate(clock, fails.ask, { name: 'carrier.example', transport: 'udp' }, ['A']), DnsFailure)
   const none = zone({ 'SRV _sip._udp.carrier.example': [srv('', 0)], 'A carrier.example': ['203.0.113.99'] })
-  assert.deepEqual((await locate(clock, none.ask, { name: 'carrier.example', transport: 'udp' }, 'A')).targets, [])
+  assert.deepEqual((await locate(clock, none.ask, { name: 'carrier.example', transport: 'udp' }, ['A'])).targets, [])
 })
 
 test('a target whose address DNS does not tell is named; without any there is no answer at all', async () => {
@@ -113,10 +113,10 @@ test('a target whose address DNS does not tell is named; without any there is no
     'A a.carrier.example': 'fails',
     'A b.carrier.example': ['203.0.113.2'],
   }
-  const found = await locate(clock, zone(records).ask, { name: 'carrier.example', transport: 'udp' }, 'A')
+  const found = await locate(clock, zone(records).ask, { name: 'carrier.example', transport: 'udp' }, ['A'])
   assert.deepEqual([where(found), found.unknown], [['udp:203.0.113.2:5060'], ['a.carrier.example']])
   const dead = zone({ ...records, 'A b.carrier.example': 'fails' })
-  await assert.rejects(locate(clock, dead.ask, { name: 'carrier.example', transport: 'udp' }, 'A'), DnsFailure)
+  await assert.rejects(locate(clock, dead.ask, { name: 'carrier.example', transport: 'udp' }, ['A']), DnsFailure)
 })
 
 test('names and name servers are read as they are written', () => {
@@ -139,7 +139,7 @@ test('S34 a target whose address is slow to come is not waited for longer than a
   })
   let found: Awaited<ReturnType<typeof locate>> | null = null
   const patient: Ask = (name, type) => (name.startsWith('a.') ? slow.promise : ask(name, type))
-  void locate(clock, patient, { name: 'carrier.example', transport: 'udp' }, 'A').then((located) => {
+  void locate(clock, patient, { name: 'carrier.example', transport: 'udp' }, ['A']).then((located) => {
     found = located
   })
   const settle = () => new Promise(setImmediate)

@@ -4,6 +4,9 @@ import type { Ask, Found } from './client.ts'
 import { DnsFailure } from './failure.ts'
 import { hostName } from './name.ts'
 
+/** The records by which a host says where it is. */
+export type AddressFamily = 'A' | 'AAAA'
+
 /** How SIP is spoken there. */
 export type SipTransport = 'udp' | 'tcp' | 'tls'
 
@@ -53,11 +56,12 @@ const MOST_TARGETS = 32
 const MOST_ADDRESSES = 16
 
 /**
- * Finds the servers of a name (RFC 3263 §4.1, §4.2): NAPTR, SRV, addresses. `family` is what the SIP socket can reach.
+ * Finds the servers of a name (RFC 3263 §4.1, §4.2): NAPTR, SRV, addresses. `families` are what SIP sockets can
+ * reach; of a server that has several, the addresses of the first are tried first.
  * Rejects with DnsFailure where DNS could not tell; that it says there is nothing is an answer.
  */
-export async function locate(clock: Clock, ask: Ask, wanted: SipName, family: 'A' | 'AAAA'): Promise<Located> {
-  const search = new Search(clock, ask, family)
+export async function locate(clock: Clock, ask: Ask, wanted: SipName, families: readonly AddressFamily[]): Promise<Located> {
+  const search = new Search(clock, ask, families)
   const targets = await search.run(wanted)
   return { targets, freshMs: search.freshMs, unknown: search.unknown }
 }
@@ -65,14 +69,14 @@ export async function locate(clock: Clock, ask: Ask, wanted: SipName, family: 'A
 class Search {
   readonly #clock: Clock
   readonly #ask: Ask
-  readonly #family: 'A' | 'AAAA'
+  readonly #families: readonly AddressFamily[]
   readonly unknown: string[] = []
   freshMs = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock, ask: Ask, family: 'A' | 'AAAA') {
+  constructor(clock: Clock, ask: Ask, families: readonly AddressFamily[]) {
     this.#clock = clock
     this.#ask = ask
-    this.#family = family
+    this.#families = families
   }
 
   async run({ name, port, transport }: SipName): Promise<SipTarget[]> {
@@ -133,7 +137,7 @@ class Search {
     this.unknown.push(...hosts.filter((host) => !found.has(host)))
     // Without any address of any target, DNS has told nothing that a call could use.
     if (this.unknown.length > 0 && [...found.values()].every(({ length }) => length === 0))
-      throw new DnsFailure(this.unknown[0]!, this.#family, 'silent')
+      throw new DnsFailure(this.unknown[0]!, this.#families[0]!, 'silent')
     return named.flatMap((target) => {
       const addresses = found.get(target.host) ?? []
       return addresses.length > 0 ? [{ ...target, addresses, transport }] : []
@@ -157,9 +161,24 @@ class Search {
     return addresses.length > 0 ? [{ host, addresses, port, transport, priority: 0, weight: 0 }] : []
   }
 
+  /** What DNS does not tell of one family, or not in time, is nothing to a host that has an address of another one. */
   async #addresses(host: string): Promise<string[]> {
-    const { records } = this.#noted(await this.#ask(host, this.#family))
-    return records.slice(0, MOST_ADDRESSES)
+    const told = new Map<AddressFamily, readonly string[]>()
+    const failures: unknown[] = []
+    const asked = this.#families.map(async (family) => {
+      try {
+        const { records } = this.#noted(await this.#ask(host, family))
+        told.set(family, records)
+        return records.length > 0
+      } catch (error) {
+        failures.push(error)
+        return false
+      }
+    })
+    await (asked.length === 1 ? asked[0] : this.#firstOf(asked))
+    const found = this.#families.flatMap((family) => told.get(family) ?? [])
+    if (found.length === 0 && failures.length > 0) throw failures[0]
+    return found.slice(0, MOST_ADDRESSES)
   }
 
   /** Null where DNS could not tell. */

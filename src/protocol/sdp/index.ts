@@ -21,6 +21,7 @@ export {
 } from './media.ts'
 export {
   codecsOf,
+  connectionOf,
   createAnswer,
   createOffer,
   type LocalMedia,

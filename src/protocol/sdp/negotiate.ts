@@ -114,6 +114,13 @@ function eventPayload(payloadType: number, clockRate: number): Payload {
   return { payloadType, name: 'telephone-event', clockRate, channels: 1, parameters: '0-16' }
 }
 
+/** Where somebody says that it listens, by the first audio stream of its description; null where it says nothing of that. */
+export function connectionOf(description: SdpSession | string | Uint8Array): string | null {
+  const session = read(description)
+  const audio = session?.media.find(({ type, port }) => type === 'audio' && port !== 0)
+  return session && audio ? remoteOf(session, audio).address : null
+}
+
 /**
  * What we make of an offer (RFC 3264 §6): pure. Takes the first audio stream that the policy's transport carries and that has
  * a codec in common. Never throws for what the far end has written.

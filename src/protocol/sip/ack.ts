@@ -26,7 +26,7 @@ export class SentAck {
   /** Sends it, at once unless it has to be found out where to. */
   static send(core: Core, dialog: Dialog, sequence: number, body?: ResponseOptions['body']): SentAck {
     const parts = requestInside(dialog, 'ACK', sequence, '')
-    const build = ({ transport }: Hop) => buildRequest({ ...parts, via: core.via(core.newBranch(), transport), body })
+    const build = (to: Hop) => buildRequest({ ...parts, via: core.via(core.newBranch(), to), body })
     const first = core.nextHop(dialog)
     const ack = new SentAck(core, sequence, build(first), first)
     core.withPlaces(dialog, (places) => {

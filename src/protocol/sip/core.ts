@@ -7,7 +7,7 @@ import type { SipRequest } from './message.ts'
 import { Places } from './places.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { Transactions } from './transactions.ts'
-import type { HeaderList, Hop, Transport, UserAgentOptions } from './types.ts'
+import type { HeaderList, Hop, LocalPlace, Transport, UserAgentOptions } from './types.ts'
 
 /** What a dialog, early or confirmed, is to the requests that come in for it. */
 export interface DialogUser {
@@ -42,30 +42,21 @@ export class Core {
   readonly #met = new MetChallenges()
   /** §8.2.7: answers that keep no state have one and the same tag. */
   readonly statelessTag = token(8)
-  readonly #via: Record<Transport, string>
-  readonly #contact: Record<Transport, string>
+  readonly #own: OwnNames
+  /** By the other family of IP, as it was last asked for. */
+  #others: OwnNames | null = null
 
   constructor(options: UserAgentOptions) {
     this.options = options
     this.log = options.log
     this.transactions = new Transactions(options.clock, options.log, options.transport, options.timers)
     this.#places = new Places(options)
-    const { address, port, tlsPort = 5061 } = options.transport.local
-    const host = address.includes(':') ? `[${address}]` : address
-    this.#via = {
-      udp: `SIP/2.0/UDP ${host}:${port}`,
-      tcp: `SIP/2.0/TCP ${host}:${port}`,
-      tls: `SIP/2.0/TLS ${host}:${tlsPort}`,
-    }
-    this.#contact = {
-      udp: `<sip:${host}:${port}>`,
-      tcp: `<sip:${host}:${port};transport=tcp>`,
-      tls: `<sip:${host}:${tlsPort};transport=tls>`,
-    }
+    this.#own = ownNames(options.transport.local)
   }
 
-  contact(own: string | undefined, transport: Transport): string {
-    return own ?? this.#contact[transport]
+  /** What we call ourselves to a far end there: by an address of its family, if we have one. */
+  contact(own: string | undefined, there: Hop): string {
+    return own ?? this.#namesFor(there).contact[there.transport]
   }
 
   /** Unguessable, as whoever knows a branch can answer for its request. */
@@ -73,8 +64,15 @@ export class Core {
     return `z9hG4bK${token(12)}`
   }
 
-  via(branch: string, transport: Transport): string {
-    return `${this.#via[transport]};rport;branch=${branch}`
+  via(branch: string, to: Hop): string {
+    return `${this.#namesFor(to).via[to.transport]};rport;branch=${branch}`
+  }
+
+  #namesFor(there: Hop): OwnNames {
+    const { other } = this.options.transport
+    if (!other || there.address.includes(':') !== other.address.includes(':')) return this.#own
+    if (this.#others?.of !== other) this.#others = ownNames(other)
+    return this.#others
   }
 
   /** Where a request inside the dialog goes, as far as that is known at once. */
@@ -123,18 +121,43 @@ export class Core {
   #addClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts): ClientTransaction {
     const branch = this.newBranch()
     let to = hop
-    let parts = make(this.via(branch, to.transport))
+    let parts = make(this.via(branch, to))
     let message = buildRequest(parts)
     if (hop.transport === 'udp' && message.length > LARGE_BYTES) {
       if (hop.large) {
         to = { ...hop, transport: hop.large }
-        parts = make(this.via(branch, to.transport))
+        parts = make(this.via(branch, to))
         message = buildRequest(parts)
       } else {
         this.log.info({ bytes: message.length, method: parts.method }, 'A large SIP request goes by UDP in fragments')
       }
     }
     return this.transactions.addClient(branch, sentOf(parts), message, to, user)
+  }
+}
+
+/** How requests and dialogs name us by one address (§18.1.1, §8.1.1.8). */
+interface OwnNames {
+  of: LocalPlace
+  via: Record<Transport, string>
+  contact: Record<Transport, string>
+}
+
+function ownNames(of: LocalPlace): OwnNames {
+  const { address, port, tlsPort = 5061 } = of
+  const host = address.includes(':') ? `[${address}]` : address
+  return {
+    of,
+    via: {
+      udp: `SIP/2.0/UDP ${host}:${port}`,
+      tcp: `SIP/2.0/TCP ${host}:${port}`,
+      tls: `SIP/2.0/TLS ${host}:${tlsPort}`,
+    },
+    contact: {
+      udp: `<sip:${host}:${port}>`,
+      tcp: `<sip:${host}:${port};transport=tcp>`,
+      tls: `<sip:${host}:${tlsPort};transport=tls>`,
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP, SocketAddress } from 'node:net'
 import { parseNameAddr, withoutTag } from './address.ts'
 import type { RequestParts } from './build.ts'
 import type { SipRequest, SipResponse } from './message.ts'
@@ -121,8 +121,10 @@ function listens(found: Hop | HopName, { address, port }: Hop): boolean {
 
 function placeOf(uri: string, like: Hop): Hop | HopName | null {
   try {
-    const { host, port, scheme, params } = parseUri(uri)
-    const family = isIP(host)
+    const { host: named, port, scheme, params } = parseUri(uri)
+    const family = isIP(named)
+    // As the kernel writes it, by which it is known where messages come from (RFC 5952).
+    const host = family === 6 ? new SocketAddress({ address: named, family: 'ipv6' }).address : named
     if (scheme === 'tel') return null
     const said = params.get('transport')
     if (family === 0) return nameOf(host, port, scheme, said, like)

@@ -48,7 +48,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     // §12.1.1: what makes an early dialog says where it leads.
     const parts = {
       ...responseParts(status, options),
-      contact: this.#core.contact(undefined, this.source.transport),
+      contact: this.#core.contact(undefined, this.source),
       recordRoute: true,
     }
     if (status === 100 || !this.#reliability) {
@@ -83,7 +83,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
 
   accept(options: ResponseOptions & { contact?: string }): Session | null {
     if (this.finished) return null
-    const contact = this.#core.contact(options.contact, this.source.transport)
+    const contact = this.#core.contact(options.contact, this.source)
     const timed = answerInterval(this.request)
     const headers = withAllow(timed.kind === 'granted' ? [...timed.headers, ...(options.headers ?? [])] : options.headers)
     const parts = { ...responseParts(200, { ...options, headers }), contact, recordRoute: true }

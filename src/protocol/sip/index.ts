@@ -24,6 +24,7 @@ export type {
   IncomingSnapshot,
   IncomingSubscribe,
   InviteOptions,
+  LocalPlace,
   OutgoingInvite,
   OutgoingSnapshot,
   RequestLoad,

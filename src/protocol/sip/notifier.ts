@@ -29,7 +29,7 @@ export class ReceivedSubscribe implements IncomingSubscribe {
 
   accept(headers: HeaderList): Subscription {
     const { source, toTag } = this.#transaction
-    const contact = this.#core.contact(undefined, source.transport)
+    const contact = this.#core.contact(undefined, source)
     const hop: Hop = source.flow === undefined ? source : { ...source, bound: true }
     const notifier = new Notifier(this.#core, dialogOfServer(this.request, hop, toTag, contact))
     this.#transaction.respond({ status: 200, headers, contact, recordRoute: true })

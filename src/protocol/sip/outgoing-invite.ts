@@ -193,7 +193,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 /** Sends a new INVITE. */
 export function sendInvite(core: Core, options: InviteOptions): SentInvite {
   const localTag = token(8)
-  const contact = core.contact(options.contact, options.to.transport)
+  const contact = core.contact(options.contact, options.to)
   const { parts, headers } = splitMaxForwards(withAllow(options.headers))
   const callId = options.callId ?? token(16)
   let sequence = 1

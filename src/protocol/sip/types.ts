@@ -35,10 +35,18 @@ export interface HopName {
   transport?: Transport
 }
 
+/** Where sockets are bound: UDP and TCP share `port`; `tlsPort` is there where TLS is listened for. */
+export interface LocalPlace {
+  readonly address: string
+  readonly port: number
+  readonly tlsPort?: number
+}
+
 /** The bound sockets of one place as the SIP layers see them. */
 export interface SipTransport {
-  /** UDP and TCP share `port`; `tlsPort` is there where TLS is listened for. */
-  readonly local: { address: string; port: number; tlsPort?: number }
+  readonly local: LocalPlace
+  /** Where the other family of IP is spoken beside it; absent, or undefined for now, where it is not. */
+  readonly other?: LocalPlace | undefined
   /** Queues a message; whoever wires it may hold it back until the journal is written. Connections are opened as needed. */
   send(message: OutgoingMessage, to: Hop): void
   /** A request over a connection has had no answer for 2*T1: the connection may be dead without having said so (S41). */

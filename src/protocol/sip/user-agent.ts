@@ -118,7 +118,7 @@ class SocketUserAgent implements UserAgent {
       from: `${options.from};tag=${token(8)}`,
       to: options.toHeader,
       callId: options.callId ?? token(16),
-      contact: this.#core.contact(options.contact, options.to.transport),
+      contact: this.#core.contact(options.contact, options.to),
       headers,
       body: options.body,
     }
@@ -171,7 +171,7 @@ class SocketUserAgent implements UserAgent {
     const message = new OutgoingMessage(name, snapshot.message)
     const invite = new SentInvite(this.#core, {
       localTag: request.from.tag ?? '',
-      contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop.transport),
+      contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop),
       transaction: (user) => this.#core.transactions.addClient(request.via.branch ?? '', sent, message, snapshot.hop, user),
     })
     invite.resume()

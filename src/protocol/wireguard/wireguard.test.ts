@@ -145,3 +145,25 @@ test('a site that made its own key pair gets a file without one', () => {
   assert.doesNotMatch(text, /^PrivateKey/m)
   assert.match(text, /^# PrivateKey =$/m)
 })
+
+test('a site that has IPv6 too gets both addresses, and what it takes to forward and to masquerade both', () => {
+  const ipv6 = { address: 'fd00:210::2', platform: 'fd00:210::1' }
+  const text = toSiteFile({ ...site, ipv6, lan: 'masquerade' })
+  assert.match(text, /^Address = 10\.210\.0\.2\/32, fd00:210::2\/128$/m)
+  assert.match(text, /^AllowedIPs = 10\.210\.0\.1\/32, fd00:210::1\/128$/m)
+  assert.match(text, /^PostUp = sysctl -q -w net\.ipv4\.ip_forward=1$/m)
+  assert.match(text, /^PostUp = sysctl -q -w net\.ipv6\.conf\.all\.forwarding=1$/m)
+  assert.match(text, /^PostUp = nft add rule ip tieline postrouting ip saddr 10\.210\.0\.1 oifname != %i masquerade$/m)
+  assert.match(text, /^PostUp = nft add rule ip6 tieline postrouting ip6 saddr fd00:210::1 oifname != %i masquerade$/m)
+  assert.match(text, /^PostDown = nft delete table ip tieline$/m)
+  assert.match(text, /^PostDown = nft delete table ip6 tieline$/m)
+  assert.match(text, /for width in 1420 [^;]*\b1280; do/, 'no width is tried that IPv6 cannot be had with')
+  assert.match(
+    toSiteFile({ ...site, ipv6 }),
+    /# On the office's router: send 10\.210\.0\.1 and fd00:210::1 to this machine's address/,
+  )
+})
+
+test('a site without IPv6 gets a file that never speaks of it: its gateway may have none', () => {
+  assert.doesNotMatch(toSiteFile({ ...site, lan: 'masquerade' }), /ipv6|ip6|::/)
+})

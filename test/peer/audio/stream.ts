@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
+import { isIPv6 } from 'node:net'
 import { now } from '../clock.ts'
 import { decode, encode } from './g711.ts'
 import type { Pacer } from './pacer.ts'
@@ -62,7 +63,7 @@ export class Stream {
   }
 
   static async open(address: string, pacer: Pacer, watched: readonly number[]): Promise<Stream> {
-    const socket = createSocket('udp4')
+    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)
       socket.bind(0, address, resolve)

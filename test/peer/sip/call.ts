@@ -1,6 +1,6 @@
 import type { Stream } from '../audio/stream.ts'
 import { now } from '../clock.ts'
-import { cseqOf, headerOf, headersOf, hostOf, type Message, tagOf, uriOf, userOf } from './message.ts'
+import { cseqOf, headerOf, headersOf, hostOf, hostText, type Message, tagOf, uriOf, userOf } from './message.ts'
 import type { CallPhase, CallReport } from './rule.ts'
 import { readSdp, writeSdp } from './sdp.ts'
 import { type Hop, newBranch, type SipSocket } from './socket.ts'
@@ -107,7 +107,7 @@ export class Call {
   }
 
   protected contact(): [string, string] {
-    return ['Contact', `<sip:${this.socket.name}@${this.socket.address}:${this.socket.port}>`]
+    return ['Contact', `<sip:${this.socket.name}@${hostText(this.socket.address)}:${this.socket.port}>`]
   }
 
   protected describe(): string {

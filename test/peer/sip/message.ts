@@ -90,8 +90,13 @@ export function userOf(uri: string): string {
 
 /** Host and port of a SIP URI, port 5060 by default. */
 export function hostOf(uri: string): { address: string; port: number } {
-  const match = /^sips?:(?:[^@]*@)?([^:;>?]+)(?::(\d+))?/i.exec(uri)
-  return { address: match?.[1] ?? '', port: Number(match?.[2] ?? 5060) }
+  const match = /^sips?:(?:[^@]*@)?(?:\[([^\]]+)\]|([^:;>?[]+))(?::(\d+))?/i.exec(uri)
+  return { address: match?.[1] ?? match?.[2] ?? '', port: Number(match?.[3] ?? 5060) }
+}
+
+/** An address as it stands in a URI or Via: of IPv6 in brackets (RFC 3261 §25.1). */
+export function hostText(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
 }
 
 export function cseqOf(message: Message): { number: number; method: string } {

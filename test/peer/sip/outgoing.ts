@@ -1,6 +1,6 @@
 import type { Stream } from '../audio/stream.ts'
 import { Call } from './call.ts'
-import { headerOf, type Message } from './message.ts'
+import { headerOf, hostText, type Message } from './message.ts'
 import type { PlaceOptions } from './rule.ts'
 import { newBranch, newTag, type Retry, type SipSocket } from './socket.ts'
 
@@ -14,15 +14,15 @@ export class OutgoingCall extends Call {
   #wantsCancel = false
 
   constructor(id: string, socket: SipSocket, stream: Stream, options: PlaceOptions) {
-    super(id, 'out', `${newTag()}@${socket.address}`, socket, stream, options.to)
+    super(id, 'out', `${newTag()}@${hostText(socket.address)}`, socket, stream, options.to)
     this.#options = options
     this.tone = options.tone ?? 0
     this.ignoreBye = options.ignoreBye ?? false
     stream.payload = options.payload ?? 0
     const display = options.displayName ? `"${options.displayName}" ` : ''
-    this.target = `sip:${options.number}@${options.to.address}:${options.to.port}`
-    this.local = `${display}<sip:${options.from}@${socket.address}>;tag=${newTag()}`
-    this.remote = `<sip:${options.number}@${options.to.address}>`
+    this.target = `sip:${options.number}@${hostText(options.to.address)}:${options.to.port}`
+    this.local = `${display}<sip:${options.from}@${hostText(socket.address)}>;tag=${newTag()}`
+    this.remote = `<sip:${options.number}@${hostText(options.to.address)}>`
     this.#invite = this.inDialog('INVITE', this.#branch, this.sequence)
     this.#invite.headers.push(this.contact(), ['Content-Type', 'application/sdp'], ...(options.headers ?? []))
     this.#invite.body = this.describe()

@@ -1,5 +1,5 @@
 import { digestAnswer } from './digest.ts'
-import { headersOf, type Message } from './message.ts'
+import { headersOf, hostText, type Message } from './message.ts'
 import { type Hop, newBranch, newTag } from './socket.ts'
 
 /** By what a telephone asks: a socket, or a connection of its own. */
@@ -33,7 +33,7 @@ export async function register(socket: Asking, options: RegisterOptions): Promis
   const first = await ask(socket, options, callId, 1)
   if (first.status !== 401) return first
   const { algorithm } = options
-  const how = { method: 'REGISTER', uri: `sip:${options.to.address}`, ...(algorithm ? { algorithm } : {}) }
+  const how = { method: 'REGISTER', uri: `sip:${hostText(options.to.address)}`, ...(algorithm ? { algorithm } : {}) }
   return ask(socket, options, callId, 2, digestAnswer(headersOf(first, 'www-authenticate'), options, how))
 }
 
@@ -46,10 +46,10 @@ function ask(
 ): Promise<Message> {
   const { to, user, expires } = options
   const branch = newBranch()
-  const aor = `<sip:${options.for ?? user}@${to.address}>`
+  const aor = `<sip:${options.for ?? user}@${hostText(to.address)}>`
   const message: Message = {
     method: 'REGISTER',
-    uri: `sip:${to.address}`,
+    uri: `sip:${hostText(to.address)}`,
     headers: [
       socket.via(branch),
       ['Max-Forwards', '70'],
@@ -57,7 +57,7 @@ function ask(
       ['To', aor],
       ['Call-ID', callId],
       ['CSeq', `${sequence} REGISTER`],
-      ['Contact', (options.contact ?? `<sip:${user}@${socket.address}:${socket.port}>`) + (options.params ?? '')],
+      ['Contact', (options.contact ?? `<sip:${user}@${hostText(socket.address)}:${socket.port}>`) + (options.params ?? '')],
       ['Expires', String(expires)],
       ...(authorization ? ([['Authorization', authorization]] as [string, string][]) : []),
     ],

@@ -10,12 +10,13 @@ export interface AudioDescription {
 }
 
 export function writeSdp(audio: AudioDescription, session: number): string {
+  const connection = `IN ${audio.address.includes(':') ? 'IP6' : 'IP4'} ${audio.address}`
   const events = audio.telephoneEvent === undefined ? [] : [audio.telephoneEvent]
   return [
     'v=0',
-    `o=- ${session} ${session} IN IP4 ${audio.address}`,
+    `o=- ${session} ${session} ${connection}`,
     's=-',
-    `c=IN IP4 ${audio.address}`,
+    `c=${connection}`,
     't=0 0',
     `m=audio ${audio.port} RTP/AVP ${[...audio.payloads, ...events].join(' ')}`,
     ...audio.payloads.map((payload) => `a=rtpmap:${payload} ${payload === 8 ? 'PCMA' : 'PCMU'}/8000`),
@@ -30,7 +31,7 @@ export function writeSdp(audio: AudioDescription, session: number): string {
 export function readSdp(body: string): AudioDescription | null {
   const media = /^m=audio (\d+) RTP\/AVP ([\d ]+)/m.exec(body)
   if (!media) return null
-  const address = /^c=IN IP4 (\S+)/m.exec(body.slice(media.index))?.[1] ?? /^c=IN IP4 (\S+)/m.exec(body)?.[1] ?? ''
+  const address = /^c=IN IP[46] (\S+)/m.exec(body.slice(media.index))?.[1] ?? /^c=IN IP[46] (\S+)/m.exec(body)?.[1] ?? ''
   const event = /^a=rtpmap:(\d+) telephone-event\/8000/im.exec(body)?.[1]
   const direction = (/^a=(sendrecv|sendonly|recvonly|inactive)/m.exec(body)?.[1] ?? 'sendrecv') as AudioDescription['direction']
   const payloads = media[2]!.trim().split(/\s+/).map(Number)

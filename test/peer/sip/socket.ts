@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
-import { cseqOf, formatMessage, headerOf, headersOf, type Message, parseMessage } from './message.ts'
+import { isIPv6 } from 'node:net'
+import { cseqOf, formatMessage, headerOf, headersOf, hostText, type Message, parseMessage } from './message.ts'
 
 export interface Hop {
   address: string
@@ -34,7 +35,7 @@ export class SipSocket {
   }
 
   static async open(address: string, port: number, name: string): Promise<SipSocket> {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 })
+    const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 })
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)
       socket.bind(port, address, resolve)
@@ -90,7 +91,7 @@ export class SipSocket {
   }
 
   via(branch: string): [string, string] {
-    return ['Via', `SIP/2.0/UDP ${this.address}:${this.port};branch=${branch};rport`]
+    return ['Via', `SIP/2.0/UDP ${hostText(this.address)}:${this.port};branch=${branch};rport`]
   }
 
   /** A response with what RFC 3261 §8.2.6 copies from the request. */

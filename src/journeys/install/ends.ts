@@ -1,0 +1,19 @@
+import { isIPv6 } from 'node:net'
+import type { ChannelConfig, PlatformConfig } from '#platform/words/index.ts'
+
+/** What every link carries by IPv6 (RFC 8200 §5): Linux takes it away from an interface that is narrower. */
+const LEAST_IPV6_MTU = 1280
+
+/** What of a channel follows from its site's networks. */
+export type Ends = Pick<ChannelConfig, 'address' | 'peerAddress' | 'ipv6' | 'mtu'>
+
+/**
+ * The ends of a channel to these networks: by IPv6 too, beside IPv4, as soon as one of them is of that family. A site that has
+ * none gets none: its gateway may not even speak it. What a channel has already stays as it was.
+ */
+export function endsOf(node: PlatformConfig['channel'], networks: readonly string[], before?: Ends): Ends {
+  const { address, peerAddress, mtu } = before ?? node
+  const wanted = !isIPv6(address) && networks.some((network) => network.includes(':'))
+  if (!wanted) return { address, peerAddress, mtu }
+  return { address, peerAddress, ipv6: before?.ipv6 ?? node.ipv6, mtu: Math.max(mtu, LEAST_IPV6_MTU) }
+}
