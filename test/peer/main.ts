@@ -73,6 +73,10 @@ function dnsMethods(): Methods {
       dns = await startDns(address, records)
     },
     questions: () => dns.questions,
+    /** Tells something else from now on of these names. */
+    tell({ records }: { records: Record<string, string | Records> }) {
+      Object.assign(dns.records, records)
+    },
   }
 }
 

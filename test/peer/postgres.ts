@@ -45,7 +45,7 @@ export async function startPostgres(options: { listen?: string } = {}): Promise<
   const output = collect(initdb)
   const [code] = await once(initdb, 'exit')
   if (code !== 0) throw new Error(`initdb failed: ${output()}`)
-  if (options.listen) appendFileSync(join(data, 'pg_hba.conf'), 'host all all 0.0.0.0/0 trust\n')
+  if (options.listen) appendFileSync(join(data, 'pg_hba.conf'), 'host all all all trust\n')
 
   let server: ChildProcess | null = null
   const url = (database: string) => `postgresql://${USER}@localhost/${database}?host=${encodeURIComponent(directory)}`

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
-import type { CheckStep, SiteConfig } from '#platform/words/index.ts'
+import type { CheckStep, SiteConfig, TunnelEnds } from '#platform/words/index.ts'
 import type { Channel } from './channel.ts'
 import { runInside } from './namespace.ts'
 import { type Ping, type ProbeAccount, passesWhole, pinger } from './ping.ts'
+import { addressesOf } from './plan.ts'
 
 export interface CheckRequest {
   channel: Channel
@@ -38,11 +39,12 @@ export async function checkChannel(request: CheckRequest): Promise<CheckStep[]> 
   const gatewayText =
     gateway === 'answer' ? `the site's gateway ${plan.peerAddress} answers` : gatewayFault(plan.peerAddress, silent)
   if (!say('gateway', gateway === 'answer', gatewayText)) return steps
+  if (plan.ipv6 && !(await checkIpv6(plan.ipv6, ping, say))) return steps
 
-  const target = targetOf(request)
-  if (!target) return steps
-  if (!(await checkRoute(plan.namespace, plan.interface, target, ping, say))) return steps
-  await checkMtu(request.channel.status.mtu, target, ping, say)
+  for (const target of targetsOf(request)) {
+    if (!(await checkRoute(plan.namespace, plan.interface, target, ping, say))) break
+    if (!(await checkMtu(request.channel.status.mtu, target, ping, say))) break
+  }
   return steps
 }
 
@@ -52,7 +54,7 @@ async function checkNamespace({ channel }: CheckRequest, say: Say): Promise<bool
   if (!channel.stands) return say('namespace', false, channel.status.reason)
   try {
     const text = await runInside(channel.plan.namespace, ['ip', '-o', 'addr', 'show', 'dev', channel.plan.interface])
-    const ok = text.includes(channel.plan.address)
+    const ok = addressesOf(channel.plan).every((address) => text.includes(address))
     return say(
       'namespace',
       ok,
@@ -61,6 +63,16 @@ async function checkNamespace({ channel }: CheckRequest, say: Say): Promise<bool
   } catch (error) {
     return say('namespace', false, `the namespace is not there: ${(error as Error).message}`)
   }
+}
+
+/** A site that had its file before it had IPv6 is still as that says. */
+async function checkIpv6({ address, peerAddress }: TunnelEnds, ping: Ping, say: Say): Promise<boolean> {
+  if ((await ping(peerAddress)) === 'answer') return say('gateway', true, `the site's gateway ${peerAddress} answers`)
+  return say(
+    'gateway',
+    false,
+    `the site's gateway does not answer by IPv6: its file needs ${peerAddress}/128 in Address and ${address}/128 in AllowedIPs, unless its firewall drops pings`,
+  )
 }
 
 async function checkRoute(namespace: string, device: string, target: string, ping: Ping, say: Say): Promise<boolean> {
@@ -80,7 +92,7 @@ async function checkRoute(namespace: string, device: string, target: string, pin
     return say(
       'route',
       false,
-      "the site's gateway does not forward: set net.ipv4.ip_forward=1 there and let its firewall pass the tunnel",
+      `the site's gateway does not forward: set ${target.includes(':') ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward'}=1 there and let its firewall pass the tunnel`,
     )
   say('route', true, "the site's gateway forwards")
   return say(
@@ -90,27 +102,28 @@ async function checkRoute(namespace: string, device: string, target: string, pin
   )
 }
 
-async function checkMtu(mtu: number, target: string, ping: Ping, say: Say): Promise<void> {
+async function checkMtu(mtu: number, target: string, ping: Ping, say: Say): Promise<boolean> {
   const passes = (size: number) => passesWhole(ping, target, size)
-  if (await passes(mtu)) {
-    say('mtu', true, `packets of ${mtu} bytes pass whole`)
-    return
-  }
+  if (await passes(mtu)) return say('mtu', true, `packets of ${mtu} bytes pass whole`)
   let works = 0
   for (const size of [1420, 1400, 1380, 1340, 1280, 1200, 576]) {
     if (size >= mtu || works) continue
     if (await passes(size)) works = size
   }
-  say(
+  return say(
     'mtu',
     false,
     `packets of ${mtu} bytes are lost, ${works || 'not even 576'} pass: set the channel's MTU to ${works || 1280}`,
   )
 }
 
-/** The host of the site that calls need most: its PBX, else its DNS server. Only an address: names are the switch's. */
-function targetOf({ site, dnsServers }: CheckRequest): string | null {
-  return [site.pbx?.host, ...dnsServers].find((name): name is string => name !== undefined && isIP(name) !== 0) ?? null
+/**
+ * The hosts of the site that calls need most, one of each family of IP: its PBX, else its DNS server. Only addresses: names are the
+ * switch's.
+ */
+function targetsOf({ site, dnsServers }: CheckRequest): string[] {
+  const known = [site.pbx?.host, ...dnsServers].filter((name): name is string => name !== undefined && isIP(name) !== 0)
+  return known.filter((name, i) => known.findIndex((other) => isIP(other) === isIP(name)) === i)
 }
 
 /** A handshake is good for three minutes, so a line that was cut just now still has one. */
