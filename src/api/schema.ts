@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { CODEC_NAMES, type CodecName, TONE_COUNTRIES } from '#protocol/audio/index.ts'
 
 /** Schemas that more than one route speaks of. They check, document and give the types. */
@@ -425,5 +425,3 @@ export const Paged = <T extends TSchema>(item: T) => Type.Object({ items: Type.A
 
 export const OfSubscriber = Type.Object({ subscriber: Type.String({ description: 'Id or name.' }) })
 export const Done = Type.Null({ description: 'Done; there is nothing to say.' })
-
-export type InstallOrderBody = Static<typeof InstallOrder>

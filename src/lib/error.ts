@@ -29,8 +29,3 @@ export class TielineError extends Error {
     this.details = details
   }
 }
-
-/** Fails on a broken invariant: a bug, which ends the call and never the process. */
-export function assertNever(value: never, what: string): never {
-  throw new Error(`unexpected ${what}: ${JSON.stringify(value)}`)
-}

@@ -146,9 +146,3 @@ export async function activateRotations(tx: Tx, now: Date): Promise<string[]> {
     await tx.updateTable('channel').set({ preshared_key: next }).where('subscriber_id', '=', subscriber_id).execute()
   return due.map(({ subscriber_id }) => subscriber_id)
 }
-
-/** When the next secret is due, or null. */
-export async function nextRotation(tx: Tx): Promise<Date | null> {
-  const row = await tx.selectFrom('rotation').select('activates_at').orderBy('activates_at').limit(1).executeTakeFirst()
-  return row?.activates_at ?? null
-}

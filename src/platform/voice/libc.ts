@@ -31,8 +31,6 @@ export const EPOLLIN = 1
 /** Bytes of `struct epoll_event`: packed on x86-64 only. */
 export const EPOLL_EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 }
 export const MSG_DONTWAIT = 0x40
-export const EAGAIN = 11
-export const EINTR = 4
 
 const CLOEXEC = 0o2000000
 const NONBLOCK = 0o4000

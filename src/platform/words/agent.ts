@@ -270,6 +270,3 @@ export interface AgentNotifications {
   /** What `gather` has understood so far; it may still change. */
   'call.partial': { call: Id<'call'>; text: string }
 }
-
-/** The codes of errors that a verb rejects with. */
-export type VerbErrorCode = 'call-gone' | 'resource-unavailable' | 'interrupted' | 'invalid-argument' | 'verb-failed'

@@ -6,12 +6,6 @@ export interface CryptoSuite {
   masterBytes: number
 }
 
-/** A key that SDP carries (RFC 4568): suite, and master key and salt in base64. */
-export interface CryptoKey {
-  suite: string
-  key: string
-}
-
 /** What both sides protect their sound with: the same suite, a key each. */
 export interface CryptoAgreement {
   suite: string
