@@ -92,13 +92,14 @@ export async function joinAudio(call: Call, a: Leg, b: Leg, how?: Parameters<typ
   const mediaA = call.media.get(a.id)
   const mediaB = call.media.get(b.id)
   if (!mediaA || !mediaB) return
-  if (call.moving && (mediaA.endpoint.lost || mediaB.endpoint.lost)) return
+  const isMoving = () => call.moving !== null && (mediaA.endpoint.lost || mediaB.endpoint.lost)
+  if (isMoving()) return
   try {
     pairUp(call, a, b, how)
     await mediaA.endpoint.join(mediaB.endpoint)
     void bringTogether(call, a, b)
   } catch (error) {
-    if (call.cause || a.cause || b.cause) return
+    if (call.cause || a.cause || b.cause || isMoving()) return
     if (error instanceof ResourceUnavailable) return call.end(causeOfError(error))
     call.log.error({ err: error }, 'two legs could not be joined')
     call.end(causeOf('switch', 'media-lost'))

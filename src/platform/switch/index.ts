@@ -18,4 +18,5 @@ export { placesIn, type RealmPlaces, Realms, type RealmsOptions, type SwitchReal
 export { NameNotResolved, SipNames } from './sip-names.ts'
 export { SiteDns } from './site-dns.ts'
 export { SiteSecurity, TrunkSecurity } from './tls.ts'
-export { type EndpointSnapshot, VoiceEndpoint, VoicePool, VoiceUnavailable } from './voice.ts'
+export { VoicePool } from './voice.ts'
+export { type EndpointSnapshot, VoiceEndpoint, VoiceUnavailable } from './voice-endpoint.ts'

@@ -18,7 +18,7 @@ import {
   negotiate,
   readAnswer,
 } from '#protocol/sdp/index.ts'
-import type { EndpointSnapshot, VoiceEndpoint } from './voice.ts'
+import type { EndpointSnapshot, VoiceEndpoint } from './voice-endpoint.ts'
 
 type Way = 'rtp' | 'srtp'
 /** Whether the far end is held by us. */
