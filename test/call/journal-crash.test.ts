@@ -185,3 +185,38 @@ test('with the disk full for long, memory is bounded: leases are kept, the rest 
   assert.equal(journal.status().lost, lost)
   await journal.close()
 })
+
+test('what was lost of a call is written as a whole once there is room, so that what changes behind it is good (O05, R05)', {
+  skip: root ? false : 'needs root',
+}, async (t) => {
+  const directory = smallDisk(t, 256 * 1024)
+  const clock = new TurnedClock()
+  const log = silentLog
+  const sizes = { reserveBytes: 10_000, backlogBytes: 100_000, segmentBytes: 50_000 }
+  const journal = await openJournal({ directory, clock, boot: 'b1', node: 'n1', log, ...sizes })
+  const { record } = writing(clock)
+  const [call, over] = [newId('call'), newId('call')]
+  for (let i = 0; i < 1000; i++) {
+    journal.append(record())
+    journal.flush()
+  }
+  const at = instantOf(clock, 'b1')
+  const { lost } = journal.status()
+  for (const id of [call, over]) journal.append({ type: 'call', at, call: id, state: { step: 1 } })
+  const change = (value: number): JournalRecord => {
+    return { type: 'call.changed', at, call, number: 0, changes: [{ op: 'replace', path: '/step', value }] }
+  }
+  journal.append(change(2))
+  journal.append({ type: 'call', at, call: over, state: null })
+  assert.equal(journal.status().lost, lost + 4)
+  for (let i = 0; journal.status().backlogBytes > 0; i++) {
+    assert(i < 100, 'there never was room')
+    await journal.sync()
+    journal.shipped(journal.status().synced)
+  }
+  journal.append(change(3))
+  await journal.close()
+  const again = await openJournal({ directory, clock, boot: 'b2', node: 'n1', log, reserveBytes: 1000 })
+  assert.deepEqual(again.replay().calls, [{ call, state: { step: 3 } }])
+  await again.close()
+})

@@ -32,6 +32,7 @@ import type { Pickup } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
 import type { CallRecording } from './recording.ts'
 import type { Slot } from './slot.ts'
+import type { SavedCall } from './snapshot.ts'
 import type { Move } from './survive.ts'
 import type { Wish } from './wish.ts'
 
@@ -106,6 +107,8 @@ export class Call {
   /** Whether a program has commanded anything for it. */
   decided = false
   answeredAt: Instant | null = null
+  /** What the journal has of it. */
+  saved: SavedCall | null = null
   /** Why the last dialled leg could not be had: what an unanswered caller is told in the end. */
   failure: CallCause | null = null
   /** The two legs that hear each other by way of voice, as long as both are up. */

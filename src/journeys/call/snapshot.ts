@@ -1,7 +1,7 @@
-import type { Id } from '#lib/index.ts'
+import { changesBetween, type Id } from '#lib/index.ts'
 import type { Sealer } from '#platform/subscriber/index.ts'
 import type { DialogSnapshot, LegFacts, MediaSnapshot } from '#platform/switch/index.ts'
-import type { CallCause, Instant, Sealed } from '#platform/words/index.ts'
+import type { CallCause, Instant, JournalRecord, Sealed } from '#platform/words/index.ts'
 import type { AnsweringSnapshot } from './answering.ts'
 import type { Call, CallFacts } from './call.ts'
 import type { ProgressSnapshot } from './progress.ts'
@@ -43,7 +43,34 @@ export interface LegSnapshot {
   description?: string
 }
 
-export function snapshotOf(call: Call): CallSnapshot {
+/** What the journal has of a call. */
+export interface SavedCall {
+  snapshot: CallSnapshot
+  /** Written since it was written as a whole. */
+  changes: number
+}
+
+/** So many changes, and a call is written as a whole once more: what is kept of one that lasts does not grow. */
+const MOST_CHANGES = 16
+
+/**
+ * What tells the journal how a call is now: all of it the first time and in another phase, where most of it is new; else what has
+ * changed, and null where nothing has.
+ */
+export function recordOf(call: Call, at: Instant): JournalRecord | null {
+  const snapshot = snapshotOf(call)
+  const { saved } = call
+  if (!saved || saved.snapshot.phase !== snapshot.phase || saved.changes >= MOST_CHANGES) {
+    call.saved = { snapshot, changes: 0 }
+    return { type: 'call', at, call: call.id, state: snapshot }
+  }
+  const changes = changesBetween(saved.snapshot, snapshot)
+  if (changes.length === 0) return null
+  call.saved = { snapshot, changes: saved.changes + 1 }
+  return { type: 'call.changed', at, call: call.id, number: 0, changes }
+}
+
+function snapshotOf(call: Call): CallSnapshot {
   const legs: (LegSnapshot | SealedLeg)[] = []
   for (const leg of call.legs) {
     const dialog = leg.cause ? null : leg.snapshot()

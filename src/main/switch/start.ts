@@ -7,8 +7,8 @@ import {
   type Exchange,
   isUser,
   LIMITS,
+  recordOf,
   restore,
-  snapshotOf,
   warnOfLimit,
 } from '#journeys/call/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
@@ -116,7 +116,8 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const outbox = new Outbox({
     flush() {
       for (const call of dirty) {
-        if (!call.cause) journal.append({ type: 'call', at: now(), call: call.id, state: snapshotOf(call) })
+        const entry = call.cause ? null : recordOf(call, now())
+        if (entry) journal.append(entry)
       }
       dirty.clear()
       journal.flush()

@@ -1,5 +1,5 @@
 import { unlinkSync } from 'node:fs'
-import type { Timer } from '#lib/index.ts'
+import type { Id, Timer } from '#lib/index.ts'
 import { instantOf, type JournalEntry, type JournalRecord } from '#platform/words/index.ts'
 import { Disk } from './disk.ts'
 import type { Journal, JournalOptions, JournalStatus, Replay } from './journal.ts'
@@ -43,6 +43,8 @@ export class FileJournal implements Journal {
   #syncedLines = 0
   #failedWrites = 0
   #lost = 0
+  /** Calls whose state found no room: they are written as a whole once there is some. */
+  readonly #owed = new Set<Id<'call'>>()
   #full = false
   #cursor = { position: -1, segment: -1, offset: 0 }
   #syncing: Promise<void> | null = null
@@ -73,10 +75,11 @@ export class FileJournal implements Journal {
 
   append(record: JournalRecord): number {
     if (record.type === 'event') record.event.number = this.#live.nextNumber(record.event.subscriber)
+    else if (record.type === 'call.changed') record.number = this.#live.nextChange(record.call)
     const json = textOf(record)
     this.#live.evolve(record, json, this.#active.first, this.#lines + 1)
     const position = ++this.#position
-    if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lost++
+    if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lose(record)
     else this.#line(position, json)
     this.#options.onAppend(record, json)
     return position
@@ -100,6 +103,7 @@ export class FileJournal implements Journal {
     }
     this.#syncSoon()
     if (this.#active.bytes >= this.#options.segmentBytes) this.#rotate()
+    if (this.#owed.size > 0) this.#writeOwed()
   }
 
   async sync(): Promise<void> {
@@ -180,6 +184,17 @@ export class FileJournal implements Journal {
   #line(position: number, json: string): void {
     this.#buffer.add(position, json)
     this.#lines++
+  }
+
+  #lose(record: JournalRecord): void {
+    this.#lost++
+    if (record.type === 'call' || record.type === 'call.changed') this.#owed.add(record.call)
+  }
+
+  #writeOwed(): void {
+    const calls = this.#live.calls(this.#owed)
+    this.#owed.clear()
+    this.#carry(calls)
   }
 
   #head(): void {

@@ -66,7 +66,7 @@ export interface Journal extends AsyncDisposable {
   replay(): Replay
   /**
    * Adds a record to this turn's write and gives its position. An event gets its `number` here: `record.event.number` is
-   * set. What is in the record may change afterwards; the journal has its own copy. Never throws.
+   * set, and so does a call's change. What is in the record may change afterwards; the journal has its own copy. Never throws.
    */
   append(record: JournalRecord): number
   /** One synchronous write of what has been appended: to be called before the turn's SIP messages leave. Never throws. */

@@ -1,6 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type { Instant, JournalRecord, Lease } from '#platform/words/index.ts'
 import type { Replay } from './journal.ts'
+import { KeptCall } from './kept-call.ts'
 
 /** What must not be forgotten, and in which segment it stands. */
 interface Kept {
@@ -25,7 +26,7 @@ export interface Carried {
  */
 export class LiveState {
   readonly #leases = new Map<Id<'lse'>, KeptLease>()
-  readonly #calls = new Map<Id<'call'>, Kept>()
+  readonly #calls = new Map<Id<'call'>, KeptCall>()
   /** Where only the newest of its kind counts: registrations by telephone, tolls by subscriber. */
   readonly #newest = new Map<string, Kept>()
   readonly #boots = new Map<Id<'call'>, string>()
@@ -42,6 +43,11 @@ export class LiveState {
 
   nextNumber(subscriber: Id<'sub'>): number {
     return (this.#numbers.get(subscriber) ?? 0) + 1
+  }
+
+  /** The number of the next change of a call's state. */
+  nextChange(call: Id<'call'>): number {
+    return (this.#calls.get(call)?.number ?? 0) + 1
   }
 
   /** The line that has to be on the disk before `segment` may go; only good when {@link in} says that nothing lives in it. */
@@ -78,7 +84,11 @@ export class LiveState {
       }
       case 'call':
         this.#leave(this.#calls.get(record.call), line)
-        this.#call(record.call, record.state === null ? null : json, segment, record.at.boot)
+        this.#call(record.call, record.state === null ? null : new KeptCall(record, json, segment))
+        return
+      case 'call.changed':
+        // One that does not follow what is known was behind a record that is lost: the state before that is what is left.
+        if (this.#calls.get(record.call)?.change(record, json)) this.#bytes += json.length
         return
       case 'registration': {
         const key = `registration ${record.subscriber} ${record.user}`
@@ -114,13 +124,24 @@ export class LiveState {
     for (const kept of this.#leases.values()) {
       if (kept.segment !== segment) continue
       const record: JournalRecord = { type: 'lease.taken', at: kept.lease.taken, lease: kept.lease }
-      if (found.push({ record, json: JSON.stringify(record) }) >= limit) return found
+      if (found.push(written(record)) >= limit) return found
     }
-    for (const kept of [...this.#calls.values(), ...this.#newest.values()]) {
+    for (const kept of this.#calls.values()) {
+      if (kept.segment === segment && found.push(written(kept.record())) >= limit) return found
+    }
+    for (const kept of this.#newest.values()) {
       if (kept.segment !== segment) continue
       if (found.push({ record: JSON.parse(kept.json), json: kept.json }) >= limit) return found
     }
     return found
+  }
+
+  /** These calls, each as a whole; those that are over are left out. */
+  calls(ids: Iterable<Id<'call'>>): { record: JournalRecord; json: string }[] {
+    return [...ids].flatMap((id) => {
+      const kept = this.#calls.get(id)
+      return kept ? [written(kept.record())] : []
+    })
   }
 
   /** What is there now, as copies. */
@@ -132,7 +153,7 @@ export class LiveState {
     const newest = [...this.#newest.values()].map(({ json }): JournalRecord => JSON.parse(json))
     return {
       leases: [...this.#leases.values()].map(({ lease }) => ({ ...lease })),
-      calls: [...this.#calls].map(([call, { json }]) => ({ call, state: JSON.parse(json).state })),
+      calls: [...this.#calls].map(([call, kept]) => ({ call, state: kept.record().state })),
       registrations: newest.flatMap((record) => (record.type === 'registration' ? [record] : [])),
       tolls: newest.flatMap((record) => (record.type === 'toll' ? [record] : [])),
       eventNumbers: new Map(this.#numbers),
@@ -160,15 +181,14 @@ export class LiveState {
     if (kept) this.#left.set(kept.segment, line)
   }
 
-  #call(call: Id<'call'>, json: string | null, segment: number, boot: string): void {
-    this.#bytes -= this.#calls.get(call)?.json.length ?? 0
-    if (json === null) {
+  #call(call: Id<'call'>, kept: KeptCall | null): void {
+    this.#bytes += (kept?.length ?? 0) - (this.#calls.get(call)?.length ?? 0)
+    if (kept === null) {
       this.#calls.delete(call)
       return
     }
-    this.#bytes += json.length
-    this.#calls.set(call, { json, segment })
-    this.#boots.set(call, boot)
+    this.#calls.set(call, kept)
+    this.#boots.set(call, kept.boot)
   }
 
   /** Drops the boots that nothing refers to any more. */
@@ -179,4 +199,8 @@ export class LiveState {
     const last = [...this.#proven.keys()].at(-1)
     for (const boot of this.#proven.keys()) if (boot !== last && !boots.has(boot)) this.#proven.delete(boot)
   }
+}
+
+function written(record: JournalRecord): { record: JournalRecord; json: string } {
+  return { record, json: JSON.stringify(record) }
 }

@@ -1,4 +1,4 @@
-import type { Id } from '#lib/index.ts'
+import type { Id, PatchStep } from '#lib/index.ts'
 import type { PlatformEvent } from './event.ts'
 import type { Lease } from './resource.ts'
 import type { Binding } from './telephone.ts'
@@ -22,8 +22,13 @@ export type JournalRecord =
   | { type: 'registration'; at: Instant; subscriber: Id<'sub'>; user: string; bindings: Binding[] }
   /** What counts towards the limits of a subscriber's calls out; `null` when it is gone. Opaque to the journal. */
   | { type: 'toll'; at: Instant; subscriber: Id<'sub'>; state: unknown }
-  /** Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal. */
-  | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown }
+  /**
+   * Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal. `changes` is how many
+   * of its changes are in it, where the journal has written it again.
+   */
+  | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown; changes?: number }
+  /** What has become of that since, `number`ed by the journal from 1: it is good only behind the one before. */
+  | { type: 'call.changed'; at: Instant; call: Id<'call'>; number: number; changes: PatchStep[] }
 
 /** A record and its position: a number that only grows, from which reading goes on. */
 export interface JournalEntry {

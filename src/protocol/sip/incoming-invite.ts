@@ -150,6 +150,6 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   }
 
   snapshot(): IncomingSnapshot {
-    return { message: this.request.head, source: this.source, localTag: this.#transaction.toTag }
+    return { message: this.request.head, source: { ...this.source }, localTag: this.#transaction.toTag }
   }
 }

@@ -186,7 +186,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 
   snapshot(): OutgoingSnapshot | null {
     const { message, hop } = this.#transaction
-    return message && { message: message.text.slice(0, message.text.indexOf('\r\n\r\n')), hop }
+    return message && { message: message.text.slice(0, message.text.indexOf('\r\n\r\n')), hop: { ...hop } }
   }
 }
 

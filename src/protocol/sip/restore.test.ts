@@ -48,6 +48,28 @@ test('a confirmed session goes on in another process: either side can re-INVITE 
   }
 })
 
+test('a snapshot does not change afterwards: what becomes bound to its connection later is told apart from it', async () => {
+  const net = new SimulatedNetwork()
+  const arrived: IncomingInvite[] = []
+  net.userAgent('10.0.0.2', { onInvite: (invite) => arrived.push(invite) })
+  const to = hop('10.0.0.2')
+  const sent = net.userAgent('10.0.0.1').invite({ ...CALL, to })
+  await net.clock.turnAsync(20)
+  const [invite] = arrived
+  const before = [sent.snapshot()!.hop, invite!.snapshot().source]
+  invite!.accept({ body: SDP })
+  await net.clock.turnAsync(20)
+  const session = await sent.answered
+  before.push(session.snapshot().hop)
+  for (const place of [to, invite!.source]) place.bound = true
+  assert.deepEqual(
+    before.map((place) => place.bound),
+    [undefined, undefined, undefined],
+  )
+  assert.equal(session.snapshot().hop.bound, true)
+  assert.equal(invite!.snapshot().source.bound, true)
+})
+
 test('S21 a 200 that is repeated to the new process gets the ACK of the old one', async () => {
   const net = new SimulatedNetwork()
   net.userAgent('10.0.0.2', { onInvite: (invite) => void invite.accept({ body: SDP }) })

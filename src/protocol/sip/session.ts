@@ -330,7 +330,7 @@ export class ConfirmedSession implements Session, DialogUser {
   }
 
   snapshot(): SessionSnapshot {
-    const dialog = { ...this.#dialog, routeSet: [...this.#dialog.routeSet] }
+    const dialog = { ...this.#dialog, hop: { ...this.#dialog.hop }, routeSet: [...this.#dialog.routeSet] }
     const { transactions, options } = this.#core
     const [answer, ack] = [this.#answer, this.#ack]
     if (answer) {
