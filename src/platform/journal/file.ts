@@ -77,10 +77,10 @@ export class FileJournal implements Journal {
     if (record.type === 'event') record.event.number = this.#live.nextNumber(record.event.subscriber)
     else if (record.type === 'call.changed') record.number = this.#live.nextChange(record.call)
     const json = textOf(record)
-    this.#live.evolve(record, json, this.#active.first, this.#lines + 1)
     const position = ++this.#position
     if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lose(record)
     else this.#line(position, json)
+    this.#live.evolve(record, json, this.#active.first, this.#lines)
     this.#options.onAppend(record, json)
     return position
   }
@@ -182,8 +182,7 @@ export class FileJournal implements Journal {
   }
 
   #line(position: number, json: string): void {
-    this.#buffer.add(position, json)
-    this.#lines++
+    if (this.#buffer.add(position, json)) this.#lines++
   }
 
   #lose(record: JournalRecord): void {
@@ -280,8 +279,8 @@ export class FileJournal implements Journal {
 
   #carry(live: { record: JournalRecord; json: string }[]): void {
     for (const { record, json } of live) {
-      this.#live.evolve(record, json, this.#active.first, this.#lines + 1)
       this.#line(0, json)
+      this.#live.evolve(record, json, this.#active.first, this.#lines)
     }
     this.flush()
     this.#syncSoon()

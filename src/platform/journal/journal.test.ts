@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { crc32 } from 'node:zlib'
 import { changesBetween, type Id, newId, silentLog, TurnedClock } from '#lib/index.ts'
 import { type CallLease, instantOf, type JournalRecord, type Lease, type PlatformEvent } from '#platform/words/index.ts'
 import type { JournalOptions } from './journal.ts'
@@ -153,7 +154,7 @@ test('a crash is closed at the last proven moment of the process that held the c
   await third.close()
 })
 
-test('a write torn at any byte is cut off, and the journal goes on from the last whole record', async (t) => {
+test('a write torn at any byte is cut off, and the journal goes on from the last whole turn', async (t) => {
   const directory = directoryOf(t)
   const w = world(directory)
   const whole = await w.open()
@@ -162,11 +163,14 @@ test('a write torn at any byte is cut off, and the journal goes on from the last
   whole.flush()
   const keep = readFileSync(join(directory, readdirSync(directory).find((n) => n.endsWith('.journal'))!)).length
   whole.append(w.event())
-  whole.append(w.state(lease.call, { sip: 'ünïcode' }))
+  whole.flush()
+  // What is written together is good together.
+  whole.append(w.event())
+  whole.append(w.state(lease.call, { sip: 'ünï\tcode' }))
   await whole.close()
   const name = readdirSync(directory).find((n) => n.endsWith('.journal'))!
   const bytes = readFileSync(join(directory, name))
-  const secondRecord = bytes.indexOf('\n', keep) + 1
+  const second = bytes.indexOf('\n', keep) + 1
   for (let length = keep; length <= bytes.length; length++) {
     const torn = join(directory, `torn-${length}`)
     mkdirSync(torn)
@@ -174,13 +178,14 @@ test('a write torn at any byte is cut off, and the journal goes on from the last
     const v = world(torn)
     const journal = await v.open()
     const { leases, calls, eventNumbers, cutBytes } = journal.replay()
-    const records = length >= bytes.length ? 2 : length >= secondRecord ? 1 : 0
-    const end = [keep, secondRecord, bytes.length][records]!
-    assert.deepEqual([leases.length, eventNumbers.get(acme) ?? 0, calls.length], [1, records >= 1 ? 1 : 0, records >= 2 ? 1 : 0])
+    const turns = length >= bytes.length ? 2 : length >= second ? 1 : 0
+    const end = [keep, second, bytes.length][turns]!
+    assert.deepEqual([leases.length, eventNumbers.get(acme) ?? 0], [1, turns])
+    assert.deepEqual(calls, turns < 2 ? [] : [{ call: lease.call, state: { sip: 'ünï\tcode' } }])
     assert.equal(cutBytes, length - end)
     const next = v.event()
     journal.append(next)
-    assert.equal(next.event.number, records >= 1 ? 2 : 1)
+    assert.equal(next.event.number, turns + 1)
     await journal.sync()
     const read = journal.read(0, 100).entries
     assert.deepEqual(
@@ -188,7 +193,7 @@ test('a write torn at any byte is cut off, and the journal goes on from the last
       read.map((_, i) => i),
       'positions go on without a gap',
     )
-    assert.equal(read.length, 2 + records + 2, 'boot, lease, what was whole, boot, event')
+    assert.equal(read.length, 2 + [0, 1, 3][turns]! + 2, 'boot, lease, what was whole, boot, event')
     await journal.close()
     rmSync(torn, { recursive: true })
   }
@@ -200,6 +205,7 @@ test('a record that is damaged further up is passed over and counted', async (t)
   const journal = await w.open()
   const [a, b] = [w.lease(), w.lease()]
   journal.append(w.taken(a))
+  journal.flush()
   journal.append(w.taken(b))
   await journal.close()
   const path = join(directory, readdirSync(directory).find((n) => n.endsWith('.journal'))!)
@@ -212,6 +218,31 @@ test('a record that is damaged further up is passed over and counted', async (t)
   )
   assert.deepEqual([again.replay().damaged, again.replay().cutBytes], [1, 0])
   await again.close()
+})
+
+test('a journal of an older release, with a line for each record, is read', async (t) => {
+  const directory = directoryOf(t)
+  const w = world(directory)
+  const [a, b] = [w.lease(), w.lease()]
+  const lines = [w.taken(a), w.event(), w.taken(b), w.released(a)].map((record, i) => {
+    const text = `${100 + i} ${JSON.stringify(record)}`
+    return `${crc32(text).toString(16).padStart(8, '0')} ${text}\n`
+  })
+  writeFileSync(join(directory, '0000000000000100.journal'), lines.join(''))
+  const journal = await w.open()
+  assert.deepEqual(
+    journal.replay().leases.map(({ id }) => id),
+    [b.id],
+  )
+  await journal.sync()
+  const types = journal.read(100, 100).entries.map(({ position, record }) => [position, record.type])
+  assert.deepEqual(types, [
+    [101, 'event'],
+    [102, 'lease.taken'],
+    [103, 'lease.released'],
+    [104, 'boot'],
+  ])
+  await journal.close()
 })
 
 test('reading goes on from a position, over segments, and stops at what is on the disk', async (t) => {

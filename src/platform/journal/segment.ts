@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { lineAt } from './line.ts'
+import { lineAt, positionIn } from './line.ts'
 import type { Carried } from './live.ts'
 
 /** One file of the journal; its name is the position that its records begin at. */
@@ -32,7 +32,7 @@ export function segmentsIn(directory: string): Segment[] {
 }
 
 /**
- * Reads a segment from its beginning, giving each good line to `take`. `end` is where the last good line ends: what
+ * Reads a segment from its beginning, giving each good record to `take`. `end` is where the last good line ends: what
  * follows it was torn by a crash. `damaged` counts bad lines that good ones follow.
  */
 export function scan(
@@ -54,7 +54,7 @@ export function scan(
     damaged += bad
     bad = 0
     end = line.end
-    take(line.position, line.json)
+    for (const [i, json] of line.records.entries()) take(positionIn(line, i), json)
   }
 }
 
@@ -68,8 +68,8 @@ export function openToAppend(path: string, bytes: number): number {
 const CHUNK = 256 * 1024
 
 /**
- * Walks the good lines of a segment from `offset` on until `take` says false or the file ends. Answers with the offset
- * behind the last line that was taken.
+ * Walks the good records of a segment from `offset` on until `take` says false or the file ends. Answers with the offset
+ * behind the last line that was taken as a whole.
  */
 export function walk(segment: Segment, offset: number, take: (position: number, json: string) => boolean): number {
   const fd = openSync(segment.path, 'r')
@@ -80,7 +80,7 @@ export function walk(segment: Segment, offset: number, take: (position: number, 
       const bytes = chunk.subarray(0, size)
       let at = 0
       for (let line = lineAt(bytes, at); line; line = lineAt(bytes, at)) {
-        if (!('damaged' in line) && !take(line.position, line.json)) return offset + at
+        if (!('damaged' in line) && !line.records.every((json, i) => take(positionIn(line, i), json))) return offset + at
         at = line.end
       }
       offset += at
