@@ -37,23 +37,33 @@ function randomHex(n: number): string {
   return digits.slice(used - n, used)
 }
 
-/** The first 12 digits of the ids of one millisecond. */
-let lastWall = Number.NaN
-let lastTime = ''
-
-function timeHex(wall: number): string {
-  if (wall !== lastWall) {
-    lastTime = Math.floor(wall).toString(16).padStart(12, '0')
-    lastWall = wall
-  }
-  return lastTime
-}
+const HEX = Buffer.from('0123456789abcdef')
+const BYTES = 16
+/** Where an id is put together, and turned into one piece of text: joined of several it would be copied wherever it is used. */
+const made = Buffer.alloc(64)
+const random = Buffer.alloc(BYTES * 64)
+let taken = random.length
 
 /** Makes a new id: time-ordered by `wall` (ms since the epoch), the rest random. */
 export function newId<P extends IdPrefix>(prefix: P, wall: number = Date.now()): Id<P> {
-  const random = randomHex(19)
-  const variant = '89ab'[Number.parseInt(random[3]!, 16) & 3]
-  return `${prefix}_${timeHex(wall)}7${random.slice(0, 3)}${variant}${random.slice(4)}`
+  if (taken === random.length) {
+    randomFillSync(random)
+    taken = 0
+  }
+  const uuid = taken
+  taken += BYTES
+  random.writeUIntBE(Math.floor(wall), uuid, 6)
+  // RFC 9562 §5.7: version and variant.
+  random[uuid + 6] = 0x70 | (random[uuid + 6]! & 0x0f)
+  random[uuid + 8] = 0x80 | (random[uuid + 8]! & 0x3f)
+  let at = 0
+  for (; at < prefix.length; at++) made[at] = prefix.charCodeAt(at)
+  made[at++] = 0x5f
+  for (let i = uuid; i < taken; i++) {
+    made[at++] = HEX[random[i]! >> 4]!
+    made[at++] = HEX[random[i]! & 15]!
+  }
+  return made.toString('latin1', 0, at) as Id<P>
 }
 
 /** The UUID inside an id, in the dashed form that PostgreSQL stores. */

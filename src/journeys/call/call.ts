@@ -15,6 +15,7 @@ import {
   type LegView,
   type MediaStats,
   type Party,
+  type PlatformEvent,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
 import type { Answering } from './answering.ts'
@@ -221,6 +222,7 @@ export class Call {
     if (this.#cause) return
     this.#cause = cause
     this.phase = 'ending'
+    this.saved = null
     for (const leg of this.legs) leg.end(cause)
     // From here on a restart has nothing to carry on; leases that are still held then are closed by it.
     this.x.record({ type: 'call', at: this.now(), call: this.id, state: null })
@@ -282,21 +284,18 @@ export class Call {
 
   event(type: EventType, about: { leg?: { id: Id<'leg'> }; cause?: CallCause; data?: Record<string, unknown> } = {}): void {
     const at = this.now()
-    this.x.record({
-      type: 'event',
-      at,
-      event: {
-        id: newId('evt', at.wall),
-        subscriber: this.subscriber.id,
-        number: 0,
-        at: this.x.instantText(at.wall),
-        type,
-        call: this.id,
-        ...(about.leg ? { leg: about.leg.id } : {}),
-        ...(about.cause ? { cause: about.cause } : {}),
-        data: about.data ?? {},
-      },
-    })
+    const event: PlatformEvent = {
+      id: newId('evt', at.wall),
+      subscriber: this.subscriber.id,
+      number: 0,
+      at: this.x.instantText(at.wall),
+      type,
+      call: this.id,
+      data: about.data ?? {},
+    }
+    if (about.leg) event.leg = about.leg.id
+    if (about.cause) event.cause = about.cause
+    this.x.record({ type: 'event', at, event })
   }
 
   /** The snapshot of this turn's end goes to the journal. */

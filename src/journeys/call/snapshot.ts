@@ -78,19 +78,15 @@ function snapshotOf(call: Call): CallSnapshot {
     const sound = call.media.get(leg.id)
     const media = sound?.snapshot()
     const { description } = leg
-    const snapshot: LegSnapshot = {
-      facts: leg.facts,
-      held: leg.state === 'hold',
-      ...(call.holds.has(leg) ? { holding: true as const } : {}),
-      ...(leg.named ? { named: true as const } : {}),
-      dialog,
-      ...(media ? { media } : {}),
-      ...(description ? { description } : {}),
-    }
+    const snapshot: LegSnapshot = { facts: leg.facts, held: leg.state === 'hold', dialog }
+    if (call.holds.has(leg)) snapshot.holding = true
+    if (leg.named) snapshot.named = true
+    if (media) snapshot.media = media
+    if (description) snapshot.description = description
     const secret = sound?.isSecret || description?.includes('a=crypto:')
     legs.push(secret ? { sealed: call.x.sealer.seal(JSON.stringify(snapshot)) } : snapshot)
   }
-  return {
+  const snapshot: CallSnapshot = {
     version: 1,
     facts: call.facts,
     subscriber: call.subscriber.id,
@@ -99,10 +95,11 @@ function snapshotOf(call: Call): CallSnapshot {
     direct: call.direct,
     answeredAt: call.answeredAt,
     legs,
-    ...(call.listening.size > 0 ? { listening: [...call.listening].map(({ snapshot }) => snapshot) } : {}),
-    ...(call.hearing.size > 0 ? { hearing: [...call.hearing].flatMap(({ snapshots }) => snapshots) } : {}),
-    ...(call.clearing.size > 0 ? { clearing: [...call.clearing].map(([{ id }, cause]) => ({ leg: id, cause })) } : {}),
   }
+  if (call.listening.size > 0) snapshot.listening = [...call.listening].map((one) => one.snapshot)
+  if (call.hearing.size > 0) snapshot.hearing = [...call.hearing].flatMap((one) => one.snapshots)
+  if (call.clearing.size > 0) snapshot.clearing = [...call.clearing].map(([{ id }, cause]) => ({ leg: id, cause }))
+  return snapshot
 }
 
 /** Reads what a former process has left. Null where it is not one of ours: an older form, damage, or another key's. */
