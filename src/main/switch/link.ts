@@ -8,7 +8,7 @@ import type { Registrar } from '#platform/telephone/index.ts'
 import type { TollGate } from '#platform/toll/index.ts'
 import type { TraceStore } from '#platform/trace/index.ts'
 import { LONGEST_LINE, type Metric, type SwitchMethods } from '#platform/words/index.ts'
-import { type LinkServer, serveLink } from '#protocol/link/index.ts'
+import { type LinkServer, serveLink, Written } from '#protocol/link/index.ts'
 import type { Reception } from './reception.ts'
 
 type ControlLink = { answers: SwitchMethods }
@@ -47,7 +47,7 @@ export function serveControl(options: {
       'balance.list': ({ subscriber }) => toll.balances(subscriber),
       'telephone.list': ({ subscriber }) => telephones.list(subscriber),
       'trunk.state': () => carriers.states(),
-      'journal.read': ({ after, limit }) => journal.read(after, limit),
+      'journal.read': ({ after, limit }) => new Written(journal.readText(after, limit)),
       'journal.shipped': ({ position }) => {
         // What the ledger has told of is behind what it knows: the switch reads that again when it starts.
         journal.shipped(Math.min(position, toll.keptFrom ?? position))

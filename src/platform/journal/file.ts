@@ -6,7 +6,7 @@ import type { Journal, JournalOptions, JournalStatus, Replay } from './journal.t
 import { LineBuffer } from './line.ts'
 import type { LiveState } from './live.ts'
 import { type Head, openToAppend, type Segment, segmentPath, walk } from './segment.ts'
-import { textOf } from './text.ts'
+import { isStateOfCall, textOf } from './text.ts'
 
 /** What opening found and made ready. */
 export interface Opened {
@@ -113,9 +113,22 @@ export class FileJournal implements Journal {
   }
 
   read(after: number, limit: number): { entries: JournalEntry[]; position: number } {
-    // Whoever has read further than there is has read another journal: it is told where this one ends.
-    if (after > this.#position) return { entries: [], position: this.#position }
     const entries: JournalEntry[] = []
+    const position = this.#read(after, limit, (position, json) => entries.push({ position, record: JSON.parse(json) }))
+    return { entries, position }
+  }
+
+  readText(after: number, limit: number): string {
+    const entries: string[] = []
+    const position = this.#read(after, limit, (position, json) => entries.push(`{"position":${position},"record":${json}}`))
+    return `{"entries":[${entries.join()}],"position":${position}}`
+  }
+
+  /** Gives `take` what there is, and answers where to go on; see {@link Journal.read}. */
+  #read(after: number, limit: number, take: (position: number, json: string) => void): number {
+    // Whoever has read further than there is has read another journal: it is told where this one ends.
+    if (after > this.#position) return this.#position
+    let taken = 0
     let at = after
     let length = 0
     let stopped = false
@@ -130,18 +143,20 @@ export class FileJournal implements Journal {
     for (i = Math.max(0, i); i < this.#segments.length; i++, offset = 0) {
       const segment = this.#segments[i]!
       const end = walk(segment, offset, (position, json) => {
-        stopped = entries.length >= limit || position > this.#synced || (length > 0 && length + json.length > READ_AT_ONCE)
+        stopped = taken >= limit || position > this.#synced || (length > 0 && length + json.length > READ_AT_ONCE)
         if (stopped) return false
         if (position <= at) return true
         at = position
+        if (isStateOfCall(json)) return true
         length += json.length
-        entries.push({ position, record: JSON.parse(json) })
+        taken++
+        take(position, json)
         return true
       })
       this.#cursor = { position: at, segment: segment.first, offset: end }
       if (stopped) break
     }
-    return { entries, position: at }
+    return at
   }
 
   shipped(position: number): void {

@@ -190,10 +190,10 @@ test('a write torn at any byte is cut off, and the journal goes on from the last
     const read = journal.read(0, 100).entries
     assert.deepEqual(
       read.map((entry) => entry.position - read[0]!.position),
-      read.map((_, i) => i),
-      'positions go on without a gap',
+      read.map((_, i) => (turns === 2 && i >= 4 ? i + 1 : i)),
+      'positions go on without a gap, but for the state of the call, which is not read out',
     )
-    assert.equal(read.length, 2 + [0, 1, 3][turns]! + 2, 'boot, lease, what was whole, boot, event')
+    assert.equal(read.length, 2 + turns + 2, 'boot, lease, what was whole, boot, event')
     await journal.close()
     rmSync(torn, { recursive: true })
   }
@@ -280,19 +280,26 @@ test('reading goes on from a position, over segments, and stops at what is on th
 test('one reading fits into a line of a link, however large the records are, and reading goes on', async (t) => {
   const w = world(directoryOf(t))
   const journal = await w.open()
-  const call = newId('call')
-  for (let i = 0; i < 40; i++) journal.append(w.state(call, { sdp: 'x'.repeat(60_000), i }))
+  for (let i = 0; i < 40; i++) {
+    const record = w.event()
+    record.event.data = { long: 'x'.repeat(60_000), i }
+    journal.append(record)
+    // What is the switch's own alone takes no room.
+    journal.append(w.state(newId('call'), { sdp: 'x'.repeat(60_000) }))
+  }
   await journal.sync()
   const sizes: number[] = []
-  let states = 0
+  let events = 0
   for (let position = 0; ; ) {
     const { entries, position: next } = journal.read(position, 1000)
+    assert.deepEqual(JSON.parse(journal.readText(position, 1000)), { entries, position: next })
     if (entries.length === 0) break
     sizes.push(JSON.stringify(entries).length)
-    states += entries.filter(({ record }) => record.type === 'call').length
+    assert.ok(entries.every(({ record }) => record.type !== 'call'))
+    events += entries.filter(({ record }) => record.type === 'event').length
     position = next
   }
-  assert.equal(states, 40)
+  assert.equal(events, 40)
   assert.ok(Math.max(...sizes) < 1 << 19 && sizes.length >= 10, `${sizes}`)
   await journal.close()
 })

@@ -75,9 +75,12 @@ export interface Journal extends AsyncDisposable {
   sync(): Promise<void>
   /**
    * Entries after `position` that are safely on the disk, and where to go on: at most `limit`, and no more than fit a line of a link.
+   * The states of calls, more than half of all bytes, are left out: they are the switch's own.
    * None at all means that there are no more.
    */
   read(after: number, limit: number): { entries: JournalEntry[]; position: number }
+  /** The same as JSON, put together of what stands in the file: to be handed on by whoever needs none of it. */
+  readText(after: number, limit: number): string
   /** All up to `position` is in PostgreSQL. */
   shipped(position: number): void
   status(): JournalStatus

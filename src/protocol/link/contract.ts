@@ -1,4 +1,5 @@
 import type { Link } from './link.ts'
+import type { Written } from './message.ts'
 
 /**
  * What one side of a link does, named by its own point of view. Each member is a contract type as `platform/words` has
@@ -34,7 +35,10 @@ export interface CallContext<T extends LinkTypes = LinkTypes> {
 
 /** One function for each method; what it throws goes to the caller, a TielineError with verdict and details. */
 export type Handlers<M, T extends LinkTypes = LinkTypes> = {
-  [K in keyof M]: (params: Params<M, K>, context: CallContext<T>) => Result<M, K> | Promise<Result<M, K>>
+  [K in keyof M]: (
+    params: Params<M, K>,
+    context: CallContext<T>,
+  ) => Result<M, K> | Written<Result<M, K>> | Promise<Result<M, K> | Written<Result<M, K>>>
 }
 
 /** One function for each notification that this side cares for; others are dropped. */

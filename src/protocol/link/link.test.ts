@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
 import { test } from 'node:test'
 import { silentLog, TielineError, TurnedClock } from '#lib/index.ts'
-import { connectLink, LinkLost, serveLink } from './index.ts'
+import { connectLink, LinkLost, serveLink, Written } from './index.ts'
 
 interface Far {
   add: { params: { a: number; b: number }; result: number }
   fail: { params: null; result: never }
   bug: { params: null; result: never }
   wait: { params: null; result: null }
+  list: { params: { later: boolean }; result: { of: string[] } }
 }
 interface Says {
   told: { text: string }
@@ -37,6 +38,7 @@ async function pair(t: { after(f: () => unknown): void }, over: { version?: numb
     log: silentLog,
     methods: {
       add: ({ a, b }) => a + b,
+      list: ({ later }) => (later ? Promise.resolve(new Written('{"of":["ü"]}')) : new Written('{"of":[]}')),
       fail: () => Promise.reject(new TielineError('no more', VERDICT, { kind: 'voice.record', limit: 2 })),
       bug: () => {
         throw new Error('secret inside')
@@ -67,6 +69,9 @@ test('a call is answered, and a notification is heard', async (t) => {
   await client.ready(5000)
   client.notify('told', { text: 'ünï\u2028code\n' })
   assert.equal(await client.call('add', { a: 2, b: 3 }), 5)
+  // What was JSON already arrives as what it says.
+  assert.deepEqual(await client.call('list', { later: false }), { of: [] })
+  assert.deepEqual(await client.call('list', { later: true }), { of: ['ü'] })
   assert.deepEqual(heard, ['ünï\u2028code\n'])
   assert.equal(client.link?.peer.process, 'server')
   assert.equal([...server.peers][0]?.peer.process, 'client')

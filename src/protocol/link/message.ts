@@ -38,7 +38,18 @@ export function notificationLine(method: string, params: unknown): string {
 }
 
 export function resultLine(id: number, result: unknown): string {
-  return `{"jsonrpc":"2.0","id":${id},"result":${JSON.stringify(result) ?? 'null'}}\n`
+  const json = result instanceof Written ? result.json : (JSON.stringify(result) ?? 'null')
+  return `{"jsonrpc":"2.0","id":${id},"result":${json}}\n`
+}
+
+/** A result whose JSON is there already, without a line feed: it goes out as it is. */
+export class Written<R> {
+  readonly json: string
+  declare readonly result: R
+
+  constructor(json: string) {
+    this.json = json
+  }
 }
 
 export function errorLine(id: number, error: WireError): string {
