@@ -1,56 +1,11 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { changesBetween, type Id, newId, silentLog, TurnedClock } from '#lib/index.ts'
-import { type CallLease, instantOf, type JournalRecord, type Lease, type PlatformEvent } from '#platform/words/index.ts'
-import type { JournalOptions } from './journal.ts'
-import { openJournal } from './open.ts'
-
-const acme = newId('sub')
-
-function directoryOf(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'tieline-journal-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
-}
-
-function world(directory: string) {
-  const clock = new TurnedClock()
-  let boots = 0
-  const open = (more: Partial<JournalOptions> = {}) =>
-    openJournal({ directory, clock, boot: `b${++boots}`, node: 'n1', log: silentLog, reserveBytes: 1024, ...more })
-  const at = () => instantOf(clock, `b${boots}`)
-  const lease = (call: Id<'call'> = newId('call')): CallLease => ({
-    id: newId('lse'),
-    subscriber: acme,
-    kind: 'trunk.in',
-    count: 1,
-    call,
-    taken: at(),
-  })
-  const taken = (of: Lease): JournalRecord => ({ type: 'lease.taken', at: at(), lease: of })
-  const released = (of: Lease): JournalRecord => ({
-    type: 'lease.released',
-    at: at(),
-    lease: { ...of, released: at(), reason: 'hangup' },
-  })
-  const event = (subscriber = acme): JournalRecord & { type: 'event' } => {
-    const event: PlatformEvent = {
-      id: newId('evt'),
-      subscriber,
-      number: 0,
-      at: new Date(clock.wall()).toISOString(),
-      type: 'call.offered',
-      data: {},
-    }
-    return { type: 'event', at: at(), event }
-  }
-  const state = (call: Id<'call'>, value: unknown): JournalRecord => ({ type: 'call', at: at(), call, state: value })
-  return { clock, open, at, lease, taken, released, event, state }
-}
+import { newId } from '#lib/index.ts'
+import type { Lease } from '#platform/words/index.ts'
+import { acme, directoryOf, world } from './journal.fixture.ts'
 
 test('what was open is found again: leases as they stood, calls, event numbers', async (t) => {
   const w = world(directoryOf(t))
@@ -362,68 +317,6 @@ test('segments go when they are shipped and hold nothing live; what is live is w
     'nothing is read out twice',
   )
   await again.close()
-})
-
-/** A state with a leg, and the change that its leg `n` times has become of it. */
-const stateOf = (n: number) => ({ facts: { from: 'x'.repeat(300) }, legs: [{ n, answered: null }] })
-
-test('a call is found again as its last change has left it, over segments and restarts (R05)', async (t) => {
-  const directory = directoryOf(t)
-  const w = world(directory)
-  const [call, over, later] = [newId('call'), newId('call'), newId('call')]
-  const change = (of: Id<'call'>, n: number): JournalRecord => {
-    return { type: 'call.changed', at: w.at(), call: of, number: 0, changes: changesBetween(stateOf(n - 1), stateOf(n)) }
-  }
-  const first = await w.open({ segmentBytes: 2000, syncMs: 1 })
-  for (const id of [call, over]) first.append(w.state(id, stateOf(0)))
-  for (let n = 1; n <= 3; n++) for (const id of [call, over]) first.append(change(id, n))
-  first.append(w.state(over, null))
-  first.flush()
-  // What it was written in is shipped and goes; the call is written again with its changes, and changes on.
-  for (let n = 0; n < 60; n++) {
-    for (let i = 0; i < 5; i++) first.append(w.event())
-    await first.sync()
-    first.shipped(first.status().synced)
-  }
-  assert(
-    !readdirSync(directory).some((name) => readFileSync(join(directory, name), 'utf8').includes(over)),
-    'it was not written again',
-  )
-  first.append(change(call, 4))
-  await first.close()
-  const second = await w.open({ segmentBytes: 2000 })
-  assert.deepEqual(second.replay().calls, [{ call, state: stateOf(4) }])
-  // Another process says all of it first: until then a change of its own would be of something else.
-  second.append(change(call, 5))
-  second.append(w.state(later, stateOf(7)))
-  second.append(change(later, 8))
-  await second.close()
-  const third = await w.open()
-  assert.deepEqual(third.replay().calls, [
-    { call, state: stateOf(4) },
-    { call: later, state: stateOf(8) },
-  ])
-  await third.close()
-})
-
-test('a change that is damaged takes those behind it with it, and not the call', async (t) => {
-  const directory = directoryOf(t)
-  const w = world(directory)
-  const call = newId('call')
-  const first = await w.open()
-  first.append(w.state(call, stateOf(0)))
-  for (let n = 1; n <= 3; n++) {
-    first.append({ type: 'call.changed', at: w.at(), call, number: 0, changes: changesBetween(stateOf(n - 1), stateOf(n)) })
-    first.flush()
-  }
-  await first.close()
-  const [name] = readdirSync(directory).filter((file) => file.endsWith('.journal'))
-  const path = join(directory, name!)
-  writeFileSync(path, readFileSync(path, 'utf8').replace('"number":2,', '"number":7,'))
-  const second = await w.open()
-  assert.deepEqual(second.replay().calls, [{ call, state: stateOf(1) }])
-  assert.equal(second.replay().damaged, 1)
-  await second.close()
 })
 
 test('nothing that is not shipped is ever removed', async (t) => {
