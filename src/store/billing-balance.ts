@@ -27,6 +27,7 @@ const MOST = BigInt(Number.MAX_SAFE_INTEGER)
 export async function topUp(tx: Tx, subscriber: Id<'sub'>, paid: PaidIn, now: Date): Promise<TopUp> {
   const micros = parseMicros(paid.amount)
   if (micros <= 0n) throw refused('invalid-amount', 422, 'What is paid in is more than nothing.')
+  if (micros > MOST) throw tooMuch()
   if (!(await underKey(tx, subscriber, paid.key))) await payIn(tx, subscriber, paid, now)
   const known = await underKey(tx, subscriber, paid.key)
   const same = known && parseMicros(known.amount) === micros && known.currency === paid.currency
@@ -39,8 +40,6 @@ async function payIn(tx: Tx, subscriber: Id<'sub'>, { key, amount, currency, ref
   const plan = await prepaidPlan(tx, await readAccount(tx, subscriber), now)
   if (!plan) throw refused('not-prepaid', 409, 'The plan of this subscriber is not paid in advance.')
   if (plan.currency !== currency) throw refused('currency-mixed', 409, `The balance of this subscriber is in ${plan.currency}.`)
-  const before = (await balanceOf(tx, subscriber))?.micros ?? 0n
-  if (before + micros > MOST) throw refused('invalid-amount', 422, `No balance is more than ${formatMicros(MOST)}.`)
   const { numInsertedOrUpdatedRows } = await billing(tx)
     .insertInto('top_up')
     .values({
@@ -49,7 +48,9 @@ async function payIn(tx: Tx, subscriber: Id<'sub'>, { key, amount, currency, ref
     })
     .onConflict((conflict) => conflict.columns(['subscriber_id', 'key']).doNothing())
     .executeTakeFirst()
-  if ((numInsertedOrUpdatedRows ?? 0n) > 0n) await move(tx, subscriber, currency, micros)
+  if ((numInsertedOrUpdatedRows ?? 0n) === 0n) return
+  // Judged once it is moved, which waits for whoever pays in at the same time; a refusal takes it back.
+  if ((await move(tx, subscriber, currency, micros)) > MOST) throw tooMuch()
 }
 
 async function underKey(tx: Tx, subscriber: Id<'sub'>, key: string): Promise<TopUp | undefined> {
@@ -162,11 +163,14 @@ export async function checkBalanceCurrency(tx: Tx, subscriber: Id<'sub'>, name: 
     throw refused('currency-mixed', 409, `The balance of this subscriber is in ${known.currency}.`)
 }
 
-async function move(tx: Tx, subscriber: Id<'sub'>, currency: string, micros: bigint, position = 0): Promise<void> {
-  await sql`insert into balance (subscriber_id, currency, micros, position)
+/** @returns what there is then */
+async function move(tx: Tx, subscriber: Id<'sub'>, currency: string, micros: bigint, position = 0): Promise<bigint> {
+  const { rows } = await sql<{ micros: string }>`insert into balance (subscriber_id, currency, micros, position)
     values (${uuidOf(subscriber)}, ${currency}, ${micros.toString()}::bigint, ${position})
     on conflict (subscriber_id) do update set micros = balance.micros + excluded.micros,
-      position = greatest(balance.position, excluded.position)`.execute(tx)
+      position = greatest(balance.position, excluded.position)
+    returning micros`.execute(tx)
+  return BigInt(rows[0]!.micros)
 }
 
 /** Those of them that have had a plan that is paid in advance. */
@@ -181,6 +185,10 @@ async function payingAhead(tx: Tx, subscribers: readonly Id<'sub'>[]): Promise<I
 async function prepaidPlan(tx: Tx, account: Account, now: Date): Promise<Plan | null> {
   const plan = await findPlan(tx, planAt(account, now))
   return plan.prepaid ? plan : null
+}
+
+function tooMuch(): TielineError {
+  return refused('invalid-amount', 422, `No balance is more than ${formatMicros(MOST)}.`)
 }
 
 function refused(code: string, http: number, sentence: string): TielineError {

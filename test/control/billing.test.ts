@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { type Id, newId } from '#lib/index.ts'
 import { type Invoice, parseMicros, standardPlan } from '#platform/billing/index.ts'
 import type { Lease, UsageRecord } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, COMPILED, installed, journal, startBench, until } from './bench.ts'
+import { type Bench, installed, journal, startBench, until } from './bench.ts'
+import { run } from './tieline.ts'
 
-const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 let postgres: TestPostgres
 let bench: Bench
 let directory: string
@@ -26,15 +24,7 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** Runs the CLI against the bench; answers its exit code and what it printed. */
-function cli(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  return new Promise((resolve) => {
-    const options = { env: { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
-    execFile(process.execPath, [CLI, ...args], options, (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out, error: err }),
-    )
-  })
-}
+const cli = (...args: string[]) => run(bench, ...args)
 
 /** Leases of calls that are over, in the switch's journal. */
 function calls(subscriber: Id<'sub'>, seconds: number[], mark: { review?: true } = {}): Id<'lse'>[] {
@@ -59,7 +49,7 @@ test('from the journal to the bill: usage, a draft of this month, its PDF, and l
   await until('the usage to be shipped', async () => (await usageOf('acme')).length === 3)
 
   const run = await cli('bill', 'run', '--period', month(), '--json')
-  assert.equal(run.code, 0, run.error)
+  assert.equal(run.code, 0, run.err)
   const bill = JSON.parse(run.out).bills.find((b: { name: string }) => b.name === 'acme')
   assert.equal(bill.state, 'draft')
 
@@ -135,7 +125,7 @@ test('plans are added from a file, once; what is wrong is said', async () => {
   assert.equal((await cli('plan', 'add', file)).out, 'The plan golden is there.\n')
   assert.equal((await cli('plan', 'add', file)).code, 0)
   writeFileSync(file, JSON.stringify({ ...standardPlan, name: 'golden', currency: 'USD' }))
-  assert.match((await cli('plan', 'add', file)).error, /plan-exists/)
+  assert.match((await cli('plan', 'add', file)).err, /plan-exists/)
   writeFileSync(file, JSON.stringify({ ...standardPlan, name: 'free', rates: [{ ...standardPlan.rates[0], tiers: [] }] }))
   assert.equal((await cli('plan', 'add', file)).code, 1)
   assert.match((await cli('plan', 'list')).out, /golden .*25\.00/)
@@ -169,7 +159,7 @@ test('O06 a kind that a plan says nothing of: an alarm, its usage waits, and is 
   const run = await cli('bill', 'run', '--period', month(), '--subscriber', 'late')
   assert.match(run.out, /Not billed yet: 1 leases of voice\.detection, 60 s, of sub_\w+: plan older has no price/)
   assert.match((await cli('plan', 'list')).out, /older .*voice\.detection/)
-  assert.match((await cli('plan', 'price', 'older', '--free', 'trunk.in')).error, /plan-priced/)
+  assert.match((await cli('plan', 'price', 'older', '--free', 'trunk.in')).err, /plan-priced/)
   assert.match((await cli('plan', 'price', 'older', '--standard')).out, /has \d+ rates\.\n$/)
   assert.deepEqual(await raised(), [])
   assert.doesNotMatch((await cli('bill', 'run', '--period', month(), '--subscriber', 'late')).out, /Not billed/)

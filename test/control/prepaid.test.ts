@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { newId, silentLog } from '#lib/index.ts'
 import { type Invoice, type Plan, standardPlan } from '#platform/billing/index.ts'
 import type { AlarmChange, Lease, Snapshot, SubscriberConfig, TollBalance } from '#platform/words/index.ts'
 import { Store } from '#store/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, COMPILED, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
+import { type Bench, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
+import { done } from './tieline.ts'
 
-const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const plan: Plan = {
   ...standardPlan,
   ...{ name: 'ahead', title: 'Paid in advance', prepaid: true, recurring: [], taxes: [] },
@@ -33,13 +31,7 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** Runs the CLI as the operator; rejects with what it says where it fails. */
-function cli(...args: string[]): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const options = { env: { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
-  execFile(process.execPath, [CLI, ...args], options, (error, out, err) => (error ? reject(new Error(err)) : resolve(out)))
-  return promise
-}
+const cli = (...args: string[]) => done(bench, ...args)
 const json = async <T>(...args: string[]): Promise<T> => JSON.parse(await cli(...args, '--json'))
 
 /** What the switch was told last of acme. */
@@ -251,4 +243,17 @@ test('B09 B10 whoever never chose a plan owes what was used before it began to p
   const bill = await json<Invoice>('bill', 'show', `fourth/${month}`)
   const lines = bill.lines.filter(({ type }) => type === 'usage').map(({ plan: name, amount }) => `${name} ${amount}`)
   assert.deepEqual([lines.sort(), bill.prepaid?.used, bill.taxes[0]?.base], [['ahead 0.06', 'standard 0.03'], '0.06', '0.03'])
+})
+
+test('B09 no balance is more than the switch can count, also where several pay in at the same time', async () => {
+  await installed(bench, 'rich', '+3225550177', { plan: 'ahead' })
+  const payIn = async (amount: string, idempotencyKey: string) => {
+    const body = { amount: { amount, currency: 'EUR' } }
+    return (await bench.api('POST', '/v1/subscribers/rich/top-ups', { body, idempotencyKey })).status
+  }
+  const large = await Promise.all(['a', 'b', 'c', 'd'].map((key) => payIn('4000000000', `large-${key}`)))
+  assert.deepEqual(large.sort(), [201, 201, 422, 422])
+  const { body } = await bench.api<{ balance: { amount: string } }>('GET', '/v1/subscribers/rich/balance')
+  assert.equal(body.balance.amount, '8000000000.00')
+  assert.equal(await payIn('9'.repeat(30), 'huge'), 422)
 })

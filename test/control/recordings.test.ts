@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { type Id, newId } from '#lib/index.ts'
 import { type RecordingFacts, RecordingShelf, RecordingWriter } from '#platform/recording/index.ts'
 import { subscriberSealer } from '#platform/subscriber/index.ts'
 import { SHARED } from '#platform/words/index.ts'
 import { readWav } from '#protocol/soundfile/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, COMPILED, type InstalledBody, installed, startBench, until } from './bench.ts'
+import { type Bench, type InstalledBody, installed, startBench, until } from './bench.ts'
+import { done } from './tieline.ts'
 
-const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const DAY_MS = 86_400_000
 const SOUND = Int16Array.from({ length: 12_000 }, (_, i) => i)
 
@@ -103,13 +101,4 @@ it('what was kept for as long as is configured is gone, the rest is there', asyn
   assert.deepEqual(await listed(), [young])
 })
 
-async function tieline(...args: string[]): Promise<string> {
-  const env = { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey }
-  const child = spawn(process.execPath, [CLI, 'recording', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  let out = ''
-  child.stdout.on('data', (chunk) => {
-    out += chunk
-  })
-  assert.equal(await new Promise((resolve) => child.on('close', resolve)), 0)
-  return out
-}
+const tieline = (...args: string[]) => done(bench, 'recording', ...args)

@@ -47,3 +47,10 @@ export async function run(bench: Bench, ...args: string[]): Promise<Outcome> {
   const environment = { TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey }
   return { code: await runCommand(args, environment, terminal), ...said }
 }
+
+/** What it says of whatever it has done; rejects with why it could not. */
+export async function done(bench: Bench, ...args: string[]): Promise<string> {
+  const { code, out, err } = await run(bench, ...args)
+  if (code !== 0) throw new Error(err)
+  return out
+}

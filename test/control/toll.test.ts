@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { type Id, newId } from '#lib/index.ts'
 import type { AlarmChange, Lease, Snapshot, SubscriberConfig, TollClass, TollRules, TollUse } from '#platform/words/index.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
-import { type Bench, COMPILED, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
+import { type Bench, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
+import { done } from './tieline.ts'
 
-const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
@@ -21,15 +19,7 @@ after(async () => {
   await postgres?.stop()
 })
 
-/** Runs the CLI as the operator; rejects with what it says where it fails. */
-function cli<T>(...args: string[]): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const options = { env: { ...COMPILED, TIELINE_URL: bench.control.url, TIELINE_KEY: bench.operatorKey } }
-  execFile(process.execPath, [CLI, ...args, '--json'], options, (error, out, err) =>
-    error ? reject(new Error(err)) : resolve(JSON.parse(out)),
-  )
-  return promise
-}
+const cli = async <T>(...args: string[]): Promise<T> => JSON.parse(await done(bench, ...args, '--json'))
 
 /** What the switch was told last of acme. */
 function toldOf(): SubscriberConfig | undefined {
