@@ -83,13 +83,15 @@ const ALONE = new Set([
 ])
 /** What takes longest begins first, so that nothing runs on when all others are done. */
 const LONG = [
-  'test/control/cli.test.ts',
   'test/control/nasty.test.ts',
   'test/call/agent-deploy.test.ts',
-  'test/call/channel-host.test.ts',
-  'test/interop/wireguard.test.ts',
+  'test/call/names.test.ts',
+  'test/call/sound-files.test.ts',
+  'test/call/restart.test.ts',
   'test/call/office-speech.test.ts',
-  'test/call/truth.test.ts',
+  'test/call/office-telephones.test.ts',
+  'test/call/forward.test.ts',
+  'test/call/long-headers.test.ts',
 ]
 /** They wait more than they work: on two cores three take turns. */
 const AT_ONCE = 3

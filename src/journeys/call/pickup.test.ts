@@ -5,7 +5,7 @@ import { causeOf } from '#platform/trunk/index.ts'
 import type { Alerting } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
-import { alertingCall, Pickup } from './pickup.ts'
+import { alertingCall, isRelayed, Pickup } from './pickup.ts'
 
 const [acme, globex] = [newId('sub'), newId('sub')]
 
@@ -77,4 +77,19 @@ test('S18 the first who comes has it; the next one, and whoever is on the way, i
   assert.deepEqual([call.pickup, told], [null, ['no-dialog']])
   assert.equal((await next).reason, 'no-dialog', 'whoever came was too late')
   assert.equal((await pickup.take(joiner)).reason, 'no-dialog')
+})
+
+test('the sound of a caller whom a pick-up has failed for stays where anybody who rings, or has answered meanwhile, needs it', () => {
+  const caller = { cause: null, facts: { direction: 'in' }, isConnected: false }
+  const over = causeOf('callee', 'busy')
+  const relayed = (other: { cause: typeof over | null; isConnected: boolean }, kinds: string[]) => {
+    const leg = { ...other, facts: { direction: 'out' } }
+    const leasesOf = (one: object) => (one === leg ? kinds : ['voice.port']).map((kind) => ({ kind }))
+    return isRelayed({ legs: [caller, leg], leasesOf } as unknown as Call, caller as unknown as Call['a'])
+  }
+  const [port, none] = [['trunk.out', 'voice.port'], ['trunk.out']]
+  assert.equal(relayed({ cause: null, isConnected: false }, port), true, 'it rings')
+  assert.equal(relayed({ cause: null, isConnected: true }, port), true, 'it has answered')
+  assert.equal(relayed({ cause: null, isConnected: true }, none), false, 'its sound passes by us')
+  assert.equal(relayed({ cause: over, isConnected: false }, port), false, 'it is over')
 })

@@ -169,9 +169,7 @@ export async function pickedUp(call: Call, a: Leg, { joiner, letGo }: Taking): P
       },
     })
   } catch (error) {
-    // Where those that ring do without a port of ours, the caller does again.
-    const relayed = ringing(call).some((leg) => call.leasesOf(leg).some(({ kind }) => kind === 'voice.port'))
-    if (bare && !relayed) call.closeMedia(a)
+    if (bare && !isRelayed(call, a)) call.closeMedia(a)
     throw error
   }
   call.event('leg.transferred', { leg: a, data: { by: 'pick-up', to: joiner.leg.id, call: joiner.call.id } })
@@ -199,6 +197,15 @@ export async function takesPlace(call: Call, { joiner, letGo }: Taking): Promise
   call.phase = 'verb'
   call.save()
   return leg
+}
+
+/**
+ * Whether somebody else of the call has a port of ours: who rings, or has answered while somebody was on the way in. Where nobody has,
+ * the first leg does without one again.
+ */
+export function isRelayed(call: Call, a: Leg): boolean {
+  const others = call.legs.filter((leg) => leg !== a && !leg.cause)
+  return others.some((leg) => call.leasesOf(leg).some(({ kind }) => kind === 'voice.port'))
 }
 
 /** Those that are being called. */
