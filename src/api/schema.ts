@@ -4,7 +4,7 @@ import { CODEC_NAMES, type CodecName, TONE_COUNTRIES } from '#protocol/audio/ind
 /** Schemas that more than one route speaks of. They check, document and give the types. */
 
 const closed = { additionalProperties: false }
-const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 export const Allocation = Type.Object(
   { kind: Type.String(), guaranteed: Type.Integer({ minimum: 0 }), ceiling: Type.Integer({ minimum: 0 }) },

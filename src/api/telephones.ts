@@ -4,7 +4,7 @@ import { addTelephone, removeTelephone } from '#journeys/install/index.ts'
 import { type App, operatorOnly, scopeOf } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem } from './problem.ts'
-import { OfSubscriber } from './schema.ts'
+import { Nullable, OfSubscriber } from './schema.ts'
 
 const Telephone = Type.Object({
   name: Type.String(),
@@ -20,6 +20,7 @@ const TelephoneCa = Type.Object({
   notAfter: Type.String({ format: 'date-time' }),
   telephoneTls: Type.String({ description: 'allowed or required' }),
   address: Type.String({ description: 'Where telephones connect to.' }),
+  ipv6Address: Nullable(Type.String({ description: 'The same by IPv6, of a site that has it.' })),
   port: Type.Integer(),
 })
 
@@ -56,7 +57,7 @@ export function telephoneRoutes(app: App, { install: deps, switch: calls }: ApiD
       const { fingerprint256, validToDate } = new X509Certificate(ca)
       return {
         ...{ certificate: ca, sha256: fingerprint256, notAfter: validToDate.toISOString(), telephoneTls: telephones },
-        ...{ address: channel.address, port: deps.config.siteSipPort + 1 },
+        ...{ address: channel.address, ipv6Address: channel.ipv6?.address ?? null, port: deps.config.siteSipPort + 1 },
       }
     },
   )

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import dnsPacket from 'dns-packet'
 import { TurnedClock } from '#lib/index.ts'
+import type { Ask } from '#protocol/dns/index.ts'
 import { NameNotResolved, SipNames } from './sip-names.ts'
 import { SiteDns } from './site-dns.ts'
 
@@ -117,4 +118,37 @@ test('S34 a server that was silent is tried last, for 30 s or until it answers',
   names.silent(silent)
   clock.turn(30_001)
   assert.deepEqual(await find('pbx'), [first, second])
+})
+
+test('a name is asked for by the families that we have an address of; IPv6 is tried first, and nothing outside the site’s networks where anything is inside', async () => {
+  const zone: Record<string, Record<string, string[]>> = {
+    both: { AAAA: ['fd12::10', 'fd12::11'], A: ['192.168.1.10'] },
+    astray: { AAAA: ['2001:db8::10'], A: ['192.168.1.10'] },
+    away: { AAAA: ['2001:db8::10'], A: ['203.0.113.10'] },
+  }
+  const asked: string[] = []
+  const ask: Ask = async (name, type) => {
+    asked.push(type)
+    return { records: (zone[name]?.[type] ?? []) as never, freshMs: 1000 }
+  }
+  const usable = (address: string) => address.startsWith('fd12:') || address.startsWith('192.168.')
+  // What is drawn last would come first, but for the family.
+  let draw = 1
+  const random = () => {
+    draw *= 0.9
+    return draw
+  }
+  const names = new SipNames({ clock: new TurnedClock(), ask, random, usable })
+  const find = async (name: string, from: string[]) =>
+    (await names.servers({ name, port: 5060 }, { from, patienceMs: 1000 })).map(({ address }) => address)
+  const ours = ['10.210.0.1', 'fd00::1']
+  const found = await find('both', ours)
+  assert.deepEqual([found.slice(0, 2).sort(), found[2]], [['fd12::10', 'fd12::11'], '192.168.1.10'])
+  assert.deepEqual(await find('astray', ours), ['192.168.1.10'])
+  assert.deepEqual((await find('away', ours)).length, 2, 'what is all outside is tried, and told of')
+  asked.length = 0
+  assert.deepEqual(await find('both', ['10.210.0.1']), ['192.168.1.10'])
+  assert.deepEqual(asked, ['A'])
+  for (const address of found.slice(0, 2)) names.silent({ transport: 'udp', address, port: 5060 })
+  assert.deepEqual((await find('both', ours))[0], '192.168.1.10', 'one that was silent is tried last')
 })

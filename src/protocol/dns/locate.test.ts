@@ -152,3 +152,43 @@ test('S34 a target whose address is slow to come is not waited for longer than a
   assert.deepEqual([where(found!), found!.unknown], [['udp:203.0.113.2:5060'], ['a.carrier.example', 'c.carrier.example']])
   assert.equal(clock.pending, 0)
 })
+
+test('of a host with addresses of both families those of the first one asked for come first; one family that DNS does not tell is no harm', async () => {
+  const records: Zone = {
+    'AAAA pbx.example': ['fd12::10', 'fd12::11'],
+    'A pbx.example': ['192.168.1.10'],
+    'AAAA old.example': 'fails',
+    'A old.example': ['192.168.1.11'],
+    'AAAA new.example': ['fd12::12'],
+    'AAAA dead.example': 'fails',
+    'SRV _sip._udp.example': [srv('pbx.example', 5070), srv('old.example', 5080, 1), srv('dead.example', 5090, 2)],
+  }
+  const { ask } = zone(records)
+  const find = (name: string, port?: number) => locate(clock, ask, { name, port, transport: 'udp' }, ['AAAA', 'A'])
+  assert.deepEqual(where(await find('pbx.example', 5060)), ['udp:fd12::10+fd12::11+192.168.1.10:5060'])
+  assert.deepEqual(where(await find('old.example', 5060)), ['udp:192.168.1.11:5060'])
+  assert.deepEqual(where(await find('new.example', 5060)), ['udp:fd12::12:5060'])
+  await assert.rejects(find('dead.example', 5060), DnsFailure, 'nothing is known of one, and of the other nothing is there')
+  const found = await find('example')
+  assert.deepEqual(where(found), ['udp:fd12::10+fd12::11+192.168.1.10:5070', 'udp:192.168.1.11:5080'])
+  assert.deepEqual(found.unknown, ['dead.example'])
+})
+
+test('a host whose AAAA is slow to come is had by its A a moment later', async () => {
+  const slow = Promise.withResolvers<never>()
+  const { ask } = zone({ 'A pbx.example': ['192.168.1.10'] })
+  let found: Awaited<ReturnType<typeof locate>> | null = null
+  const patient: Ask = (name, type) => (type === 'AAAA' ? slow.promise : ask(name, type))
+  void locate(clock, patient, { name: 'pbx.example', port: 5060 }, ['AAAA', 'A']).then((located) => {
+    found = located
+  })
+  const settle = () => new Promise(setImmediate)
+  await settle()
+  clock.turn(299)
+  await settle()
+  assert.equal(found, null)
+  clock.turn(1)
+  await settle()
+  assert.deepEqual(where(found!), ['udp:192.168.1.10:5060'])
+  assert.equal(clock.pending, 0)
+})

@@ -109,3 +109,39 @@ test('S38 over 1300 octets: by TCP where the hop says so, with the Via of TCP; e
   )
   agent.close()
 })
+
+test('§18.1.1 a far end is asked in the name of our address of its family of IP, while we have one', async () => {
+  const clock = new TurnedClock()
+  const sent: string[] = []
+  const local = { address: '192.0.2.1', port: 5060, tlsPort: 5061 }
+  const transport = {
+    local,
+    other: undefined as typeof local | undefined,
+    send: ({ text }: { text: string }) => void sent.push(text),
+  }
+  const agent = createUserAgent({
+    clock,
+    log: silentLog,
+    transport,
+    onInvite: (i) => i.refuse(486),
+    onRequest: (r) => r.respond(200),
+  })
+  const ask = (hop: Hop) => {
+    const parts = { uri: 'sip:a@b.example', to: hop, from: '<sip:b@a.example>', toHeader: '<sip:a@b.example>' }
+    agent.invite(parts).answered.catch(() => {})
+    const names = /Via: SIP\/2\.0\/\S+ (\S+);rport[\s\S]*\r\nContact: <sip:(\S+?)[;>]/.exec(sent.at(-1)!)!
+    return [names[1], names[2]]
+  }
+  const [four, six]: Hop[] = [
+    { transport: 'udp', address: '192.0.2.9', port: 5060 },
+    { transport: 'tls', address: '2001:db8::9', port: 5061 },
+  ]
+  transport.other = { address: '2001:db8::1', port: 5060, tlsPort: 5061 }
+  assert.deepEqual(ask(four!), ['192.0.2.1:5060', '192.0.2.1:5060'])
+  assert.deepEqual(ask(six!), ['[2001:db8::1]:5061', '[2001:db8::1]:5061'])
+  transport.other = { ...transport.other, address: '2001:db8::2' }
+  assert.deepEqual(ask(six!), ['[2001:db8::2]:5061', '[2001:db8::2]:5061'])
+  transport.other = undefined
+  assert.deepEqual(ask(six!), ['192.0.2.1:5061', '192.0.2.1:5061'])
+  agent.close()
+})
