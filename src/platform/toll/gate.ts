@@ -70,8 +70,10 @@ export class TollGate {
     for (const account of this.#accounts.values()) {
       const terms = this.#configured.get(account.subscriber)
       account.change(terms ?? NOTHING, tollClasses)
+      if (terms) continue
       // Leases of one that is gone pay on, as long as they run.
-      if (!terms) account.purse = null
+      account.purse = null
+      this.#forget(account)
     }
     if (!this.#restored) return
     for (const [subscriber, terms] of this.#configured) this.#adapt(subscriber, terms, before.get(subscriber), classes)
@@ -95,7 +97,11 @@ export class TollGate {
     if (record.type === 'lease.taken') this.#began(record.lease, out)
     else if (record.type === 'lease.answered') this.#runs.answered(record.lease, record.at)
     else if (record.type === 'lease.moved') this.#runs.moved(record.lease)
-    else if (record.type === 'lease.released') this.#runs.over(record.lease, position)
+    else if (record.type === 'lease.released') {
+      this.#runs.over(record.lease, position)
+      const account = this.#configured.has(record.lease.subscriber) ? null : this.#accounts.get(record.lease.subscriber)
+      if (account) this.#forget(account)
+    }
   }
 
   /** Takes up what was counted before a restart, the leases that are held still, and what the ledger does not know yet. */
@@ -255,6 +261,14 @@ export class TollGate {
     const { rules, prepaid } = terms
     if (!rules.limits && !prepaid && !(found && policyFor(found, rules.classes) === 'limited')) return null
     return this.#open(subscriber, terms)
+  }
+
+  /** One whose subscriber is gone, once nothing of it runs. */
+  #forget(account: Account): void {
+    if (this.#runs.isAnyOf(account)) return
+    const { subscriber } = account
+    this.#accounts.delete(subscriber)
+    this.#options.record({ type: 'toll', at: this.#now(), subscriber, state: null })
   }
 
   /** Counts go to the journal, and what they have come near to is told. */

@@ -161,3 +161,21 @@ test('F14 a limit that is lowered is met by what has been counted, and one that 
   limited(undefined)
   assert(bench.call())
 })
+
+test('what a subscriber has used is forgotten with it, once its last call is over', () => {
+  const bench = new Bench({ limits: { minutesPerDay: 60 } })
+  const state = () => bench.records.findLast((record) => record.type === 'toll')?.state
+  const gone = () => bench.gate.configure({ tollClasses: CLASSES, tariffs: [], subscribers: [] })
+  const [first, last] = [bench.call()!, bench.call()!]
+  gone()
+  bench.end(first)
+  assert.ok(state(), 'a call of it runs')
+  bench.end(last)
+  assert.equal(state(), null)
+  bench.publish({ limits: { minutesPerDay: 60 } })
+  bench.end(bench.call()!)
+  assert.ok(state())
+  gone()
+  assert.equal(state(), null, 'nothing of it runs')
+  assert.deepEqual(bench.gate.uses(), [])
+})

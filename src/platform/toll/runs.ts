@@ -91,6 +91,11 @@ export class Runs {
     this.#options.changed(running.account, now)
   }
 
+  /** Whether a lease of it runs. */
+  isAnyOf(account: Account): boolean {
+    return this.#running.values().some((running) => running.account === account)
+  }
+
   /** Forgets those of an account; what they were granted is taken back. */
   drop(account: Account): void {
     for (const running of this.#running.values()) {
