@@ -67,21 +67,34 @@ const PbxTransport = Type.Optional(
     description: 'Default udp; for a name without a port what NAPTR and SRV say.',
   }),
 )
+const trustFields = {
+  ca: Type.Optional(Type.String({ description: 'PEM: whom its certificate comes from; default whoever is generally known.' })),
+  certificate: Type.Optional(Type.String({ description: 'PEM: what it is shown as a client’s, where it asks for that.' })),
+  serverName: Type.Optional(Type.String({ description: 'What its certificate is for; default its name, or its address.' })),
+}
 const PbxTls = Type.Object(
   {
-    ca: Type.Optional(Type.String({ description: 'PEM: whom its certificate comes from; default whoever is generally known.' })),
-    serverName: Type.Optional(Type.String({ description: 'What its certificate is for; default its name, or its address.' })),
+    ...trustFields,
+    key: Type.Optional(
+      Type.String({
+        description: 'PEM: the key of the certificate, never told again; absent it stays as long as the certificate.',
+      }),
+    ),
   },
-  { ...closed, description: 'To whom the PBX is held where it is called by TLS.' },
+  { ...closed, description: 'To whom the PBX is held where it is called by TLS, and what it is shown.' },
 )
 const pbxFields = {
+  port: Type.Optional(
+    Type.Integer({
+      description: 'Default 5060, with tls 5061; for a name what SRV says, which is not asked where a port is given.',
+    }),
+  ),
   host: Type.Optional(
     Type.String({
       description: 'An address of the site, or a name of its DNS, by NAPTR, SRV and address. Absent where it registers.',
     }),
   ),
   transport: PbxTransport,
-  tls: Type.Optional(PbxTls),
   number: Type.Optional(Type.String()),
   account: Type.Optional(Type.String({ description: 'The telephone as which it registers: its calls go to where that is.' })),
   calls: Type.Optional(
@@ -90,17 +103,9 @@ const pbxFields = {
     }),
   ),
 }
-const Pbx = Type.Object(
-  {
-    port: Type.Optional(
-      Type.Integer({
-        description: 'Default 5060, with tls 5061; for a name what SRV says, which is not asked where a port is given.',
-      }),
-    ),
-    ...pbxFields,
-  },
-  closed,
-)
+const Pbx = Type.Object({ ...pbxFields, tls: Type.Optional(PbxTls) }, closed)
+/** Without the key of its certificate. */
+const ShownPbx = Type.Object({ ...pbxFields, tls: Type.Optional(Type.Object(trustFields)) })
 
 const agentLimits = {
   memoryMebibytes: Type.Optional(Type.Integer()),
@@ -282,7 +287,7 @@ export const Subscriber = Type.Object({
   site: Type.Object({
     networks: Type.Array(Type.String()),
     dns: Nullable(Dns),
-    pbx: Nullable(Pbx),
+    pbx: Nullable(ShownPbx),
     emergencyCallerId: Nullable(Type.String()),
     srtp: Srtp,
     telephoneTls: TelephoneTls,
@@ -368,6 +373,7 @@ export const Trunk = Type.Object({
           name: Type.Optional(Type.String({ description: 'Of the gateway that this is a server of.' })),
           ...{ address: Type.String(), port: Type.Integer(), transport: Type.String() },
           ...{ state: Type.String({ description: 'up or down.' }), lost: Type.Integer() },
+          trouble: Type.Optional(Type.String({ description: 'Why no connection to it can be had.' })),
         }),
       ),
       names: Type.Array(

@@ -1,5 +1,6 @@
 import { isIP, isIPv6, SocketAddress } from 'node:net'
 import { Type } from 'typebox'
+import { sealedTls } from '#journeys/install/index.ts'
 import type { GatewayConfig, GatewayTransport, TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
@@ -21,7 +22,11 @@ const Tls = Type.Object(
   {
     ca: Type.Optional(Type.String({ description: 'PEM: whom the carrier’s certificate, shown in both directions, comes from.' })),
     certificate: Type.Optional(Type.String({ description: 'PEM: what it is shown as a client’s.' })),
-    key: Type.Optional(Type.String({ description: 'PEM: the key of the certificate, never told again.' })),
+    key: Type.Optional(
+      Type.String({
+        description: 'PEM: the key of the certificate, never told again; absent it stays as long as the certificate.',
+      }),
+    ),
     serverName: Type.Optional(
       Type.String({ description: 'The name of its certificate; default the gateway’s name, or its address.' }),
     ),
@@ -170,10 +175,7 @@ export function changedTrunk<T extends Omit<TrunkConfig, 'id'>>(
     else if (fields[name] !== undefined) Object.assign(next, { [name]: fields[name] })
   }
   if (fields.tls === null) delete next.tls
-  else if (fields.tls) {
-    const { key, ...tls } = fields.tls
-    next.tls = { ...tls, ...(key === undefined ? {} : { key: seal(key) }) }
-  }
+  else if (fields.tls) next.tls = sealedTls(fields.tls, trunk.tls, seal)
   if (fields.auth === null) delete next.credentials
   else if (fields.auth) next.credentials = { user: fields.auth.user, password: seal(fields.auth.password) }
   if (fields.accept === null) delete next.accept

@@ -1,4 +1,5 @@
 import type { AgentVersionRecord, SubscriberRecord } from '#platform/subscriber/index.ts'
+import type { PbxConfig } from '#platform/words/index.ts'
 
 /** A subscriber as the API tells of it: every field named here, so that no secret can slip through. */
 export function subscriberView(record: SubscriberRecord) {
@@ -15,7 +16,7 @@ export function subscriberView(record: SubscriberRecord) {
     site: {
       networks: channel.siteNetworks,
       dns: channel.dns,
-      pbx: site.pbx,
+      pbx: site.pbx && pbxView(site.pbx),
       emergencyCallerId: site.emergencyCallerId ?? null,
       srtp: site.srtp ?? 'off',
       telephoneDigest: site.digest ?? 'MD5',
@@ -53,6 +54,12 @@ export function subscriberView(record: SubscriberRecord) {
     telephones: record.telephones.map(({ name }) => name),
     createdAt: record.createdAt,
   }
+}
+
+/** A PBX without the key of the certificate that it is shown. */
+function pbxView({ tls, ...pbx }: PbxConfig) {
+  const { key: _key, ...told } = tls ?? {}
+  return { ...pbx, ...(tls ? { tls: told } : {}) }
 }
 
 /** A version without its place on the node's disk. */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { systemClock } from '#lib/index.ts'
+import { type Clock, systemClock } from '#lib/index.ts'
 import { createAuthority, issueCertificate } from '#platform/subscriber/index.ts'
 
 /** A certificate and its key, PEM. */
@@ -13,6 +13,8 @@ export interface TestCa {
   certificate: string
   /** A certificate as install issues it for an agent of this subscriber. */
   agent(subscriber: string): Promise<Issued>
+  /** The same, out of date since yesterday. */
+  expired(subscriber: string): Promise<Issued>
   /** A certificate as the switch has it. */
   switch(): Promise<Issued>
   /** A certificate for a name of somebody's server. */
@@ -24,7 +26,12 @@ export async function createTestCa(): Promise<TestCa> {
   return {
     certificate: authority.certificate,
     agent: (subscriber) => issueCertificate(systemClock, authority, { agentOf: subscriber }),
+    expired: (subscriber) => issueCertificate(daysAgo(2), authority, { agentOf: subscriber }, 1),
     server: (name) => issueCertificate(systemClock, authority, { server: name, addresses: isIP(name) ? [name] : [] }),
     switch: () => issueCertificate(systemClock, authority, { server: 'switch.tieline' }),
   }
+}
+
+function daysAgo(days: number): Clock {
+  return Object.assign(Object.create(systemClock), { wall: () => systemClock.wall() - days * 86_400_000 })
 }

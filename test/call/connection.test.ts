@@ -188,6 +188,20 @@ test('TLS: a carrier with a CA of its own is held to it, in both directions, and
   call.hangup()
   await world.quiet()
   // A gateway that shows another CA's certificate is none.
+  for (const { socket } of good.connections) socket.destroy()
+  // Nor is a call possible to one that demands a certificate of ours where there is none, and it is told why.
+  await reach(world, { transport: 'tls', port: 5061 }, { ca: carriers.certificate, serverName: 'switch.tieline' })
+  const unshown = await place(world, connection, invite(world, 'TLS'))
+  assert.equal(unshown.answer.status, 504)
+  const failed = (await world.events()).findLast(({ type }) => type === 'leg.failed')
+  assert.match(failed!.cause!.text!, /it demands a certificate of ours, and there is none/)
+  const states = await world.link.call('trunk.state', {})
+  const troubles = states.flatMap(({ gateways }) => gateways.map(({ trouble }) => trouble ?? ''))
+  assert.ok(
+    troubles.some((trouble) => /demands a certificate/.test(trouble)),
+    troubles.join('; '),
+  )
+  await reach(world, { transport: 'tls', port: 5061 }, tls)
   good.close()
   const false_ = await StreamPeer.open(`${world.net}.3`, 5061, tlsServer(await strangers.switch()), true)
   world.defer(() => false_.close())

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, type SecureVersion } from 'node:tls'
+import { createSealer } from '#platform/subscriber/index.ts'
 import { until } from '../peer/clock.ts'
 import type { Records } from '../peer/dns.ts'
 import { headerOf } from '../peer/sip/message.ts'
@@ -18,7 +19,8 @@ before(async () => {
 after(() => names[Symbol.asyncDispose]())
 beforeEach(() => names.forget())
 
-const secured = ({ certificate, key }: { certificate: string; key: string }) => createTlsServer({ cert: certificate, key })
+const secretsOf = ({ certificate, key }: { certificate: string; key: string }) => ({ cert: certificate, key })
+const secured = (issued: { certificate: string; key: string }) => createTlsServer(secretsOf(issued))
 
 test('S36 S43 a PBX whose NAPTR says TLS, and one whose policy does: by _sips._tcp of the site’s DNS, to whoever proves the name and nobody else', async () => {
   const office = await createTestCa()
@@ -95,4 +97,66 @@ test('a PBX at an address by TLS proves the name that its configuration says, or
   for (const { socket } of peer.connections) socket.destroy()
   assert.ok((await names.call()) < 3000)
   assert.equal(peer.requests('INVITE').length, 2, 'its certificate is for another name than that address')
+})
+
+test('a PBX that demands a certificate is shown the one of its configuration, by TLS 1.2 and 1.3; without it the call goes round, and it is told why', async () => {
+  const office = await createTestCa()
+  const shown = await office.agent(world.acme)
+  const own = await office.server('pbx.internal')
+  const seal = (key: string) => createSealer(world.sealingKey).seal(key)
+  const trusted = { ca: office.certificate, serverName: 'pbx.internal' }
+  let last = 110
+  for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
+    const demanding = createTlsServer({
+      ...{ cert: own.certificate, key: own.key, ca: office.certificate },
+      ...{ requestCert: true, rejectUnauthorized: true, minVersion: version, maxVersion: version },
+    })
+    demanding.on('tlsClientError', () => {})
+    const seen: string[] = []
+    demanding.on('secureConnection', (socket) => seen.push(socket.getPeerX509Certificate()?.subject ?? ''))
+    const peer = await StreamPeer.open(names.at(++last), 5061, demanding, true)
+    world.defer(() => peer.close())
+    const at = { host: names.at(last), port: 5061, transport: 'tls' as const }
+    await names.pbx({ ...at, tls: trusted })
+    assert.ok((await names.call()) < 3000)
+    assert.deepEqual([peer.requests('INVITE').length, await names.why()], [0, 'no-response'])
+    const why = (await world.events()).findLast(({ type }) => type === 'leg.diverted')?.cause?.text
+    assert.match(
+      why!,
+      version === 'TLSv1.3' ? /it demands a certificate of ours, and there is none/ : /refuses the handshake, as one/,
+    )
+    const probe = await world.link.call('channel.probe', { subscriber: world.acme, timeoutMs: 2000 })
+    assert.match(probe.pbx!.text, /cannot be spoken with by TLS: it .*certificate of ours/)
+    await names.pbx({ ...at, tls: { ...trusted, certificate: shown.certificate, key: seal(shown.key) } })
+    await names.call()
+    assert.equal(peer.requests('INVITE').length, 1)
+    assert.match(seen.at(-1)!, new RegExp(`CN=${world.acme}`))
+    const stranger = await (await createTestCa()).agent(world.acme)
+    for (const { socket } of peer.connections) socket.destroy()
+    await names.pbx({ ...at, tls: { ...trusted, certificate: stranger.certificate, key: seal(stranger.key) } })
+    assert.ok((await names.call()) < 3000)
+    assert.deepEqual([peer.requests('INVITE').length, await names.why()], [1, 'no-response'])
+  }
+})
+
+test('nobody of the site but its PBX is shown the certificate that is kept for it', async () => {
+  const office = await createTestCa()
+  const shown = await office.agent(world.acme)
+  const key = createSealer(world.sealingKey).seal(shown.key)
+  const asking = createTlsServer({
+    ...secretsOf(await office.server('desk.office.lan')),
+    requestCert: true,
+    rejectUnauthorized: false,
+  })
+  const seen: string[] = []
+  asking.on('secureConnection', (socket) => seen.push(socket.getPeerX509Certificate()?.subject ?? 'nothing'))
+  const peer = await StreamPeer.open(names.at(121), 5061, asking, true)
+  world.defer(() => peer.close())
+  const tls = { ca: office.certificate, certificate: shown.certificate, key }
+  await names.pbx({ host: names.at(120), port: 5061, transport: 'tls', tls })
+  names.dns.records['desk.office.lan'] = names.at(121)
+  await world.change({ defaultRoute: { sip: 'sips:101@desk.office.lan:5061' } })
+  await names.call()
+  assert.deepEqual([seen, peer.requests('INVITE').length], [['nothing'], 1])
+  await world.change({ defaultRoute: { pbx: '101' } })
 })

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { createTestCa } from '../call/agent-ca.ts'
-import { DID, World } from '../call/harness.ts'
+import { DID, PUBLIC, World } from '../call/harness.ts'
 import { reach } from '../call/stream-caller.ts'
+import { until } from '../peer/clock.ts'
 import { listening } from '../peer/listening.ts'
 import { startSipp } from '../peer/sipp.ts'
 
@@ -24,6 +25,19 @@ function scenario(name: 'uac' | 'uas', at: string, to: string): string {
     .replaceAll('[remote_ip]:[remote_port]', to)
 }
 
+const pem = ({ certificate, key }: { certificate: string; key: string }) => `${certificate}\n${key}`
+
+function file(world: World, name: string, content: string): string {
+  writeFileSync(join(world.directory, name), content, { mode: 0o600 })
+  return join(world.directory, name)
+}
+
+function socat(world: World, from: string, to: string): void {
+  const child = spawn('socat', [from, to], { stdio: 'ignore', detached: true })
+  // With what it has made for each connection.
+  world.defer(() => void process.kill(-child.pid!, 'SIGKILL'))
+}
+
 test('SIPp calls SIPp through the switch over TLS by socat, with certificates that are asked for on both sides', {
   timeout: 60_000,
 }, async () => {
@@ -36,23 +50,14 @@ test('SIPp calls SIPp through the switch over TLS by socat, with certificates th
     { transport: 'tls', port: TLS_PORT },
     { ca: carriers.certificate, certificate: shown.certificate, key, serverName: 'switch.tieline' },
   )
-  const file = (name: string, content: string) => {
-    writeFileSync(join(world.directory, name), content, { mode: 0o600 })
-    return join(world.directory, name)
-  }
-  const ca = file('carriers.pem', carriers.certificate)
-  const pem = ({ certificate, key }: { certificate: string; key: string }) => `${certificate}\n${key}`
-  const server = file('server.pem', pem(await carriers.switch()))
-  const client = file('client.pem', pem(await carriers.agent(world.acme)))
+  const ca = file(world, 'carriers.pem', carriers.certificate)
+  const server = file(world, 'server.pem', pem(await carriers.switch()))
+  const client = file(world, 'client.pem', pem(await carriers.agent(world.acme)))
   const [caller, callee] = [`${world.net}.2`, `${world.net}.3`]
   const trust = `cafile=${ca},verify=1`
-  const socat = (from: string, to: string) => {
-    const child = spawn('socat', [from, to], { stdio: 'ignore', detached: true })
-    // With what it has made for each connection.
-    world.defer(() => void process.kill(-child.pid!, 'SIGKILL'))
-  }
-  socat(`OPENSSL-LISTEN:${TLS_PORT},bind=${callee},reuseaddr,fork,cert=${server},${trust}`, `TCP:${callee}:${SIPP_PORT}`)
+  socat(world, `OPENSSL-LISTEN:${TLS_PORT},bind=${callee},reuseaddr,fork,cert=${server},${trust}`, `TCP:${callee}:${SIPP_PORT}`)
   socat(
+    world,
     `TCP-LISTEN:${DOOR_PORT},bind=${caller},reuseaddr,fork`,
     `OPENSSL:${world.node.address}:${TLS_PORT},bind=${caller},cert=${client},commonname=switch.tieline,${trust}`,
   )
@@ -71,4 +76,48 @@ test('SIPp calls SIPp through the switch over TLS by socat, with certificates th
     cleared.map(({ cause }) => cause?.reason),
     Array(CALLS).fill('hangup'),
   )
+})
+
+test('SIPp as a PBX behind an OpenSSL that demands a certificate: none, one that is out of date, and a stranger’s are refused and it is told why; a good one is shown', {
+  timeout: 60_000,
+}, async () => {
+  const office = await createTestCa()
+  await using world = await World.open({ voice: true, subscriber: { defaultRoute: { pbx: '101' } } })
+  world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const pbx = `${world.net}.76`
+  const [ca, server] = [
+    file(world, 'office.pem', office.certificate),
+    file(world, 'pbx.pem', pem(await office.server('pbx.office.lan'))),
+  ]
+  const door = `OPENSSL-LISTEN:${TLS_PORT},bind=${pbx},reuseaddr,fork,cert=${server},cafile=${ca},verify=1`
+  socat(world, door, `TCP:${pbx}:${SIPP_PORT}`)
+  const at = `${world.siteSwitch.address}:${TLS_PORT}`
+  const args = ['-sf', 'uas.xml', '-t', 't1', '-i', pbx, '-p', `${SIPP_PORT}`, '-m', '1']
+  await using uas = await startSipp(args, { 'uas.xml': scenario('uas', pbx, at) })
+  await Promise.all([listening(pbx, TLS_PORT), listening(pbx, SIPP_PORT)])
+  const call = async (shown?: { certificate: string; key: string }) => {
+    const key = shown && createSealer(world.sealingKey).seal(shown.key)
+    const tls = { ca: office.certificate, serverName: 'pbx.office.lan' }
+    const secured = shown ? { ...tls, certificate: shown.certificate, key: key! } : tls
+    const site = world.snapshot.subscribers[0]!.site
+    const where = { host: pbx, port: TLS_PORT, transport: 'tls' as const, number: PUBLIC, tls: secured }
+    await world.change({ site: { ...site, pbx: where } })
+    const placed = await world.second.place({ to: world.node, from: '+32470123456', number: DID })
+    await until('an answer', () => placed.phase !== 'setup', 8000)
+    assert.equal(placed.phase, 'up')
+    placed.hangup()
+    await world.quiet()
+    return (await world.events()).findLast(({ type }) => type === 'leg.diverted')?.cause?.text
+  }
+  assert.match((await call())!, /it demands a certificate of ours, and there is none/)
+  assert.match((await call(await office.expired(world.acme)))!, /it says that our certificate is out of date/)
+  assert.match((await call(await (await createTestCa()).agent(world.acme)))!, /it does not trust the CA of our certificate/)
+  const before = (await world.events()).length
+  await call(await office.agent(world.acme))
+  assert.deepEqual(
+    (await world.events()).slice(before).filter(({ type }) => type === 'leg.diverted'),
+    [],
+  )
+  const { status, output } = await uas.ended
+  assert.equal(status, 0, output)
 })

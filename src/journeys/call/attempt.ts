@@ -215,7 +215,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops
       leg.connect(session)
       return { kind: 'answered', leg, session }
     }
-    cause = causeOfFailure(end)
+    cause = causeOfFailure(end, call.x.realms.get(leg.facts.realm)?.trouble(next.hop))
     const narrow = cause.reason === 'not-acceptable' ? blame(call, offer.choice, new NotAcceptable('refused')) : null
     if (narrow instanceof ResourceUnavailable) throw narrow
     const how = attemptEnd(end)
@@ -310,9 +310,10 @@ function attemptEnd(error: Error): AttemptEnd {
   return error.reason === 'timeout' ? { kind: 'timeout' } : { kind: 'status', status: error.status }
 }
 
-function causeOfFailure(error: Error): CallCause {
+/** `trouble`: why there is no connection to where it was sent. */
+function causeOfFailure(error: Error, trouble?: string): CallCause {
   if (!(error instanceof SipFailure)) return causeOf('switch', 'fault')
-  if (error.reason === 'timeout') return causeOf('network', 'no-response')
+  if (error.reason === 'timeout') return causeOf('network', 'no-response', trouble && `No answer: ${trouble}`)
   return causeOfStatus(error.status, 'callee', {
     ...(error.response ? { phrase: error.response.reason } : {}),
     reason: error.response?.header('reason'),

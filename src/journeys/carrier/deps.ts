@@ -2,7 +2,7 @@ import type { Clock, Log } from '#lib/index.ts'
 import type { GatewayServer, Locations } from '#platform/trunk/index.ts'
 import type { TrunkConfig } from '#platform/words/index.ts'
 import type { Located, SipName, SipTarget } from '#protocol/dns/index.ts'
-import type { UserAgent } from '#protocol/sip/index.ts'
+import type { Hop, UserAgent } from '#protocol/sip/index.ts'
 
 /** Where gateways with names were last, by `gatewayKey`: what a switch starts with while DNS is away. */
 export type KeptTargets = Record<string, readonly SipTarget[]>
@@ -14,7 +14,7 @@ export interface CarrierDeps {
   /** 0 to 1. */
   random: () => number
   /** The user agent of the node's own namespace, and the address that it is reached at. */
-  node(): { agent: UserAgent; local: { address: string; port: number } } | undefined
+  node(): { agent: UserAgent; local: { address: string; port: number }; trouble?(hop: Hop): string | undefined } | undefined
   /** Finds the servers of a name. Rejects with DnsFailure where DNS does not tell. */
   locate(name: SipName): Promise<Located>
   /** Told where everything is; whoever receives something asks it. */

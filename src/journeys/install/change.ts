@@ -19,14 +19,15 @@ import type { CodecName } from '#protocol/audio/index.ts'
 import { hostName } from '#protocol/dns/index.ts'
 import { checkPlan, type InstallDeps, publishChange, wrongState } from './deps.ts'
 import { endsOf } from './ends.ts'
-import { checkAgent, checkSite, codecsOf, completeDns, completePbx, type InstallOrder, memoryOf } from './order.ts'
+import { checkAgent, checkSite, codecsOf, completeDns, type InstallOrder, memoryOf } from './order.ts'
+import { completePbx, type PbxOrder } from './pbx.ts'
 import { spentBy } from './spent.ts'
-import { checkPem, checkTrust } from './trust.ts'
+import { checkTls } from './trust.ts'
 
 /** What may change of a subscriber; what is absent stays. */
 export interface SubscriberPatch {
   defaultRoute?: DefaultRoute
-  pbx?: SiteConfig['pbx']
+  pbx?: PbxOrder | null
   decisionDeadlineMs?: number
   /** From here on the operator's alone. */
   timeZone?: string
@@ -81,7 +82,11 @@ export async function changeSubscriber(
   return changed
 }
 
-function patched({ config }: Pick<InstallDeps, 'config'>, record: SubscriberRecord, patch: SubscriberPatch): SubscriberRecord {
+function patched(
+  { config, sealer }: Pick<InstallDeps, 'config' | 'sealer'>,
+  record: SubscriberRecord,
+  patch: SubscriberPatch,
+): SubscriberRecord {
   if (patch.timeZone !== undefined) checkTimeZone('timeZone', patch.timeZone)
   if (patch.emergencyCallerId) checkNumber('emergencyCallerId', patch.emergencyCallerId)
   const deadline = patch.decisionDeadlineMs === undefined ? {} : { decisionDeadlineMs: patch.decisionDeadlineMs }
@@ -105,7 +110,7 @@ function patched({ config }: Pick<InstallDeps, 'config'>, record: SubscriberReco
     defaultRoute: patch.defaultRoute ?? record.defaultRoute,
     site: {
       ...site,
-      pbx: patch.pbx === undefined ? site.pbx : completePbx(patch.pbx),
+      pbx: patch.pbx === undefined ? site.pbx : completePbx(patch.pbx, sealer, site.pbx),
       ...(nextCallerId ? { emergencyCallerId: nextCallerId } : {}),
       ...(patch.srtp ? { srtp: patch.srtp } : {}),
       ...(patch.telephoneDigest ? { digest: patch.telephoneDigest } : {}),
@@ -125,7 +130,8 @@ function patched({ config }: Pick<InstallDeps, 'config'>, record: SubscriberReco
     agent: { ...record.agent, ...patch.agent, ...deadline },
     allocations: withMemory(record.allocations, patch.agent?.memoryMebibytes),
   }
-  checkSite({ networks: next.channel.siteNetworks, dns: next.channel.dns, pbx: next.site.pbx, telephones: next.telephones })
+  const { siteNetworks: networks, dns } = next.channel
+  checkSite({ networks, dns, pbx: next.site.pbx, telephones: next.telephones }, sealer)
   checkRoute('defaultRoute', next.defaultRoute, next.site.pbx)
   return next
 }
@@ -185,7 +191,7 @@ export async function writeTrunk(
       throw invalid('gateways', 'A gateway is an IP address or a full host name.')
     if (port !== undefined) checkPort('gateways', port)
   }
-  checkTls(trunk.tls)
+  checkTls('tls', trunk.tls, deps.sealer)
   codecsOf({}, trunk)
   if (trunk.registerSeconds !== undefined && !trunk.credentials)
     throw invalid('registerSeconds', 'A trunk that registers has a user and a password.')
@@ -203,13 +209,6 @@ export async function writeTrunk(
   await deps.store.writeTrunk(written)
   await publishChange(deps, { trunks: true })
   return written
-}
-
-function checkTls(tls: TrunkConfig['tls']): void {
-  if (!tls) return
-  if ((tls.certificate === undefined) !== (tls.key === undefined)) throw invalid('tls', 'A certificate and its key go together.')
-  checkTrust('tls', tls)
-  checkPem('tls.certificate', tls.certificate)
 }
 
 export async function removeTrunk(deps: InstallDeps, trunk: TrunkConfig): Promise<void> {

@@ -27,4 +27,5 @@ export {
 } from './rotate.ts'
 export type { Spending } from './spent.ts'
 export { removeTollClass, writeTollClass } from './toll.ts'
+export { sealedTls } from './trust.ts'
 export { removeUser, writeUser } from './user.ts'

@@ -11,7 +11,8 @@ import {
 import { newKeyPair, newPresharedKey, toSiteFile } from '#protocol/wireguard/index.ts'
 import { checkPlan, type InstallDeps, publishChange, SETTLE_MS } from './deps.ts'
 import { endsOf } from './ends.ts'
-import { allocationsOf, checkOrder, codecsOf, completeDns, completePbx, type InstallOrder } from './order.ts'
+import { allocationsOf, checkOrder, codecsOf, completeDns, type InstallOrder } from './order.ts'
+import { completePbx } from './pbx.ts'
 
 /** A subscriber that is there, with its secrets: this is the only time that they are told. */
 export interface Installed {
@@ -28,7 +29,7 @@ export interface Installed {
  * `install-failed`, `database-away`, `link-lost`.
  */
 export async function install(deps: InstallDeps, order: InstallOrder): Promise<Installed> {
-  checkOrder(order)
+  checkOrder(order, deps.sealer)
   if (order.plan !== undefined) await checkPlan(deps, order.plan)
   const { subscriber, secrets } = await prepare(deps, order)
   const record = await deps.store.insert(subscriber)
@@ -113,7 +114,7 @@ async function prepare(deps: InstallDeps, order: InstallOrder) {
       dns: completeDns(dns ?? null),
     },
     site: {
-      pbx: completePbx(order.site.pbx),
+      pbx: completePbx(order.site.pbx, sealer),
       ...(emergencyCallerId ? { emergencyCallerId } : {}),
       ...(srtp ? { srtp } : {}),
       ...(telephoneDigest ? { digest: telephoneDigest } : {}),

@@ -1,4 +1,4 @@
-import { BlockList, isIP, SocketAddress } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import {
   checkAddress,
   checkAllocation,
@@ -13,20 +13,21 @@ import {
   checkUser,
   type DefaultRoute,
   invalid,
+  type Sealer,
 } from '#platform/subscriber/index.ts'
 import {
   type Allocation,
   type CodecPolicy,
   type DigitPolicy,
   KINDS,
-  type PbxConfig,
   type SiteConfig,
   type SiteTls,
   type Survival,
   type TonePolicy,
 } from '#platform/words/index.ts'
 import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
-import { checkTrust } from './trust.ts'
+import { canonical, completePbx, type PbxOrder } from './pbx.ts'
+import { checkTls } from './trust.ts'
 
 /** What an operator says of a new subscriber. */
 export interface InstallOrder {
@@ -38,7 +39,7 @@ export interface InstallOrder {
   allocations?: Allocation[]
   site: {
     networks: string[]
-    pbx?: PbxConfig
+    pbx?: PbxOrder
     dns?: { servers: string[]; search?: string }
     /** The site's own WireGuard public key: then no private key of the site ever exists here. */
     publicKey?: string
@@ -70,23 +71,9 @@ export interface InstallOrder {
   telephones?: string[]
 }
 
-/** A PBX with its port, which a name may have in its SRV records instead (RFC 3263 §4.2). */
-export function completePbx(given: PbxConfig | null | undefined): SiteConfig['pbx'] {
-  if (!given) return null
-  const pbx = given.host === undefined ? given : { ...given, host: canonical(given.host) }
-  const named = pbx.host !== undefined && isIP(pbx.host) === 0
-  return pbx.port === undefined && !named ? { ...pbx, port: pbx.transport === 'tls' ? 5061 : 5060 } : pbx
-}
-
 /** Servers as the kernel will write them, by whose text an answer is known. */
 export function completeDns<T extends { servers: string[] } | null>(dns: T): T {
   return dns && { ...dns, servers: dns.servers.map(canonical) }
-}
-
-/** An address as the kernel writes it (RFC 5952), without the brackets that it has in a URI; a name as it is. */
-export function canonical(host: string): string {
-  const bare = /^\[(.*)\]$/.exec(host)?.[1] ?? host
-  return isIP(bare) === 6 ? new SocketAddress({ address: bare, family: 'ipv6' }).address : isIP(bare) === 4 ? bare : host
 }
 
 type SpokenBySite = CodecPolicy & Pick<SiteConfig, 'telephoneCodecs'>
@@ -143,7 +130,7 @@ export function allocationsOf(order: InstallOrder, memoryMebibytes: number): All
 }
 
 /** Rejects with `invalid-argument` at the first thing that cannot be, before anything is made. */
-export function checkOrder(order: InstallOrder): void {
+export function checkOrder(order: InstallOrder, sealer: Sealer): void {
   checkName('name', order.name)
   for (const number of order.numbers) checkNumber('numbers', number)
   checkDistinct('numbers', order.numbers)
@@ -158,20 +145,23 @@ export function checkOrder(order: InstallOrder): void {
   if (order.site.publicKey !== undefined) checkTunnelKey('site.publicKey', order.site.publicKey)
   if (order.site.emergencyCallerId !== undefined) checkNumber('site.emergencyCallerId', order.site.emergencyCallerId)
   codecsOf({}, order.site)
-  const pbx = completePbx(order.site.pbx)
+  const pbx = completePbx(order.site.pbx, sealer)
   const telephones = (order.telephones ?? []).map((name) => ({ name }))
-  checkSite({ networks: order.site.networks, dns: order.site.dns ?? null, pbx, telephones })
+  checkSite({ networks: order.site.networks, dns: order.site.dns ?? null, pbx, telephones }, sealer)
   checkRoute('defaultRoute', order.defaultRoute, pbx)
   checkAgent(order.agent ?? {})
 }
 
 /** Checks where things are in a site, for install and for later changes. */
-export function checkSite(site: {
-  networks: string[]
-  dns: { servers: string[]; search?: string } | null
-  pbx: SiteConfig['pbx']
-  telephones: readonly { name: string }[]
-}): void {
+export function checkSite(
+  site: {
+    networks: string[]
+    dns: { servers: string[]; search?: string } | null
+    pbx: SiteConfig['pbx']
+    telephones: readonly { name: string }[]
+  },
+  sealer: Sealer,
+): void {
   for (const network of site.networks) checkNetwork('site.networks', network)
   if (site.networks.length === 0) throw invalid('site.networks', 'A site has at least one network: nothing else is routed to it.')
   const inside = insideOf(site.networks)
@@ -183,7 +173,7 @@ export function checkSite(site: {
   if (!site.pbx) return
   const { host, port, number, account, calls, tls } = site.pbx
   if (port !== undefined) checkPort('site.pbx.port', port)
-  checkTrust('site.pbx.tls', tls)
+  checkTls('site.pbx.tls', tls, sealer)
   if (number !== undefined) checkNumber('site.pbx.number', number)
   if (account !== undefined && !site.telephones.some(({ name }) => name === account))
     throw invalid('site.pbx.account', 'A PBX registers as a telephone of the site: there is none of this name.')

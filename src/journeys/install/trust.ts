@@ -1,17 +1,50 @@
-import { X509Certificate } from 'node:crypto'
-import { invalid } from '#platform/subscriber/index.ts'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { invalid, type Sealer } from '#platform/subscriber/index.ts'
+import type { Sealed } from '#platform/words/index.ts'
 
-/** Checks whose certificates a far end may show, and for what name: what would only fail at the next connection is refused now. */
-export function checkTrust(field: string, tls: { ca?: string; serverName?: string } | undefined): void {
-  if (tls?.serverName !== undefined && !/^[A-Za-z0-9.-]{1,253}$/.test(tls.serverName))
-    throw invalid(`${field}.serverName`, 'A server name is a host name.')
-  checkPem(`${field}.ca`, tls?.ca)
+/** Whose certificates a far end may show, for what name, and what it is shown. PEM. */
+interface Tls<Key> {
+  ca?: string
+  certificate?: string
+  key?: Key
+  serverName?: string
 }
 
-export function checkPem(field: string, pem: string | undefined): void {
+/** Refuses now what would only fail at the next connection. Rejects with `invalid-argument`. */
+export function checkTls(field: string, tls: Tls<Sealed> | undefined, { openText }: Pick<Sealer, 'openText'>): void {
+  if (!tls) return
+  if (tls.serverName !== undefined && !/^[A-Za-z0-9.-]{1,253}$/.test(tls.serverName))
+    throw invalid(`${field}.serverName`, 'A server name is a host name.')
+  readCertificate(`${field}.ca`, tls.ca)
+  if ((tls.certificate === undefined) !== (tls.key === undefined)) throw invalid(field, 'A certificate and its key go together.')
+  const certificate = readCertificate(`${field}.certificate`, tls.certificate)
+  if (certificate && tls.key !== undefined && !certificate.checkPrivateKey(readKey(`${field}.key`, openText(tls.key))))
+    throw invalid(`${field}.key`, 'The key is of another certificate.')
+}
+
+/** What is asked for, with its key sealed; a certificate that is known already keeps its key, which is told to nobody. */
+export function sealedTls<T extends Tls<string>>(
+  { key, ...tls }: T,
+  known: Tls<Sealed> | undefined,
+  seal: (key: string) => Sealed,
+): Omit<T, 'key'> & { key?: Sealed } {
+  const kept = tls.certificate !== undefined && tls.certificate === known?.certificate ? known.key : undefined
+  const sealed = key === undefined ? kept : seal(key)
+  return { ...tls, ...(sealed === undefined ? {} : { key: sealed }) }
+}
+
+function readCertificate(field: string, pem: string | undefined): X509Certificate | null {
   try {
-    if (pem !== undefined) new X509Certificate(pem)
+    return pem === undefined ? null : new X509Certificate(pem)
   } catch {
     throw invalid(field, 'It is no certificate in PEM.')
+  }
+}
+
+function readKey(field: string, pem: string): ReturnType<typeof createPrivateKey> {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    throw invalid(field, 'It is no private key in PEM, or it has a passphrase.')
   }
 }

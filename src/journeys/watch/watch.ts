@@ -129,6 +129,7 @@ function certificatesOf({ ca, switchCertificate, subscribers, trunks }: Snapshot
     ['the switch', switchCertificate.certificate],
     ...subscribers.map(({ name, agent }) => [`agent ${name}`, agent.certificate] as [string, string]),
     ...subscribers.map(({ name, site }) => [`site ${name}`, site.tls?.certificate ?? ''] as [string, string]),
+    ...subscribers.map(({ name, site }) => [`the PBX of ${name}`, site.pbx?.tls?.certificate ?? ''] as [string, string]),
     ...trunks.map(({ name, tls }) => [`trunk ${name}`, tls?.certificate ?? ''] as [string, string]),
     ['SIP over TLS', sipTls?.certificate ?? '', sipTls?.fault],
   ]

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { PbxConfig } from '#platform/words/index.ts'
 import { untilUp } from './channel.ts'
@@ -20,6 +19,7 @@ import {
   whole,
 } from './parse.ts'
 import { SecretFile } from './secret-file.ts'
+import { type TlsOptions, tlsOf } from './tls.ts'
 import { capCommand } from './toll.ts'
 import { secondsOf, type WaitOption } from './wait.ts'
 
@@ -214,30 +214,21 @@ function orderOf(name: string, o: InstallOptions) {
 }
 
 /** The PBX of options: where it is, or as which telephone it registers. */
-function pbxOf({ at, number, account, digest, tlsCa, tlsName }: PbxOptions) {
+function pbxOf({ at, number, account, digest, ...tls }: PbxOptions) {
   return {
     ...(at === undefined ? {} : placeOf(at)),
     ...(number === undefined ? {} : { number }),
     ...(account === undefined ? {} : { account }),
     ...(digest ? { calls: 'digest' } : {}),
-    ...(tlsCa === undefined && tlsName === undefined ? {} : { tls: trustOf(tlsCa, tlsName) }),
+    ...tlsOf(tls),
   }
 }
 
-function trustOf(file: string | undefined, serverName: string | undefined) {
-  return {
-    ...(file === undefined ? {} : { ca: readFileSync(file, 'utf8') }),
-    ...(serverName === undefined ? {} : { serverName }),
-  }
-}
-
-interface PbxOptions {
+interface PbxOptions extends TlsOptions {
   at?: string | undefined
   number?: string | undefined
   account?: string | undefined
   digest?: true | undefined
-  tlsCa?: string | undefined
-  tlsName?: string | undefined
 }
 
 function placeOf(text: string) {
@@ -254,7 +245,8 @@ function pbxText(pbx: Subscriber['site']['pbx']): string | null {
   const asked = calls === 'digest' ? 'calls by digest' : ''
   const named = tls?.serverName ? `as ${tls.serverName}` : ''
   const trusted = tls?.ca ? 'by its own CA' : ''
-  return [where, named, trusted, registers, asked, number && `(${number})`].filter(Boolean).join(' ')
+  const shown = tls?.certificate ? 'shown a certificate of ours' : ''
+  return [where, named, trusted, shown, registers, asked, number && `(${number})`].filter(Boolean).join(' ')
 }
 
 function tell(out: Context['out'], installed: Installed, file: string | undefined): void {
@@ -329,6 +321,8 @@ function changeCommands(noun: Command, context: Contextual): void {
     .option('--account <telephone>', 'it registers as this telephone, and its calls go to where that is')
     .option('--digest', 'its own calls have to prove that account')
     .option('--tls-ca <file>', 'whom its certificate comes from, where it is called by TLS (PEM)')
+    .option('--tls-certificate <file>', 'what it is shown as our certificate, where it asks for one (PEM)')
+    .option('--tls-key <file>', 'the key of --tls-certificate (PEM); not needed while the certificate is as it was')
     .option('--tls-name <name>', 'the name that its certificate is for; default its own name or address')
     .action(async (name: string, at: string | undefined, options: Omit<PbxOptions, 'at'>, command: Command) => {
       const { client, out } = context(command)

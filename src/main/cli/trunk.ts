@@ -4,19 +4,16 @@ import type { GatewayConfig, NumberRule, TrunkConfig, TrunkState } from '#platfo
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import { type CodecOptions, codecOptions, codecs, collect, endpoint, part, saidOfCodecs, spokenText, whole } from './parse.ts'
+import { type TlsOptions, tlsOf } from './tls.ts'
 
 /** A trunk as the API shows it. */
 type ShownTrunk = Omit<TrunkConfig, 'credentials'> & { user?: string; state?: TrunkState }
 
-interface TrunkOptions extends CodecOptions {
+interface TrunkOptions extends CodecOptions, TlsOptions {
   gateway: string[]
   numberIn: string[]
   numberOut: string[]
   tls?: boolean
-  tlsCa?: string
-  tlsCertificate?: string
-  tlsKey?: string
-  tlsName?: string
   user?: string
   passwordFile?: string
   auth?: boolean
@@ -108,7 +105,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
     )
     .option('--tls-ca <file>', 'whom its certificates come from (PEM); it must then show one when it connects')
     .option('--tls-certificate <file>', 'what it is shown as our certificate (PEM)')
-    .option('--tls-key <file>', 'the key of --tls-certificate (PEM)')
+    .option('--tls-key <file>', 'the key of --tls-certificate (PEM); not needed while the certificate is as it was')
     .option('--tls-name <name>', 'the name that its certificate is for; default the gateway’s name or address')
     .option('--no-tls', 'take these away again')
     .option('--user <name>', 'answer its challenges as this user')
@@ -155,7 +152,7 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
         ...pick(rest),
         ...(rest.srtp ? { srtp: rest.srtp } : {}),
         ...saidOfCodecs(rest),
-        ...tlsOf(rest),
+        ...(rest.tls === false ? { tls: null } : tlsOf(rest)),
         ...authOf(rest),
         ...acceptOf(rest),
       }
@@ -217,14 +214,6 @@ function passwordIn(file: string): string {
   return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/\r?\n$/, '')
 }
 
-function tlsOf({ tls, tlsCa, tlsCertificate, tlsKey, tlsName }: Omit<TrunkOptions, 'gateway'>) {
-  if (tls === false) return { tls: null }
-  const files = { ca: tlsCa, certificate: tlsCertificate, key: tlsKey }
-  const read = Object.entries(files).flatMap(([name, file]) => (file === undefined ? [] : [[name, readFileSync(file, 'utf8')]]))
-  const given = { ...Object.fromEntries(read), ...(tlsName === undefined ? {} : { serverName: tlsName }) }
-  return Object.keys(given).length > 0 ? { tls: given } : {}
-}
-
 function gatewayOf(text: string) {
   const [, transport, rest = ''] = /^(?:(udp|udp\+tcp|tcp|tls):)?(.*)$/.exec(text) ?? []
   const [where = '', priority, weight] = rest.split(',')
@@ -249,7 +238,8 @@ function ruleOf(text: string): NumberRule {
 function gatewayLines(gateway: GatewayConfig, place: number, state: TrunkState | undefined): string[] {
   const { address, port, priority, weight } = gateway
   const head = `${gatewayText(gateway)} (priority ${priority ?? place}, weight ${weight ?? 1}): `
-  const how = ({ state, lost }: TrunkState['gateways'][number]) => `${state}${lost > 0 ? `, ${lost} OPTIONS lost` : ''}`
+  const how = ({ state, lost, trouble }: TrunkState['gateways'][number]) =>
+    `${state}${lost > 0 ? `, ${lost} OPTIONS lost` : ''}${trouble ? `: ${trouble}` : ''}`
   const name = state?.names.find((one) => one.name === address)
   if (!name) {
     const known = state?.gateways.find((one) => one.name === undefined && one.address === address && one.port === port)
@@ -270,6 +260,7 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
     ),
     ['TLS name', trunk.tls?.serverName],
     ['TLS of its own CA', trunk.tls?.ca ? 'yes' : undefined],
+    ['TLS certificate of ours', trunk.tls?.certificate ? 'shown' : undefined],
     ['user', trunk.user],
     ['registration', state?.registration?.text],
     ['calls in', trunk.maxIn],

@@ -130,12 +130,14 @@ function resources({ resources: all }: Observation, raised: Raised): Condition[]
 function trunks({ trunks: all, nameOf }: Observation): Condition[] {
   return (all ?? []).flatMap(({ trunk, gateways, names, registration }) => {
     const name = nameOf(trunk)
-    const silent = gateways.filter(({ state }) => state === 'down').map(({ address, port }) => `${address}:${port}`)
+    const down = gateways.filter(({ state }) => state === 'down')
+    const silent = down.map(({ address, port }) => `${address}:${port}`)
+    const why = down.find(({ trouble }) => trouble)?.trouble
     const nowhere = names.filter(({ state }) => state === 'nowhere').map((at) => at.name)
     const lost = [...silent, ...nowhere]
     const found: Condition[] =
       lost.length > 0 && silent.length === gateways.length
-        ? [critical('trunk-down', name, `No gateway of trunk ${name} answers.`)]
+        ? [critical('trunk-down', name, `No gateway of trunk ${name} answers${why ? `: ${why}` : ''}.`)]
         : lost.map((at) => warning('gateway-down', `${name} ${at}`, `A gateway of trunk ${name} does not answer: ${at}.`))
     if (registration?.state === 'refused')
       found.push(critical('registration-lost', name, `Trunk ${name} is ${registration.text}.`))

@@ -4,6 +4,7 @@ import type { Clock, Log, Timer } from '#lib/index.ts'
 import type { IpFamily, Realm } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
 import { Connection } from './connection.ts'
+import { troubleOf } from './trouble.ts'
 
 /** Connections at once from one source, and in all of a realm (PITFALLS R07). */
 const PER_SOURCE = 64
@@ -15,6 +16,8 @@ const PATIENCE_MS = 10_000
 /** Ms to be established. */
 const CONNECT_MS = 5000
 const IDLE_MS = 3_600_000
+/** Peers of whom it is kept why there is no connection to them. */
+const MOST_TROUBLES = 1000
 /** Ms after which an idle connection of ours is kept open by a ping (RFC 5626 §4.4.1). */
 const PING_MS = 30_000
 /** A connection that has said nothing for so many ms of waiting is taken for dead. */
@@ -62,6 +65,8 @@ export class Connections {
   readonly #flows = new Map<string, Connection>()
   readonly #outgoing = new Map<string, Connection>()
   readonly #sources = new Map<string, number>()
+  /** Why whom we connected to last could not be spoken with; the oldest first. */
+  readonly #troubles = new Map<string, string>()
   readonly #listeners: NetServer[] = []
   #sweep: Timer | null = null
 
@@ -72,6 +77,11 @@ export class Connections {
   /** Connections that stand or are on their way. */
   get size(): number {
     return this.#flows.size
+  }
+
+  /** Why there is no connection to there, as a clause about whoever is there; undefined where that is not so. */
+  trouble(to: Hop): string | undefined {
+    return to.transport === 'udp' ? undefined : this.#troubles.get(keyOf(to))
   }
 
   /** Takes connections from a listener until the realm is gone. */
@@ -131,14 +141,26 @@ export class Connections {
     const connection = this.#add(to, true)
     this.#outgoing.set(keyOf(to), connection)
     const attach = (socket: Socket) => {
-      if (to.transport === 'tls') connection.attach(secure(socket, to), false, 'secureConnect')
-      else connection.attach(socket, false)
-      const failed = (error: Error) =>
-        log.warn({ transport: to.transport, pii_address: to.address, fault: error.message }, 'a SIP connection failed')
-      socket.on('error', failed)
+      const failed = (error: Error) => {
+        const trouble = this.#blame(to, troubleOf(error))
+        const about = { transport: to.transport, pii_address: to.address, port: to.port }
+        log.warn({ ...about, trouble, fault: error.message }, 'a SIP connection failed')
+      }
+      const stands = () => void this.#troubles.delete(keyOf(to))
+      if (to.transport !== 'tls') {
+        socket.on('error', failed).once('connect', stands)
+        connection.attach(socket, false)
+        return
+      }
+      // Of TLS a fault of the socket is one of its own, too.
+      socket.on('error', () => {})
+      const secured = secure(socket, to)
+      secured.on('error', failed).once('secureConnect', stands)
+      connection.attach(secured, false, 'secureConnect')
     }
     const fail = (error: unknown) => {
       log.warn({ transport: to.transport, err: error }, 'a SIP connection cannot be opened')
+      this.#blame(to, 'no connection to it can be opened')
       connection.close()
     }
     try {
@@ -194,9 +216,20 @@ export class Connections {
     const key = keyOf(connection.hop)
     if (this.#outgoing.get(key) === connection) this.#outgoing.delete(key)
     if (!known) return
+    // A client's certificate is judged behind the handshake (RFC 8446 §4.4.2), and not everybody says why it is refused.
+    if (connection.outgoing && !connection.heard && !this.#troubles.has(key))
+      this.#blame(connection.hop, stood ? 'it ended the connection without a word' : 'no connection to it came about')
     const { bound, flow } = connection.hop
     this.#options.lost(connection.hop, { again: stood && !bound })
     if (bound) this.#options.unbound(flow!)
+  }
+
+  #blame(to: Hop, trouble: string): string {
+    const key = keyOf(to)
+    this.#troubles.delete(key)
+    this.#troubles.set(key, trouble)
+    if (this.#troubles.size > MOST_TROUBLES) this.#troubles.delete(this.#troubles.keys().next().value!)
+    return trouble
   }
 
   /** Closes what is idle, stuck or never spoke, and keeps the rest open. */

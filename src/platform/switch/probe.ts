@@ -76,6 +76,9 @@ async function probePbx(site: SwitchRealm, at: Hop, timeoutMs: number): Promise<
     })
     return { ok: true, text: `The PBX at ${where} answered OPTIONS with ${answer.status}.` }
   } catch {
+    const trouble = site.trouble(at)
+    if (trouble)
+      return { ok: false, text: `The PBX at ${where} cannot be spoken with by ${at.transport.toUpperCase()}: ${trouble}.` }
     return {
       ok: false,
       text: `The PBX at ${where} did not answer OPTIONS within ${timeoutMs} ms; check that it is up and knows the way back.`,

@@ -56,6 +56,8 @@ export interface SwitchRealm {
   readonly names: SipNames
   /** Of a site; the node's own realm has another. */
   readonly siteDns: SiteDns
+  /** Why no connection to there can be had, as a clause about whoever is there; undefined where that is not so. */
+  trouble(hop: Hop): string | undefined
 }
 
 export interface RealmsOptions {
@@ -179,6 +181,7 @@ export class Realms {
     const names = new SipNames({ clock, random, usable, ask: realm === 'node' ? ask : siteDns.ask })
     const made: RealmParts = {
       ...{ realm, local, places, localFor, agent, names, sip, dns, siteDns, connections },
+      trouble: (hop) => connections.trouble(hop),
       get addresses() {
         const { other } = this.places
         return other ? [local.address, other.address] : [local.address]

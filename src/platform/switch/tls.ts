@@ -1,13 +1,5 @@
 import { isIP, type Socket } from 'node:net'
-import {
-  checkServerIdentity,
-  connect,
-  createServer,
-  type PeerCertificate,
-  type SecureContextOptions,
-  type Server,
-  type TlsOptions,
-} from 'node:tls'
+import { checkServerIdentity, connect, createServer, type PeerCertificate, type Server, type TlsOptions } from 'node:tls'
 import type { Log } from '#lib/index.ts'
 import type { Sealed, SipTls, SubscriberConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
@@ -52,9 +44,8 @@ export class TrunkSecurity {
    * addresses that has led to (RFC 5922 §4); for its address where it has none.
    */
   secure(socket: Socket, to: Hop): Socket {
-    const tls = (to.profile === undefined ? undefined : this.#trunk(to.profile))?.tls ?? {}
-    const shown: SecureContextOptions = tls.certificate && tls.key ? { cert: tls.certificate, key: this.#unseal(tls.key) } : {}
-    return secureClient(socket, { name: tls.serverName ?? to.name ?? to.address, ca: tls.ca, shown })
+    const tls = (to.profile === undefined ? undefined : this.#trunk(to.profile))?.tls
+    return secureClient(socket, tls?.serverName ?? to.name ?? to.address, tls, this.#unseal)
   }
 
   /** What judges a connection from a gateway; null where TLS is not offered. */
@@ -94,8 +85,11 @@ export class SiteSecurity {
    */
   secure(subscriber: SubscriberConfig | undefined, socket: Socket, to: Hop): Socket {
     const { host, tls } = subscriber?.site.pbx ?? {}
-    const other = host === undefined || host === to.address || host === to.name ? tls?.serverName : undefined
-    return secureClient(socket, { name: other ?? to.name ?? to.address, ca: tls?.ca })
+    const isPbx = host !== undefined && (host === to.address || host === to.name)
+    const other = host === undefined || isPbx ? tls?.serverName : undefined
+    // Whoever else is called there is held to the same CA, and is shown nothing.
+    const known = isPbx || !tls?.ca ? (isPbx ? tls : undefined) : { ca: tls.ca }
+    return secureClient(socket, other ?? to.name ?? to.address, known, this.#unseal)
   }
 
   /** What answers a telephone of this site; null where it is not offered TLS. */
@@ -119,13 +113,18 @@ export class SiteSecurity {
   }
 }
 
-/** TLS as a client: whoever is there has a certificate for this name, of this CA, or of one that everybody knows. */
+/**
+ * TLS as a client: whoever is there has a certificate for this name, of this CA, or of one that everybody knows; and sees ours where
+ * it asks for that.
+ */
 function secureClient(
   socket: Socket,
-  { name, ca, shown = {} }: { name: string; ca: string | undefined; shown?: SecureContextOptions },
+  name: string,
+  { ca, certificate, key }: { ca?: string; certificate?: string; key?: Sealed } = {},
+  unseal: (sealed: Sealed) => string,
 ): Socket {
   return connect({
-    ...shown,
+    ...(certificate && key ? { cert: certificate, key: unseal(key) } : {}),
     ...(ca ? { ca } : {}),
     ...(isIP(name) ? {} : { servername: name }),
     socket,

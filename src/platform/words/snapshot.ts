@@ -252,10 +252,13 @@ export interface PbxConfig {
   calls?: 'network' | 'digest'
 }
 
-/** How a PBX proves itself that is called by TLS, because its transport or its DNS says so (RFC 3263 §4.1). */
+/** How a PBX that is called by TLS, because its transport or its DNS says so (RFC 3263 §4.1), proves itself to us, and we to it. PEM. */
 export interface PbxTls {
-  /** PEM: whom its certificate comes from. Absent: somebody whom everybody knows. */
+  /** Whom its certificate comes from. Absent: somebody whom everybody knows. */
   ca?: string
+  /** What we show it as a client, where it asks for that. */
+  certificate?: string
+  key?: Sealed
   /** What its certificate is for. Absent: its name, or its address. */
   serverName?: string
 }

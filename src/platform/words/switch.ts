@@ -19,6 +19,8 @@ export interface TrunkState {
     transport: 'udp' | 'tcp' | 'tls'
     state: 'up' | 'down'
     lost: number
+    /** Why no connection to it can be had, as a clause about it. */
+    trouble?: string
   }[]
   /** How names of gateways are: `kept` goes on with the last answer while DNS says none. */
   names: { name: string; state: 'looking' | 'located' | 'kept' | 'nowhere'; text: string }[]
