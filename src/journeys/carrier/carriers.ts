@@ -14,7 +14,7 @@ import type { CarrierDeps, LiveGateways } from './deps.ts'
 import { GatewayNames } from './names.ts'
 import { TrunkRegistration } from './registration.ts'
 
-/** Ms that a server has for its answer to OPTIONS; and the pause after one that was lost, so that death is seen soon. */
+/** Ms that a server has for any answer to OPTIONS; and the pause after one that was lost, so that death is seen soon. */
 const OPTIONS_MS = 2000
 
 interface Watched {
@@ -113,11 +113,16 @@ export class Carriers implements LiveGateways {
     const now = this.#deps.clock.now()
     return [...this.#watched.values()].map(({ trunk, registration }) => ({
       trunk: trunk.id,
-      gateways: this.#servers(trunk).map(({ gateway, address, port, transport }) => {
+      gateways: this.#servers(trunk).map((server) => {
+        const { gateway, address, port, transport } = server
         const health = this.#healthOf({ transport, address, port })
         const name = nameOf(gateway)
-        const named = name === undefined ? {} : { name }
-        return { ...named, address, port, transport, state: health.isDown(now) ? 'down' : 'up', lost: health.lost }
+        const trouble = this.#deps.node()?.trouble?.(serverHop(trunk, server))
+        return {
+          ...(name === undefined ? {} : { name }),
+          ...{ address, port, transport, state: health.isDown(now) ? 'down' : 'up', lost: health.lost },
+          ...(trouble === undefined ? {} : { trouble }),
+        }
       }),
       names: this.#names.states(trunk),
       registration: registration?.state ?? null,
@@ -222,7 +227,7 @@ export class Carriers implements LiveGateways {
       to: serverHop(trunk, server),
       from: `<${ours}>`,
       toHeader: `<${uri}>`,
-      timeoutMs: OPTIONS_MS,
+      silenceMs: OPTIONS_MS,
     })
   }
 

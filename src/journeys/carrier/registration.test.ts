@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { newId, silentLog } from '#lib/index.ts'
 import { Locations } from '#platform/trunk/index.ts'
 import type { TrunkConfig } from '#platform/words/index.ts'
+import type { IncomingRequest } from '#protocol/sip/index.ts'
 import { DigestGuard } from '../../protocol/sip/digest-guard.ts'
 import { hop, SimulatedNetwork, seededRandom } from '../../protocol/sip/simulated-network.ts'
 import { Carriers } from './carriers.ts'
@@ -98,4 +99,70 @@ test('S57 a carrier that lets nobody in any more is asked seldom, and a node tha
   carriers.close()
   await turn(64_000, 500)
   assert.equal(network.clock.pending, 0)
+})
+
+test('RFC 3263 §4.3 a registrar that has said 100 has all of timer F, and no longer', async () => {
+  const [first, second] = ['192.0.2.3', '192.0.2.4']
+  const network = new SimulatedNetwork()
+  const { clock } = network
+  const asked: { at: string; ms: number }[] = []
+  let answer: (incoming: IncomingRequest) => void = () => {}
+  for (const at of [first, second])
+    network.userAgent(at, {
+      onRequest(incoming) {
+        const { method } = incoming.request
+        if (method === 'REGISTER') asked.push({ at, ms: clock.now() })
+        if (at === second) incoming.respond(200)
+        else answer(incoming)
+      },
+    })
+  const agent = network.userAgent(NODE.address, { credentials: () => undefined })
+  const carriers = new Carriers({
+    ...{ clock, log: silentLog, random: () => 0.5, node: () => ({ agent, local: NODE }) },
+    locations: new Locations({ now: () => clock.now(), formerMs: 0 }),
+    locate: () => Promise.reject(new Error('there are no names here')),
+    kept: { read: () => null, write() {} },
+  })
+  const turn = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 100) {
+      clock.turn(Math.min(100, left))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const trunk = (change: Partial<TrunkConfig>): TrunkConfig => ({
+    ...{ id, name: 't', gateways: [hop(first), hop(second)], emergencyReserve: 0, media: 'relay', registerSeconds: 3600 },
+    credentials: { user: 'tl', password: 'v1.' as never },
+    ...change,
+  })
+  const id = newId('trk')
+  const state = () => carriers.states()[0]!
+  answer = (incoming) => {
+    incoming.respond(100)
+    clock.after(20_000, () => incoming.respond(200))
+  }
+  carriers.configure([trunk({ optionsSeconds: 60 })])
+  await turn(19_000)
+  assert.deepEqual(new Set(asked.map(({ at }) => at)), new Set([first]), 'nobody else is asked')
+  await turn(2000)
+  assert.equal(state().registration?.text, `registered at ${first}:5060 for 3600 s`)
+  await turn(40_000)
+  assert.deepEqual(
+    state().gateways.map(({ state, lost }) => [state, lost]),
+    [
+      ['up', 0],
+      ['up', 0],
+    ],
+  )
+  // At work for ever is the same as silent, once timer F is over.
+  answer = (incoming) => incoming.respond(100)
+  asked.length = 0
+  const begun = clock.now()
+  carriers.configure([trunk({ registerSeconds: 3000 })])
+  await turn(60_000)
+  const to = asked.find(({ at }) => at === second)!
+  assert.ok(to.ms - begun >= 32_000, `the second was asked after ${to.ms - begun} ms`)
+  assert.equal(state().registration?.text, `registered at ${second}:5060 for 3000 s`)
+  carriers.close()
+  await turn(70_000)
+  assert.equal(clock.pending, 0)
 })

@@ -4,7 +4,7 @@ import type { TrunkConfig, TrunkState } from '#platform/words/index.ts'
 import { formatNameAddr, formatUri, parseNameAddr, SipFailure, type SipResponse } from '#protocol/sip/index.ts'
 import type { CarrierDeps, LiveGateways } from './deps.ts'
 
-/** Ms that a registrar has for its answer: then another server is asked. */
+/** Ms that a registrar has for any answer: then another server is asked. */
 const PATIENCE_MS = 5000
 
 /** A request that is challenged takes more than one CSeq (RFC 3261 §22.2): the next one begins behind them. */
@@ -158,7 +158,7 @@ export class TrunkRegistration {
       callId: this.#callId,
       sequence,
       headers: [['Expires', String(seconds)]],
-      timeoutMs: PATIENCE_MS,
+      silenceMs: PATIENCE_MS,
     })
   }
 }

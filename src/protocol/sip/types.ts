@@ -162,13 +162,24 @@ export interface RequestOptions extends Omit<InviteOptions, 'onProvisional' | 'o
   method: string
   /** Of the CSeq, which goes up by one where it is challenged; default 1. */
   sequence?: number
+  /** Ms until its final answer; at most, and by default, timer F. */
   timeoutMs?: number
+  /**
+   * Ms until the first answer of any kind, instead: whoever has said that it is at work lives, and has all of timer F (RFC 3261
+   * §17.1.2.2, RFC 3263 §4.3).
+   */
+  silenceMs?: number
 }
 
 export interface OutgoingInvite {
   readonly callId: string
   /** Whether one of its early dialogs is meant (RFC 3891 §3). */
   is(replaced: Replaces): boolean
+  /**
+   * A callee that has answered our offer reliably makes one of its own by UPDATE (RFC 3311): answer it once. Without a handler it
+   * gets 488.
+   */
+  onUpdate?: ((request: IncomingRequest) => void) | undefined
   /** Its newest early dialog; null where there is none, or none any more. */
   readonly early: { callId: string; localTag: string; remoteTag: string } | null
   /**
@@ -223,6 +234,11 @@ export interface IncomingInvite {
   readonly cancelled: boolean
   /** Told when the caller cancels. */
   onCancel?: (() => void) | undefined
+  /**
+   * The caller, which has acknowledged a reliable answer to its offer, makes another one by UPDATE (RFC 3311): answer it once.
+   * Without a handler it gets 488.
+   */
+  onUpdate?: ((request: IncomingRequest) => void) | undefined
   /** Whether a final answer has been given by either side. */
   readonly finished: boolean
   /** Whether it counts as cancelled for a missing PRACK, which got 500 (RFC 3262 §3). */

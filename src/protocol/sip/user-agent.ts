@@ -1,5 +1,5 @@
 import { token } from '#lib/index.ts'
-import type { ClientUser } from './client-transaction.ts'
+import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import { Core } from './core.ts'
 import { dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
@@ -126,16 +126,28 @@ class SocketUserAgent implements UserAgent {
     const renumber = () => {
       sequence += 1
     }
+    const { timeoutMs, silenceMs } = options
     return new Promise((resolve, reject) => {
+      let transaction: ClientTransaction
+      let lives = false
+      const begin = (made: ClientTransaction) => {
+        transaction = made
+        made.start(lives ? timeoutMs : (timeoutMs ?? silenceMs))
+      }
       const user: ClientUser = {
-        onResponse: (response) => response.status >= 200 && resolve(response),
+        onResponse(response) {
+          if (response.status >= 200) resolve(response)
+          else if (!lives && timeoutMs === undefined) transaction.uncut()
+          lives = true
+        },
         onTimeout: () => reject(new SipFailure('timeout', 408)),
         replace(send) {
-          send().start(options.timeoutMs)
+          lives = true
+          begin(send())
           return true
         },
       }
-      this.#core.newClient(options.to, user, (via) => ({ ...fixed, via, sequence }), renumber).start(options.timeoutMs)
+      begin(this.#core.newClient(options.to, user, (via) => ({ ...fixed, via, sequence }), renumber))
     })
   }
 
