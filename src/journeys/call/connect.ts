@@ -26,7 +26,9 @@ export async function connect(
   const mediaB = call.media.get(b.id)
   call.direct = !mediaB
   try {
-    if (mediaB && answer.length > 0) mediaB.readAnswer(answer)
+    // RFC 3311: what the same fork has asked for since its reliable answer stands.
+    const updated = mediaB && mediaB.updatedBy !== null && mediaB.updatedBy === session.snapshot().remoteTag
+    if (mediaB && answer.length > 0 && !updated) mediaB.readAnswer(answer)
     watchDialog(call, b, session)
     call.event('leg.established', { leg: b })
     await callerSettled(call)

@@ -56,8 +56,8 @@ export function spokenBeside(call: Call, leg: Leg, codec: CodecName): void {
 }
 
 /** One of a pair has agreed on something, maybe something else. @throws ResourceUnavailable, with `resource.refused` as an event */
-export function pairAgain(call: Call, leg: Leg): void {
-  if (call.pair?.includes(leg)) pairUp(call, ...call.pair)
+export function pairAgain(call: Call, leg: Leg, how?: Parameters<typeof pairUp>[3]): void {
+  if (call.pair?.includes(leg)) pairUp(call, ...call.pair, how)
 }
 
 /**

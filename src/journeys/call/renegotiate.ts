@@ -52,6 +52,24 @@ export async function updated(call: Call, leg: Leg, incoming: IncomingRequest): 
   leg.touch()
 }
 
+/**
+ * An offer by UPDATE before the answer, behind an answer that was sent reliably (RFC 3311): answered from our own SDP. `said` is that
+ * answer of a callee's, which nobody has read yet where nothing is heard of it.
+ */
+export function updatedEarly(call: Call, leg: Leg, incoming: IncomingRequest, said: Uint8Array | null): void {
+  const { description: body, from } = incoming.request
+  const media = call.media.get(leg.id)
+  try {
+    if (!media || leg.cause) throw new SipFailure('refused', 488)
+    if (said && media.codec === null) media.readAnswer(said)
+    const content = answerAgain(call, leg, media, body, leg.incoming ? '' : (from.tag ?? ''))
+    incoming.respond(200, { body: { type: SDP, content } })
+  } catch (error) {
+    incoming.respond(statusOf(error))
+  }
+  leg.touch()
+}
+
 /** What a far end is told that wanted something else: the other leg's word where that was asked, 488 for all of ours. */
 function statusOf(error: unknown): number {
   return error instanceof SipFailure && error.status !== 408 && error.status !== 481 ? error.status : 488
@@ -83,16 +101,16 @@ async function answerOurselves(call: Call, leg: Leg, media: LegMedia, invite: In
 
 /**
  * Our answer to a new offer: in a codec of the partner where that can be, else in another one, and then the partner is asked whether
- * it speaks that, too. What would have to be transcoded, and cannot, is refused. @throws NotAcceptable, ResourceUnavailable
+ * it speaks that, too, once both have answered. What would have to be transcoded, and cannot, is refused. @throws NotAcceptable, ResourceUnavailable
  */
-function answerAgain(call: Call, leg: Leg, media: LegMedia, offer: Uint8Array): string {
+function answerAgain(call: Call, leg: Leg, media: LegMedia, offer: Uint8Array, early: string | null = null): string {
   const partner = heardBy(call, leg)
   const choice = choiceFor(call, leg, partner)
   const before = media.codec
   try {
-    const content = media.answer(offer, { again: true, choice })
-    pairAgain(call, leg)
-    if (partner && media.codec !== before) void bringOver(call, partner, leg)
+    const content = media.answer(offer, { again: true, choice, early })
+    pairAgain(call, leg, { for: early === null ? 'good' : 'now' })
+    if (partner && early === null && media.codec !== before) void bringOver(call, partner, leg)
     return content
   } catch (error) {
     throw blame(call, choice, error)

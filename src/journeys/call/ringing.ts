@@ -7,6 +7,7 @@ import { joinAudio } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Ears } from './ears.ts'
 import { pairUp } from './pair.ts'
+import { updatedEarly } from './renegotiate.ts'
 
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
@@ -52,7 +53,8 @@ export class Ringing implements Disposable {
       this.#delivered.add(leg)
       this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
     }
-    const said = response.description.length > 0 ? response.description : null
+    const said = this.#saidBy(leg, response)
+    if (said && leg.outgoing) leg.outgoing.onUpdate = (incoming) => updatedEarly(this.#call, leg, incoming, said)
     if (said && alone) this.#answer = { leg, sdp: said }
     if (!alone || (said && this.#ignores(leg))) {
       this.#passRing(180)
@@ -62,6 +64,12 @@ export class Ringing implements Disposable {
     if (this.#call.direct || !this.#call.media.has(leg.id)) this.#passDirect(response.status, sdp)
     else if (sdp) this.#passEarly(leg, response.status, sdp)
     else this.#passRing(response.status)
+  }
+
+  /** Its description, unless it has asked for another one since by UPDATE: then this one answers nothing (RFC 3261 §13.2.1). */
+  #saidBy(leg: Leg, { description, to }: SipResponse): Uint8Array | null {
+    const updatedBy = this.#call.media.get(leg.id)?.updatedBy ?? null
+    return description.length === 0 || (updatedBy !== null && updatedBy === to.tag) ? null : description
   }
 
   /** The description that came before the leg's answer, if any. */
@@ -115,7 +123,10 @@ export class Ringing implements Disposable {
       const offered = invite !== null && invite.request.description.length > 0
       const content = offered ? answerBody(this.#call, a, leg) : ''
       pairUp(this.#call, a, leg, { for: 'now' })
-      if (offered) invite.provisional(told(status), { body: { type: 'application/sdp', content } })
+      if (offered) {
+        invite.provisional(told(status), { body: { type: 'application/sdp', content } })
+        invite.onUpdate = (incoming) => updatedEarly(this.#call, a, incoming, null)
+      }
     } catch (error) {
       this.#call.log.warn({ err: error, leg: leg.id }, 'early audio cannot be passed on')
       this.#passRing(status)

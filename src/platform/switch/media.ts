@@ -144,6 +144,8 @@ export class LegMedia {
   #named: readonly AudioCodecName[]
   readonly #beside: Set<AudioCodecName>
   readonly #digits: DigitPolicy
+  /** The fork whose UPDATE before the answer was answered here, and stands in the place of its answer; '' for a caller. */
+  #updatedBy: string | null = null
   /** Whether the far end and voice know where the leg's sound is. */
   #settled = true
 
@@ -172,6 +174,11 @@ export class LegMedia {
   /** What the far end was last told. */
   get description(): string | null {
     return this.#sent
+  }
+
+  /** The tag of whoever's offer before the answer (RFC 3311) is what stands, '' for a caller's; null where there was none. */
+  get updatedBy(): string | null {
+    return this.#updatedBy
   }
 
   /** Whether its descriptions hold keys. */
@@ -301,15 +308,20 @@ export class LegMedia {
     const said = codecsOf(answer, [negotiation.agreement.transport], AUDIO_CODECS)
     this.#named = [...new Set([...this.#named, ...said.filter((name) => this.#codecs.includes(name))])]
     this.#stands = this.#sent
+    this.#updatedBy = null
     this.#agree(negotiation.agreement)
   }
 
   /**
    * Our answer to an offer; the same text where nothing has changed (an early answer and the final one). An offer that comes
    * `again`, in the middle of a call, is told to voice all the same: a far end behind a NAT may have moved (PITFALLS F03).
-   * What was told before stays, so that all answers to one offer say the same. @throws NotAcceptable, with all as it was
+   * What was told before stays, so that all answers to one offer say the same. `early`: the offer came before the answer, from the
+   * fork of that tag; ours is open for the others. @throws NotAcceptable, with all as it was
    */
-  answer(offer: Uint8Array | string, { again = false, choice = ANY }: { again?: boolean; choice?: CodecChoice } = {}): string {
+  answer(
+    offer: Uint8Array | string,
+    { again = false, choice = ANY, early = null }: { again?: boolean; choice?: CodecChoice; early?: string | null } = {},
+  ): string {
     const told = !again && this.#sent !== null && this.codec ? [[this.codec]] : []
     const prefer = [...told, ...choice.first.map((name) => [name])]
     const codecs = [...told.flat(), ...within(this.#codecs, choice)]
@@ -323,7 +335,8 @@ export class LegMedia {
     if (!negotiation.agreed) throw new NotAcceptable(negotiation.why)
     this.#checkFamily(negotiation.agreement)
     this.#named = this.codecsIn(offer)
-    this.#offer = null
+    this.#updatedBy = early
+    if (early === null) this.#offer = null
     if (this.#sent && this.#settled && sameAgreement(this.#agreement, negotiation.agreement)) {
       if (again) this.#tell(negotiation.agreement)
       // The same sound may be asked for beside other streams than before, and the answer has a line for each (RFC 3264 §6).

@@ -45,7 +45,7 @@ export class AnsweredInvite implements ClientUser {
     const dialog = dialogOfResponse(this.#base, response)
     // §13.2.2.4: the ACK has the number of the INVITE, whatever the PRACKs have counted (PITFALLS S10).
     const { localSequence: sequence } = dialog
-    dialog.localSequence = this.#early.sequenceOf(response.to.tag ?? '') ?? sequence
+    this.#early.continue(dialog)
     return { dialog, sequence }
   }
 

@@ -1,10 +1,12 @@
 import { type Core, type DialogUser, NOBODY } from './core.ts'
 import { type Dialog, dialogKey, requestInside } from './dialog.ts'
+import { type EarlyUpdates, inOrder, receiveUpdate } from './early-offer.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import { sendInside } from './inside.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
 import type { ServerTransaction } from './server-transaction.ts'
+import type { IncomingRequest } from './types.ts'
 
 /** Early dialogs of one INVITE that are kept: forks of more are nobody's honest doing. */
 export const MOST_FORKS = 32
@@ -16,7 +18,9 @@ export const MOST_FORKS = 32
 export class EarlyDialogs implements DialogUser {
   readonly #core: Core
   /** Made with the first of them: few far ends answer reliably. */
-  #dialogs: Map<string, { dialog: Dialog; number: number }> | null = null
+  #dialogs: Map<string, EarlyUpdates & { number: number }> | null = null
+  /** A callee makes an offer of its own. */
+  onUpdate: ((request: IncomingRequest) => void) | undefined
 
   constructor(core: Core) {
     this.#core = core
@@ -33,8 +37,10 @@ export class EarlyDialogs implements DialogUser {
     if (number === null || tag === undefined || !response.list('require').includes(RELIABLE)) return true
     const known = this.#dialogs?.get(tag)
     if (known ? number !== known.number + 1 : (this.#dialogs?.size ?? 0) >= MOST_FORKS) return false
-    const early = known ?? { dialog: dialogOf(), number }
+    const early = known ?? { dialog: dialogOf(), number, open: 'ours' }
     early.number = number
+    // RFC 3262 §5: a description in a reliable response is the answer to the offer of our INVITE.
+    if (response.description.length > 0 && early.open === 'ours') early.open = null
     this.#dialogs ??= new Map()
     this.#dialogs.set(tag, early)
     if (!known) this.#core.early.set(keyOf(early.dialog), this)
@@ -48,17 +54,21 @@ export class EarlyDialogs implements DialogUser {
     return true
   }
 
-  /** The CSeq number that the fork's dialog has come to. */
-  sequenceOf(tag: string): number | undefined {
-    return this.#dialogs?.get(tag)?.dialog.localSequence
+  /** The fork's confirmed dialog counts on from where its early one has come to. */
+  continue(dialog: Dialog): void {
+    const early = this.#dialogs?.get(dialog.remoteTag)?.dialog
+    if (!early) return
+    dialog.localSequence = early.localSequence
+    dialog.remoteSequence = early.remoteSequence
   }
 
-  /** RFC 3311 §5.2: a callee may update what is early. Its sound is settled by the answer: an offer is refused, and changes nothing. */
   receive(request: SipRequest, transaction: ServerTransaction): void {
     const early = this.#dialogs?.get(request.from.tag ?? '')
     const known = early && this.#core.isPeer(early.dialog, transaction.source) && IN_EARLY.has(request.method)
-    if (known) answerByDefault(new ReceivedRequest(request, transaction))
-    else transaction.respond({ status: 481 })
+    if (!known) return void transaction.respond({ status: 481 })
+    if (!inOrder(early.dialog, request, transaction)) return
+    if (request.method === 'UPDATE') receiveUpdate(early, request, transaction, this.onUpdate)
+    else answerByDefault(new ReceivedRequest(request, transaction))
   }
 
   receiveAck(): void {}
@@ -67,6 +77,7 @@ export class EarlyDialogs implements DialogUser {
 
   /** The INVITE has its final answer, or will never have one: nothing is early any more. */
   close(): void {
+    this.onUpdate = undefined
     for (const { dialog } of this.#dialogs?.values() ?? []) this.#core.early.delete(keyOf(dialog))
   }
 }

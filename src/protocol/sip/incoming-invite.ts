@@ -1,12 +1,13 @@
 import { type Core, type DialogUser, retryAfter, withAllow } from './core.ts'
 import { dialogKey, dialogOfServer } from './dialog.ts'
+import { type EarlyUpdates, inOrder, receiveUpdate } from './early-offer.ts'
 import { responseParts } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
 import { RELIABLE, ReliableProvisionals } from './reliable-provisionals.ts'
 import type { Cancellable, ServerTransaction } from './server-transaction.ts'
 import { ConfirmedSession } from './session.ts'
 import { answerInterval } from './session-interval.ts'
-import type { Hop, IncomingInvite, IncomingSnapshot, ResponseOptions, Session } from './types.ts'
+import type { Hop, IncomingInvite, IncomingRequest, IncomingSnapshot, ResponseOptions, Session } from './types.ts'
 
 /** An INVITE outside a dialog that waits for its final answer (RFC 3261 §13.3). */
 export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
@@ -14,7 +15,12 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   readonly #core: Core
   readonly #transaction: ServerTransaction
   onCancel?: (() => void) | undefined
+  onUpdate?: ((request: IncomingRequest) => void) | undefined
   #cancelled = false
+  /** Made with the first request that the caller sends in it. */
+  #early: EarlyUpdates | null = null
+  /** The offer of the INVITE is no longer what is open. */
+  #updated = false
   readonly #earlyKey: string
   /** Whether the caller's own word is that responses shall, or can, be reliable. */
   readonly #reliability: 'required' | 'supported' | null
@@ -94,6 +100,10 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#core.early.delete(this.#earlyKey)
     this.#reliable?.stop()
     const dialog = dialogOfServer(request, source, toTag, contact)
+    if (this.#early) {
+      dialog.remoteTarget = this.#early.dialog.remoteTarget
+      dialog.remoteSequence = this.#early.dialog.remoteSequence
+    }
     if (timed.kind === 'granted') dialog.interval = timed.interval
     const session = new ConfirmedSession(this.#core, dialog, request.description)
     session.awaitAck(request.cseq.sequence, bytes, hop)
@@ -126,8 +136,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
         // §14.2: a second INVITE before the answer to the first.
         return void transaction.respond({ status: 500, headers: [retryAfter()] })
       case 'UPDATE':
-        // RFC 3311 §5.2: the offer of the INVITE has no answer yet.
-        return void transaction.respond({ status: 500, headers: [['Retry-After', '1']] })
+        this.#onUpdate(request, transaction)
+        return
       case 'OPTIONS':
         return void transaction.respond({ status: 200 })
       default:
@@ -139,6 +149,20 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   #onPrack(request: SipRequest, transaction: ServerTransaction): void {
     const known = this.#reliable?.acknowledge(request.header('rack')) ?? false
     transaction.respond({ status: !known ? 481 : request.body.length > 0 ? 488 : 200 })
+  }
+
+  /** RFC 3311 §5.2: until our answer has been acknowledged the offer of the INVITE is open. */
+  #onUpdate(request: SipRequest, transaction: ServerTransaction): void {
+    const { source, toTag } = this.#transaction
+    const contact = this.#core.contact(undefined, source.transport)
+    this.#early ??= { dialog: dialogOfServer(this.request, source, toTag, contact), open: 'theirs' }
+    const early = this.#early
+    if (!inOrder(early.dialog, request, transaction)) return
+    if (this.#reliable?.answered && !this.#updated) {
+      this.#updated = true
+      early.open = null
+    }
+    receiveUpdate(early, request, transaction, this.finished ? undefined : this.onUpdate)
   }
 
   receiveAck(): void {

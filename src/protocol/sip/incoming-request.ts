@@ -16,12 +16,19 @@ export class ReceivedRequest implements IncomingRequest {
   readonly #onFinal: ((status: number) => void) | undefined
   /** Of a 2xx alone. */
   readonly #headers: HeaderList
+  /** Of a 2xx to a target refresh request (RFC 3311 §5.2). */
+  readonly #contact: string | undefined
 
-  constructor(request: SipRequest, transaction: ServerTransaction, onFinal?: (status: number) => void, headers: HeaderList = []) {
+  constructor(
+    request: SipRequest,
+    transaction: ServerTransaction,
+    more: { onFinal?: (status: number) => void; headers?: HeaderList; contact?: string } = {},
+  ) {
     this.request = request
     this.#transaction = transaction
-    this.#onFinal = onFinal
-    this.#headers = headers
+    this.#onFinal = more.onFinal
+    this.#headers = more.headers ?? []
+    this.#contact = more.contact
   }
 
   get source(): Hop {
@@ -30,8 +37,10 @@ export class ReceivedRequest implements IncomingRequest {
 
   respond(status: number, options?: ResponseOptions): void {
     const parts = responseParts(status, options)
-    const accepted = status >= 200 && status < 300 && this.#headers.length > 0
-    const all = accepted ? { ...parts, headers: [...this.#headers, ...(parts.headers ?? [])] } : parts
+    const accepted = status >= 200 && status < 300
+    const more = accepted && this.#headers.length > 0 ? { headers: [...this.#headers, ...(parts.headers ?? [])] } : {}
+    const at = accepted && this.#contact !== undefined ? { contact: this.#contact } : {}
+    const all = { ...parts, ...more, ...at }
     const sent = this.#transaction.respond(all)
     if (sent && status >= 200) this.#onFinal?.(status)
   }

@@ -77,7 +77,7 @@ class Notifier implements Subscription, DialogUser {
     // RFC 6665 §4.4.1: it is a target refresh request.
     dialog.remoteTarget = contactOf(request) ?? dialog.remoteTarget
     dialog.hop = source.flow === undefined ? source : { ...source, bound: true }
-    this.onRefresh?.(new ReceivedRequest(request, transaction, undefined, [['Contact', dialog.contact]]))
+    this.onRefresh?.(new ReceivedRequest(request, transaction, { contact: dialog.contact }))
   }
 
   receiveAck(): void {

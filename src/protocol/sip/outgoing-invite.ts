@@ -118,6 +118,14 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     return !this.#settled && callId === this.callId && toTag === this.#localTag && this.#tags.has(fromTag)
   }
 
+  get onUpdate(): OutgoingInvite['onUpdate'] {
+    return this.#early.onUpdate
+  }
+
+  set onUpdate(handler: OutgoingInvite['onUpdate']) {
+    this.#early.onUpdate = this.#settled ? undefined : handler
+  }
+
   get early(): OutgoingInvite['early'] {
     const remoteTag = this.#settled ? undefined : [...this.#tags].at(-1)
     return remoteTag === undefined ? null : { callId: this.callId, localTag: this.#localTag, remoteTag }
@@ -181,6 +189,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     this.#settled = true
     this.#onProvisional = undefined
     this.#onResent = undefined
+    this.#early.onUpdate = undefined
     this.lengthen = undefined
   }
 

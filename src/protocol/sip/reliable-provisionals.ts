@@ -24,6 +24,9 @@ export class ReliableProvisionals implements TimerOwner {
   /** Below 2^31, so that no call can count it over. */
   #number = randomInt(1, 2 ** 31 - 1)
   #open: OutgoingMessage | null = null
+  #describes = false
+  /** What held our answer to the offer of the INVITE has been acknowledged (§5). */
+  answered = false
   #interval = 0
   #settled: { promise: Promise<void>; resolve: () => void } | null = null
 
@@ -49,6 +52,7 @@ export class ReliableProvisionals implements TimerOwner {
     }
     this.#number += 1
     const headers = [...(parts.headers ?? []), ['Require', RELIABLE] as const, ['RSeq', String(this.#number)] as const]
+    this.#describes = parts.body !== undefined
     this.#open = this.#transaction.respond({ ...parts, headers })
     if (!this.#open) return
     const { times, wheel } = this.#core.transactions
@@ -62,6 +66,7 @@ export class ReliableProvisionals implements TimerOwner {
     const [, number, sequence, method] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s*$/.exec(rack ?? '') ?? []
     if (!this.#open || method !== 'INVITE') return false
     if (Number(number) !== this.#number || Number(sequence) !== this.#sequence) return false
+    this.answered ||= this.#describes
     this.#close()
     const next = this.#waiting.shift()
     if (next) this.send(next)

@@ -206,7 +206,8 @@ export class ConfirmedSession implements Session, DialogUser {
       this.#refreshTarget(request)
       this.#setInterval(granted?.interval ?? null)
     }
-    return new ReceivedRequest(request, transaction, onFinal, granted?.headers)
+    const { contact } = this.#dialog
+    return new ReceivedRequest(request, transaction, { onFinal, contact, ...(granted ? { headers: granted.headers } : {}) })
   }
 
   #onBye(request: SipRequest, transaction: ServerTransaction): void {

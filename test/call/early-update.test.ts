@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Phone } from '../interop/voice-phone.ts'
+import { until } from '../peer/clock.ts'
+import { headerOf } from '../peer/sip/message.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
+import { readSdp } from '../peer/sip/sdp.ts'
+import { DID, World } from './harness.ts'
+
+const TONES = [440, 700, 1000]
+
+function reliable(number: number): [string, string][] {
+  return [
+    ['Require', '100rel'],
+    ['RSeq', String(number)],
+  ]
+}
+
+/** A caller with ears, which knows reliable ringing, and whose call rings at the other carrier. */
+async function ringing(world: World) {
+  const b = ScriptedLeg.await(world.second)
+  const ear = await Phone.open({ address: `${world.net}.2` })
+  world.defer(() => void ear[Symbol.asyncDispose]())
+  const body = ScriptedLeg.await(world.carrier).sdp({ port: ear.local.port, payloads: [8, 0] })
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel']], body })
+  return { a, b, ear, invite: await b.next('INVITE') }
+}
+
+/** A telephone of the callee's side that speaks a tone towards what it was told. */
+async function speaker(world: World, description: string, hz: number, codec: 'PCMU' | 'PCMA' = 'PCMU') {
+  const phone = await Phone.open({ address: `${world.net}.3`, codec })
+  world.defer(() => void phone[Symbol.asyncDispose]())
+  const { address, port } = readSdp(description)!
+  phone.towards({ address, port }).speak(hz)
+  return phone
+}
+
+/** A description of nothing that we speak. */
+function foreign(sdp: string): string {
+  return sdp.replace('RTP/AVP 0', 'RTP/AVP 18').replace('rtpmap:0 PCMU', 'rtpmap:18 G729')
+}
+
+/** Another half second of sound has come, and it is this. */
+async function stillHears(...ends: [phone: Phone, hz: number][]): Promise<void> {
+  const before = ends.map(([phone]) => phone.heard.length)
+  const hears = ([phone, hz]: [Phone, number], i: number) => phone.heard.length > before[i]! + 25 && phone.tone(TONES) === hz
+  await until('more of each tone', () => ends.every(hears), 4000)
+}
+
+test('RFC 3311 a callee that has answered reliably makes another offer by UPDATE: it is answered, its sound moves and changes codec, and the 200 changes nothing', async () => {
+  await using world = await World.open({ voice: true })
+  const { a, b, ear, invite } = await ringing(world)
+  const first = await speaker(world, invite.body, 440)
+  // Before its answer nothing may be asked: our own offer is open.
+  b.reply(invite, 180, { headers: reliable(9) })
+  b.reply(await b.next('PRACK'), 200)
+  a.prack(await a.next('180'))
+  await a.next('200 PRACK')
+  b.ask('UPDATE', { body: b.sdp({ port: first.local.port }) })
+  await b.next('491 UPDATE')
+  b.reply(invite, 183, { headers: reliable(10), body: b.sdp({ port: first.local.port }) })
+  b.reply(await b.next('PRACK'), 200)
+  const told = await a.next('183')
+  a.prack(told)
+  await a.next('200 PRACK')
+  await until('the first', () => ear.tone(TONES) === 440, 3000)
+  const second = await Phone.open({ address: `${world.net}.3`, codec: 'PCMA' })
+  world.defer(() => void second[Symbol.asyncDispose]())
+  b.ask('UPDATE', { body: b.sdp({ port: second.local.port, payloads: [8], version: 2 }) })
+  const answer = await b.next('200 UPDATE')
+  assert.match(headerOf(answer, 'contact'), /^<sip:/)
+  const said = readSdp(answer.body)!
+  assert.deepEqual([said.port, said.payloads.filter((pt) => pt < 96)], [readSdp(invite.body)!.port, [8]])
+  second.towards({ address: said.address, port: said.port }).speak(1000)
+  const here = readSdp(told.body)!
+  ear.towards({ address: here.address, port: here.port }).speak(700)
+  await until('the second, in its codec', () => ear.tone(TONES) === 1000 && second.tone(TONES) === 700, 3000)
+  // Early media that is stopped, and begun again.
+  b.ask('UPDATE', { body: b.sdp({ port: second.local.port, payloads: [8], version: 3, direction: 'inactive' }) })
+  assert.match((await b.next('200 UPDATE')).body, /a=inactive/)
+  b.ask('UPDATE', { body: b.sdp({ port: second.local.port, payloads: [8], version: 4 }) })
+  assert.doesNotMatch((await b.next('200 UPDATE')).body, /a=inactive/)
+  // What nobody speaks is refused, and all is as it was; an UPDATE without an offer is a sign of life.
+  b.ask('UPDATE', { body: foreign(b.sdp({ port: second.local.port, version: 5 })) })
+  await b.next('488 UPDATE')
+  b.ask('UPDATE')
+  assert.equal((await b.next('200 UPDATE')).body, '')
+  // RFC 3261 §13.2.1: what the 200 describes is no answer any more.
+  b.reply(invite, 200, { body: b.sdp({ port: first.local.port }) })
+  await b.next('ACK')
+  a.ack(await a.next('200 INVITE'))
+  const before = first.heard.length
+  await stillHears([ear, 1000], [second, 700])
+  assert.ok(first.heard.length - before < 5, 'nothing goes where the 200 says')
+  a.ask('BYE')
+  b.reply(await b.next('BYE'), 200)
+  await world.quiet()
+})
+
+test('RFC 3311 a caller makes another offer by UPDATE before the answer: not before its PRACK, in order, and the 200 says what stands', async () => {
+  await using world = await World.open({ voice: true })
+  const { a, b, ear, invite } = await ringing(world)
+  const mouth = await speaker(world, invite.body, 440)
+  const offer = (port: number, version: number, payloads = [0]) => ({ body: a.sdp({ port, version, payloads }) })
+  b.reply(invite, 183, { body: b.sdp({ port: mouth.local.port }) })
+  const told = await a.next('183')
+  assert.equal(headerOf(told, 'require'), '100rel')
+  a.ask('UPDATE', offer(ear.local.port, 2))
+  const early = await a.next('500 UPDATE')
+  assert.match(headerOf(early, 'retry-after'), /^([0-9]|10)$/)
+  a.prack(told)
+  await a.next('200 PRACK')
+  const moved = await Phone.open({ address: `${world.net}.2` })
+  world.defer(() => void moved[Symbol.asyncDispose]())
+  a.ask('UPDATE', offer(moved.local.port, 3))
+  const answer = await a.next('200 UPDATE')
+  assert.match(headerOf(answer, 'contact'), /^<sip:/)
+  const said = readSdp(answer.body)!
+  assert.deepEqual(
+    said.payloads.filter((pt) => pt < 96),
+    [0],
+  )
+  moved.towards({ address: said.address, port: said.port }).speak(700)
+  await until('the moved one to be heard and to hear', () => moved.tone(TONES) === 440 && mouth.tone(TONES) === 700, 3000)
+  a.ask('UPDATE', { body: foreign(offer(moved.local.port, 4).body) })
+  await a.next('488 UPDATE')
+  // Behind another one, and so out of order.
+  a.ask('UPDATE', offer(ear.local.port, 5), 2)
+  await a.next('500 UPDATE')
+  b.reply(invite, 200, { body: b.sdp({ port: mouth.local.port }) })
+  await b.next('ACK')
+  const final = await a.next('200 INVITE')
+  assert.ok(final.body === '' || readSdp(final.body)!.port === said.port)
+  a.ack(final)
+  await stillHears([moved, 440], [mouth, 700])
+  b.ask('BYE')
+  a.reply(await a.next('BYE'), 200)
+  await world.quiet()
+})
