@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { DID, World } from '../call/harness.ts'
@@ -12,12 +13,16 @@ const EXTENSIONS = '-e100-110'
 test('F01 SIPVicious finds neither a switch nor an extension from outside, and calls go on', async () => {
   await using world = await World.open({ log: 'error' })
   const { address } = world.node
+  const [cpu, begun] = [cpuSeconds(world), performance.now()]
   assert.match(await scan(world, 'svmap', '-b', `${world.net}.9`, '-P', '5099', address), /found nothing/)
   assert.match(await scan(world, 'svwar', '--force', EXTENSIONS, address), /found nothing/)
   assert.match(await scan(world, 'svwar', '--force', '-m', 'INVITE', EXTENSIONS, address), /found nothing/)
+  assert.match(await scan(world, 'svcrack', '-u', '101', '-r', '1000-1100', address), /no server response[\s\S]*found nothing/)
+  const share = (cpuSeconds(world) - cpu) / ((performance.now() - begun) / 1000)
+  assert.ok(share < 0.1, `it cost ${Math.round(100 * share)} % of a core`)
   const metrics = await world.link.call('metrics', {})
   const dropped = metrics.find(({ name }) => name === 'tieline_sip_strangers_total')!.samples[0]!.value
-  assert.ok(dropped >= 3, `each has asked, and ${dropped} datagrams of strangers were seen`)
+  assert.ok(dropped >= 4, `each has asked, and ${dropped} datagrams of strangers were seen`)
   assert.deepEqual(await world.events(), [])
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
@@ -42,9 +47,41 @@ test('F01 SIPVicious inside a site learns nothing about which telephones there a
     assert.match(await scan(world, 'svwar', '--force', '-m', method, EXTENSIONS, address), /found nothing/, method)
 })
 
+test('F01 SIPVicious inside a site finds a password only where it is among those that it tries, and no name that there is not', async () => {
+  await using world = await World.open({ log: 'error' })
+  const [acme] = world.snapshot.subscribers
+  const seal = (password: string) => createSealer(world.sealingKey).seal(password)
+  const telephones = [
+    { name: '101', password: seal('1007') },
+    { name: '102', password: seal('circle-of-life') },
+  ]
+  await world.change({
+    telephones,
+    channel: { ...acme!.channel, siteNetworks: [...acme!.channel.siteNetworks, `${SCANNER}/32`] },
+  })
+  const { address } = world.siteSwitch
+  const crack = (user: string) => scan(world, 'svcrack', '-u', user, '-r', '1000-1015', address)
+  assert.match(await crack('101'), /101[ |]+1007/)
+  for (const user of ['102', '103']) {
+    const said = await crack(user)
+    assert.match(said, /found nothing/, user)
+    assert.doesNotMatch(said, /no server response|unknown/i, 'it was asked, and told no more than anybody')
+  }
+})
+
+/** What the switch has taken of the processor, seconds. */
+function cpuSeconds(world: World): number {
+  const stat = readFileSync(`/proc/${world.child('switch').pid}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user) + Number(system)) / 100
+}
+
 /** Runs one of its tools to its end, at most 30 s, in the world's directory, and answers with all that it printed. */
-async function scan(world: World, tool: 'svmap' | 'svwar', ...args: string[]): Promise<string> {
-  const patience = tool === 'svwar' ? ['--maximumtime=2'] : []
+async function scan(world: World, tool: 'svmap' | 'svwar' | 'svcrack', ...args: string[]): Promise<string> {
+  const patience = tool === 'svmap' ? [] : ['--maximumtime=2']
   const child = spawn(tool, [...patience, ...args], {
     cwd: world.directory,
     env: { ...process.env, HOME: world.directory },

@@ -33,7 +33,9 @@ export async function connect(
     call.event('leg.established', { leg: b })
     await callerSettled(call)
     if (b.cause) return
-    const content = mediaB && a.incoming ? answerBody(call, a, b) : Buffer.from(answer).toString('utf8')
+    // Where audio passes by us, too, what the caller was told last before the answer stands.
+    const told = a.description ?? Buffer.from(answer).toString('utf8')
+    const content = mediaB && a.incoming ? answerBody(call, a, b) : told
     if (mediaB) pairUp(call, a, b)
     if (a.incoming) answerCaller(call, content)
   } catch (error) {

@@ -70,6 +70,26 @@ export function updatedEarly(call: Call, leg: Leg, incoming: IncomingRequest, sa
   leg.touch()
 }
 
+/**
+ * The same where audio passes by us: the other leg is asked, if it can be before its answer (RFC 3311 §5.1), and what either was told
+ * last stands.
+ */
+export async function passOnEarly(call: Call, leg: Leg, other: Leg, incoming: IncomingRequest): Promise<void> {
+  try {
+    const asked = other.incoming ?? other.outgoing
+    if (!asked || leg.cause) throw new SipFailure('refused', 488)
+    const content = Buffer.from(incoming.request.description).toString('utf8')
+    const answer = await asked.update({ type: SDP, content })
+    if (answer.status >= 300) throw new SipFailure('refused', answer.status, answer)
+    other.description = content
+    leg.description = Buffer.from(answer.description).toString('utf8')
+    incoming.respond(200, { body: { type: SDP, content: leg.description } })
+  } catch (error) {
+    incoming.respond(statusOf(error))
+    call.log.info({ leg: leg.id, status: statusOf(error) }, 'an offer before the answer was refused')
+  }
+}
+
 /** What a far end is told that wanted something else: the other leg's word where that was asked, 488 for all of ours. */
 function statusOf(error: unknown): number {
   return error instanceof SipFailure && error.status !== 408 && error.status !== 481 ? error.status : 488

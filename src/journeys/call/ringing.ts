@@ -7,7 +7,7 @@ import { joinAudio } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Ears } from './ears.ts'
 import { pairUp } from './pair.ts'
-import { updatedEarly } from './renegotiate.ts'
+import { passOnEarly, updatedEarly } from './renegotiate.ts'
 
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
@@ -54,14 +54,15 @@ export class Ringing implements Disposable {
       this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
     }
     const said = this.#saidBy(leg, response)
-    if (said && leg.outgoing) leg.outgoing.onUpdate = (incoming) => updatedEarly(this.#call, leg, incoming, said)
     if (said && alone) this.#answer = { leg, sdp: said }
+    if (said && leg.outgoing && this.#call.media.has(leg.id))
+      leg.outgoing.onUpdate = (incoming) => updatedEarly(this.#call, leg, incoming, said)
     if (!alone || (said && this.#ignores(leg))) {
       this.#passRing(180)
       return
     }
     const sdp = said
-    if (this.#call.direct || !this.#call.media.has(leg.id)) this.#passDirect(response.status, sdp)
+    if (this.#call.direct || !this.#call.media.has(leg.id)) this.#passDirect(leg, response.status, sdp)
     else if (sdp) this.#passEarly(leg, response.status, sdp)
     else this.#passRing(response.status)
   }
@@ -106,9 +107,13 @@ export class Ringing implements Disposable {
     return this.#listener ?? this.#call.a
   }
 
-  #passDirect(status: number, sdp: Uint8Array | null): void {
+  #passDirect(leg: Leg, status: number, sdp: Uint8Array | null): void {
+    const { a } = this.#call
     const body = sdp ? { body: { type: 'application/sdp', content: sdp } } : {}
-    this.#call.a.incoming?.provisional(told(status), body)
+    a.incoming?.provisional(told(status), body)
+    if (!sdp || !leg.outgoing || !a.incoming) return
+    leg.outgoing.onUpdate = (incoming) => void passOnEarly(this.#call, leg, a, incoming)
+    a.incoming.onUpdate = (incoming) => void passOnEarly(this.#call, a, leg, incoming)
   }
 
   /** Early audio (S14, S15): both ends are joined before the answer. */

@@ -1,12 +1,12 @@
 import { type Core, type DialogUser, NOBODY } from './core.ts'
 import { type Dialog, dialogKey, requestInside } from './dialog.ts'
-import { type EarlyUpdates, inOrder, receiveUpdate } from './early-offer.ts'
+import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import { sendInside } from './inside.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
 import type { ServerTransaction } from './server-transaction.ts'
-import type { IncomingRequest } from './types.ts'
+import type { IncomingRequest, ResponseOptions } from './types.ts'
 
 /** Early dialogs of one INVITE that are kept: forks of more are nobody's honest doing. */
 export const MOST_FORKS = 32
@@ -18,7 +18,9 @@ export const MOST_FORKS = 32
 export class EarlyDialogs implements DialogUser {
   readonly #core: Core
   /** Made with the first of them: few far ends answer reliably. */
-  #dialogs: Map<string, EarlyUpdates & { number: number }> | null = null
+  #dialogs: Map<string, EarlyUpdates & { number: number; answered: boolean }> | null = null
+  /** The one that has answered last. */
+  #answered: EarlyUpdates | null = null
   /** A callee makes an offer of its own. */
   onUpdate: ((request: IncomingRequest) => void) | undefined
 
@@ -37,10 +39,14 @@ export class EarlyDialogs implements DialogUser {
     if (number === null || tag === undefined || !response.list('require').includes(RELIABLE)) return true
     const known = this.#dialogs?.get(tag)
     if (known ? number !== known.number + 1 : (this.#dialogs?.size ?? 0) >= MOST_FORKS) return false
-    const early = known ?? { dialog: dialogOf(), number, open: 'ours' }
+    const early = known ?? { dialog: dialogOf(), number, open: 'ours', answered: false }
     early.number = number
     // RFC 3262 §5: a description in a reliable response is the answer to the offer of our INVITE.
-    if (response.description.length > 0 && early.open === 'ours') early.open = null
+    if (response.description.length > 0) {
+      if (early.open === 'ours' && !early.answered) early.open = null
+      early.answered = true
+      this.#answered = early
+    }
     this.#dialogs ??= new Map()
     this.#dialogs.set(tag, early)
     if (!known) this.#core.early.set(keyOf(early.dialog), this)
@@ -69,6 +75,10 @@ export class EarlyDialogs implements DialogUser {
     if (!inOrder(early.dialog, request, transaction)) return
     if (request.method === 'UPDATE') receiveUpdate(early, request, transaction, this.onUpdate)
     else answerByDefault(new ReceivedRequest(request, transaction))
+  }
+
+  update(body: ResponseOptions['body']): Promise<SipResponse> {
+    return sendUpdate(this.#core, this.#answered, body)
   }
 
   receiveAck(): void {}

@@ -1,9 +1,12 @@
-import { retryAfter } from './core.ts'
-import { contactOf, type Dialog } from './dialog.ts'
+import type { ClientUser } from './client-transaction.ts'
+import { type Core, retryAfter } from './core.ts'
+import { contactOf, type Dialog, requestInside } from './dialog.ts'
+import { SipFailure } from './failure.ts'
 import { ReceivedRequest } from './incoming-request.ts'
-import type { SipRequest } from './message.ts'
+import { sendInside } from './inside.ts'
+import type { SipRequest, SipResponse } from './message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
-import type { IncomingRequest } from './types.ts'
+import type { IncomingRequest, ResponseOptions } from './types.ts'
 
 /** An early dialog, as far as UPDATE is concerned (RFC 3311). */
 export interface EarlyUpdates {
@@ -35,6 +38,37 @@ export function receiveUpdate(
   if (!onUpdate) return void received.respond(488)
   early.open = 'theirs'
   onUpdate(received)
+}
+
+/**
+ * An UPDATE of ours in an early dialog (RFC 3311 §5.1), with an offer. Rejects with SipFailure: `glare` while another offer is open,
+ * `refused` where the far end does not take UPDATE.
+ */
+export function sendUpdate(core: Core, early: EarlyUpdates | null, body: ResponseOptions['body']): Promise<SipResponse> {
+  if (!early?.dialog.updates) return Promise.reject(new SipFailure('refused', 488))
+  if (early.open) return Promise.reject(new SipFailure('glare', 491))
+  const { dialog } = early
+  early.open = 'ours'
+  return new Promise((resolve, reject) => {
+    const user: ClientUser = {
+      onResponse(response) {
+        if (response.status < 200) return
+        early.open = null
+        if (response.status < 300) dialog.remoteTarget = contactOf(response) ?? dialog.remoteTarget
+        resolve(response)
+      },
+      onTimeout() {
+        early.open = null
+        reject(new SipFailure('timeout', 408))
+      },
+    }
+    let sequence = ++dialog.localSequence
+    const renumber = () => {
+      sequence = ++dialog.localSequence
+    }
+    const make = (via: string) => ({ ...requestInside(dialog, 'UPDATE', sequence, via), contact: dialog.contact, body })
+    sendInside(core, dialog, { user, make, renumber })
+  })
 }
 
 /** §12.2.2: whether a request of the far end is behind all that have come before it; one that is not gets 500. */

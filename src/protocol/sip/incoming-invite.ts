@@ -1,8 +1,9 @@
 import { type Core, type DialogUser, retryAfter, withAllow } from './core.ts'
 import { dialogKey, dialogOfServer } from './dialog.ts'
-import { type EarlyUpdates, inOrder, receiveUpdate } from './early-offer.ts'
+import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
+import { SipFailure } from './failure.ts'
 import { responseParts } from './incoming-request.ts'
-import type { SipRequest } from './message.ts'
+import type { SipRequest, SipResponse } from './message.ts'
 import { RELIABLE, ReliableProvisionals } from './reliable-provisionals.ts'
 import type { Cancellable, ServerTransaction } from './server-transaction.ts'
 import { ConfirmedSession } from './session.ts'
@@ -101,8 +102,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#reliable?.stop()
     const dialog = dialogOfServer(request, source, toTag, contact)
     if (this.#early) {
-      dialog.remoteTarget = this.#early.dialog.remoteTarget
-      dialog.remoteSequence = this.#early.dialog.remoteSequence
+      const { remoteTarget, remoteSequence, localSequence } = this.#early.dialog
+      Object.assign(dialog, { remoteTarget, remoteSequence, localSequence })
     }
     if (timed.kind === 'granted') dialog.interval = timed.interval
     const session = new ConfirmedSession(this.#core, dialog, request.description)
@@ -151,18 +152,29 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     transaction.respond({ status: !known ? 481 : request.body.length > 0 ? 488 : 200 })
   }
 
-  /** RFC 3311 §5.2: until our answer has been acknowledged the offer of the INVITE is open. */
   #onUpdate(request: SipRequest, transaction: ServerTransaction): void {
+    const early = this.#updates
+    if (inOrder(early.dialog, request, transaction))
+      receiveUpdate(early, request, transaction, this.finished ? undefined : this.onUpdate)
+  }
+
+  update(body: NonNullable<ResponseOptions['body']>): Promise<SipResponse> {
+    if (this.finished) return Promise.reject(new SipFailure('gone', 481))
+    const early = this.#updates
+    // What nobody has answered yet by an acknowledged description can't be changed.
+    return this.#updated ? sendUpdate(this.#core, early, body) : Promise.reject(new SipFailure('refused', 488))
+  }
+
+  /** The early dialog; RFC 3311 §5.2: until our answer has been acknowledged the offer of the INVITE is open. */
+  get #updates(): EarlyUpdates {
     const { source, toTag } = this.#transaction
     const contact = this.#core.contact(undefined, source.transport)
     this.#early ??= { dialog: dialogOfServer(this.request, source, toTag, contact), open: 'theirs' }
-    const early = this.#early
-    if (!inOrder(early.dialog, request, transaction)) return
     if (this.#reliable?.answered && !this.#updated) {
       this.#updated = true
-      early.open = null
+      this.#early.open = null
     }
-    receiveUpdate(early, request, transaction, this.finished ? undefined : this.onUpdate)
+    return this.#early
   }
 
   receiveAck(): void {

@@ -126,6 +126,10 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     this.#early.onUpdate = this.#settled ? undefined : handler
   }
 
+  update(body: NonNullable<InviteOptions['body']>): Promise<SipResponse> {
+    return this.#settled ? Promise.reject(new SipFailure('gone', 481)) : this.#early.update(body)
+  }
+
   get early(): OutgoingInvite['early'] {
     const remoteTag = this.#settled ? undefined : [...this.#tags].at(-1)
     return remoteTag === undefined ? null : { callId: this.callId, localTag: this.#localTag, remoteTag }

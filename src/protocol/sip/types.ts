@@ -180,6 +180,8 @@ export interface OutgoingInvite {
    * gets 488.
    */
   onUpdate?: ((request: IncomingRequest) => void) | undefined
+  /** An offer of ours by UPDATE to the fork that has answered the INVITE's reliably last. Rejects as that of an {@link IncomingInvite}. */
+  update(body: NonNullable<ResponseOptions['body']>): Promise<SipResponse>
   /** Its newest early dialog; null where there is none, or none any more. */
   readonly early: { callId: string; localTag: string; remoteTag: string } | null
   /**
@@ -239,6 +241,11 @@ export interface IncomingInvite {
    * Without a handler it gets 488.
    */
   onUpdate?: ((request: IncomingRequest) => void) | undefined
+  /**
+   * An offer of ours by UPDATE before the answer. Rejects with SipFailure: `glare` while an offer is open, `refused` (488) where the far
+   * end does not take it or has not acknowledged an answer yet.
+   */
+  update(body: NonNullable<ResponseOptions['body']>): Promise<SipResponse>
   /** Whether a final answer has been given by either side. */
   readonly finished: boolean
   /** Whether it counts as cancelled for a missing PRACK, which got 500 (RFC 3262 §3). */
