@@ -365,6 +365,7 @@ export const Trunk = Type.Object({
   destinations: Type.Optional(
     Type.Array(Type.String(), { description: 'What the numbers begin with that it may carry; else all.' }),
   ),
+  sources: Type.Optional(Type.Array(Type.String(), { description: 'Networks from which it calls beside its gateways.' })),
   numbers: Type.Optional(Type.Object({ in: Type.Array(NumberRule), out: Type.Array(NumberRule) })),
   state: Type.Optional(
     Type.Object({

@@ -100,6 +100,11 @@ const fields = {
     }),
   ),
   numbers: Type.Optional(Type.Union([NumberRules, Type.Null()])),
+  sources: Type.Optional(
+    Type.Union([Type.Array(Type.String(), { maxItems: 256 }), Type.Null()], {
+      description: 'Networks, CIDR, from which it calls beside its gateways, and to which no call goes; null for none.',
+    }),
+  ),
 }
 export const NewTrunk = Type.Object({ name: Type.String(), gateways: Gateways, ...fields }, { additionalProperties: false })
 export const TrunkPatch = Type.Object(
@@ -134,11 +139,12 @@ export interface TrunkFields {
   priority?: number
   destinations?: string[] | null
   numbers?: TrunkConfig['numbers'] | null
+  sources?: string[] | null
 }
 
 const OPTIONAL = [
   ...(['maxIn', 'maxOut', 'registerSeconds', 'optionsSeconds', 'callsPerSecond'] as const),
-  ...(['priority', 'destinations', 'numbers', 'codecs'] as const),
+  ...(['priority', 'destinations', 'sources', 'numbers', 'codecs'] as const),
 ]
 
 function completed(gateway: NonNullable<TrunkFields['gateways']>[number]): GatewayConfig {

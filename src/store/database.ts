@@ -129,6 +129,7 @@ export interface Database {
     emergency_reserve: number
     priority: Generated<number>
     destinations: string[] | null
+    sources: string[] | null
     media: 'relay' | 'direct'
     early_media: Generated<'pass' | 'ignore'>
     diversion: Generated<'diversion' | 'history-info' | 'none'>

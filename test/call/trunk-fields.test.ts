@@ -46,6 +46,7 @@ async function changes(): Promise<Record<string, unknown[]>> {
     callsPerSecond: [1, null],
     priority: [9, 0],
     destinations: [['+31'], [], null],
+    sources: [['198.51.100.0/24', '2001:db8:1::/48'], null],
     numbers: [rules, null],
     registerSeconds: [60, null],
     name: ['renamed', 'carrier'],

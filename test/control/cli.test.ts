@@ -360,11 +360,11 @@ describe('tieline', () => {
 
   it('knows gateways by name, as they are written, and refuses what is none', async () => {
     const gateways = ['--gateway', 'SIP.Carrier.Example,0', '--gateway', 'tls:edge.carrier.example:5071,1']
-    const choice = ['--priority', '3', '--destinations', '+32,+33']
+    const choice = ['--priority', '3', '--destinations', '+32,+33', '--sources', '198.51.100.0/24,2001:db8:40::/48']
     assert.equal((await run('trunk', 'add', 'named', ...gateways, '--redirects', 'follow', ...choice)).code, 0)
     type Named = { gateways: { address: string; port?: number; transport?: string }[]; redirects: string } & Pick<
       TrunkConfig,
-      'priority' | 'destinations'
+      'priority' | 'destinations' | 'sources'
     >
     const told = await json<Named>('trunk', 'show', 'named')
     assert.deepEqual(
@@ -376,7 +376,9 @@ describe('tieline', () => {
     )
     assert.equal(told.redirects, 'follow')
     assert.deepEqual([told.priority, told.destinations], [3, ['+32', '+33']])
+    assert.deepEqual(told.sources, ['198.51.100.0/24', '2001:db8:40::/48'])
     const change = bench.fakes.published.switch.at(-1) as SnapshotChange
+    assert.deepEqual(change.trunks?.find(({ name }) => name === 'named')?.sources, told.sources)
     assert.deepEqual(change.trunks?.find(({ name }) => name === 'named')?.gateways[0], {
       ...{ address: 'sip.carrier.example', priority: 0 },
     })
@@ -384,10 +386,13 @@ describe('tieline', () => {
       (await run('trunk', 'show', 'named')).out,
       /sip\.carrier\.example \(priority 0, weight 1\)[\s\S]*redirects +follow/,
     )
-    const all = ['--priority', '0', '--destinations', 'all']
+    for (const wide of ['0.0.0.0/0', '10.0.0.0/7', '2000::/12', '198.51.100.1', 'carrier'])
+      assert.notEqual((await run('trunk', 'set', 'named', '--sources', wide)).code, 0, wide)
+    const all = ['--priority', '0', '--destinations', 'all', '--sources', 'none']
     assert.equal((await run('trunk', 'set', 'named', '--gateway', 'udp:sip.carrier.example', ...all)).code, 0)
     const now = await json<Named>('trunk', 'show', 'named')
     assert.deepEqual([now.gateways[0]?.transport, now.priority ?? 0, now.destinations], ['udp', 0, undefined])
+    assert.equal(now.sources, undefined)
     assert.match((await run('trunk', 'add', 'again', '--gateway', 'sip.carrier.example')).err, /belongs to a trunk already/)
     for (const wrong of ['carrier', 'sip..carrier.example', '203.0.113.300', 'sip carrier.example'])
       assert.notEqual((await run('trunk', 'set', 'named', '--gateway', wrong)).code, 0, wrong)

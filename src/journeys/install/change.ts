@@ -1,9 +1,10 @@
-import { isIP } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { newId } from '#lib/index.ts'
 import { parseMicros } from '#platform/billing/index.ts'
 import {
   checkAllocation,
   checkName,
+  checkNetwork,
   checkNumber,
   checkPort,
   checkRoute,
@@ -191,6 +192,7 @@ export async function writeTrunk(
       throw invalid('gateways', 'A gateway is an IP address or a full host name.')
     if (port !== undefined) checkPort('gateways', port)
   }
+  for (const network of trunk.sources ?? []) checkSource(network)
   checkTls('tls', trunk.tls, deps.sealer)
   codecsOf({}, trunk)
   if (trunk.registerSeconds !== undefined && !trunk.credentials)
@@ -209,6 +211,16 @@ export async function writeTrunk(
   await deps.store.writeTrunk(written)
   await publishChange(deps, { trunks: true })
   return written
+}
+
+/** Bits that a network has at least: nobody's carrier is a larger part of the internet. */
+const LEAST_BITS = { 4: 8, 6: 16 } as const
+
+function checkSource(network: string): void {
+  checkNetwork('sources', network)
+  const [address = '', bits] = network.split('/')
+  if (Number(bits) < LEAST_BITS[isIPv6(address) ? 6 : 4])
+    throw invalid('sources', 'A network of a carrier is no larger than a /8, or a /16 of IPv6.')
 }
 
 export async function removeTrunk(deps: InstallDeps, trunk: TrunkConfig): Promise<void> {

@@ -26,6 +26,7 @@ interface TrunkOptions extends CodecOptions, TlsOptions {
   callsPerSecond?: number
   priority?: number
   destinations?: string
+  sources?: string
   maxIn?: number
   maxOut?: number
   emergencyReserve?: number
@@ -125,6 +126,10 @@ function writeCommand(noun: Command, context: Contextual, syntax: string, descri
       'of the trunks that may carry a number the lowest is tried first; default 0',
       whole('--priority'),
     )
+    .option(
+      '--sources <networks>',
+      'from where it calls beside its gateways, such as 198.51.100.0/24,2001:db8::/48; none for nowhere',
+    )
     .option('--destinations <prefixes>', 'what the numbers begin with that it may carry, such as +32,+33; all for all of them')
     .option('--number-in <prefix=replace>', 'from its numbers to E.164, such as 0=+32; again for more', collect, [])
     .option('--number-out <prefix=replace>', 'from E.164 to its numbers, such as +32=0; again for more', collect, [])
@@ -188,6 +193,8 @@ function pick(options: Omit<TrunkOptions, 'gateway'>) {
     if (typeof value === 'number' || value === false) given.push([name, value === false ? null : value])
   if (options.destinations !== undefined)
     given.push(['destinations', options.destinations === 'all' ? null : options.destinations.split(',').filter(Boolean)])
+  if (options.sources !== undefined)
+    given.push(['sources', options.sources === 'none' ? null : options.sources.split(',').filter(Boolean)])
   if (options.numberIn.length + options.numberOut.length > 0)
     given.push(['numbers', { in: options.numberIn.map(ruleOf), out: options.numberOut.map(ruleOf) }])
   return Object.fromEntries(given)
@@ -258,6 +265,7 @@ function factsOf(trunk: ShownTrunk): [string, string | number | null | undefined
     ...trunk.gateways.flatMap((gateway, i) =>
       gatewayLines(gateway, i, state).map((line, j): [string, string] => [i + j === 0 ? 'gateways' : '', line]),
     ),
+    ['calls from', trunk.sources?.join(' ')],
     ['TLS name', trunk.tls?.serverName],
     ['TLS of its own CA', trunk.tls?.ca ? 'yes' : undefined],
     ['TLS certificate of ours', trunk.tls?.certificate ? 'shown' : undefined],

@@ -14,6 +14,8 @@ export function trunkCredentials(options: { sealer: Sealer; directory(): TrunkDi
   return (realm: Realm, hop: Hop): Credentials | undefined => {
     if (realm !== 'node') return undefined
     const directory = options.directory()
+    // Of a network from which a carrier calls nobody is known to be the one whose password it is.
+    if (directory.sourceOf(hop.address)?.listed) return undefined
     const { credentials } = (hop.profile && directory.byName(hop.profile)) || directory.bySource(hop.address) || {}
     if (!credentials) return undefined
     let password = opened.get(credentials.password)

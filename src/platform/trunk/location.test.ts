@@ -129,3 +129,31 @@ test('Retry-After is a number of seconds, with whatever stands behind it', () =>
     [5000, 120_000, 18_000, 0, 0],
   )
 })
+
+test('a trunk calls from its networks, too: the smallest that an address is of counts, a gateway before all; one that is taken away begins no calls', () => {
+  const { clock, locations, trunk, other } = world()
+  const sources = { wide: '198.51.0.0/16', narrow: '198.51.100.0/24', v6: '2001:db8:1::/48' }
+  locations.configure([
+    { ...trunk, sources: [sources.wide, '192.0.2.0/24'] },
+    { ...other, sources: [sources.narrow, sources.v6] },
+  ])
+  const of = (address: string) => locations.sourceOf(address)
+  assert.deepEqual(of('198.51.7.1'), { trunk: trunk.id, clear: true, begins: true, listed: true })
+  assert.equal(of('198.51.100.9')?.trunk, other.id)
+  assert.equal(of('2001:db8:1::5')?.trunk, other.id)
+  assert.deepEqual(of('192.0.2.7'), { trunk: other.id, clear: false, begins: true }, 'a gateway')
+  assert.equal(of('203.0.113.1'), undefined)
+  assert.equal(of('2001:db8:2::5'), undefined)
+  locations.configure([trunk, { ...other, sources: [sources.narrow] }])
+  assert.deepEqual(of('198.51.7.1'), { trunk: trunk.id, clear: true, begins: false, listed: true })
+  assert.equal(of('198.51.100.9')?.begins, true)
+  clock.turn(HOUR / 2)
+  locations.configure([trunk, { ...other, sources: [sources.narrow] }])
+  clock.turn(HOUR / 2 + 1)
+  assert.equal(of('198.51.7.1'), undefined)
+  const secret = { ...other, gateways: other.gateways.slice(1), sources: [sources.narrow] }
+  locations.configure([trunk, secret])
+  assert.equal(of('198.51.100.9')?.clear, false, 'a trunk by TLS alone')
+  locations.configure([trunk])
+  assert.equal(of('198.51.100.9'), undefined, 'the trunk is gone')
+})

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { Id } from '#lib/index.ts'
 import type { GatewayConfig, TrunkConfig } from '#platform/words/index.ts'
 import type { SipTarget } from '#protocol/dns/index.ts'
@@ -10,6 +10,8 @@ export interface Source {
   clear: boolean
   /** It may begin calls. An address that its trunk has left may only go on with those that are up. */
   begins: boolean
+  /** It is of a network from which the trunk calls, and none of its gateways. */
+  listed?: true
 }
 
 /** Ms for which an address that a name leads to no more may still begin calls: others learn later that it is gone. */
@@ -18,6 +20,15 @@ const LEAVING_MS = 60_000
 interface Former extends Source {
   /** Monotonic ms. */
   at: number
+}
+
+/** A network from which a trunk calls. */
+interface Network extends Former {
+  cidr: string
+  bits: number
+  list: BlockList
+  /** It is the trunk's no more, since `at`. */
+  left: boolean
 }
 
 /** What a gateway's location is known by, also from one publication to the next. */
@@ -33,6 +44,8 @@ export class Locations {
   #trunks: readonly TrunkConfig[] = []
   #sources = new Map<string, Source>()
   readonly #former = new Map<string, Former>()
+  /** The smallest first. */
+  #networks: readonly Network[] = []
 
   /** `now`: monotonic ms. `formerMs`: for how long calls with an address may be up that its trunk has left. */
   constructor(options: { now: () => number; formerMs: number }) {
@@ -55,6 +68,7 @@ export class Locations {
       }
     }
     for (const key of this.#targets.keys()) if (!keys.has(key)) this.#targets.delete(key)
+    this.#indexNetworks()
     this.#index(LEAVING_MS)
   }
 
@@ -84,13 +98,38 @@ export class Locations {
     const source = this.#sources.get(address)
     if (source) return source
     const former = this.#former.get(address)
-    if (!former) return undefined
-    const age = this.#now() - former.at
-    if (age > this.#formerMs) {
-      this.#former.delete(address)
-      return undefined
-    }
-    return { trunk: former.trunk, clear: former.clear, begins: age < LEAVING_MS }
+    const age = former ? this.#now() - former.at : Number.POSITIVE_INFINITY
+    if (former && age <= this.#formerMs) return { trunk: former.trunk, clear: former.clear, begins: age < LEAVING_MS }
+    if (former) this.#former.delete(address)
+    return this.#networkOf(address)
+  }
+
+  /** A stranger costs a look at each network, and nothing where there are none. */
+  #networkOf(address: string): Source | undefined {
+    if (this.#networks.length === 0) return undefined
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    const found = this.#networks.find(
+      ({ list, left, at }) => !(left && this.#now() - at > this.#formerMs) && list.check(address, family),
+    )
+    return found && { trunk: found.trunk, clear: found.clear, begins: !found.left, listed: true }
+  }
+
+  /** From where else trunks call. What is taken away begins no calls from now on, and goes on with those that are up. */
+  #indexNetworks(): void {
+    const wanted = this.#trunks.flatMap(({ id, gateways, sources = [] }) => {
+      const clear = !gateways.every(({ transport }) => transport === 'tls')
+      return sources.map((cidr) => networkOf(cidr, { trunk: id, clear, begins: true }))
+    })
+    const ids = new Set<string>(this.#trunks.map(({ id }) => id))
+    const stays = ({ cidr, trunk }: Network) => wanted.some((network) => network.cidr === cidr && network.trunk === trunk)
+    const now = this.#now()
+    const left = this.#networks.flatMap((network) => {
+      const since = network.left ? network.at : now
+      return stays(network) || !ids.has(network.trunk) || now - since > this.#formerMs
+        ? []
+        : [{ ...network, left: true, at: since }]
+    })
+    this.#networks = [...wanted, ...left].sort((a, b) => Number(a.left) - Number(b.left) || b.bits - a.bits)
   }
 
   /** The first trunk that an address is of has it. What leaves its trunk has done so `ageMs` ago. */
@@ -121,6 +160,13 @@ function sorted(targets: readonly SipTarget[]): SipTarget[] {
   const rank = ({ host, port, transport }: SipTarget) => `${host} ${port} ${transport}`
   const same = targets.map((target) => ({ ...target, addresses: [...target.addresses].sort() }))
   return same.sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+}
+
+function networkOf(cidr: string, source: Source): Network {
+  const [address = '', bits] = cidr.split('/')
+  const list = new BlockList()
+  list.addSubnet(address, Number(bits), isIPv6(address) ? 'ipv6' : 'ipv4')
+  return { ...source, cidr, bits: Number(bits), list, left: false, at: 0 }
 }
 
 /** A gateway that is an address is its own target. */

@@ -115,6 +115,8 @@ export interface TrunkConfig extends CodecPolicy {
   name: string
   /** Requests are accepted from these addresses, and from those that names lead to, and sent to them. */
   gateways: GatewayConfig[]
+  /** Networks, CIDR, from which it calls as well; nothing but what goes on with such a call is sent there. */
+  sources?: string[]
   tls?: TrunkTls
   /** With what a challenge of its gateways is answered, and of nobody else (PITFALLS F05). */
   credentials?: { user: string; password: Sealed }

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TrunkConfig } from '#platform/words/index.ts'
+import { sleep, until } from '../peer/clock.ts'
+import { FarEnd } from '../peer/sip/far-end.ts'
+import { DID, World } from './harness.ts'
+
+const CALLER = '+32470123456'
+
+async function main(world: World, change: Partial<TrunkConfig>): Promise<void> {
+  const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === 'main' ? { ...trunk, ...change } : trunk))
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+}
+
+test('F01 F02 a carrier that calls from a network of its own is heard from there, and from nowhere else; no call goes there; O07 what is up goes on when the network is taken away', async () => {
+  await using world = await World.open()
+  world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
+  const end = (last: number) => FarEnd.open({ address: `${world.net}.${last}`, port: 5060, name: `far${last}`, watched: [] })
+  const place = (far: FarEnd) => far.place({ to: world.node, from: CALLER, number: DID })
+  const silent = async (last: number) => {
+    const far = await end(last)
+    const call = await place(far)
+    await sleep(700)
+    // What was not heard is asked again until it goes.
+    await far.close()
+    const heard = call.report().timeline.filter(({ what }) => what.startsWith('<'))
+    assert.deepEqual(heard, [], 'no answer at all')
+  }
+  await silent(40)
+  await main(world, { sources: [`${world.net}.32/27`] })
+  const inside = await end(41)
+  world.defer(() => inside.close())
+  const call = await place(inside)
+  await until('an answer', () => call.phase === 'up', 3000)
+  await silent(70)
+  await main(world, { sources: [] })
+  assert.equal(await call.reinvite(), 200)
+  await silent(42)
+  world.second.calls[0]!.hangup()
+  await until('its BYE', () => call.phase === 'ended', 3000)
+  await world.quiet()
+  assert.equal(inside.calls.filter((each) => each !== call).length, 0, 'it was never called')
+})
