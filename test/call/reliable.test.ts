@@ -90,7 +90,7 @@ test('S32 the callee’s 422 is nobody’s failure: the call is asked for again 
   await until('the legs', async () => (await world.events()).filter((event) => event.type === 'leg.failed').length === 0, 1000)
 })
 
-test('RFC 3311 §5.2 a callee that has rung reliably updates its early dialog: taken without an offer, refused with one, and the call goes on', async () => {
+test('RFC 3311 §5.2 a callee that has rung reliably updates its early dialog: taken without an offer, refused with one that nobody speaks, and the call goes on', async () => {
   const { world, a, b, invite } = await ringing({ voice: true }, [])
   await using _ = world
   b.reply(invite, 183, { headers: RELIABLE, body: b.sdp({ port: 31_700 }) })
@@ -98,7 +98,7 @@ test('RFC 3311 §5.2 a callee that has rung reliably updates its early dialog: t
   await a.next('183')
   b.ask('UPDATE')
   await b.next('200 UPDATE')
-  b.ask('UPDATE', { body: b.sdp({ port: 31_710, version: 2 }) })
+  b.ask('UPDATE', { body: b.sdp({ port: 31_710, version: 2 }).replace('m=audio', 'm=video') })
   await b.next('488 UPDATE')
   b.ask('OPTIONS')
   await b.next('200 OPTIONS')

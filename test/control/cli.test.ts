@@ -5,10 +5,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Command } from 'commander'
 import { newId } from '#lib/index.ts'
-import { createSealer } from '#platform/subscriber/index.ts'
-import type { Alarm, SiteConfig, SnapshotChange, TrunkConfig } from '#platform/words/index.ts'
+import type { SiteConfig, SnapshotChange, TrunkConfig } from '#platform/words/index.ts'
 import { buildProgram } from '../../src/main/cli/program.ts'
-import { createTestCa } from '../call/agent-ca.ts'
 import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
 import { run as inside, tieline as started } from './tieline.ts'
@@ -274,88 +272,6 @@ describe('tieline', () => {
     const change = bench.fakes.published.switch.at(-1) as SnapshotChange
     assert.deepEqual(change.subscribers?.upsert[0]?.survival, survival)
     assert.notEqual((await run('subscriber', 'survival', 'acme', '--voice', 'forget')).code, 0)
-  })
-
-  it('names transports of gateways, and keeps the key of a trunk’s TLS to itself', async () => {
-    const { certificate, key } = await (await createTestCa()).agent('carrier')
-    const file = (name: string, text: string) => {
-      writeFileSync(join(bench.state, name), text)
-      return join(bench.state, name)
-    }
-    const files = ['--tls-certificate', file('tls.pem', certificate), '--tls-key', file('tls.key', key)]
-    const gateways = ['--gateway', 'tls:203.0.113.20', '--gateway', 'udp+tcp:[2001:DB8:0::20]:5070']
-    const named = ['--tls-name', 'sip.carrier.example', '--tls-ca', file('ca.pem', certificate)]
-    assert.equal((await run('trunk', 'add', 'secure', ...gateways, ...files, ...named)).code, 0)
-    const shown = (await run('trunk', 'show', 'secure')).out
-    assert.match(shown, /tls:203\.0\.113\.20:5061/)
-    assert.match(shown, /udp\+tcp:\[2001:db8::20\]:5070/)
-    assert.match(shown, /TLS name +sip\.carrier\.example/)
-    const told = await json<{ tls: object; gateways: { transport: string; port: number }[] }>('trunk', 'show', 'secure')
-    assert.deepEqual(Object.keys(told.tls).sort(), ['ca', 'certificate', 'serverName'])
-    assert.deepEqual(
-      told.gateways.map(({ transport, port }) => [transport, port]),
-      [
-        ['tls', 5061],
-        ['udp+tcp', 5070],
-      ],
-    )
-    assert.match(shown, /TLS certificate of ours +shown/)
-    const other = file('other.key', (await (await createTestCa()).agent('carrier')).key)
-    const mixed = await run('trunk', 'set', 'secure', files[0]!, files[1]!, '--tls-key', other)
-    assert.match(mixed.err, /The key is of another certificate/)
-    const published = () => (bench.fakes.published.switch.at(-1) as SnapshotChange).trunks!.find(({ name }) => name === 'secure')!
-    const before = published().tls!.key
-    assert.equal((await run('trunk', 'set', 'secure', files[0]!, files[1]!)).code, 0, 'a key that is known stays')
-    assert.deepEqual(published().tls, { certificate, key: before })
-    const wrong = await run('trunk', 'set', 'secure', '--tls-ca', file('bad.pem', 'no certificate'))
-    assert.notEqual(wrong.code, 0)
-    assert.match(wrong.err, /no certificate in PEM/)
-    assert.equal((await run('trunk', 'set', 'secure', '--no-tls')).code, 0)
-    assert.doesNotMatch((await run('trunk', 'show', 'secure')).out, /TLS/)
-    assert.equal((await run('trunk', 'remove', 'secure')).code, 0)
-  })
-
-  it('keeps a certificate for a PBX that demands one, sealed, watched and replaced, and tells its key to nobody', async () => {
-    const ca = await createTestCa()
-    const file = (name: string, text: string) => {
-      writeFileSync(join(bench.state, name), text)
-      return join(bench.state, name)
-    }
-    const [first, second, old] = [await ca.agent('pbx'), await ca.agent('pbx'), await ca.expired('pbx')]
-    const pbx = ['subscriber', 'pbx', 'acme', 'tls:192.168.1.10', '--number', '+3225550101']
-    const shown = ({ certificate, key }: typeof first) =>
-      ['--tls-certificate', file('pbx.pem', certificate), '--tls-key', file('pbx.key', key)] as const
-    const published = () => (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers!.upsert[0]!.site.pbx!.tls!
-    const set = await run(...pbx, ...shown(first))
-    assert.match(set.out + set.err, /tls:192\.168\.1\.10:5061 shown a certificate of ours/)
-    const { certificate, key } = published()
-    assert.deepEqual([certificate, key?.slice(0, 3)], [first.certificate, 'v1.'])
-    assert.equal(createSealer(bench.sealingKey).openText(key!), first.key)
-    const told = await json<{ site: { pbx: { tls: object } } }>('subscriber', 'show', 'acme')
-    assert.deepEqual(told.site.pbx.tls, { certificate: first.certificate })
-    const list = await json<object[]>('subscriber', 'list')
-    for (const text of [set.out, JSON.stringify(told), JSON.stringify(list)]) assert.doesNotMatch(text, /PRIVATE KEY|v1\./)
-    // What is said of it anew without the key goes on with the one that is known, and with no other.
-    assert.equal(
-      (await run(...pbx, '--tls-certificate', file('pbx.pem', first.certificate), '--tls-name', 'pbx.lan')).code,
-      0,
-    )
-    assert.deepEqual(published(), { certificate: first.certificate, serverName: 'pbx.lan', key })
-    assert.match((await run(...pbx, '--tls-certificate', file('pbx.pem', second.certificate))).err, /go together/)
-    assert.match((await run(...pbx, ...shown({ ...first, key: second.key }))).err, /of another certificate/)
-    assert.match((await run(...pbx, ...shown({ ...first, key: 'none' }))).err, /no private key in PEM/)
-    assert.equal((await run(...pbx, ...shown(second))).code, 0)
-    assert.equal(published().certificate, second.certificate)
-    const watched = async () =>
-      (await bench.api<{ items: Alarm[] }>('GET', '/v1/alarms')).body.items.filter(({ about }) => about === 'the PBX of acme')
-    assert.deepEqual(await watched(), [])
-    assert.equal((await run(...pbx, ...shown(old))).code, 0)
-    assert.deepEqual(
-      (await watched()).map(({ code, text }) => [code, text]),
-      [['certificate-expiring', 'The certificate of the PBX of acme is out of date.']],
-    )
-    assert.equal((await run('subscriber', 'pbx', 'acme', '192.168.1.10', '--number', '+3225550101')).code, 0)
-    assert.deepEqual(await watched(), [])
   })
 
   it('knows gateways by name, as they are written, and refuses what is none', async () => {

@@ -27,6 +27,13 @@ test('S42 whoever registers by a connection is bound to it, whoever does by data
   assert.equal(bound([], request(['<sip:101@10.0.0.7>']), UDP)[0]!.hop.bound, undefined)
 })
 
+test('S42 by a connection, which no restart outlasts, a telephone is there for two minutes at most, by datagrams for an hour', () => {
+  const asked = request(['<sip:101@10.0.0.7>;expires=7200'])
+  const seconds = (hop: Binding['hop']) => (bound([], asked, hop)[0]!.expiresAt - NOW) / 1000
+  assert.deepEqual([seconds(TLS), seconds(UDP)], [120, 3600])
+  assert.deepEqual(boundContacts(bound([], asked, TLS), NOW)[0]![1], '<sip:101@10.0.0.7>;expires=120')
+})
+
 test('RFC 5626 §6: the same instance and flow of a telephone is one binding, another flow or telephone is another', () => {
   const first = bound([], request([`<sip:101@10.0.0.7:40001;transport=tls>${MARK}`]), TLS)
   const back = request([`<sip:101@10.0.0.7:40002;transport=tls>${MARK}`], { callId: 'two' })

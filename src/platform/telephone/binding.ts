@@ -7,6 +7,11 @@ const MAX_CONTACTS = 10
 const LEAST_SECONDS = 30
 const USUAL_SECONDS = 600
 const MOST_SECONDS = 3600
+/**
+ * Of a contact that is reached by its own connection alone, which ends with this process: a telephone that does not notice, as baresip
+ * 1.0, is there again when its registration is due.
+ */
+const MOST_BOUND_SECONDS = 120
 
 /** What becomes of a REGISTER: the bindings that hold from now on, or why it is refused. */
 export type Registration = { bindings: Binding[] } | { refused: number; headers: [string, string][] }
@@ -44,7 +49,7 @@ export function register(bindings: readonly Binding[], request: SipRequest, sour
     if (known && known.callId === callId && cseq.sequence <= known.sequence)
       return { refused: 500, headers: [['Retry-After', '1']] }
     next = next.filter((binding) => binding !== known)
-    const expiresAt = wall + Math.min(asked, MOST_SECONDS) * 1000
+    const expiresAt = wall + Math.min(asked, hop.bound ? MOST_BOUND_SECONDS : MOST_SECONDS) * 1000
     const entry = { uri, hop, expiresAt, callId, sequence: cseq.sequence }
     if (asked > 0) next.push(instance ? { ...entry, instance } : entry)
   }

@@ -168,7 +168,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   /** The early dialog; RFC 3311 §5.2: until our answer has been acknowledged the offer of the INVITE is open. */
   get #updates(): EarlyUpdates {
     const { source, toTag } = this.#transaction
-    const contact = this.#core.contact(undefined, source.transport)
+    const contact = this.#core.contact(undefined, source)
     this.#early ??= { dialog: dialogOfServer(this.request, source, toTag, contact), open: 'theirs' }
     if (this.#reliable?.answered && !this.#updated) {
       this.#updated = true
