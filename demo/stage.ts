@@ -8,6 +8,16 @@ import type { Story, Who } from './story.ts'
 /** The program that both offices run. */
 const RECEPTION = 'examples/reception'
 
+/** By which both offices are billed. */
+export const PLAN = 'demo'
+
+/** A plan as the API tells it. */
+interface KeptPlan {
+  rates: object[]
+  free: string[]
+  unpriced: string[]
+}
+
 /** Hz. Each end of every call has a tone of its own, so that who hears what is never in doubt. */
 export const TONES = {
   callerA: 400,
@@ -136,6 +146,7 @@ export class Stage implements AsyncDisposable {
     ])
     await this.platform.cli('trunk', 'add', 'carrier', '--gateway', `${PUBLIC.carrier}:5060`)
     await this.platform.api('PUT', '/v1/emergency-numbers', { numbers: [NUMBERS.emergency] })
+    await this.#plan()
     this.tell('operator', 'tieline trunk add carrier', `the carrier is known by its address, ${PUBLIC.carrier}`)
     await Promise.all([
       this.#install('acme', NUMBERS.acme, NUMBERS.acmeLine),
@@ -143,11 +154,22 @@ export class Stage implements AsyncDisposable {
     ])
   }
 
+  /** The standard plan, but that memory has a price, so that the bills show how it is held, too. */
+  async #plan(): Promise<void> {
+    const { unpriced: _, ...standard } = await this.platform.api<KeptPlan>('GET', '/v1/plans/standard')
+    const memory = {
+      ...{ kind: 'agent.memory', prefix: '', title: 'Memory of the agent', unit: 'mebibyte-hour', per: 1000 },
+      ...{ increments: { first: 1, next: 1 }, setUpFee: '0', included: 0, tiers: [{ upTo: null, price: '0.02' }] },
+    }
+    const free = standard.free.filter((kind) => kind !== memory.kind)
+    await this.platform.api('POST', '/v1/plans', { ...standard, name: PLAN, free, rates: [...standard.rates, memory] })
+  }
+
   /** One office: its subscriber, its end of the tunnel, its agent. */
   async #install(name: string, number: string, line: string): Promise<void> {
     const { platform, world } = this
     const order = [
-      ...['--number', number, '--site-network', OFFICE.network],
+      ...['--plan', PLAN, '--number', number, '--site-network', OFFICE.network],
       ...['--pbx', 'pbx.office.lan', '--pbx-number', line, '--dns', OFFICE.dns, '--search', 'office.lan'],
       ...['--default-route', 'pbx:101', '--emergency-caller-id', number],
     ]

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { UsageRecord } from '#platform/words/index.ts'
-import type { Stage } from '../stage.ts'
+import { until } from '../../test/peer/index.ts'
+import { PLAN, type Stage } from '../stage.ts'
 
 interface Line {
   type: string
@@ -28,6 +29,7 @@ interface Bill {
 interface Rate {
   kind: string
   prefix: string
+  unit: string
   increments: { first: number; next: number }
   per: number
   tiers: { price: string }[]
@@ -36,6 +38,7 @@ interface Rate {
 /** Both bills; the sum of the lines equals the leases. The prices are worked out here once more, from the records alone. */
 export async function bills(stage: Stage): Promise<void> {
   const { platform } = stage
+  for (const name of ['acme', 'globex']) await resize(stage, name)
   const period = new Date().toISOString().slice(0, 7)
   const run = await platform.cli<{ bills: { id: string; name: string }[]; failures: unknown[] }>(
     'bill',
@@ -46,7 +49,7 @@ export async function bills(stage: Stage): Promise<void> {
   assert.deepEqual(run.failures, [])
   assert.deepEqual(run.bills.map(({ name }) => name).sort(), ['acme', 'globex'])
   stage.tell('operator', `tieline bill run --period ${period}`)
-  const plan = await platform.api<{ rates: Rate[] }>('GET', '/v1/plans/standard')
+  const plan = await platform.api<{ rates: Rate[] }>('GET', `/v1/plans/${PLAN}`)
   for (const { id, name } of run.bills) {
     const bill = await platform.api<Bill>('GET', `/v1/bills/${id}`)
     const usage = await platform.usage(name)
@@ -59,6 +62,20 @@ export async function bills(stage: Stage): Promise<void> {
       `${name}: every line is the sum of its leases, ${leases} of ${usage.length}; the rest was never answered, or is free`,
     )
   }
+}
+
+/** Its agent gets another size: what the old sandbox held until then is usage, and the new one holds a lease of its own. */
+async function resize(stage: Stage, name: string): Promise<void> {
+  const { platform } = stage
+  const leases = () => platform.cli<{ lease: string; count: number }[]>('resource', 'leases', name, '--kind', 'agent.memory')
+  const [before] = await leases()
+  assert.equal(before?.count, 256)
+  await platform.api('PATCH', `/v1/subscribers/${name}`, { agent: { memoryMebibytes: 192 } })
+  const isNew = async () => (await leases()).every(({ count }) => count === 192) && (await platform.agent(name)).state === 'ready'
+  await until('the other sandbox', isNew, 20_000, 100)
+  const isUsed = async () => (await platform.usage(name)).some(({ lease }) => lease === before.lease)
+  await until('what the first one held', isUsed, 10_000, 100)
+  stage.tell('operator', `${name}: its agent has 192 MiB now, under a lease of its own`, 'the 256 MiB until here are usage')
 }
 
 function check(bill: Bill, usage: UsageRecord[], rates: Rate[]): void {
@@ -103,7 +120,8 @@ function price(record: UsageRecord, rates: Rate[]): bigint {
   let seconds = first
   while (seconds * 1000 < record.billableMs) seconds += next
   const worth = micros(rate.tiers[0]!.price) * BigInt(seconds) * BigInt(record.count)
-  return (worth * 2n + BigInt(rate.per)) / (2n * BigInt(rate.per))
+  const per = BigInt(rate.per) * (rate.unit === 'mebibyte-hour' ? 3600n : 1n)
+  return (worth * 2n + per) / (2n * per)
 }
 
 function micros(amount: string): bigint {

@@ -1,8 +1,10 @@
 import { Type } from 'typebox'
 import { allocate, setCapacity } from '#journeys/install/index.ts'
+import { isId } from '#lib/index.ts'
 import { type App, operatorOnly } from './app.ts'
 import type { ApiDeps } from './deps.ts'
-import { Allocation, OfSubscriber } from './schema.ts'
+import { problem } from './problem.ts'
+import { Allocation, OfSubscriber, Paged, PageParams } from './schema.ts'
 
 const Amounts = Type.Object(
   { guaranteed: Type.Integer({ minimum: 0 }), ceiling: Type.Integer({ minimum: 0 }) },
@@ -29,6 +31,17 @@ const InUse = Type.Object({
   ),
 })
 
+const Held = Type.Object({
+  lease: Type.String(),
+  kind: Type.String(),
+  count: Type.Integer(),
+  call: Type.Optional(Type.String({ description: 'The call that holds it; absent where an agent does.' })),
+  agent: Type.Optional(Type.String({ description: 'The version of the agent that holds it.' })),
+  leg: Type.Optional(Type.String()),
+  takenAt: Type.String({ format: 'date-time' }),
+  answeredAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+})
+
 export function resourceRoutes(app: App, { install: deps, switch: callSwitch }: ApiDeps): void {
   app.get(
     '/v1/resources',
@@ -48,6 +61,30 @@ export function resourceRoutes(app: App, { install: deps, switch: callSwitch }: 
       // What the node has and what others hold is not a subscriber's to know.
       const own = kinds.map(({ kind, bySubscriber }) => ({ kind, ...bySubscriber.find(({ subscriber }) => subscriber === one) }))
       return { items: own.map(({ kind, inUse = 0, guaranteed = 0, ceiling = 0 }) => ({ kind, inUse, guaranteed, ceiling })) }
+    },
+  )
+  app.get(
+    '/v1/subscribers/:subscriber/leases',
+    {
+      schema: {
+        summary: 'What a subscriber holds at this moment, lease by lease',
+        description: 'What was given back is usage.',
+        params: OfSubscriber,
+        querystring: Type.Object(
+          { ...PageParams.properties, kind: Type.Optional(Type.String()) },
+          { additionalProperties: false },
+        ),
+        response: { 200: Paged(Held) },
+      },
+    },
+    ({ query: { kind, after, limit = 100 }, subscriber }) => {
+      if (after !== undefined && !isId('lse', after))
+        throw problem('invalid-argument', 422, 'after is no lease.', { field: 'after' })
+      return callSwitch.call('lease.list', {
+        ...{ subscriber: subscriber.id, limit },
+        ...(kind === undefined ? {} : { kind }),
+        ...(after === undefined ? {} : { after }),
+      })
     },
   )
   app.get(

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { type Id, TielineError, uuidOf } from '#lib/index.ts'
+import { type Id, idOf, TielineError, uuidOf } from '#lib/index.ts'
 import { type Allocation, type Capacity, KINDS, type Kind } from '#platform/words/index.ts'
 import type { Tx } from './store.ts'
 
@@ -15,7 +15,7 @@ export async function setAllocations(tx: Tx, node: string, id: Id<'sub'>, alloca
       .onConflict((conflict) => conflict.columns(['subscriber_id', 'kind']).doUpdateSet({ guaranteed, ceiling }))
       .execute()
   }
-  for (const kind of allocations.map((a) => a.kind).sort()) await checkFit(tx, node, kind)
+  for (const kind of allocations.map((a) => a.kind).sort()) await checkFit(tx, node, kind, id)
 }
 
 export async function removeAllocation(tx: Tx, id: Id<'sub'>, kind: Kind): Promise<void> {
@@ -48,7 +48,7 @@ export async function listCapacities(tx: Tx, node: string): Promise<Capacity[]> 
 }
 
 /** The sum of guarantees fits the capacity. The capacity's row is locked, so that two changes at once cannot both fit. */
-async function checkFit(tx: Tx, node: string, kind: Kind): Promise<void> {
+async function checkFit(tx: Tx, node: string, kind: Kind, asking?: Id<'sub'>): Promise<void> {
   const row = await tx
     .selectFrom('capacity')
     .select('capacity')
@@ -74,6 +74,23 @@ async function checkFit(tx: Tx, node: string, kind: Kind): Promise<void> {
       ? `The guarantees of all subscribers for ${kind} would be ${guaranteed}, but the node has ${capacity}.`
       : `The node has no capacity for ${kind}: set it before it is guaranteed.`,
     { code: 'capacity-exceeded', fault: 'caller', retry: false, http: 409 },
-    { kind, guaranteed, capacity },
+    { kind, guaranteed, capacity, holders: await guaranteedTo(tx, kind, asking) },
   )
+}
+
+/** To which others most is guaranteed, at most twenty. */
+async function guaranteedTo(tx: Tx, kind: Kind, asking?: Id<'sub'>): Promise<{ subscriber: Id<'sub'>; guaranteed: number }[]> {
+  let others = tx
+    .selectFrom('allocation')
+    .select(['subscriber_id', 'guaranteed'])
+    .where('kind', '=', kind)
+    .where('guaranteed', '>', '0')
+    .orderBy('guaranteed', 'desc')
+    .orderBy('subscriber_id')
+    .limit(20)
+  if (asking) others = others.where('subscriber_id', '!=', uuidOf(asking))
+  return (await others.execute()).map((row) => ({
+    subscriber: idOf('sub', row.subscriber_id),
+    guaranteed: Number(row.guaranteed),
+  }))
 }

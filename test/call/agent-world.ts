@@ -13,7 +13,8 @@ import {
   prepareSandbox,
 } from '#platform/agent/index.ts'
 import { reachableNode } from '#platform/node/index.ts'
-import type { AgentStatus, OfferedCall, VerbMethods } from '#platform/words/index.ts'
+import { AgentMemory, ResourceRegistry } from '#platform/resource/index.ts'
+import type { AgentStatus, JournalRecord, OfferedCall, VerbMethods } from '#platform/words/index.ts'
 import { createTestCa } from './agent-ca.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -104,8 +105,30 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
     directory: join(directory, 'parts'),
   })
 
+  // The leases are real ones; what asks for them over a link elsewhere does so here by itself.
+  const records: JournalRecord[] = []
+  const record = (entry: JournalRecord) => void records.push(structuredClone(entry))
+  const registry = new ResourceRegistry({ clock: systemClock, boot: 'b1', record })
+  const configure = (capacity: number) =>
+    registry.configure({
+      capacities: [{ kind: 'agent.memory', capacity }],
+      subscribers: [{ id: acme, allocations: [{ kind: 'agent.memory', guaranteed: 128, ceiling: 384 }] }],
+      trunks: [],
+    })
+  configure(10_000)
+  const memory = new AgentMemory({
+    ...{ registry, record, clock: systemClock, boot: 'b1', log: silentLog },
+    subscriber: () => ({ agent: { memoryMebibytes: 128 } }),
+    endOfDay: () => Number.POSITIVE_INFINITY,
+  })
+  stack.defer(() => memory.close())
+
   let bundles = 0
   return {
+    registry,
+    records,
+    /** The node has so much memory for agents. */
+    configure,
     directory,
     netns,
     uid,
@@ -146,6 +169,11 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
         clock: systemClock,
         log: silentLog,
         onStatus: (status) => statuses.push(status),
+        async memory(agent, mebibytes) {
+          const sandbox = token(4)
+          await memory.take({ sandbox, subscriber: acme, agent, mebibytes })
+          return { agent, mebibytes, release: (reason) => memory.free(sandbox, reason) }
+        },
         backOff: { firstMs: 20, maxMs: 100 },
         ...over,
       })

@@ -262,6 +262,8 @@ export class World implements AsyncDisposable {
       log: silentLog,
       methods: {
         'channel.list': () => [status()],
+        // No sandbox is here: agents are programs of the tests.
+        'memory.list': () => [],
         'socket.open': async ({ realm, port }: HostMethods['socket.open']['params'], { link }: CallContext) => {
           const address = realm === 'node' ? this.node.address : this.siteSwitch.address
           return await this.sockets.open(

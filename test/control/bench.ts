@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Id, newId, silentLog, systemClock } from '#lib/index.ts'
+import { heldBy } from '#platform/resource/index.ts'
 import {
   type AgentStatus,
   type CallTrace,
@@ -14,6 +15,7 @@ import {
   type Instant,
   type JournalEntry,
   type JournalRecord,
+  type Lease,
   LINKS,
   type Metric,
   type PlatformConfig,
@@ -57,6 +59,7 @@ export interface Fakes {
   balances: TollBalance[]
   /** Of `trunk.in`, of ten. */
   inUse: number
+  leases: Lease[]
 }
 
 /** The control process on a database of its own, with host and switch as far ends of real links. */
@@ -105,6 +108,7 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     tolls: [],
     balances: [],
     inUse: 2,
+    leases: [],
   }
   const servers = new Map<string, LinkServer<object>>()
   const startLink = async (name: 'host' | 'switch') => {
@@ -236,6 +240,7 @@ function serveSwitch(run: string, fakes: Fakes): Promise<LinkServer<object>> {
         })),
       },
     ],
+    'lease.list': (query: SwitchMethods['lease.list']['params']) => heldBy(fakes.leases, query),
     'journal.read': ({ after, limit }: { after: number; limit: number }) => {
       const entries = fakes.journal.filter(({ position }) => position > after).slice(0, limit)
       return { entries, position: entries.at(-1)?.position ?? Math.min(after, fakes.journal.at(-1)?.position ?? 0) }

@@ -127,12 +127,19 @@ describe('installing a subscriber', () => {
 
   it('promises agents no more memory than the node has', async () => {
     const install = (name: string, number: string, memoryMebibytes: number) =>
-      bench.api<{ detail: string }>('POST', '/v1/subscribers', {
-        body: order(name, number, { allocations: [], agent: { memoryMebibytes } }),
-      })
+      bench.api<{ detail: string; details: { holders: { subscriber: string; guaranteed: number }[] } }>(
+        'POST',
+        '/v1/subscribers',
+        {
+          body: order(name, number, { allocations: [], agent: { memoryMebibytes } }),
+        },
+      )
     const { status, body } = await install('hungry', '+3225550115', 16_384)
     assert.equal(status, 409)
     assert.match(body.detail, /agent\.memory would be \d+, but the node has 16384/)
+    // To whom else it is guaranteed.
+    const { holders } = body.details
+    assert.ok(holders.length > 0 && holders.every((one) => one.subscriber.startsWith('sub_') && one.guaranteed <= 256))
     assert.equal((await install('modest', '+3225550115', 128)).status, 201)
     const { body: given } = await bench.api<{ items: Allocation[] }>('GET', '/v1/subscribers/modest/allocations')
     assert.deepEqual(

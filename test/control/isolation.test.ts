@@ -150,6 +150,34 @@ describe('one subscriber asking for another (PITFALLS T02)', () => {
     assert.ok(body.items.length > 0)
     for (const item of body.items) assert.deepEqual(Object.keys(item).sort(), ['ceiling', 'guaranteed', 'inUse', 'kind'])
   })
+
+  it('sees what it holds itself, page by page, of calls and of its agent', async () => {
+    const taken = { wall: Date.UTC(2026, 10, 24), mono: 0, boot: 'b1' }
+    let made = taken.wall
+    const agent = newId('agt')
+    const held = (subscriber: typeof acme.subscriber.id, more: object) => ({
+      ...{ id: newId('lse', made++), subscriber, kind: 'trunk.in', count: 1, taken },
+      ...more,
+    })
+    bench.fakes.leases = [
+      held(acme.subscriber.id, { call: newId('call') }),
+      held(globex.subscriber.id, { call: newId('call') }),
+      held(acme.subscriber.id, { kind: 'agent.memory', count: 256, agent }),
+    ]
+    type Page = { items: { kind: string; count: number; agent?: string }[]; next?: string }
+    const path = '/v1/subscribers/acme/leases'
+    const first = await bench.api<Page>('GET', `${path}?limit=1`, { key: acme.apiKey })
+    assert.deepEqual([first.body.items.length, first.body.items[0]?.kind], [1, 'trunk.in'])
+    const { body } = await bench.api<Page>('GET', `${path}?limit=1&after=${first.body.next}`, { key: acme.apiKey })
+    assert.deepEqual(
+      [body.items.map(({ kind, count, agent: of }) => [kind, count, of]), body.next],
+      [[['agent.memory', 256, agent]], undefined],
+    )
+    const one = await bench.api<Page>('GET', `${path}?kind=agent.memory`)
+    assert.equal(one.body.items.length, 1)
+    assert.equal((await bench.api('GET', `${path}?after=x`)).status, 422)
+    assert.equal((await bench.api('GET', path, { key: globex.apiKey })).status, 404)
+  })
 })
 
 describe('the role of a key', () => {

@@ -140,7 +140,10 @@ function patched(
 function withMemory(allocations: Allocation[], mebibytes: number | undefined): Allocation[] {
   if (mebibytes === undefined) return allocations
   const memory = memoryOf(mebibytes)
-  return [...allocations.filter(({ kind }) => kind !== memory.kind), memory]
+  // A smaller sandbox is started while the one before is there still, which may hold all that was allowed.
+  const before = allocations.find(({ kind }) => kind === memory.kind)?.ceiling ?? 0
+  const ceiling = Math.max(before, memory.ceiling)
+  return [...allocations.filter(({ kind }) => kind !== memory.kind), { ...memory, ceiling }]
 }
 
 function checkLow(amount: string | null): string | null {

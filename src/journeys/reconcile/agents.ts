@@ -1,5 +1,5 @@
 import type { Clock, Id, Log } from '#lib/index.ts'
-import { AgentSupervisor, type SandboxParts } from '#platform/agent/index.ts'
+import { AgentSupervisor, type AgentSupervisorOptions, type SandboxParts } from '#platform/agent/index.ts'
 import { type ChannelPlan, namespacePath } from '#platform/channel/index.ts'
 import { SWITCH_NAME } from '#platform/subscriber/index.ts'
 import type { AgentStatus, Sealed, SubscriberConfig } from '#platform/words/index.ts'
@@ -18,6 +18,10 @@ export interface AgentsOptions {
   /** The platform's CA, PEM. */
   ca(): string
   onStatus(status: AgentStatus): void
+  memory(
+    subscriber: Id<'sub'>,
+    ...wanted: Parameters<AgentSupervisorOptions['memory']>
+  ): ReturnType<AgentSupervisorOptions['memory']>
 }
 
 type Sub = Id<'sub'>
@@ -38,7 +42,7 @@ export class Agents {
     this.#places.set(plan.subscriber, plan)
     await this.#end(plan.subscriber) // in the namespace that was there before
     if (this.#places.get(plan.subscriber) !== plan) return // it has gone again meanwhile
-    const { instance, firstUid, parts, linkSocket, directory, logs, clock, log, onStatus } = this.#options
+    const { instance, firstUid, parts, linkSocket, directory, logs, clock, log, onStatus, memory } = this.#options
     const supervisor = new AgentSupervisor({
       subscriber: subscriber.id,
       name: subscriber.name,
@@ -46,6 +50,7 @@ export class Agents {
       uid: firstUid + subscriber.slot,
       namespace: namespacePath(plan.namespace),
       ...{ linkSocket, parts, directory, logs, clock, log, onStatus },
+      memory: (agent, mebibytes) => memory(subscriber.id, agent, mebibytes),
     })
     this.#supervisors.set(subscriber.id, supervisor)
     this.apply(subscriber)

@@ -1,14 +1,15 @@
 import { type Id, TielineError } from '#lib/index.ts'
 import { checkChannel, type Receiver } from '#platform/channel/index.ts'
-import type { HostMethods, HostNotifications, ProcessStatus, SipTlsStatus } from '#platform/words/index.ts'
+import type { HostMethods, HostNotifications, MemoryMethods, ProcessStatus, SipTlsStatus } from '#platform/words/index.ts'
 import type { CallContext, Handlers } from '#protocol/link/index.ts'
 import type { Agents } from './agents.ts'
+import type { NodeMemory } from './memory.ts'
 import type { NodeKeeper } from './node-keeper.ts'
 import type { Realms } from './realms.ts'
 import type { SnapshotFile } from './snapshot-file.ts'
 
 /** The link that host serves. */
-export type HostLink = { answers: HostMethods; says: HostNotifications }
+export type HostLink = { answers: HostMethods; calls: MemoryMethods; says: HostNotifications }
 
 /** Who is at the other end of a link: known by the kernel, not by what it says of itself. */
 export interface Peer {
@@ -23,6 +24,7 @@ export interface HostMethodsParts {
   keeper: NodeKeeper
   realms: Realms
   agents: Agents
+  memory: NodeMemory
   snapshot: SnapshotFile
   probeAccount: { name: string; gid: number }
   processes(): ProcessStatus[]
@@ -34,7 +36,7 @@ export interface HostMethodsParts {
 
 /** What host answers on its link. Only control may change anything; voice gets RTP sockets, the switch streams. */
 export function hostMethods(parts: HostMethodsParts): Handlers<HostMethods, HostLink> {
-  const { keeper, agents, snapshot, instance } = parts
+  const { keeper, agents, memory, snapshot, instance } = parts
   const only = (context: CallContext<HostLink>, allowed: RegExp): Peer => {
     const peer = parts.peerOf(context)
     if (peer && (peer.name === 'root' || allowed.test(peer.name))) return peer
@@ -60,6 +62,10 @@ export function hostMethods(parts: HostMethodsParts): Handlers<HostMethods, Host
       return checkChannel({ channel, site: config.site, dnsServers, account: parts.probeAccount })
     },
     'agent.list': () => agents.list(),
+    'memory.list'(_params, context) {
+      only(context, /^switch$/)
+      return memory.list()
+    },
     'agent.logs'({ subscriber, lines }, context) {
       only(context, /^control$/)
       return { lines: agentOf(subscriber).logs(Math.min(Math.max(0, lines), 10_000)) }

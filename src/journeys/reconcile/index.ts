@@ -1,6 +1,7 @@
 export { Agents, type AgentsOptions } from './agents.ts'
 export { endpointFile } from './endpoint-file.ts'
 export { type HostLink, type HostMethodsParts, hostMethods, type Peer } from './host-methods.ts'
+export { NodeMemory } from './memory.ts'
 export { NodeKeeper, type NodeKeeperOptions } from './node-keeper.ts'
 export { Realms, type RealmsOptions } from './realms.ts'
 export { SnapshotFile } from './snapshot-file.ts'

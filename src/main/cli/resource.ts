@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { LeaseView } from '#platform/words/index.ts'
 import type { Context } from './context.ts'
 import { usage } from './error.ts'
 import { part } from './parse.ts'
@@ -55,6 +56,26 @@ export function resourceCommands(program: Command, context: (command: Command) =
           ['LIMIT', (r) => r.limit],
         ],
         'No kind is known.',
+      )
+    })
+  noun
+    .command('leases <subscriber>')
+    .description('what a subscriber holds at this moment, lease by lease')
+    .option('--kind <kind>', 'of one kind')
+    .action(async (subscriber: string, options: { kind?: string }, command: Command) => {
+      const { client, out } = context(command)
+      const query = options.kind ? `?kind=${part(options.kind)}` : ''
+      const leases = await client.all<LeaseView>(`/v1/subscribers/${part(subscriber)}/leases${query}`)
+      out.table(
+        leases,
+        [
+          ['TAKEN', (l) => l.takenAt],
+          ['KIND', (l) => l.kind],
+          ['COUNT', (l) => l.count],
+          ['OF', (l) => l.call ?? l.agent],
+          ['LEASE', (l) => l.lease],
+        ],
+        'It holds nothing.',
       )
     })
   noun

@@ -32,6 +32,9 @@ export async function serveHost(options: HostLinkOptions): Promise<LinkServer<Ho
     hello: { process: 'host', version: 1 },
     maxLineBytes: LONGEST_LINE,
     log,
+    onPeer(link) {
+      if (peerOf(link.stream as Socket)?.name === 'switch') methods.memory.linked(link)
+    },
     methods: hostMethods({ ...methods, peerOf: ({ link }) => peerOf(link.stream as Socket) }),
   })
 }

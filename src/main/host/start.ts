@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Agents, endpointFile, type HostLink, NodeKeeper, Realms, SnapshotFile } from '#journeys/reconcile/index.ts'
+import { Agents, endpointFile, type HostLink, NodeKeeper, NodeMemory, Realms, SnapshotFile } from '#journeys/reconcile/index.ts'
 import { type Clock, type Log, systemClock } from '#lib/index.ts'
 import { prepareSandbox } from '#platform/agent/index.ts'
 import { type Libc, loadLibc, openKernelTunnel, Sockets, userspaceTunnels } from '#platform/channel/index.ts'
@@ -66,11 +66,11 @@ export async function startHost({ config, kernelWireGuard, stack }: HostOptions)
   })
   realms.openNode()
   const server = Promise.withResolvers<LinkServer<HostLink>>()
-  const { keeper, agents, snapshot } = makeKeeper(ground, realms, kernelWireGuard, tellerOf(server.promise))
+  const { keeper, agents, memory, snapshot } = makeKeeper(ground, realms, kernelWireGuard, tellerOf(server.promise))
   const host = { name: 'host', pid: process.pid, uid: 0, restarts: 0, startedAt }
   const processes = () => [host, ...children.statuses]
   const methods = {
-    ...{ instance: config.instance, keeper, realms, agents, snapshot, probeAccount: ground.accounts.tunnel, processes },
+    ...{ instance: config.instance, keeper, realms, agents, memory, snapshot, probeAccount: ground.accounts.tunnel, processes },
     sipTls: () => sipTls?.status ?? null,
   }
   const link = await serveHost({ run: ground.paths.run, libc: ground.libc, children, log, methods })
@@ -161,6 +161,7 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
   const { instance, siteSipPort, channel, media } = config
   const { openText: unseal } = createSealer(ground.sealingKey)
   const snapshot = new SnapshotFile(join(paths.host, 'snapshot.json'), log)
+  const memory = new NodeMemory()
   const agents = new Agents({
     instance,
     firstUid: config.agents.firstUid,
@@ -175,6 +176,7 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
     ...{ clock, log, unseal },
     ca: () => snapshot.current?.ca ?? '',
     onStatus: (status) => tell('agent.state', status),
+    memory: (subscriber, agent, mebibytes) => memory.take({ subscriber, agent, mebibytes }),
   })
   const useKernel = channel.implementation === 'kernel' || (channel.implementation === 'auto' && kernelWireGuard)
   const keeper = new NodeKeeper({
@@ -191,5 +193,5 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
       tell('channel.state', status)
     },
   })
-  return { keeper, agents, snapshot }
+  return { keeper, agents, memory, snapshot }
 }

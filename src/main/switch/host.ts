@@ -1,10 +1,12 @@
 import type { Id, Log } from '#lib/index.ts'
+import type { AgentMemory } from '#platform/resource/index.ts'
 import {
   type ChannelState,
   type HostMethods,
   type HostNotifications,
   type IpFamily,
   LONGEST_LINE,
+  type MemoryMethods,
   type Realm,
 } from '#platform/words/index.ts'
 import { connectLink } from '#protocol/link/index.ts'
@@ -15,10 +17,19 @@ export interface HostClient {
   close(): void
 }
 
-/** Keeps what host says of the channels. While host cannot be asked, nothing is known, and a channel is simply tried. */
-export function followHost(options: { path: string; log: Log; channels: Map<Id<'sub'>, ChannelState> }): HostClient {
-  const { path, log, channels } = options
-  const client = connectLink<{ calls: HostMethods; hears: HostNotifications }>({
+export interface FollowOptions {
+  path: string
+  log: Log
+  channels: Map<Id<'sub'>, ChannelState>
+  memory: AgentMemory
+}
+
+/**
+ * Keeps what host says of the channels, and leases the memory of its sandboxes. While host cannot be asked, nothing is known, and a
+ * channel is simply tried.
+ */
+export function followHost({ path, log, channels, memory }: FollowOptions): HostClient {
+  const client = connectLink<{ answers: MemoryMethods; calls: HostMethods; hears: HostNotifications }>({
     path,
     hello: { process: 'switch', version: 1 },
     maxLineBytes: LONGEST_LINE,
@@ -30,6 +41,16 @@ export function followHost(options: { path: string; log: Log; channels: Map<Id<'
         },
         (error: unknown) => log.warn({ err: error }, 'host did not say how the channels are'),
       )
+      link.call('memory.list', {}, { timeoutMs: 5000 }).then(
+        (there) => memory.settle(there),
+        (error: unknown) => log.warn({ err: error }, 'host did not say which sandboxes there are'),
+      )
+    },
+    methods: {
+      async 'memory.take'(wanted) {
+        await memory.take(wanted)
+        return null
+      },
     },
     onLost: () => channels.clear(),
     onNotification: {
@@ -37,6 +58,7 @@ export function followHost(options: { path: string; log: Log; channels: Map<Id<'
         if (state === 'removed') channels.delete(subscriber)
         else channels.set(subscriber, state)
       },
+      'memory.free': ({ sandbox, reason }) => memory.free(sandbox, reason),
     },
   })
   return {

@@ -3,6 +3,7 @@ import type { Carriers } from '#journeys/carrier/index.ts'
 import { type Log, TielineError } from '#lib/index.ts'
 import { checkVerb } from '#platform/agent/index.ts'
 import type { Journal } from '#platform/journal/index.ts'
+import { heldBy } from '#platform/resource/index.ts'
 import { type Load, probeSite } from '#platform/switch/index.ts'
 import type { Registrar } from '#platform/telephone/index.ts'
 import type { TollGate } from '#platform/toll/index.ts'
@@ -43,6 +44,7 @@ export function serveControl(options: {
       'call.make': ({ subscriber, by, ...wanted }) => originate(exchange, subscriber, checkVerb('call.make', wanted), by),
       'call.trace': ({ call }) => traces.read(call),
       'resource.list': ({ subscriber }) => registry.inUse(subscriber),
+      'lease.list': (query) => heldBy(registry.held(), query),
       'toll.list': ({ subscriber }) => toll.uses(subscriber),
       'balance.list': ({ subscriber }) => toll.balances(subscriber),
       'telephone.list': ({ subscriber }) => telephones.list(subscriber),

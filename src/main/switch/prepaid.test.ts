@@ -276,3 +276,16 @@ test('B09 whatever calls do, and whenever the ledger is heard of, what is left i
     { numRuns: 200 },
   )
 })
+
+test('B09 the memory of an agent is neither refused nor cut for want of a balance: the ledger charges it, day by day', () => {
+  const bench = benchOf(0, [MINUTE, rateOf('agent.memory', '1', 1, { unit: 'mebibyte-hour', per: 1 })])
+  assert.equal(bench.gate.refuses(acme, { kind: 'agent.memory', count: 256 }), null)
+  const taken = { wall: bench.clock.wall(), mono: bench.clock.now(), boot: 'b1' }
+  const lease: Lease = { id: newId('lse'), subscriber: acme, kind: 'agent.memory', count: 256, agent: newId('agt'), taken }
+  bench.gate.saw({ type: 'lease.taken', at: taken, lease }, 1)
+  bench.clock.turn(3_600_000)
+  const released = { ...taken, wall: taken.wall + 3_600_000, mono: taken.mono + 3_600_000 }
+  bench.gate.saw({ type: 'lease.released', at: released, lease: { ...lease, released } }, 2)
+  // Not even an account is opened for it.
+  assert.deepEqual([bench.cut.length, bench.warned.length, leftOf(bench), bench.clock.pending], [0, 0, undefined, 0])
+})

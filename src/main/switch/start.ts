@@ -12,10 +12,10 @@ import {
   warnOfLimit,
 } from '#journeys/call/index.ts'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
-import { parseMicros, priceOf, unitsOf } from '#platform/billing/index.ts'
+import { endOfDay, parseMicros, priceOf, unitsOf } from '#platform/billing/index.ts'
 import { openJournal } from '#platform/journal/index.ts'
 import { RecordingShelf } from '#platform/recording/index.ts'
-import { ResourceRegistry } from '#platform/resource/index.ts'
+import { AgentMemory, ResourceRegistry } from '#platform/resource/index.ts'
 import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
 import {
   Configuration,
@@ -142,6 +142,11 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       toll.saw(entry, record(entry), demand?.out)
     },
     refuses: (subscriber, demand, beside) => toll.refuses(subscriber, demand, beside),
+  })
+  const memory = new AgentMemory({
+    ...{ registry, clock, boot, log, record },
+    subscriber: (id) => configuration.subscriber(id),
+    endOfDay: (wall, timeZone) => endOfDay(new Date(wall), timeZone).getTime(),
   })
   const locations = new Locations({ now: () => clock.now(), formerMs: config.calls.maxSeconds * 1000 })
   locations.configure(configuration.snapshot.trunks)
@@ -277,15 +282,17 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   realms.ensure('node', { local: { address, port, ...(tls ? { tlsPort: tls.port } : {}) } })
   configure()
   configuration.onChange(configure)
+  configuration.onChange(() => memory.published())
   tellDeployments({ configuration, clock, boot, record })
   configuration.onChange(() => telephones.forget((subscriber, user) => passwords(subscriber, user) !== undefined))
   configuration.onChange(() => lamps.checkAll())
-  const host = followHost({ path: path.join(run, LINKS.host), log, channels })
+  const host = followHost({ path: path.join(run, LINKS.host), log, channels, memory })
   const left = journal.replay()
   telephones.restore(left.registrations)
   // Whoever has nothing left is cut in the next turn: its call has to be there by then.
   const counted = toll.restore(left.tolls, left.leases)
   const begun = restore(exchange, left)
+  memory.restore(left)
   await counted
   outbox.deliver()
   voice.start(Array.from({ length: config.voice.processes }, (_, index) => path.join(run, LINKS.voice(index))))
@@ -336,6 +343,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
         await drainCalls(exchange, config.load.drainSeconds * 1000, hurry.signal)
         reception.close()
         await stopCalls(exchange)
+        memory.stop()
         lamps.close()
         outbox.deliver()
         await shut()
@@ -344,6 +352,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     },
     async handOver() {
       reception.close()
+      memory.close()
       for (const call of exchange.calls.values()) {
         exchange.save(call)
         call.stack.move()

@@ -1,5 +1,6 @@
 export { BUNDLE_LIMITS, type BundleLimits, type BundleManifest, bundleDigest, packBundle, unpackBundle } from './bundle.ts'
 export { AGENT_PROTOCOL, type AgentGateway, type AgentGatewayOptions, createAgentGateway } from './gateway.ts'
+export type { MemoryHold } from './memory.ts'
 export { AgentOutput } from './output.ts'
 export { type AgentIdentity, AgentProcess } from './process.ts'
 export { prepareSandbox, type SandboxParts } from './sandbox.ts'

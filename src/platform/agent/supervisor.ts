@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock, Id, Log, Timer } from '#lib/index.ts'
 import type { AgentConfig, AgentState, AgentStatus } from '#platform/words/index.ts'
 import { type Cgroup, createCgroup, type Limits } from './cgroup.ts'
+import { KeptMemory, type MemoryHold } from './memory.ts'
 import { AgentOutput } from './output.ts'
 import { type AgentIdentity, AgentProcess, type AgentReport } from './process.ts'
 import { linkLocation, type SandboxParts, writeSandboxFiles } from './sandbox.ts'
@@ -35,6 +36,8 @@ export interface AgentSupervisorOptions {
   clock: Clock
   log: Log
   onStatus(status: AgentStatus): void
+  /** Memory for a sandbox, before it is started. Rejects where there is none, with why. */
+  memory(agent: Id<'agt'>, mebibytes: number): Promise<MemoryHold>
   /** Ms of the first and longest pause before a new start; default 250 and 30,000. */
   backOff?: { firstMs: number; maxMs: number }
   /** Ms that an older deployment may take to finish its calls; default an hour. */
@@ -49,6 +52,7 @@ interface Run {
   readonly startedAt: number
   readonly process: AgentProcess
   readonly cgroup: Cgroup
+  readonly memory: MemoryHold
   connected: boolean
   draining: boolean
   drainTimer?: Timer
@@ -65,9 +69,12 @@ export class AgentSupervisor implements AsyncDisposable {
   readonly #o: AgentSupervisorOptions
   readonly #output: AgentOutput
   readonly #runs = new Set<Run>()
+  readonly #kept = new KeptMemory()
   #desired: DesiredAgent | null = null
   /** The run that takes new calls, or is about to. */
   #current: Run | null = null
+  /** The sandbox that is to take its place, as soon as there is memory for it. */
+  #next: { shape: string } | null = null
   /** A version that is tried beside it; kept with its verdict until another, or none, is to be tried. */
   #trial: Trial<Run> | null = null
   /** When the youngest run was started, as the switch is told. */
@@ -111,8 +118,10 @@ export class AgentSupervisor implements AsyncDisposable {
     const renewed = JSON.stringify(this.#desired?.identity) !== JSON.stringify(desired.identity)
     this.#desired = desired
     if (renewed) for (const run of this.#runs) run.process.renew(desired.identity)
+    // What is not to be started again is given back first: it may be what another size waits for.
+    this.#tidy()
     if (!desired.config.version) this.#stop('nothing is deployed', 'none')
-    else if (this.#current?.shape !== shapeOf(desired, desired.config.version)) {
+    else if ((this.#next ?? this.#current)?.shape !== shapeOf(desired, desired.config.version)) {
       this.#pauseMs = 0
       this.#start()
     }
@@ -144,15 +153,29 @@ export class AgentSupervisor implements AsyncDisposable {
     if (!version) return
     this.#trial = new Trial({
       ...{ version, clock: this.#o.clock, withinMs: TRIAL_MS },
-      start: (hear) => this.#run(this.#desired!, version, hear),
-      onChange: () => this.#o.onStatus(this.status),
+      start: (hear) => this.#tryRun(version, hear),
+      onChange: () => {
+        this.#tidy()
+        this.#o.onStatus(this.status)
+      },
     })
+  }
+
+  async #tryRun(version: NonNullable<AgentConfig['candidate']>, hear: (lines: string[]) => void): Promise<Run> {
+    const desired = this.#desired!
+    const memory = await this.#memory(version.id)
+    const { verdict } = this.#trial?.version === version ? this.#trial.status : {}
+    if (verdict === 'trying') return this.#run(desired, version, memory, hear)
+    memory.release('unused')
+    throw new Error('nobody wants to know any more')
   }
 
   #stop(reason: string, state: AgentState): void {
     this.#timer?.cancel()
     this.#try(undefined)
     this.#current = null
+    this.#next = null
+    this.#tidy()
     for (const run of this.#runs) run.process.kill()
     this.#tell(state, reason, null)
   }
@@ -162,15 +185,64 @@ export class AgentSupervisor implements AsyncDisposable {
     const desired = this.#desired
     const version = desired?.config.version
     if (!desired || !version || this.#closed) return
-    this.#tell('starting', '', version.id)
+    const serving = this.#current?.connected
+    if (!serving) this.#tell('starting', '', version.id)
+    const next = { shape: shapeOf(desired, version) }
+    this.#next = next
+    this.#memory(version.id).then(
+      (memory) => {
+        if (this.#next !== next) return memory.release('unused')
+        this.#next = null
+        try {
+          this.#current = this.#run(desired, version, memory)
+          if (serving) this.#tell('starting', '', version.id)
+          this.#tidy()
+        } catch (error) {
+          this.#later(`could not be started: ${(error as Error).message}`)
+        }
+      },
+      (error: Error) => {
+        if (this.#next !== next) return
+        this.#next = null
+        this.#later(error.message)
+      },
+    )
+  }
+
+  /** Of what one that has died has left, or else of the node's. */
+  async #memory(version: Id<'agt'>): Promise<MemoryHold> {
+    const { memoryMebibytes } = this.#desired!.config
+    return this.#kept.take(version, memoryMebibytes) ?? (await this.#o.memory(version, memoryMebibytes))
+  }
+
+  /** Keeps only what will be started again. */
+  #tidy(): void {
+    const { version, memoryMebibytes } = this.#desired?.config ?? {}
+    const serving = this.#closed || this.#current ? undefined : version?.id
+    const tried = this.#trial?.status.verdict === 'trying' ? this.#trial.version.id : undefined
+    this.#kept.tidy(({ agent, mebibytes }) => mebibytes === memoryMebibytes && (agent === serving || agent === tried))
+  }
+
+  #run(
+    desired: DesiredAgent,
+    version: NonNullable<AgentConfig['version']>,
+    memory: MemoryHold,
+    onPrinted?: (lines: string[]) => void,
+  ): Run {
     try {
-      this.#current = this.#run(desired, version)
+      return this.#launch(desired, version, memory, onPrinted)
     } catch (error) {
-      this.#later(`could not be started: ${(error as Error).message}`)
+      memory.release('unused')
+      throw error
     }
   }
 
-  #run(desired: DesiredAgent, version: NonNullable<AgentConfig['version']>, onPrinted?: (lines: string[]) => void): Run {
+  #launch(
+    desired: DesiredAgent,
+    version: NonNullable<AgentConfig['version']>,
+    memory: MemoryHold,
+    onPrinted?: (lines: string[]) => void,
+  ): Run {
     const { instance, name, uid, namespace, parts, clock } = this.#o
     const { memoryMebibytes } = desired.config
     const etc = join(this.#o.directory, `${name}-${++this.#sequence}`)
@@ -192,7 +264,7 @@ export class AgentSupervisor implements AsyncDisposable {
       onExit: (reason) => void this.#exited(run, reason, etc).then(resolve),
     })
     const shape = shapeOf(desired, version)
-    const run: Run = { shape, version: version.id, startedAt, process, cgroup, connected: false, draining: false, gone }
+    const run: Run = { shape, version: version.id, startedAt, process, cgroup, memory, connected: false, draining: false, gone }
     this.#runs.add(run)
     this.#output.write([`--- ${version.id} starts (${instance})`])
     return run
@@ -238,9 +310,11 @@ export class AgentSupervisor implements AsyncDisposable {
   #promote(run: Run, trial: Trial<Run>): void {
     this.#timer?.cancel()
     this.#pauseMs = 0
+    this.#next = null
     this.#current = run
     this.#desired = this.#desired && { ...this.#desired, config: { ...this.#desired.config, version: trial.version } }
     trial.prove()
+    this.#tidy()
   }
 
   #drain(run: Run): void {
@@ -253,21 +327,31 @@ export class AgentSupervisor implements AsyncDisposable {
     run.drainTimer?.cancel()
     this.#runs.delete(run)
     this.#output.write([`--- ${run.version} is gone: ${reason}`])
+    const died = run === this.#trial?.run || run === this.#current
+    if (died) this.#kept.add(run.memory)
     if (run === this.#trial?.run) void this.#trial.exited(reason)
     if (run === this.#current) {
       this.#current = null
       if (this.#o.clock.wall() - run.startedAt >= STEADY_MS) this.#pauseMs = 0
-      this.#later(reason)
+      // What is to take its place anyway does so as soon as it can.
+      if (!this.#next) this.#later(reason)
     }
+    this.#tidy()
     await removeTraces(run.cgroup, etc)
+    if (!died) run.memory.release(run.draining ? 'replaced' : 'stopped')
   }
 
   #later(reason: string): void {
     const { firstMs, maxMs } = this.#o.backOff ?? { firstMs: 250, maxMs: 30_000 }
     const pauseMs = this.#pauseMs
     this.#pauseMs = Math.min(maxMs, Math.max(firstMs, pauseMs * 2))
-    this.#status.restarts++
-    this.#tell('backing-off', reason, this.#desired?.config.version?.id ?? null)
+    if (this.#current?.connected) {
+      // What cannot be had takes nothing from what there is.
+      this.#tell('ready', `${reason}; what ran before goes on`, this.#current.version)
+    } else {
+      this.#status.restarts++
+      this.#tell('backing-off', reason, this.#desired?.config.version?.id ?? null)
+    }
     this.#timer = this.#o.clock.after(pauseMs, () => this.#start())
   }
 

@@ -15,10 +15,10 @@ export interface Tried {
 export interface TrialOptions<R extends Tried> {
   version: Version
   clock: Clock
-  /** Ms within which the version must have proven itself. */
+  /** Ms within which the version must have proven itself, from its first start: that it waited for memory is not its fault. */
   withinMs: number
-  /** Starts a run of it; `hear` is given each line that it prints. */
-  start(hear: (lines: string[]) => void): R
+  /** Starts a run of it, once there is memory for it; `hear` is given each line that it prints. */
+  start(hear: (lines: string[]) => void): Promise<R>
   /** Told when it has begun, and of the verdict. */
   onChange(): void
 }
@@ -37,18 +37,17 @@ const LAST_WORDS_MS = 500
 export class Trial<R extends Tried> {
   readonly version: Version
   readonly #options: TrialOptions<R>
-  readonly #timer: Timer
+  #timer: Timer | null = null
   #run: R | null = null
   #verdict: CandidateStatus['verdict'] = 'trying'
   #reason = ''
   #log: string[] = []
   #exits = 0
+  #closed = false
 
   constructor(options: TrialOptions<R>) {
     this.version = options.version
     this.#options = options
-    const { withinMs, clock } = options
-    this.#timer = clock.after(withinMs, () => this.#fail(`its link to the switch was not ready within ${withinMs / 1000} s`))
     this.#start()
   }
 
@@ -88,18 +87,31 @@ export class Trial<R extends Tried> {
 
   /** Nobody wants to know any more. */
   close(): void {
-    this.#timer.cancel()
+    this.#closed = true
+    this.#timer?.cancel()
     const run = this.#run
     this.#run = null
     run?.process.kill()
   }
 
   #start(): void {
-    try {
-      this.#run = this.#options.start((lines) => this.#hear(lines))
-    } catch (error) {
-      this.#fail(`it could not be started: ${(error as Error).message}`)
-    }
+    this.#options
+      .start((lines) => this.#hear(lines))
+      .then(
+        (run) => {
+          if (this.#closed) return run.process.kill()
+          this.#run = run
+          this.#timer ??= this.#deadline()
+        },
+        (error: Error) => {
+          if (!this.#closed) this.#fail(`it could not be started: ${error.message}`)
+        },
+      )
+  }
+
+  #deadline(): Timer {
+    const { withinMs, clock } = this.#options
+    return clock.after(withinMs, () => this.#fail(`its link to the switch was not ready within ${withinMs / 1000} s`))
   }
 
   #hear(lines: string[]): void {

@@ -1,5 +1,7 @@
 export { decide, type Limit, type Standing } from './admission.ts'
+export { heldBy } from './held.ts'
 export { LeaseHold } from './hold.ts'
+export { AgentMemory, type AgentMemoryOptions } from './memory.ts'
 export { type RegistryOptions, type Request, type ResourceConfiguration, ResourceRegistry } from './registry.ts'
 export { ResourceUnavailable } from './unavailable.ts'
 export type { ResourceUse } from './use.ts'

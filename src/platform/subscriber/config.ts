@@ -1,4 +1,4 @@
-import { KINDS, type Snapshot, type SnapshotChange, type SubscriberConfig } from '#platform/words/index.ts'
+import { AGENT_KINDS, KINDS, type Snapshot, type SnapshotChange, type SubscriberConfig } from '#platform/words/index.ts'
 import type { SubscriberRecord } from './record.ts'
 
 /** What host and switch are told of a subscriber, made of its rows; null while it is on its way out. */
@@ -39,10 +39,13 @@ export function planOf({ plan }: SubscriberRecord): string {
   return plan ?? 'standard'
 }
 
-/** A suspended subscriber keeps its channel and numbers, but no call gets a resource; emergency calls ask for none. */
+/** A suspended subscriber keeps its channel, agent and numbers, but no call gets a resource; emergency calls ask for none. */
 function nothing(record: SubscriberRecord): SubscriberConfig['allocations'] {
   const kinds = new Set([...KINDS.map((rule) => rule.kind), ...record.allocations.map((allocation) => allocation.kind)])
-  return [...kinds].map((kind) => ({ kind, guaranteed: 0, ceiling: 0 }))
+  return [
+    ...[...kinds].filter((kind) => !AGENT_KINDS.has(kind)).map((kind) => ({ kind, guaranteed: 0, ceiling: 0 })),
+    ...record.allocations.filter(({ kind }) => AGENT_KINDS.has(kind)),
+  ]
 }
 
 /** The snapshot after a change; host and switch do the same with what they have on disk. */

@@ -42,6 +42,22 @@ export interface CheckStep {
   text: string
 }
 
+/** Memory that a sandbox of an agent holds, or is to. */
+export interface SandboxMemory {
+  /** Which sandbox of the node it is: a name that host gives it. */
+  sandbox: string
+  subscriber: Id<'sub'>
+  /** The version that runs in it. */
+  agent: Id<'agt'>
+  mebibytes: number
+}
+
+/** What host asks of the switch, over the switch's own link to it. */
+export interface MemoryMethods {
+  /** Leases it, before the sandbox is started; again for the same sandbox it has no effect. Rejects with the refusal. */
+  'memory.take': { params: SandboxMemory; result: null }
+}
+
 /** What control, switch and voice may ask of host. */
 export interface HostMethods {
   /** Control publishes. Answers with the number that host is at: when it isn't the change's, a whole snapshot is due. */
@@ -52,6 +68,8 @@ export interface HostMethods {
   'channel.check': { params: { subscriber: Id<'sub'> }; result: CheckStep[] }
   'agent.list': { params: Record<string, never>; result: AgentStatus[] }
   'agent.logs': { params: { subscriber: Id<'sub'>; lines: number }; result: { lines: string[] } }
+  /** For the switch, when it is linked: what sandboxes hold, and what is asked for them and not granted yet. */
+  'memory.list': { params: Record<string, never>; result: (SandboxMemory & { granted: boolean })[] }
   /** Kills and starts again, for the operator and for tests. */
   'agent.restart': { params: { subscriber: Id<'sub'> }; result: null }
   /**
@@ -92,6 +110,8 @@ export interface ProcessStatus {
 export interface HostNotifications {
   'channel.state': ChannelStatus
   'agent.state': AgentStatus
+  /** To the switch alone: a sandbox is gone, and its memory is free. */
+  'memory.free': { sandbox: string; reason: string }
 }
 
 /** The message that carries a socket over Node's IPC channel; its second argument is Node's own handle, not read from yet. */

@@ -100,6 +100,19 @@ export interface Lease {
   detail?: LeaseDetail
 }
 
+/** A lease that is held, as it is shown. */
+export interface LeaseView {
+  lease: Id<'lse'>
+  kind: Kind
+  count: number
+  call?: Id<'call'>
+  agent?: Id<'agt'>
+  leg?: Id<'leg'>
+  /** RFC 3339, UTC. */
+  takenAt: string
+  answeredAt: string | null
+}
+
 /** A lease of a call. */
 export type CallLease = Lease & { call: Id<'call'> }
 

@@ -3,6 +3,7 @@ import type { VerbMethods } from './agent.ts'
 import type { CallOrder, CallView } from './call.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Metric } from './metric.ts'
+import type { Kind, LeaseView } from './resource.ts'
 import type { Snapshot, SnapshotChange } from './snapshot.ts'
 import type { TelephoneState } from './telephone.ts'
 import type { TollBalance, TollUse } from './toll.ts'
@@ -51,6 +52,11 @@ export interface SwitchMethods {
       inUse: number
       bySubscriber: { subscriber: Id<'sub'>; inUse: number; guaranteed: number; ceiling: number }[]
     }[]
+  }
+  /** What a subscriber holds: a page of it, in the order in which it was taken. */
+  'lease.list': {
+    params: { subscriber: Id<'sub'>; kind?: Kind; after?: Id<'lse'>; limit: number }
+    result: { items: LeaseView[]; next?: Id<'lse'> }
   }
   /** How far the limits of calls out are used up. */
   'toll.list': { params: { subscriber?: Id<'sub'> }; result: TollUse[] }
