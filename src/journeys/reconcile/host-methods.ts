@@ -53,8 +53,10 @@ export function hostMethods(parts: HostMethodsParts): Handlers<HostMethods, Host
       return keeper.settle(subscriber, Math.min(timeoutMs, 120_000))
     },
     'channel.list': () => keeper.channels.list(),
-    'channel.check'({ subscriber }, context) {
+    async 'channel.check'({ subscriber }, context) {
       only(context, /^control$/)
+      // What is on its way is not what is wrong.
+      await keeper.channels.settled(subscriber)
       const config = snapshot.subscriber(subscriber)
       const channel = keeper.channels.get(subscriber)
       if (!config || !channel) return absent('There is no such channel.')
