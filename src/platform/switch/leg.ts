@@ -130,7 +130,7 @@ export class Leg {
   /** A leg in has arrived: its caller hears nothing yet. */
   arrive(invite: IncomingInvite): void {
     this.#dialog = { kind: 'incoming', invite }
-    this.#tellDialog(invite.request.callId, invite.request.from.tag)
+    this.#tellDialog(invite.request.callId, invite.request.fromTag)
     this.#enter('alerting')
     invite.onCancel = () => this.end(invite.unacknowledged ? NO_PRACK : CANCELLED)
     if (invite.cancelled) invite.onCancel()

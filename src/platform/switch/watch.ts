@@ -14,7 +14,7 @@ export function seenIn(
   try {
     const is = message instanceof SipRequest ? message.method : message.status
     const { callId } = message
-    const fromTag = message.from.tag ?? ''
+    const fromTag = message.fromTag ?? ''
     return { realm, direction: 'in', content: bytes, is, callId, fromTag, transport: from.transport, local, peer: from }
   } catch {
     return null

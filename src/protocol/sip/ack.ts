@@ -25,8 +25,11 @@ export class SentAck {
 
   /** Sends it, at once unless it has to be found out where to. */
   static send(core: Core, dialog: Dialog, sequence: number, body?: ResponseOptions['body']): SentAck {
-    const parts = requestInside(dialog, 'ACK', sequence, '')
-    const build = (to: Hop) => buildRequest({ ...parts, via: core.via(core.newBranch(), to), body })
+    const build = (to: Hop) => {
+      const parts = requestInside(dialog, 'ACK', sequence, core.via(core.newBranch(), to))
+      parts.body = body
+      return buildRequest(parts)
+    }
     const first = core.nextHop(dialog)
     const ack = new SentAck(core, sequence, build(first), first)
     core.withPlaces(dialog, (places) => {

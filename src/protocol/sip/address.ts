@@ -1,6 +1,6 @@
 import { type Params, parseParams } from './params.ts'
 import { SipParseError } from './parse-error.ts'
-import { endOfQuoted, isToken, quote, skipBlanks, UNFIT_FOR_URI, unquote } from './text.ts'
+import { endOfQuoted, isToken, quote, skipBlanks, unfitForUri, unquote } from './text.ts'
 import { formatUri, parseHostPort, parseUri, type SipUri, type UriParts } from './uri.ts'
 
 /** The value of From, To, Contact, Route, P-Asserted-Identity … (RFC 3261 §20.10). */
@@ -47,14 +47,14 @@ export function parseNameAddr(text: string): NameAddr {
     const semicolon = text.indexOf(';', i)
     const address = text.slice(i, semicolon < 0 ? text.length : semicolon).trim()
     // §20.10: a URI with a comma, question mark or semicolon must be in brackets.
-    if (!address || /[,?]/.test(address) || UNFIT_FOR_URI.test(address)) throw new SipParseError(400, 'Malformed address')
+    if (!address || /[,?]/.test(address) || unfitForUri(address)) throw new SipParseError(400, 'Malformed address')
     return new NameAddr('', address, parseParams(text, semicolon < 0 ? text.length : semicolon))
   }
   if (!displayName) displayName = text.slice(i, open).trim()
   const close = text.indexOf('>', open)
   if (close < 0) throw new SipParseError(400, 'Malformed address')
   const address = text.slice(open + 1, close).trim()
-  if (!address || UNFIT_FOR_URI.test(address)) throw new SipParseError(400, 'Malformed address')
+  if (!address || unfitForUri(address)) throw new SipParseError(400, 'Malformed address')
   return new NameAddr(displayName, address, parseParams(text, close + 1))
 }
 
@@ -65,7 +65,7 @@ export function parseNameAddr(text: string): NameAddr {
  */
 export function formatNameAddr(address: { displayName?: string; uri: UriParts | string }): string {
   const uri = typeof address.uri === 'string' ? address.uri : formatUri(address.uri)
-  if (UNFIT_FOR_URI.test(uri)) throw new SipParseError(400, 'Malformed URI')
+  if (unfitForUri(uri)) throw new SipParseError(400, 'Malformed URI')
   const name = address.displayName?.toWellFormed()
   if (!name) return `<${uri}>`
   return `${name.split(' ').every(isToken) ? name : quote(name)} <${uri}>`
@@ -78,19 +78,45 @@ export function withoutTag(text: string): string {
   const open = text.indexOf('<', i)
   const close = open < 0 ? -1 : text.indexOf('>', open)
   const params = close < 0 ? text.indexOf(';', i) : close + 1
-  if (params < 0) return text
+  if (params < 0 || params === text.length) return text
+  // Nothing but the tag, as nearly always.
+  if (text.startsWith(';tag=', params) && isToken(text.slice(params + 5))) return text.slice(0, params)
   return text.slice(0, params) + text.slice(params).replace(/;\s*tag\s*=\s*[^;\s]*/i, '')
 }
 
 /** One Via (RFC 3261 §20.42, RFC 3581). */
-export interface Via {
+export class Via {
+  /** As it came. */
+  readonly text: string
   /** Upper case: UDP, TCP, TLS … */
   readonly transport: string
   readonly host: string
   /** As it came; absent means 5060. */
   readonly port: number | undefined
-  readonly params: Params
   readonly branch: string | undefined
+  /** Whether there is an `rport`, with a value or without. */
+  readonly rport: boolean
+  #params: Params | undefined
+
+  constructor(text: string, transport: string, sentBy: { host: string; port: number | undefined }, told: ViaParams) {
+    this.text = text
+    this.transport = transport
+    this.host = sentBy.host
+    this.port = sentBy.port
+    this.branch = told.branch
+    this.rport = told.rport
+  }
+
+  get params(): Params {
+    const semicolon = this.text.indexOf(';')
+    this.#params ??= parseParams(this.text, semicolon < 0 ? this.text.length : semicolon)
+    return this.#params
+  }
+}
+
+export interface ViaParams {
+  branch: string | undefined
+  rport: boolean
 }
 
 const SENT_PROTOCOL = /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+/i
@@ -117,5 +143,5 @@ export function parseVia(text: string): Via {
   const { host, port, end } = parseHostPort(sentBy, 0)
   if (end < sentBy.length) throw new SipParseError(400, 'Malformed Via')
   const params = parseParams(text, semicolon < 0 ? text.length : semicolon)
-  return { transport, host, port, params, branch: params.get('branch') }
+  return new Via(text, transport, { host, port }, { branch: params.get('branch'), rport: params.has('rport') })
 }

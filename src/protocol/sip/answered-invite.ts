@@ -31,7 +31,8 @@ export class AnsweredInvite implements ClientUser {
   readonly #base: InviteBase
   readonly #early: EarlyDialogs
   /** Of the fork that answered first, and of the others. */
-  #first: { tag: string; ack: SentAck } | null = null
+  #firstTag = ''
+  #firstAck: SentAck | null = null
   #others: Map<string, SentAck> | null = null
 
   constructor(core: Core, base: InviteBase, early: EarlyDialogs) {
@@ -51,8 +52,10 @@ export class AnsweredInvite implements ClientUser {
 
   /** Keeps the ACK for the repeats of its 2xx. */
   acknowledged(tag: string, ack: SentAck): void {
-    if (!this.#first) this.#first = { tag, ack }
-    else {
+    if (!this.#firstAck) {
+      this.#firstTag = tag
+      this.#firstAck = ack
+    } else {
       this.#others ??= new Map()
       this.#others.set(tag, ack)
     }
@@ -60,8 +63,8 @@ export class AnsweredInvite implements ClientUser {
 
   onResponse(response: SipResponse): void {
     if (response.status < 200 || response.status > 299) return
-    const tag = response.to.tag ?? ''
-    const ack = this.#first?.tag === tag ? this.#first.ack : this.#others?.get(tag)
+    const tag = response.toTag ?? ''
+    const ack = this.#firstAck && this.#firstTag === tag ? this.#firstAck : this.#others?.get(tag)
     if (ack) ack.repeat()
     else this.hangUp(response)
   }
@@ -71,7 +74,7 @@ export class AnsweredInvite implements ClientUser {
   /** The 2xx of a second fork (PITFALLS S17), or one that crossed our CANCEL (S18): taken, and hung up at once. */
   hangUp(response: SipResponse): void {
     const { dialog, sequence } = this.dialogOf(response)
-    this.acknowledged(response.to.tag ?? '', SentAck.send(this.#core, dialog, sequence))
+    this.acknowledged(dialog.remoteTag, SentAck.send(this.#core, dialog, sequence))
     const renumber = () => {
       dialog.localSequence += 1
     }

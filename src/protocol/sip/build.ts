@@ -1,8 +1,9 @@
 import { SipTextRefused } from './failure.ts'
 import type { SipRequest } from './message.ts'
+import { CALL_ID, CSEQ, FROM } from './names.ts'
 import { type MessageName, OutgoingMessage } from './outgoing-message.ts'
 import { reasonPhrase } from './reason.ts'
-import { isToken, UNFIT_FOR_URI } from './text.ts'
+import { breaksOut, isToken, unfitForUri } from './text.ts'
 import type { HeaderList } from './types.ts'
 
 export interface MessageBody {
@@ -20,12 +21,14 @@ export interface RequestParts {
   callId: string
   sequence: number
   /** Default 70. */
-  maxForwards?: number
+  maxForwards?: number | undefined
   /** Route values in order. */
-  routes?: readonly string[]
-  contact?: string
+  routes?: readonly string[] | undefined
+  contact?: string | undefined
   headers?: HeaderList | undefined
   body?: MessageBody | undefined
+  /** The tag in `from`, where it is known; else it is looked for. */
+  fromTag?: string
 }
 
 export interface ResponseParts {
@@ -40,11 +43,9 @@ export interface ResponseParts {
   body?: MessageBody | undefined
 }
 
-const BREAKOUT = /[\r\n\0]/
-
 /** One header line. @throws SipTextRefused for what would break out of it. */
 function line(name: string, value: string): string {
-  if (BREAKOUT.test(value)) throw new SipTextRefused(name)
+  if (breaksOut(value)) throw new SipTextRefused(name)
   return `${name}: ${value}\r\n`
 }
 
@@ -83,57 +84,70 @@ function ownTag(from: string): string {
  * @throws SipTextRefused when a value holds CR, LF or NUL, a name is no token, or the Request-URI holds blanks (PITFALLS F09).
  */
 export function buildRequest(parts: RequestParts): OutgoingMessage {
-  if (!isToken(parts.method) || UNFIT_FOR_URI.test(parts.uri) || !parts.uri) throw new SipTextRefused('the request line')
+  if (!isToken(parts.method) || unfitForUri(parts.uri) || !parts.uri) throw new SipTextRefused('the request line')
   let head = `${parts.method} ${parts.uri} SIP/2.0\r\n${line('Via', parts.via)}`
   if (parts.routes) for (const route of parts.routes) head += line('Route', route)
   head += `Max-Forwards: ${parts.maxForwards ?? 70}\r\n${line('From', parts.from)}${line('To', parts.to)}`
   head += `${line('Call-ID', parts.callId)}CSeq: ${parts.sequence} ${parts.method}\r\n`
   if (parts.contact) head += line('Contact', parts.contact)
-  const name = { is: parts.method, callId: parts.callId, fromTag: ownTag(parts.from) }
+  const name = { is: parts.method, callId: parts.callId, fromTag: parts.fromTag ?? ownTag(parts.from) }
   return finish(name, head + extraLines(parts.headers), parts.body)
 }
 
 /** The headers that every response copies from its request but To (RFC 3261 §8.2.6.2); `via` replaces the topmost Via. */
 export function responsePrefix(request: SipRequest, via?: string): string {
   // As lines when nothing is replaced, so that a request whose Via cannot be read can be answered all the same.
-  const vias = via === undefined ? request.headers('via') : request.list('via')
-  if (via !== undefined) vias[0] = via
+  const lines = via === undefined ? viaLines(request.headers('via')) : `Via: ${via}\r\n${viaLines(restOfVias(request))}`
+  return lines + request.lineOf(FROM, 'From: ') + request.lineOf(CALL_ID, 'Call-ID: ') + request.lineOf(CSEQ, 'CSeq: ')
+}
+
+/** All but the topmost. */
+function restOfVias(request: SipRequest): readonly string[] {
+  return request.vias === 1 ? NONE : request.list('via').slice(1)
+}
+
+const NONE: readonly string[] = []
+
+function viaLines(vias: readonly string[]): string {
   let text = ''
   for (const value of vias) text += `Via: ${value}\r\n`
-  const from = request.header('from')
-  if (from !== undefined) text += `From: ${from}\r\n`
-  const callId = request.header('call-id')
-  if (callId !== undefined) text += `Call-ID: ${callId}\r\n`
-  const cseq = request.header('cseq')
-  return cseq !== undefined ? `${text}CSeq: ${cseq}\r\n` : text
+  return text
 }
 
 /** Whether To has a tag; a To that cannot be read is copied as it is. */
 function hasTag(request: SipRequest): boolean {
   try {
-    return request.to.tag !== undefined
+    return request.toTag !== undefined
   } catch {
     return true
   }
 }
 
 /** Writes a response behind a {@link responsePrefix}, so that several answers to one request share it. */
-export function buildResponseWith(prefix: string, request: SipRequest, parts: ResponseParts): OutgoingMessage {
-  const reason = parts.reason ?? reasonPhrase(parts.status)
-  if (BREAKOUT.test(reason)) throw new SipTextRefused('a reason phrase')
+export function buildResponseWith(
+  prefix: string,
+  request: SipRequest,
+  parts: ResponseParts,
+  toTag = parts.toTag,
+): OutgoingMessage {
   let to = request.header('to')
-  if (to !== undefined && parts.toTag && !hasTag(request)) to += `;tag=${parts.toTag}`
-  let head = `SIP/2.0 ${parts.status} ${reason}\r\n${prefix}`
+  if (to !== undefined && toTag && !hasTag(request)) to += `;tag=${toTag}`
+  let head = statusLine(parts.status, parts.reason) + prefix
   if (to !== undefined) head += `To: ${to}\r\n`
   if (parts.recordRoute) for (const value of request.headers('record-route')) head += `Record-Route: ${value}\r\n`
   if (parts.contact) head += line('Contact', parts.contact)
   return finish(nameOfAnswer(request, parts.status), head + extraLines(parts.headers), parts.body)
 }
 
+function statusLine(status: number, reason = reasonPhrase(status)): string {
+  if (breaksOut(reason)) throw new SipTextRefused('a reason phrase')
+  return `SIP/2.0 ${status} ${reason}\r\n`
+}
+
 /** Also for a request that could not be read: its answer is in no dialog. */
 function nameOfAnswer(request: SipRequest, status: number): MessageName {
   try {
-    return { is: status, callId: request.callId, fromTag: request.from.tag ?? '' }
+    return { is: status, callId: request.callId, fromTag: request.fromTag ?? '' }
   } catch {
     return { is: status, callId: '', fromTag: '' }
   }

@@ -9,7 +9,6 @@ import type { HeaderList } from './types.ts'
  */
 export function sendCancel(core: Core, invite: ClientTransaction, headers?: HeaderList): void {
   const parts: RequestParts = { ...invite.sent, method: 'CANCEL', headers }
-  const branch = invite.key.slice(0, -' INVITE'.length)
-  core.transactions.addClient(branch, sentOf(parts), buildRequest(parts), invite.hop, NOBODY).start()
+  core.transactions.addClient(invite.branch, sentOf(parts), buildRequest(parts), invite.hop, NOBODY).start()
   invite.limit()
 }

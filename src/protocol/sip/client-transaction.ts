@@ -20,8 +20,8 @@ export type SentParts = Pick<RequestParts, 'method' | 'uri' | 'via' | 'from' | '
 
 /** One client transaction: the timers and the sending around {@link inviteClient} and {@link requestClient}. */
 export class ClientTransaction implements TimerOwner {
-  readonly key: string
-  readonly #method: string
+  readonly branch: string
+  readonly method: string
   /** Let go of with the user. */
   #sent: SentParts | null
   readonly hop: Hop
@@ -31,7 +31,8 @@ export class ClientTransaction implements TimerOwner {
   /** Let go of with a final answer that nothing follows: behind it may be a whole call. */
   #user: ClientUser | null
   readonly #reliable: boolean
-  readonly #repeat = new WheelTimer(this)
+  /** Of timers A and E; let go of with the final answer. */
+  #repeat: WheelTimer | null = new WheelTimer(this)
   readonly #life = new WheelTimer(this)
   #state: InviteClientState | RequestClientState
   #interval: number
@@ -40,13 +41,13 @@ export class ClientTransaction implements TimerOwner {
 
   constructor(all: Transactions, branch: string, sent: SentParts, message: OutgoingMessage, hop: Hop, user: ClientUser) {
     this.#all = all
-    this.#method = sent.method
+    this.method = sent.method
     this.#sent = sent
     this.#message = message
     this.hop = hop
     this.#user = user
     this.#reliable = hop.transport !== 'udp'
-    this.key = `${branch} ${sent.method}`
+    this.branch = branch
     this.#state = sent.method === 'INVITE' ? 'Calling' : 'Trying'
     this.#interval = all.times.t1
   }
@@ -69,10 +70,10 @@ export class ClientTransaction implements TimerOwner {
   /** Sends the request and starts timers A and B, or E and F; `timeoutMs` cuts the latter. */
   start(timeoutMs?: number): void {
     const { times, wheel, transport } = this.#all
-    const invite = this.#method === 'INVITE'
+    const invite = this.method === 'INVITE'
     // §17.1.1.2, §17.1.2.2: a reliable transport repeats by itself; whether it still lives is asked once (PITFALLS S41).
-    if (this.#reliable) wheel.arm(this.#repeat, 2 * times.t1, 'suspect')
-    else wheel.arm(this.#repeat, this.#interval, invite ? 'A' : 'E')
+    if (this.#reliable) this.#armRepeat(2 * times.t1, 'suspect')
+    else this.#armRepeat(this.#interval, invite ? 'A' : 'E')
     wheel.arm(this.#life, Math.min(timeoutMs ?? times.transaction, times.transaction), invite ? 'B' : 'F')
     if (this.#message) transport.send(this.#message, this.hop)
   }
@@ -90,12 +91,16 @@ export class ClientTransaction implements TimerOwner {
 
   /** Sends the request no more, and waits for an answer of any kind all the same. */
   stopRepeating(): void {
-    this.#all.wheel.cancel(this.#repeat)
+    if (this.#repeat) this.#all.wheel.cancel(this.#repeat)
+  }
+
+  #armRepeat(ms: number, name: string): void {
+    if (this.#repeat) this.#all.wheel.arm(this.#repeat, ms, name)
   }
 
   /** The cut of {@link start} was for want of any answer: one has come, and timer F is as long as ever (§17.1.2.2). */
   uncut(): void {
-    if (this.#state === 'Proceeding' && this.#method !== 'INVITE')
+    if (this.#state === 'Proceeding' && this.method !== 'INVITE')
       this.#all.wheel.arm(this.#life, this.#all.times.transaction, 'F')
   }
 
@@ -107,8 +112,12 @@ export class ClientTransaction implements TimerOwner {
 
   receive(response: SipResponse): void {
     const { status } = response
-    if (status >= 200) this.#message = null
-    if (this.#method === 'INVITE') {
+    if (status >= 200) {
+      this.#message = null
+      this.stopRepeating()
+      this.#repeat = null
+    }
+    if (this.method === 'INVITE') {
       this.#inviteEvent(status < 200 ? '1xx' : status < 300 ? '2xx' : '300-699', response)
     } else {
       this.#requestEvent(status < 200 ? '1xx' : '200-699', response)
@@ -122,14 +131,14 @@ export class ClientTransaction implements TimerOwner {
       this.#resent = true
       if (this.#message) this.#all.transport.send(this.#message, this.hop)
     } else {
-      this.onTimer(this.#method === 'INVITE' ? 'B' : 'F')
+      this.onTimer(this.method === 'INVITE' ? 'B' : 'F')
     }
   }
 
   onTimer(name: string): void {
     if (name === 'suspect') {
       if (this.#state === 'Calling' || this.#state === 'Trying') this.#all.transport.suspect?.(this.hop)
-    } else if (this.#method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
+    } else if (this.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
     else this.#requestEvent(name as RequestClientEvent)
   }
 
@@ -173,17 +182,17 @@ export class ClientTransaction implements TimerOwner {
         return
       case 'double A':
         this.#interval *= 2
-        wheel.arm(this.#repeat, this.#interval, 'A')
+        this.#armRepeat(this.#interval, 'A')
         return
       case 'double E':
         this.#interval = Math.min(2 * this.#interval, times.t2)
-        wheel.arm(this.#repeat, this.#interval, 'E')
+        this.#armRepeat(this.#interval, 'E')
         return
       case 'E to T2':
-        wheel.arm(this.#repeat, times.t2, 'E')
+        this.#armRepeat(times.t2, 'E')
         return
       case 'stop A':
-        wheel.cancel(this.#repeat)
+        this.stopRepeating()
         return
       case 'start D':
         // §17.1.1.2, §17.1.2.2: nothing comes twice over a reliable transport.
@@ -193,7 +202,7 @@ export class ClientTransaction implements TimerOwner {
         wheel.arm(this.#life, times.transaction, 'M')
         return
       case 'start K':
-        wheel.cancel(this.#repeat)
+        this.stopRepeating()
         wheel.arm(this.#life, this.#reliable ? 0 : times.t4, 'K')
     }
   }
@@ -208,7 +217,7 @@ export class ClientTransaction implements TimerOwner {
   }
 
   #end(): void {
-    this.#all.wheel.cancel(this.#repeat)
+    this.stopRepeating()
     this.#all.wheel.cancel(this.#life)
     this.#all.removeClient(this)
   }

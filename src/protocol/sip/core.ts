@@ -59,7 +59,7 @@ export class Core {
     return own ?? this.#namesFor(there).contact[there.transport]
   }
 
-  /** Unguessable, as whoever knows a branch can answer for its request. */
+  /** Of a request without a transaction: an ACK. */
   newBranch(): string {
     return `z9hG4bK${token(12)}`
   }
@@ -119,11 +119,11 @@ export class Core {
   }
 
   #addClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts): ClientTransaction {
-    const branch = this.newBranch()
+    const branch = this.transactions.newBranch()
     let to = hop
     let parts = make(this.via(branch, to))
     let message = buildRequest(parts)
-    if (hop.transport === 'udp' && message.length > LARGE_BYTES) {
+    if (hop.transport === 'udp' && message.isLongerThan(LARGE_BYTES)) {
       if (hop.large) {
         to = { ...hop, transport: hop.large }
         parts = make(this.via(branch, to))
@@ -164,7 +164,7 @@ function ownNames(of: LocalPlace): OwnNames {
 /** What stays of a request in its transaction: not the body nor the headers of the product. */
 export function sentOf(parts: RequestParts): ClientTransaction['sent'] {
   const { method, uri, via, from, to, callId, sequence, routes } = parts
-  return { method, uri, via, from, to, callId, sequence, ...(routes && { routes }) }
+  return { method, uri, via, from, to, callId, sequence, routes }
 }
 
 const CAPABILITIES: HeaderList = [
@@ -175,8 +175,15 @@ const CAPABILITIES: HeaderList = [
 /** The product's headers, with an Allow and a Supported of ours where it has said none. */
 export function withAllow(headers: HeaderList | undefined): HeaderList {
   if (!headers) return CAPABILITIES
-  const said = (name: string) => headers.some(([own]) => own.toLowerCase() === name.toLowerCase())
-  return [...CAPABILITIES.filter(([name]) => !said(name)), ...headers]
+  const all: (readonly [name: string, value: string])[] = []
+  for (const capability of CAPABILITIES) if (!hasHeader(headers, capability[0])) all.push(capability)
+  for (const header of headers) all.push(header)
+  return all
+}
+
+function hasHeader(headers: HeaderList, name: string): boolean {
+  for (const [own] of headers) if (own.length === name.length && own.toLowerCase() === name.toLowerCase()) return true
+  return false
 }
 
 /** A user that cares for neither answers nor silence: of a BYE to a fork that nobody wanted. */

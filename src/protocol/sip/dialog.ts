@@ -2,6 +2,7 @@ import { isIP, SocketAddress } from 'node:net'
 import { parseNameAddr, withoutTag } from './address.ts'
 import type { RequestParts } from './build.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import { cutFree } from './text.ts'
 import type { Hop, HopName, SessionSnapshot, Transport } from './types.ts'
 import { parseUri } from './uri.ts'
 
@@ -18,7 +19,7 @@ export function dialogOfServer(invite: SipRequest, source: Hop, localTag: string
   return {
     callId: invite.callId,
     localTag,
-    remoteTag: invite.from.tag ?? '',
+    remoteTag: invite.fromTag ?? '',
     local: withoutTag(invite.header('to')!),
     remote: withoutTag(invite.header('from')!),
     updates: allowsUpdate(invite),
@@ -42,7 +43,7 @@ export function dialogOfClient(
   return {
     callId: sent.callId,
     localTag,
-    remoteTag: response.to.tag ?? '',
+    remoteTag: cutFree(response.toTag ?? ''),
     local: withoutTag(sent.from),
     remote: withoutTag(sent.to),
     ownsCallId: true,
@@ -59,8 +60,7 @@ export function dialogOfClient(
 /** The URI of the first Contact; undefined when there is none that can be used. */
 export function contactOf(message: SipRequest | SipResponse): string | undefined {
   try {
-    const contact = message.contact
-    return contact && contact.uri.scheme !== 'tel' ? contact.address : undefined
+    return message.contactUri
   } catch {
     return undefined
   }
@@ -68,7 +68,7 @@ export function contactOf(message: SipRequest | SipResponse): string | undefined
 
 /** Whether the far end says that it takes UPDATE (RFC 3311 §5.1). */
 function allowsUpdate(message: SipRequest | SipResponse): boolean {
-  return message.list('allow').some((method) => method.toUpperCase() === 'UPDATE')
+  return message.lists('allow', 'UPDATE') || message.list('allow').some((method) => method.toUpperCase() === 'UPDATE')
 }
 
 /** §12.2.1.1: what every request inside the dialog is made of. `via` and `sequence` are the caller's. */
@@ -85,6 +85,10 @@ export function requestInside(dialog: Dialog, method: string, sequence: number, 
     to: dialog.remoteTag ? `${dialog.remote};tag=${dialog.remoteTag}` : dialog.remote,
     callId: dialog.callId,
     sequence,
+    contact: undefined,
+    headers: undefined,
+    body: undefined,
+    fromTag: dialog.localTag,
   }
 }
 
@@ -130,10 +134,10 @@ function placeOf(uri: string, like: Hop): Hop | HopName | null {
     if (family === 0) return nameOf(host, port, scheme, said, like)
     if (family !== isIP(like.address)) return null
     const transport = transportOf(scheme, said, like)
-    const hop: Hop = { ...like, transport, address: host, port: port ?? (transport === 'tls' ? 5061 : 5060) }
+    const { bound: _bound, flow, ...rest } = like
+    const hop: Hop = { ...rest, transport, address: host, port: port ?? (transport === 'tls' ? 5061 : 5060) }
     // Back on the connection that the dialog came by, which may be the only way to whoever opened it.
-    if (host !== like.address || transport !== like.transport) delete hop.flow
-    delete hop.bound
+    if (flow !== undefined && host === like.address && transport === like.transport) hop.flow = flow
     return hop
   } catch {
     return null

@@ -35,7 +35,7 @@ export class EarlyDialogs implements DialogUser {
   heard(response: SipResponse, dialogOf: () => Dialog): boolean {
     const text = response.header('rseq')
     const number = text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null
-    const tag = response.to.tag
+    const tag = response.toTag
     if (number === null || tag === undefined || !response.list('require').includes(RELIABLE)) return true
     const known = this.#dialogs?.get(tag)
     if (known ? number !== known.number + 1 : (this.#dialogs?.size ?? 0) >= MOST_FORKS) return false
@@ -69,7 +69,7 @@ export class EarlyDialogs implements DialogUser {
   }
 
   receive(request: SipRequest, transaction: ServerTransaction): void {
-    const early = this.#dialogs?.get(request.from.tag ?? '')
+    const early = this.#dialogs?.get(request.fromTag ?? '')
     const known = early && this.#core.isPeer(early.dialog, transaction.source) && IN_EARLY.has(request.method)
     if (!known) return void transaction.respond({ status: 481 })
     if (!inOrder(early.dialog, request, transaction)) return

@@ -1,3 +1,4 @@
+import type { ResponseParts } from './build.ts'
 import { type Core, type DialogUser, retryAfter, withAllow } from './core.ts'
 import { dialogKey, dialogOfServer } from './dialog.ts'
 import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
@@ -8,7 +9,13 @@ import { RELIABLE, ReliableProvisionals } from './reliable-provisionals.ts'
 import type { Cancellable, ServerTransaction } from './server-transaction.ts'
 import { ConfirmedSession } from './session.ts'
 import { answerInterval } from './session-interval.ts'
+import { cutFree } from './text.ts'
 import type { Hop, IncomingInvite, IncomingRequest, IncomingSnapshot, ResponseOptions, Session } from './types.ts'
+
+/** The parts of an answer that makes a dialog: it says where that leads (RFC 3261 §12.1.1). */
+function dialogParts(status: number, options: ResponseOptions | undefined, contact: string): ResponseParts {
+  return { status, reason: options?.reason, headers: options?.headers, body: options?.body, contact, recordRoute: true }
+}
 
 /** An INVITE outside a dialog that waits for its final answer (RFC 3261 §13.3). */
 export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
@@ -32,11 +39,16 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#core = core
     this.request = request
     this.#transaction = transaction
-    this.#earlyKey = dialogKey(request.callId, transaction.toTag, request.from.tag ?? '')
+    // They name the dialog in many places, for longer than anybody needs the rest.
+    request.belongsTo(cutFree(request.callId), cutFree(request.fromTag ?? ''))
+    this.#earlyKey = dialogKey(request.callId, transaction.toTag, request.fromTag ?? '')
     core.early.set(this.#earlyKey, this)
     transaction.user = this
-    const said = (name: string) => request.list(name).includes(RELIABLE)
-    this.#reliability = said('require') ? 'required' : said('supported') ? 'supported' : null
+    this.#reliability = request.lists('require', RELIABLE)
+      ? 'required'
+      : request.lists('supported', RELIABLE)
+        ? 'supported'
+        : null
   }
 
   get source(): Hop {
@@ -52,12 +64,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   }
 
   provisional(status: number, options?: ResponseOptions): void {
-    // §12.1.1: what makes an early dialog says where it leads.
-    const parts = {
-      ...responseParts(status, options),
-      contact: this.#core.contact(undefined, this.source),
-      recordRoute: true,
-    }
+    const parts = dialogParts(status, options, this.#core.contact(undefined, this.source))
     if (status === 100 || !this.#reliability) {
       this.#transaction.respond(parts)
     } else if (this.request.description.length > 0) {
@@ -93,7 +100,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     const contact = this.#core.contact(options.contact, this.source)
     const timed = answerInterval(this.request)
     const headers = withAllow(timed.kind === 'granted' ? [...timed.headers, ...(options.headers ?? [])] : options.headers)
-    const parts = { ...responseParts(200, { ...options, headers }), contact, recordRoute: true }
+    const parts = dialogParts(200, options, contact)
+    parts.headers = headers
     const { source, hop, toTag } = this.#transaction
     const { request } = this
     const bytes = this.#transaction.respond(parts)

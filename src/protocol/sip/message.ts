@@ -1,23 +1,16 @@
-import { type NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
+import { type NameAddr, parseNameAddr, parseVia, Via } from './address.ts'
+import { findLine, findNumber, type Head, PER_LINE, ROUGH } from './head.ts'
+import { methodAt } from './methods.ts'
 import { bodyOfType } from './multipart.ts'
-import { canonicalName } from './names.ts'
+import { CALL_ID, CONTACT, CONTENT_TYPE, CSEQ, FROM, TO, VIA } from './names.ts'
 import { SipParseError } from './parse-error.ts'
+import { isPlainUri, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
 import { parseDigits, skipBlanks, splitList } from './text.ts'
 import { parseUri, type SipUri } from './uri.ts'
 
 export interface CSeq {
   readonly sequence: number
   readonly method: string
-}
-
-/** Where the headers of a message lie in its head; nothing of their values has been read yet. */
-export interface HeadIndex {
-  /** The head as text, its start line included. */
-  readonly text: string
-  /** Canonical names, in the order of the message. */
-  readonly names: readonly string[]
-  /** Start and end of each value in `text`, in pairs. */
-  readonly spans: readonly number[]
 }
 
 const BLANK = 32
@@ -28,18 +21,24 @@ const NO_DESCRIPTION = new Uint8Array(0)
 
 const FOLD = /[ \t]*\r?\n[ \t]+/g
 
+/** A From or To as far as it has been read: a plain one without making anything of it but its tag. */
+interface Party {
+  tag: string | undefined
+  whole: NameAddr | undefined
+}
+
 /** What requests and responses share. A header is parsed when it is first asked for, and once. */
 abstract class SipMessage {
   /** As long as Content-Length says; over UDP without one, the rest of the datagram (RFC 3261 §18.3). */
   readonly body: Uint8Array
-  readonly #head: HeadIndex
+  readonly #head: Head
   #via: Via | undefined
-  #from: NameAddr | undefined
-  #to: NameAddr | undefined
+  #from: Party | undefined
+  #to: Party | undefined
   #cseq: CSeq | undefined
   #callId: string | undefined
 
-  constructor(head: HeadIndex, body: Uint8Array) {
+  constructor(head: Head, body: Uint8Array) {
     this.#head = head
     this.body = body
   }
@@ -49,59 +48,141 @@ abstract class SipMessage {
     return this.#head.text
   }
 
+  #isRough(i: number): boolean {
+    return this.#head.lines[i]! >= ROUGH
+  }
+
   #value(i: number): string {
-    const value = this.#head.text.slice(this.#head.spans[2 * i], this.#head.spans[2 * i + 1])
+    const { text, lines } = this.#head
+    const value = text.slice(lines[i + 2], lines[i + 3])
+    if (!this.#isRough(i)) return value
     return value.includes('\n') ? value.replace(FOLD, ' ').trim() : value.trim()
   }
 
   /** The first line's value of this name, in any spelling; unfolded, not split at commas. */
   header(name: string): string | undefined {
-    const i = this.#head.names.indexOf(canonicalName(name))
+    const i = findLine(this.#head, name)
     return i < 0 ? undefined : this.#value(i)
   }
 
   /** The values of all lines of this name. */
   headers(name: string): string[] {
-    const canonical = canonicalName(name)
-    const { names } = this.#head
     const values: string[] = []
-    for (let i = names.indexOf(canonical); i >= 0; i = names.indexOf(canonical, i + 1)) values.push(this.#value(i))
+    for (let i = findLine(this.#head, name); i >= 0; i = findLine(this.#head, name, i + PER_LINE)) values.push(this.#value(i))
     return values
   }
 
   /** All elements of a comma-separated header, over all of its lines. Not for headers whose values hold bare commas. */
   list(name: string): string[] {
     const values = this.headers(name)
+    if (values.length === 0) return values
     if (values.length === 1) return splitList(values[0]!)
     return values.flatMap(splitList)
   }
 
-  #single(name: string): string {
-    const { names } = this.#head
-    const i = names.indexOf(name)
+  /** Whether one of the elements of a comma-separated header is this one. */
+  lists(name: string, element: string): boolean {
+    for (let i = findLine(this.#head, name); i >= 0; i = findLine(this.#head, name, i + PER_LINE)) {
+      const value = this.#value(i)
+      if (value === element || (value.includes(element) && splitList(value).includes(element))) return true
+    }
+    return false
+  }
+
+  /** The first line of this header, to be copied into a message of ours; `name` is how it begins there. '' where it is absent. */
+  lineOf(number: number, name: string): string {
+    const { text, lines } = this.#head
+    const i = findNumber(lines, number)
+    if (i < 0) return ''
+    const next = i + PER_LINE < lines.length ? lines[i + PER_LINE + 1]! : -1
+    // A line that is nothing but well-written is taken as it is, with its line end.
+    const whole = next === lines[i + 3]! + 2 && !this.#isRough(i)
+    const named = lines[i + 2] === lines[i + 1]! + name.length && text.startsWith(name, lines[i + 1])
+    if (whole && named) return text.slice(lines[i + 1], next)
+    return `${name}${this.#value(i)}\r\n`
+  }
+
+  /** The only line of this header. */
+  #single(number: number, name: string): number {
+    const { lines } = this.#head
+    const i = findNumber(lines, number)
     if (i < 0) throw new SipParseError(400, `Missing ${name}`)
-    if (names.indexOf(name, i + 1) >= 0) throw new SipParseError(400, `More than one ${name}`)
-    return this.#value(i)
+    if (findNumber(lines, number, i + PER_LINE) >= 0) throw new SipParseError(400, `More than one ${name}`)
+    return i
   }
 
   /** The topmost Via. */
   get via(): Via {
-    if (!this.#via) {
-      const i = this.#head.names.indexOf('via')
-      if (i < 0) throw new SipParseError(400, 'Missing via')
-      this.#via = parseVia(splitList(this.#value(i))[0] ?? '')
-    }
+    this.#via ??= this.#readVia()
     return this.#via
   }
 
+  #readVia(): Via {
+    const { text, lines } = this.#head
+    const i = findNumber(lines, VIA)
+    if (i < 0) throw new SipParseError(400, 'Missing via')
+    const value = this.#value(i)
+    const plain = this.#isRough(i) ? null : readPlainVia(text, lines[i + 2]!, lines[i + 3]!)
+    return plain ? new Via(value, 'UDP', plain, plain) : parseVia(splitList(value)[0] ?? '')
+  }
+
+  /** How many there are, over all lines. */
+  get vias(): number {
+    const { lines } = this.#head
+    const i = findNumber(lines, VIA)
+    if (i < 0) return 0
+    const only = findNumber(lines, VIA, i + PER_LINE) < 0
+    // Nothing is left out of the only one where there was nothing to split.
+    return only && !this.#isRough(i) && this.via.text.length === lines[i + 3]! - lines[i + 2]! ? 1 : this.list('via').length
+  }
+
+  #readParty(number: number, name: string): Party {
+    const { text, lines } = this.#head
+    const i = this.#single(number, name)
+    const at = this.#isRough(i) ? -1 : tagOfPlain(text, lines[i + 2]!, lines[i + 3]!)
+    if (at >= 0) return { tag: at === 0 ? undefined : text.slice(at >> 10, (at >> 10) + (at & 1023)), whole: undefined }
+    const whole = parseNameAddr(this.#value(i))
+    return { tag: whole.tag, whole }
+  }
+
+  #wholeParty(party: Party, number: number): NameAddr {
+    party.whole ??= parseNameAddr(this.#value(findNumber(this.#head.lines, number)))
+    return party.whole
+  }
+
+  get fromTag(): string | undefined {
+    this.#from ??= this.#readParty(FROM, 'from')
+    return this.#from.tag
+  }
+
+  get toTag(): string | undefined {
+    this.#to ??= this.#readParty(TO, 'to')
+    return this.#to.tag
+  }
+
+  /** Reads what names its dialog. @throws SipParseError */
+  checkTags(): void {
+    void this.fromTag
+    void this.toTag
+    void this.callId
+  }
+
   get from(): NameAddr {
-    this.#from ??= parseNameAddr(this.#single('from'))
-    return this.#from
+    this.#from ??= this.#readParty(FROM, 'from')
+    return this.#wholeParty(this.#from, FROM)
   }
 
   get to(): NameAddr {
-    this.#to ??= parseNameAddr(this.#single('to'))
-    return this.#to
+    this.#to ??= this.#readParty(TO, 'to')
+    return this.#wholeParty(this.#to, TO)
+  }
+
+  /** Reads the URIs of From and To, as far as they are not plain. @throws SipParseError */
+  checkParties(): void {
+    this.#from ??= this.#readParty(FROM, 'from')
+    this.#to ??= this.#readParty(TO, 'to')
+    void this.#from.whole?.uri
+    void this.#to.whole?.uri
   }
 
   /** The first Contact; undefined when there is none, or when it is `*`. */
@@ -110,28 +191,41 @@ abstract class SipMessage {
     return first === undefined || first === '*' ? undefined : parseNameAddr(first)
   }
 
+  /**
+   * The URI of the first Contact, as text; undefined when there is none that can be used.
+   * @throws SipParseError
+   */
+  get contactUri(): string | undefined {
+    const { text, lines } = this.#head
+    const i = findNumber(lines, CONTACT)
+    const plain = i < 0 || this.#isRough(i) ? null : uriOfPlain(text, lines[i + 2]!, lines[i + 3]!)
+    if (plain !== null) return plain
+    const { contact } = this
+    return contact && contact.uri.scheme !== 'tel' ? contact.address : undefined
+  }
+
   get cseq(): CSeq {
     if (!this.#cseq) {
-      const value = this.#single('cseq')
-      let end = 0
-      while (value.charCodeAt(end) > BLANK) end++
-      const begin = skipBlanks(value, end)
-      const method = value.slice(begin)
-      // §8.1.1.5: less than 2**31. One that is not cannot be counted on either.
-      const sequence = begin > end ? parseDigits(value.slice(0, end), 2 ** 31 - 1) : null
-      if (sequence === null || !method || /\s/.test(method)) throw new SipParseError(400, 'Malformed cseq')
-      this.#cseq = { sequence, method }
+      const { text, lines } = this.#head
+      const i = this.#single(CSEQ, 'cseq')
+      this.#cseq = this.#isRough(i) ? parseCSeq(this.#value(i)) : parseCSeq(text, lines[i + 2], lines[i + 3])
     }
     return this.#cseq
   }
 
   get callId(): string {
     if (this.#callId === undefined) {
-      const value = this.#single('call-id')
+      const value = this.#value(this.#single(CALL_ID, 'call-id'))
       if (!value) throw new SipParseError(400, 'Missing call-id')
       this.#callId = value
     }
     return this.#callId
+  }
+
+  /** What names its dialog outlives the message: these texts say the same, and do not keep the message with them. */
+  belongsTo(callId: string, fromTag: string): void {
+    this.#callId = callId
+    if (this.#from?.tag) this.#from.tag = fromTag
   }
 
   /** Route values in order, as texts. */
@@ -146,16 +240,31 @@ abstract class SipMessage {
 
   /** The media type of the body, lower case, without parameters; '' when there is no Content-Type. */
   get contentType(): string {
-    const value = this.header('content-type') ?? ''
+    const i = findNumber(this.#head.lines, CONTENT_TYPE)
+    const value = i < 0 ? '' : this.#value(i)
+    if (value === SDP) return SDP
     const semicolon = value.indexOf(';')
     return (semicolon < 0 ? value : value.slice(0, semicolon)).trim().toLowerCase()
   }
 
   /** The session description: the body, or the part of it that is one (RFC 5621 §3.1); empty where there is none (PITFALLS S39). */
   get description(): Uint8Array {
-    if (this.body.length === 0 || this.contentType === '') return this.body
+    if (this.body.length === 0) return this.body
+    const { contentType } = this
+    if (contentType === SDP || contentType === '') return this.body
     return bodyOfType(this, SDP) ?? NO_DESCRIPTION
   }
+}
+
+/** §8.1.1.5: a number less than 2**31 and a method. One that is not cannot be counted on either. */
+function parseCSeq(text: string, start = 0, end = text.length): CSeq {
+  let stop = start
+  while (stop < end && text.charCodeAt(stop) > BLANK) stop++
+  const begin = skipBlanks(text, stop)
+  const method = methodAt(text, begin, end)
+  const sequence = begin > stop ? parseDigits(text.slice(start, stop), 2 ** 31 - 1) : null
+  if (sequence === null || !method || /\s/.test(method)) throw new SipParseError(400, 'Malformed cseq')
+  return { sequence, method }
 }
 
 /**
@@ -167,8 +276,9 @@ export class SipRequest extends SipMessage {
   /** The Request-URI as it came. */
   readonly uri: string
   #target: SipUri | undefined
+  #maxForwards: number | null | undefined
 
-  constructor(method: string, uri: string, head: HeadIndex, body: Uint8Array) {
+  constructor(method: string, uri: string, head: Head, body: Uint8Array) {
     super(head, body)
     this.method = method
     this.uri = uri
@@ -180,13 +290,20 @@ export class SipRequest extends SipMessage {
     return this.#target
   }
 
+  /** Reads the Request-URI, if it is not plain. @throws SipParseError */
+  checkTarget(): void {
+    if (!isPlainUri(this.uri) && this.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
+  }
+
   /** Null when the header is absent. */
   get maxForwards(): number | null {
-    const value = this.header('max-forwards')
-    if (value === undefined) return null
-    const n = parseDigits(value, 255)
-    if (n === null) throw new SipParseError(400, 'Malformed max-forwards')
-    return n
+    if (this.#maxForwards === undefined) {
+      const value = this.header('max-forwards')
+      const n = value === undefined ? null : parseDigits(value, 255)
+      if (value !== undefined && n === null) throw new SipParseError(400, 'Malformed max-forwards')
+      this.#maxForwards = n
+    }
+    return this.#maxForwards
   }
 }
 
@@ -196,7 +313,7 @@ export class SipResponse extends SipMessage {
   readonly status: number
   readonly reason: string
 
-  constructor(status: number, reason: string, head: HeadIndex, body: Uint8Array) {
+  constructor(status: number, reason: string, head: Head, body: Uint8Array) {
     super(head, body)
     this.status = status
     this.reason = reason

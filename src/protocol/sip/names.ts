@@ -23,28 +23,72 @@ const COMPACT: Readonly<Record<string, string>> = {
   y: 'identity',
 }
 
-const USUAL = [
-  ...['Via', 'From', 'To', 'Call-ID', 'CSeq', 'Contact', 'Max-Forwards', 'Content-Length', 'Content-Type', 'Allow'],
-  ...['Route', 'Record-Route', 'Supported', 'Require', 'User-Agent', 'Server', 'Accept', 'Subject', 'Reason', 'Expires'],
-  ...['P-Asserted-Identity', 'Privacy', 'Diversion', 'Session-Expires', 'Min-SE', 'Date', 'Call-Id', 'Content-length'],
-  ...['Remote-Party-ID', 'Retry-After', 'Timestamp', 'Warning', 'Identity', 'RAck', 'RSeq', 'Refer-To', 'History-Info'],
+/** Headers that have a number, so that their names need not be cut out of a message; the rest is known by its name. */
+const NUMBERED: readonly string[] = [
+  ...['via', 'from', 'to', 'call-id', 'cseq', 'contact', 'max-forwards', 'content-length', 'content-type', 'allow'],
+  ...['route', 'record-route', 'supported', 'require', 'user-agent', 'server', 'accept', 'subject', 'reason', 'expires'],
+  ...['p-asserted-identity', 'privacy', 'diversion', 'session-expires', 'min-se', 'date', 'remote-party-id', 'retry-after'],
+  ...['timestamp', 'warning', 'identity', 'rack', 'rseq', 'refer-to', 'history-info', 'replaces', 'content-encoding'],
+  ...['event', 'allow-events', 'referred-by', 'authorization', 'proxy-authorization', 'content-disposition', 'proxy-require'],
 ]
 
-/** The spellings that nearly every message uses, so that most names need no lower-casing. */
-const SPELLINGS: ReadonlyMap<string, string> = new Map([
-  ...USUAL.map((name) => [name, name.toLowerCase()] as const),
-  ...USUAL.map((name) => [name.toLowerCase(), name.toLowerCase()] as const),
-  ...Object.entries(COMPACT),
-  ...Object.entries(COMPACT).map(([short, long]) => [short.toUpperCase(), long] as const),
-])
+/** The number of a header that has none. */
+export const OTHER = 0
+
+const NUMBERS: ReadonlyMap<string, number> = new Map(NUMBERED.map((name, i) => [name, i + 1] as const))
+
+function numbered(name: string): number {
+  return NUMBERS.get(name)!
+}
+
+export const VIA = numbered('via')
+export const FROM = numbered('from')
+export const TO = numbered('to')
+export const CALL_ID = numbered('call-id')
+export const CSEQ = numbered('cseq')
+export const CONTACT = numbered('contact')
+export const CONTENT_TYPE = numbered('content-type')
+export const CONTENT_LENGTH = numbered('content-length')
+
+/** The numbers of names that have so many letters. */
+const BY_LENGTH: readonly (readonly number[])[] = Array.from({ length: 32 }, (_, length) =>
+  NUMBERED.flatMap((name, i) => (name.length === length ? [i + 1] : [])),
+)
+
+/** By the code of a letter in lower case: the number of its long form. */
+const OF_LETTER: readonly number[] = Array.from(
+  { length: 128 },
+  (_, code) => NUMBERS.get(COMPACT[String.fromCharCode(code)] ?? '') ?? OTHER,
+)
+
+/**
+ * The number of the header whose name, a token, lies there. Compact forms of headers without a number are {@link OTHER}, as
+ * are unknown names.
+ */
+export function numberAt(codes: Uint8Array, start: number, end: number): number {
+  const length = end - start
+  if (length === 1) return OF_LETTER[codes[start]! | 32]!
+  const candidates = BY_LENGTH[length]
+  if (candidates) for (const number of candidates) if (spells(codes, start, NUMBERED[number - 1]!)) return number
+  return OTHER
+}
+
+/** Whether it is this name; the codes are those of a token, in which no other character than a letter becomes one by `| 32`. */
+function spells(codes: Uint8Array, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if ((codes[start + i]! | 32) !== name.charCodeAt(i)) return false
+  return true
+}
+
+/** The number of a canonical name, or of the usual spelling that code asks by; undefined where it is in neither. */
+export function numberOf(name: string): number | undefined {
+  return NUMBERS.get(name)
+}
 
 /**
  * The one name that all spellings of a header share: lower case, long form, no blanks before the colon (PITFALLS F08).
  * '' when it is no token.
  */
 export function canonicalName(name: string): string {
-  const known = SPELLINGS.get(name)
-  if (known !== undefined) return known
   const trimmed = name.trimEnd()
   if (!isToken(trimmed)) return ''
   const lower = trimmed.toLowerCase()

@@ -109,7 +109,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
       return
     }
     if (response.status === 100) return
-    const { tag } = response.to
+    const { toTag: tag } = response
     if (tag !== undefined && this.#tags.size < MOST_FORKS) this.#tags.add(tag)
     if (this.#early.heard(response, () => dialogOfResponse(this.#base, response))) this.#onProvisional?.(response)
   }
@@ -160,7 +160,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     const { dialog, sequence } = answered.dialogOf(response)
     dialog.interval = grantedInterval(response)
     const session = new ConfirmedSession(this.#core, dialog, response.description)
-    answered.acknowledged(response.to.tag ?? '', session.sendAck(sequence))
+    answered.acknowledged(dialog.remoteTag, session.sendAck(sequence))
     this.#outcome.resolve(session)
   }
 
@@ -207,22 +207,24 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 export function sendInvite(core: Core, options: InviteOptions): SentInvite {
   const localTag = token(8)
   const contact = core.contact(options.contact, options.to)
-  const { parts, headers } = splitMaxForwards(withAllow(options.headers))
+  const { maxForwards, headers } = splitMaxForwards(withAllow(options.headers))
   const callId = options.callId ?? token(16)
+  const from = `${options.from};tag=${localTag}`
   let sequence = 1
   let seconds = INTERVAL_S
   const make = (via: string): RequestParts => ({
-    ...parts,
     method: 'INVITE',
     uri: options.uri,
     via,
-    from: `${options.from};tag=${localTag}`,
+    from,
     to: options.toHeader,
     callId,
     sequence,
+    maxForwards,
     contact,
     headers: [...headers, ...askInterval(seconds)],
     body: options.body,
+    fromTag: localTag,
   })
   const renumber = () => {
     sequence += 1
@@ -243,8 +245,9 @@ export function sendInvite(core: Core, options: InviteOptions): SentInvite {
 }
 
 /** Max-Forwards has its own place; the rest follows as it is. */
-export function splitMaxForwards(headers: HeaderList): { parts: { maxForwards?: number }; headers: HeaderList } {
-  const own = headers.find(([name]) => name.toLowerCase() === 'max-forwards')
-  if (!own) return { parts: {}, headers }
-  return { parts: { maxForwards: Number(own[1]) }, headers: headers.filter((header) => header !== own) }
+export function splitMaxForwards(headers: HeaderList): { maxForwards: number | undefined; headers: HeaderList } {
+  const i = headers.findIndex(([name]) => name.length === MAX_FORWARDS.length && name.toLowerCase() === MAX_FORWARDS)
+  return i < 0 ? { maxForwards: undefined, headers } : { maxForwards: Number(headers[i]![1]), headers: headers.toSpliced(i, 1) }
 }
+
+const MAX_FORWARDS = 'max-forwards'

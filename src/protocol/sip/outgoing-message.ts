@@ -34,6 +34,11 @@ export class OutgoingMessage implements MessageName {
     return Buffer.byteLength(this.text) + this.#octets.length
   }
 
+  isLongerThan(octets: number): boolean {
+    // No character takes more than three octets for each of its code units.
+    return this.text.length * 3 + this.#octets.length > octets && this.length > octets
+  }
+
   /** All of it: text where it is nothing else. */
   get content(): string | Buffer {
     return this.#octets.length === 0 ? this.text : this.bytes

@@ -43,7 +43,13 @@ export class OwnRequests {
     const renumber = () => {
       sequence = ++this.#dialog.localSequence
     }
-    const make = (via: string) => ({ ...requestInside(this.#dialog, method, sequence, via), ...extra })
+    const make = (via: string) => {
+      const parts = requestInside(this.#dialog, method, sequence, via)
+      parts.headers = extra.headers
+      parts.body = extra.body
+      parts.contact = extra.contact
+      return parts
+    }
     sendInside(this.#core, this.#dialog, { user, make, renumber })
   }
 

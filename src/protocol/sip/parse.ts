@@ -1,7 +1,9 @@
-import { type HeadIndex, SipRequest, SipResponse } from './message.ts'
-import { canonicalName } from './names.ts'
+import { findNumber, type Head, PER_LINE, readAnyLines, readLines } from './head.ts'
+import { SipRequest, SipResponse } from './message.ts'
+import { methodAt } from './methods.ts'
+import { CONTENT_LENGTH } from './names.ts'
 import { SipParseError } from './parse-error.ts'
-import { isToken, parseDigits, UNFIT_FOR_URI } from './text.ts'
+import { isToken, parseDigits, unfitForUri } from './text.ts'
 
 const NO_BODY = new Uint8Array(0)
 const CR = 13
@@ -19,40 +21,18 @@ function findEndOfHead(bytes: Buffer, start: number): { end: number; body: numbe
   return bare >= 0 ? { end: bare, body: bare + 2 } : null
 }
 
-/** Finds the lines of the headers in one pass. A line without a name is reported as `bad`, after which nothing is read. */
-function indexHead(text: string, from: number): { index: HeadIndex; bad: boolean } {
-  const names: string[] = []
-  const spans: number[] = []
-  let bad = false
-  let pos = from
-  while (pos < text.length) {
-    let eol = text.indexOf('\n', pos)
-    // §7.3.1: a line that starts with a blank goes on from the one before.
-    while (eol >= 0 && (text.charCodeAt(eol + 1) === 32 || text.charCodeAt(eol + 1) === 9)) eol = text.indexOf('\n', eol + 1)
-    if (eol < 0) eol = text.length
-    const colon = text.indexOf(':', pos)
-    const name = colon >= 0 && colon < eol ? canonicalName(text.slice(pos, colon)) : ''
-    if (!name) {
-      bad = true
-      break
-    }
-    names.push(name)
-    spans.push(colon + 1, eol)
-    pos = eol + 1
-  }
-  return { index: { text, names, spans }, bad }
-}
-
 /** §18.3: bytes past Content-Length are dropped; fewer than it says, or none that can be read, make the message malformed. */
-function cutBody(index: HeadIndex, rest: Uint8Array): Uint8Array | SipParseError {
+function cutBody({ text, lines }: Head, bytes: Uint8Array, start: number): Uint8Array | SipParseError {
   let length = -1
-  for (let i = index.names.indexOf('content-length'); i >= 0; i = index.names.indexOf('content-length', i + 1)) {
-    const n = parseDigits(index.text.slice(index.spans[2 * i], index.spans[2 * i + 1]).trim(), 2 ** 31)
+  for (let i = findNumber(lines, CONTENT_LENGTH); i >= 0; i = findNumber(lines, CONTENT_LENGTH, i + PER_LINE)) {
+    const n = parseDigits(text.slice(lines[i + 2], lines[i + 3]).trim(), 2 ** 31)
     if (n === null || (length >= 0 && n !== length)) return new SipParseError(400, 'Malformed content-length')
     length = n
   }
-  if (length < 0 || length === rest.length) return rest
-  return length < rest.length ? rest.subarray(0, length) : new SipParseError(400, 'Body shorter than content-length')
+  const rest = bytes.length - start
+  if (length > rest) return new SipParseError(400, 'Body shorter than content-length')
+  const octets = length < 0 ? rest : length
+  return octets === 0 ? NO_BODY : bytes.subarray(start, start + octets)
 }
 
 /**
@@ -70,9 +50,20 @@ export function parseHead(text: string): SipRequest | SipResponse {
 }
 
 function parse(bytes: Uint8Array, headOnly: boolean): SipRequest | SipResponse {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let start = 0
   while (buffer[start] === CR || buffer[start] === LF) start++
+  const usual = readLines(buffer, start)
+  if (!usual) return parseUnusual(buffer, start, headOnly)
+  const head = { text: buffer.toString('latin1', start, usual.end), lines: usual.lines }
+  const body = headOnly ? NO_BODY : cutBody(head, buffer, usual.end + 4)
+  const message = parseStartLine(head.text.slice(0, usual.startLine - start), head, body)
+  if (body instanceof SipParseError) throw withRequest(body, message)
+  return message
+}
+
+/** Any other: with other line ends, with folded lines, in UTF-8, without an end, or with something that does not belong there. */
+function parseUnusual(buffer: Buffer, start: number, headOnly: boolean): SipRequest | SipResponse {
   const end = findEndOfHead(buffer, start)
   const raw = buffer.toString('utf8', start, end ? end.end : buffer.length)
   // §25.1: a CR stands before a LF alone. Some readers end a line at it, so that it must not come back in an answer.
@@ -81,41 +72,53 @@ function parse(bytes: Uint8Array, headOnly: boolean): SipRequest | SipResponse {
   let lineEnd = text.indexOf('\n')
   if (lineEnd < 0) lineEnd = text.length
   const line = text.slice(0, text.charCodeAt(lineEnd - 1) === CR ? lineEnd - 1 : lineEnd)
-  const { index, bad } = indexHead(text, lineEnd + 1)
-  const body = headOnly ? NO_BODY : cutBody(index, end ? buffer.subarray(end.body) : NO_BODY)
-  const message = line.startsWith('SIP/') ? parseStatusLine(line, index, body) : parseRequestLine(line, index, body)
+  const { lines, bad } = readAnyLines(text, lineEnd + 1)
+  const head = { text, lines }
+  const body = headOnly || !end ? NO_BODY : cutBody(head, buffer, end.body)
+  const message = parseStartLine(line, head, body)
   const fault = !end ? 'Head without end' : bad ? 'Malformed header line' : lone ? 'CR without LF' : ''
   const error = fault ? new SipParseError(400, fault) : body instanceof SipParseError ? body : null
-  if (!error) return message
+  if (error) throw withRequest(error, message)
+  return message
+}
+
+function withRequest(error: SipParseError, message: SipRequest | SipResponse): SipParseError {
   if (message instanceof SipRequest) error.request = message
-  throw error
+  return error
 }
 
-function parseStatusLine(line: string, index: HeadIndex, body: Uint8Array | SipParseError): SipResponse {
+function parseStartLine(line: string, head: Head, body: Uint8Array | SipParseError): SipRequest | SipResponse {
+  const known = body instanceof SipParseError ? NO_BODY : body
+  return line.startsWith('SIP/') ? parseStatusLine(line, head, known) : parseRequestLine(line, head, known)
+}
+
+function parseStatusLine(line: string, head: Head, body: Uint8Array): SipResponse {
   const status = parseDigits(line.slice(8, 11), 699)
-  const version = line.slice(0, 8)
   const told = status !== null && status >= 100 && (line.length === 11 || line.charCodeAt(11) === SPACE)
-  if (!told || (version !== 'SIP/2.0 ' && version.toUpperCase() !== 'SIP/2.0 '))
+  if (!told || !(line.startsWith('SIP/2.0 ') || line.slice(0, 8).toUpperCase() === 'SIP/2.0 '))
     throw new SipParseError(400, 'Malformed status line')
-  return new SipResponse(status, line.slice(12), index, body instanceof SipParseError ? NO_BODY : body)
+  return new SipResponse(status, line.slice(12), head, body)
 }
 
-function parseRequestLine(line: string, index: HeadIndex, body: Uint8Array | SipParseError): SipRequest {
+const VERSION = ' SIP/2.0'
+
+function parseRequestLine(line: string, head: Head, body: Uint8Array): SipRequest {
   const first = line.indexOf(' ')
-  const last = line.lastIndexOf(' ')
-  const method = first > 0 ? line.slice(0, first) : ''
-  const version = line.slice(last + 1)
-  if (!isToken(method) || !/^SIP\/\d+\.\d+$/i.test(version)) {
+  const usual = line.endsWith(VERSION)
+  const last = usual ? line.length - VERSION.length : line.lastIndexOf(' ')
+  const method = first > 0 ? methodAt(line, 0, first) : ''
+  const version = usual ? 'SIP/2.0' : line.slice(last + 1)
+  if (!isToken(method) || !(usual || /^SIP\/\d+\.\d+$/i.test(version))) {
     const error = new SipParseError(400, 'Malformed request line')
     // `INVITE sip:… SIP/2.0 ` is still known for what it is, and can be answered.
-    if (isToken(method)) error.request = new SipRequest(method, '', index, NO_BODY)
+    if (isToken(method)) error.request = new SipRequest(method, '', head, NO_BODY)
     throw error
   }
   const uri = first < last ? line.slice(first + 1, last) : ''
-  const request = new SipRequest(method, uri, index, body instanceof SipParseError ? NO_BODY : body)
+  const request = new SipRequest(method, uri, head, body)
   let error: SipParseError | null = null
-  if (version !== 'SIP/2.0' && version.toUpperCase() !== 'SIP/2.0') error = new SipParseError(505, 'Version not supported')
-  else if (!uri || UNFIT_FOR_URI.test(uri)) error = new SipParseError(400, 'Malformed Request-URI')
+  if (!usual && version.toUpperCase() !== 'SIP/2.0') error = new SipParseError(505, 'Version not supported')
+  else if (!uri || unfitForUri(uri)) error = new SipParseError(400, 'Malformed Request-URI')
   if (!error) return request
   error.request = request
   throw error

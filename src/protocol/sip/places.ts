@@ -14,6 +14,8 @@ export class Places {
   readonly #named = new WeakMap<Dialog, readonly Hop[]>()
   /** Until when DNS is not asked again for a dialog whose name it did not tell, monotonic ms. */
   readonly #untold = new WeakMap<Dialog, number>()
+  /** What was asked for last, which is asked for several times in a row. */
+  #last: { dialog: Dialog; hop: Hop; target: string | undefined; place: ReturnType<typeof nextPlace> } | null = null
 
   constructor(options: UserAgentOptions) {
     this.#options = options
@@ -21,8 +23,18 @@ export class Places {
 
   /** As far as that is known without asking: for a name it is where the dialog came about. */
   nextHop(dialog: Dialog): Hop {
-    const place = nextPlace(dialog)
+    const place = this.#nextPlace(dialog)
     return place && 'address' in place && this.#reaches(place, dialog.hop) ? place : dialog.hop
+  }
+
+  #nextPlace(dialog: Dialog): ReturnType<typeof nextPlace> {
+    const { hop } = dialog
+    const target = dialog.routeSet[0] ?? dialog.remoteTarget
+    const last = this.#last
+    if (last && last.dialog === dialog && last.hop === hop && last.target === target) return last.place
+    const place = nextPlace(dialog)
+    this.#last = { dialog, hop, target, place }
+    return place
   }
 
   /**
@@ -31,7 +43,7 @@ export class Places {
    */
   of(dialog: Dialog): readonly Hop[] | Promise<readonly Hop[]> {
     const { hop } = dialog
-    const place = nextPlace(dialog)
+    const place = this.#nextPlace(dialog)
     const { locate } = this.#options
     const known = !place || 'address' in place || !locate
     if (known || this.#options.clock.now() < (this.#untold.get(dialog) ?? 0)) return [this.nextHop(dialog)]

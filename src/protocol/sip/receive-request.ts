@@ -1,6 +1,6 @@
 import { token } from '#lib/index.ts'
 import { buildResponse } from './build.ts'
-import type { Core } from './core.ts'
+import type { Core, DialogUser } from './core.ts'
 import { dialogKey } from './dialog.ts'
 import { ReceivedInvite } from './incoming-invite.ts'
 import { ReceivedRequest } from './incoming-request.ts'
@@ -24,38 +24,39 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
     known.repeated()
     return
   }
-  if (isRefused(core, request, source)) return
+  const { toTag: tag } = request
+  const dialog = tag === undefined ? undefined : dialogOf(core, dialogKey(request.callId, tag, request.fromTag ?? ''))
+  if (isRefused(core, request, source, dialog)) return
   if (request.method === 'CANCEL') {
     receiveCancel(core, request, source)
     return
   }
-  const merged = core.transactions.isMerged(request)
-  const { tag } = request.to
   const transaction = core.transactions.addServer(request, source, tag === undefined ? token(8) : '')
   // §8.2.2.2: the same request over another road.
-  if (merged) return void transaction.respond({ status: 482 })
+  if (transaction.merged) return void transaction.respond({ status: 482 })
   const refusal = checkRules(request)
   if (refusal) return void transaction.respond(refusal)
   try {
     if (tag === undefined) receiveOutside(core, request, transaction)
-    else receiveInside(core, request, transaction, tag)
+    // §12.2.2: PITFALLS S06.
+    else if (!dialog) transaction.respond({ status: 481 })
+    else dialog.receive(request, transaction)
   } catch (error) {
     core.log.error({ error }, 'Handling a SIP request failed')
     transaction.respond({ status: 500 })
   }
 }
 
+function dialogOf(core: Core, key: string): DialogUser | undefined {
+  return core.dialogs.get(key) ?? core.early.get(key) ?? core.subscriptions.get(key)
+}
+
 /** Whether it is too much at the moment; answered without keeping anything of it, if at all. */
-function isRefused(core: Core, request: SipRequest, source: Hop): boolean {
+function isRefused(core: Core, request: SipRequest, source: Hop, dialog: DialogUser | undefined): boolean {
   const { refuses } = core.options
   if (!refuses) return false
   const { method } = request
-  const { tag } = request.to
-  const key = tag === undefined ? null : dialogKey(request.callId, tag, request.from.tag ?? '')
-  const inside =
-    method === 'CANCEL'
-      ? core.transactions.inviteOf(request) !== undefined
-      : key !== null && (core.dialogs.has(key) || core.early.has(key) || core.subscriptions.has(key))
+  const inside = method === 'CANCEL' ? core.transactions.inviteOf(request) !== undefined : dialog !== undefined
   const refusal = refuses(request, source, { method, inside, held: core.transactions.heldBy(source) })
   if (refusal === null) return false
   if (refusal !== 'silence') {
@@ -72,7 +73,7 @@ function receiveAck(core: Core, ack: SipRequest, source: Hop, known: ServerTrans
     known.acknowledged()
     return
   }
-  core.dialogs.get(dialogKey(ack.callId, ack.to.tag ?? '', ack.from.tag ?? ''))?.receiveAck(ack, source)
+  core.dialogs.get(dialogKey(ack.callId, ack.toTag ?? '', ack.fromTag ?? ''))?.receiveAck(ack, source)
 }
 
 /** §9.2 */
@@ -82,14 +83,6 @@ function receiveCancel(core: Core, cancel: SipRequest, source: Hop): void {
   const transaction = core.transactions.addServer(cancel, source, meant ? invite.toTag : token(8))
   transaction.respond({ status: meant ? 200 : 481 })
   if (meant) invite.user?.cancel()
-}
-
-function receiveInside(core: Core, request: SipRequest, transaction: ServerTransaction, tag: string): void {
-  const key = dialogKey(request.callId, tag, request.from.tag ?? '')
-  const dialog = core.dialogs.get(key) ?? core.early.get(key) ?? core.subscriptions.get(key)
-  // §12.2.2: PITFALLS S06.
-  if (!dialog) return void transaction.respond({ status: 481 })
-  dialog.receive(request, transaction)
 }
 
 function receiveOutside(core: Core, request: SipRequest, transaction: ServerTransaction): void {

@@ -2,7 +2,7 @@ import { ALLOW, SUPPORTED } from './core.ts'
 import type { SipRequest } from './message.ts'
 import { SipParseError } from './parse-error.ts'
 import { answerInterval } from './session-interval.ts'
-import { UNFIT_FOR_TAG } from './text.ts'
+import { unfitForTag } from './text.ts'
 import type { HeaderList } from './types.ts'
 
 /** A request that is refused before anybody is asked. */
@@ -25,17 +25,16 @@ const WITH_CONTACT: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'REGISTER
 export function checkSyntax(request: SipRequest): void {
   // Via comes first: without it there is nowhere to answer to.
   void request.via
-  const { cseq, from, to } = request
+  const { cseq, fromTag, toTag } = request
   void request.callId
   void request.maxForwards
   if (cseq.method !== request.method) throw new SipParseError(400, 'CSeq of another method')
-  if (request.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
-  // It stands in all that we send inside the dialog.
-  for (const { tag } of [from, to]) if (tag && UNFIT_FOR_TAG.test(tag)) throw new SipParseError(400, 'Malformed tag')
+  request.checkTarget()
+  // They stand in all that we send inside the dialog.
+  if ((fromTag && unfitForTag(fromTag)) || (toTag && unfitForTag(toTag))) throw new SipParseError(400, 'Malformed tag')
   try {
-    void from.uri
-    void to.uri
-    if (WITH_CONTACT.has(request.method)) void request.contact?.uri
+    request.checkParties()
+    if (WITH_CONTACT.has(request.method)) void request.contactUri
   } catch (error) {
     // 416 is for the Request-URI alone (§8.2.2.1).
     throw error instanceof SipParseError && error.status === 416 ? new SipParseError(400, error.message) : error
@@ -47,7 +46,8 @@ export function checkRules(request: SipRequest): Refusal | null {
   if (!KNOWN.has(request.method)) return { status: 405, headers: [['Allow', ALLOW]] }
   // §11: an OPTIONS with Max-Forwards 0 is a question to whoever it has reached.
   if (request.maxForwards === 0 && request.method !== 'OPTIONS') return { status: 483 }
-  const required = request.list('require').filter((option) => !SUPPORTED.includes(option))
+  const required =
+    request.header('require') === undefined ? [] : request.list('require').filter((option) => !SUPPORTED.includes(option))
   if (required.length > 0) return { status: 420, headers: [['Unsupported', required.join(', ')]] }
   // RFC 4028 §9: a session interval that is too short.
   if (request.method === 'INVITE' || request.method === 'UPDATE') {

@@ -4,7 +4,7 @@ import type { OutgoingMessage } from './outgoing-message.ts'
 import { type InviteServerEvent, type InviteServerState, inviteServer, type ServerAction } from './server-invite-fsm.ts'
 import { type RequestServerEvent, type RequestServerState, requestServer } from './server-request-fsm.ts'
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
-import type { Transactions } from './transactions.ts'
+import type { Held, Transactions } from './transactions.ts'
 import type { Hop } from './types.ts'
 import { responseRoute } from './via.ts'
 
@@ -16,9 +16,13 @@ export interface Cancellable {
 /** One server transaction: the timers and the sending around {@link inviteServer} and {@link requestServer}. */
 export class ServerTransaction implements TimerOwner {
   readonly key: string
-  /** What a merged request shares with this one (RFC 3261 §8.2.2.2); '' inside a dialog. */
+  /** What a merged request shares with this one (RFC 3261 §8.2.2.2); '' inside a dialog, and of a merged one. */
   readonly mergeKey: string
+  /** Whether this request has come before over another road. */
+  merged = false
   readonly source: Hop
+  /** What its source has. */
+  readonly held: Held
   /** Where responses go (RFC 3261 §18.2.2, RFC 3581). */
   readonly hop: Hop
   /** The tag that our responses add to To. */
@@ -38,7 +42,8 @@ export class ServerTransaction implements TimerOwner {
   #state: InviteServerState | RequestServerState
   #interval: number
 
-  constructor(all: Transactions, key: string, mergeKey: string, request: SipRequest, source: Hop, toTag: string) {
+  constructor(all: Transactions, key: string, mergeKey: string, request: SipRequest, source: Hop, toTag: string, held: Held) {
+    this.held = held
     this.#all = all
     this.key = key
     this.mergeKey = mergeKey
@@ -69,7 +74,7 @@ export class ServerTransaction implements TimerOwner {
     const request = this.#request
     if (!request || this.#state === 'Terminated') return null
     const { status } = parts
-    const message = buildResponseWith(this.#prefix, request, status > 100 ? { ...parts, toTag: this.toTag } : parts)
+    const message = buildResponseWith(this.#prefix, request, parts, status > 100 ? this.toTag : undefined)
     this.#last = message
     if (status >= 200) {
       // Nor is who answered held on to: behind it is a whole call.

@@ -23,7 +23,7 @@ export type IntervalAnswer =
 /** §9: what we, the answering side, make of a request; pure. A wish below 90 s gets 422 from whoever understands that. */
 export function answerInterval(request: SipRequest): IntervalAnswer {
   const wish = read(request)
-  const supported = request.list('supported').includes(TIMER)
+  const supported = request.lists('supported', TIMER)
   if (!wish && !supported) return { kind: 'none' }
   if (wish && wish.seconds < MIN_INTERVAL_S && supported) {
     return { kind: 'too-small', headers: [['Min-SE', String(MIN_INTERVAL_S)]] }
@@ -54,13 +54,14 @@ export function askInterval(seconds: number, refresher?: 'uac' | 'uas'): HeaderL
 
 /** Seconds in Min-SE; 0 where there is none that can be read. */
 export function minimumOf(message: SipRequest | SipResponse): number {
-  const text = /^\s*(\d{1,9})/.exec(message.header('min-se') ?? '')
-  return text ? Number(text[1]) : 0
+  const text = message.header('min-se')
+  const seconds = text === undefined ? null : /^\s*(\d{1,9})/.exec(text)
+  return seconds ? Number(seconds[1]) : 0
 }
 
 function read(message: SipRequest | SipResponse): { seconds: number; refresher: 'uac' | 'uas' | null } | null {
   const text = message.header('session-expires')
-  const seconds = /^\s*(\d{1,9})\s*(?:;|$)/.exec(text ?? '')
+  const seconds = text === undefined ? null : /^\s*(\d{1,9})\s*(?:;|$)/.exec(text)
   if (!text || !seconds) return null
   const refresher = /;\s*refresher\s*=\s*(uac|uas)\b/i.exec(text)?.[1]?.toLowerCase()
   return { seconds: Number(seconds[1]), refresher: refresher === 'uac' || refresher === 'uas' ? refresher : null }

@@ -23,8 +23,8 @@ export interface TimedSession {
 export class SessionTimer implements TimerOwner {
   readonly #core: Core
   readonly #session: TimedSession
-  readonly #refresh = new WheelTimer(this)
-  readonly #expiry = new WheelTimer(this)
+  /** Made where there is an interval. */
+  #timers: { refresh: WheelTimer; expiry: WheelTimer } | null = null
   #interval: SessionInterval | null = null
 
   constructor(core: Core, session: TimedSession) {
@@ -43,17 +43,21 @@ export class SessionTimer implements TimerOwner {
     if (!interval) return
     const { wheel } = this.#core.transactions
     const ms = interval.seconds * 1000
+    this.#timers ??= { refresh: new WheelTimer(this), expiry: new WheelTimer(this) }
+    const { refresh, expiry } = this.#timers
     if (interval.refresher === 'us') {
-      wheel.arm(this.#refresh, ms / 2, 'refresh')
-      wheel.arm(this.#expiry, ms, 'expire')
+      wheel.arm(refresh, ms / 2, 'refresh')
+      wheel.arm(expiry, ms, 'expire')
     } else {
-      wheel.arm(this.#expiry, ms - Math.min(32_000, ms / 3), 'expire')
+      wheel.arm(expiry, ms - Math.min(32_000, ms / 3), 'expire')
     }
   }
 
   stop(): void {
-    this.#core.transactions.wheel.cancel(this.#refresh)
-    this.#core.transactions.wheel.cancel(this.#expiry)
+    if (!this.#timers) return
+    const { wheel } = this.#core.transactions
+    wheel.cancel(this.#timers.refresh)
+    wheel.cancel(this.#timers.expiry)
   }
 
   onTimer(name: string): void {
@@ -64,16 +68,20 @@ export class SessionTimer implements TimerOwner {
   }
 
   async #ask(seconds: number): Promise<void> {
-    const { wheel } = this.#core.transactions
     try {
       const response = await this.#session.refresh(askInterval(seconds, 'uac'))
       if (response.status < 300) this.set(grantedInterval(response))
       else if (response.status === 422 && minimumOf(response) > seconds) await this.#ask(minimumOf(response))
-      else if (response.status === 491) wheel.arm(this.#refresh, glareDelayMs(this.#session.ownsCallId), 'refresh')
+      else if (response.status === 491) this.#askLater()
     } catch (error) {
       // Any other end of the request has ended the session with it, or the expiry will.
       const glare = error instanceof SipFailure && error.reason === 'glare'
-      if (glare) wheel.arm(this.#refresh, glareDelayMs(this.#session.ownsCallId), 'refresh')
+      if (glare) this.#askLater()
     }
+  }
+
+  #askLater(): void {
+    const { wheel } = this.#core.transactions
+    if (this.#timers) wheel.arm(this.#timers.refresh, glareDelayMs(this.#session.ownsCallId), 'refresh')
   }
 }

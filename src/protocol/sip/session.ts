@@ -1,5 +1,6 @@
 import { AcceptedAnswer } from './accepted-answer.ts'
 import { SentAck } from './ack.ts'
+import { Acknowledgement } from './acknowledgement.ts'
 import { type Core, type DialogUser, NOBODY, retryAfter } from './core.ts'
 import { contactOf, type Dialog, dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
@@ -11,7 +12,7 @@ import { ReceivedReinvite } from './reinvite.ts'
 import type { Replaces } from './replaces.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { answerInterval, type SessionInterval, TIMER } from './session-interval.ts'
-import { SessionTimer } from './session-timer.ts'
+import { SessionTimer, type TimedSession } from './session-timer.ts'
 import type {
   HeaderList,
   Hop,
@@ -27,9 +28,8 @@ import type {
 type State = 'confirmed' | 'ending' | 'over'
 
 /** A confirmed dialog with its invite usage (RFC 3261 §12, §14, §15). */
-export class ConfirmedSession implements Session, DialogUser {
+export class ConfirmedSession implements Session, DialogUser, TimedSession {
   readonly remoteBody: Uint8Array
-  readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
   /** Of the clock's `now`. */
   heardAt: number
@@ -39,13 +39,14 @@ export class ConfirmedSession implements Session, DialogUser {
   readonly #core: Core
   readonly #dialog: Dialog
   readonly #key: string
-  readonly #acknowledge = Promise.withResolvers<{ body: Uint8Array }>()
+  readonly #acknowledgement = new Acknowledgement()
   readonly #end = Promise.withResolvers<SessionEnd>()
   #state: State = 'confirmed'
   #answer: AcceptedAnswer | null = null
   #ack: SentAck | null = null
   readonly #own: OwnRequests
-  readonly #timer: SessionTimer
+  /** Of a session that has an interval. */
+  #timer: SessionTimer | null = null
   #reinvite: ReceivedReinvite | null = null
   /** What a bye() that waits for an ACK will send (§15: no BYE before the ACK of our 2xx, or 64*T1). */
   #waitingBye: { headers: HeaderList | undefined; done: () => void } | null = null
@@ -55,10 +56,7 @@ export class ConfirmedSession implements Session, DialogUser {
     this.#dialog = dialog
     this.remoteBody = remoteBody
     this.heardAt = core.options.clock.now()
-    this.acknowledged = this.#acknowledge.promise
     this.ended = this.#end.promise
-    // Nobody has to await it: a session that ends before its ACK must not become an unhandled rejection.
-    this.acknowledged.catch(() => {})
     this.#key = dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag)
     core.dialogs.set(this.#key, this)
     this.#own = new OwnRequests(core, dialog, {
@@ -69,26 +67,28 @@ export class ConfirmedSession implements Session, DialogUser {
         this.#ack = ack
       },
     })
-    const expire = () => this.#giveUp('expired')
-    const refresh = (headers: HeaderList) => this.#refresh(headers)
-    this.#timer = new SessionTimer(core, { ownsCallId: this.ownsCallId, refresh, expire })
     this.#setInterval(dialog.interval ?? null)
   }
 
   /** Acknowledges the 2xx that made the session (§13.2.2.4). */
   sendAck(sequence: number): SentAck {
     const ack = this.#own.ack(sequence)
-    this.#acknowledge.resolve({ body: this.remoteBody })
+    this.#acknowledgement.comes({ body: this.remoteBody })
     return ack
+  }
+
+  get acknowledged(): Promise<{ body: Uint8Array }> {
+    return this.#acknowledgement.awaited
   }
 
   #setInterval(interval: SessionInterval | null): void {
     this.#dialog.interval = interval
-    this.#timer.set(interval)
+    if (interval) this.#timer ??= new SessionTimer(this.#core, this)
+    this.#timer?.set(interval)
   }
 
   /** RFC 4028 §7.4: by UPDATE where the far end takes it, by a re-INVITE that changes nothing where it doesn't. */
-  #refresh(headers: HeaderList): Promise<SipResponse> {
+  refresh(headers: HeaderList): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
     const body = this.describe?.()
     if (this.#dialog.updates || !body) return this.#own.request('UPDATE', { headers: [...headers, ['Supported', TIMER]] })
@@ -98,6 +98,10 @@ export class ConfirmedSession implements Session, DialogUser {
 
   #heard(): void {
     this.heardAt = this.#core.options.clock.now()
+  }
+
+  expire(): void {
+    this.#giveUp('expired')
   }
 
   /** §14.1: another INVITE is open in either direction. */
@@ -134,7 +138,7 @@ export class ConfirmedSession implements Session, DialogUser {
       const message = this.#former(pending, 'ACK')
       this.#ack = SentAck.former(this.#core, this.#dialog, pending.sequence, message)
     }
-    this.#acknowledge.resolve({ body: new Uint8Array(0) })
+    this.#acknowledgement.comes({ body: new Uint8Array(0) })
   }
 
   /** What a former process has sent: an ACK of ours, or an answer to a request of theirs. */
@@ -154,7 +158,7 @@ export class ConfirmedSession implements Session, DialogUser {
     answer.stop()
     this.#answer = null
     answer.onAck?.(ack.description)
-    this.#acknowledge.resolve({ body: ack.description })
+    this.#acknowledgement.comes({ body: ack.description })
     this.#flushBye()
   }
 
@@ -170,6 +174,7 @@ export class ConfirmedSession implements Session, DialogUser {
       return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
     dialog.remoteSequence = sequence
+    request.belongsTo(dialog.callId, dialog.remoteTag)
     this.#heard()
     // RFC 5626 §5.3: whoever is reached by its own connection alone has come by another one.
     if (dialog.hop.bound && transaction.source.flow) dialog.hop = { ...transaction.source, bound: true }
@@ -244,7 +249,7 @@ export class ConfirmedSession implements Session, DialogUser {
 
   #onNoAck(): void {
     this.#answer = null
-    this.#acknowledge.reject(new SipFailure('timeout', 408))
+    this.#acknowledgement.fails(new SipFailure('timeout', 408))
     this.#giveUp('no-ack')
   }
 
@@ -285,7 +290,7 @@ export class ConfirmedSession implements Session, DialogUser {
     const onResponse = (response: SipResponse) => {
       if (response.status >= 200) over()
     }
-    this.#timer.stop()
+    this.#timer?.stop()
     this.#own.send('BYE', { onResponse, onTimeout: over }, { headers })
   }
 
@@ -314,11 +319,11 @@ export class ConfirmedSession implements Session, DialogUser {
   #finish(end: SessionEnd): void {
     if (this.#state === 'over') return
     this.#state = 'over'
-    this.#timer.stop()
+    this.#timer?.stop()
     if (this.#answer) {
       this.#answer.stop()
       this.#answer = null
-      this.#acknowledge.reject(new SipFailure('gone', 481))
+      this.#acknowledgement.fails(new SipFailure('gone', 481))
     }
     this.#core.dialogs.delete(this.#key)
     // The INVITE lingers for its late answers, and the session with it, but not the call behind it.
@@ -331,16 +336,16 @@ export class ConfirmedSession implements Session, DialogUser {
   }
 
   snapshot(): SessionSnapshot {
-    const dialog = { ...this.#dialog, hop: { ...this.#dialog.hop }, routeSet: [...this.#dialog.routeSet] }
+    const { hop, routeSet } = this.#dialog
+    const snapshot: SessionSnapshot = { ...this.#dialog, hop: { ...hop }, routeSet: [...routeSet] }
     const { transactions, options } = this.#core
     const [answer, ack] = [this.#answer, this.#ack]
     if (answer) {
-      return { ...dialog, pending: { kind: 'awaiting-ack', sequence: answer.sequence, message: answer.message.text } }
+      snapshot.pending = { kind: 'awaiting-ack', sequence: answer.sequence, message: answer.message.text }
+    } else if (ack && options.clock.now() - ack.at < transactions.times.transaction) {
+      // No 2xx is repeated for longer than that.
+      snapshot.pending = { kind: 'ack', sequence: ack.sequence, message: ack.text }
     }
-    // No 2xx is repeated for longer than that.
-    if (ack && options.clock.now() - ack.at < transactions.times.transaction) {
-      return { ...dialog, pending: { kind: 'ack', sequence: ack.sequence, message: ack.text } }
-    }
-    return dialog
+    return snapshot
   }
 }

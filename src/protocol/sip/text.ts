@@ -1,3 +1,4 @@
+import { inToken } from './codes.ts'
 import { SipParseError } from './parse-error.ts'
 
 const SPACE = 32
@@ -63,11 +64,10 @@ export function splitList(value: string): string[] {
   return parts
 }
 
-const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/
-
 /** Whether this is a token of RFC 3261 §25.1. */
 export function isToken(text: string): boolean {
-  return TOKEN.test(text)
+  for (let i = 0; i < text.length; i++) if (!inToken(text.charCodeAt(i))) return false
+  return text.length > 0
 }
 
 /** A number of decimal digits alone, at most `max`; null when it is anything else. */
@@ -82,8 +82,49 @@ export function parseDigits(text: string, max: number): number | null {
   return n <= max ? n : null
 }
 
-/** What no URI holds but escaped (RFC 3261 §25.1): blanks, controls, brackets and quotes. */
-export const UNFIT_FOR_URI = /[\s<>"\x00-\x1f\x7f]/
+const UNFIT_FOR_URI = /[\s<>"\x00-\x1f\x7f]/
+
+/** Whether it holds what no URI holds but escaped (RFC 3261 §25.1): blanks, controls, brackets and quotes. */
+export function unfitForUri(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 126) return UNFIT_FOR_URI.test(text)
+    if (code < 33 || code === 34 || code === 60 || code === 62) return true
+  }
+  return false
+}
 
 /** What a tag cannot hold without breaking the header that it stands in. More than tokens is in use. */
-export const UNFIT_FOR_TAG = /[\s<>"\\,;\x00-\x1f\x7f]/
+const UNFIT_FOR_TAG = /[\s<>"\\,;\x00-\x1f\x7f]/
+
+export function unfitForTag(tag: string): boolean {
+  return !isToken(tag) && UNFIT_FOR_TAG.test(tag)
+}
+
+/** Texts that a regular expression looks through faster. */
+const LONG = 256
+const BREAKOUT = /[\r\n\0]/
+
+/** Whether it would break out of its header line: CR, LF or NUL (PITFALLS F09). */
+export function breaksOut(value: string): boolean {
+  if (value.length > LONG) return BREAKOUT.test(value)
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code < 14 && (code === 13 || code === 10 || code === 0)) return true
+  }
+  return false
+}
+
+/**
+ * A text that was put together, as one piece: what it was made of, perhaps cut out of whole messages, is not kept alive with it.
+ * V8 makes one piece of it when a character is asked for.
+ */
+export function flat(text: string): string {
+  return text.charCodeAt(text.length - 1) === 0 ? text.trimEnd() : text
+}
+
+/** A text that may have been cut out of a message, without that message. */
+export function cutFree(text: string): string {
+  // V8 copies what is shorter.
+  return text.length < 13 ? text : flat(` ${text}`).slice(1)
+}

@@ -58,9 +58,10 @@ export class TimerWheel {
   /** Arms a timer, or arms it anew, to run out in `ms`. */
   arm(timer: WheelTimer, ms: number, name: string): void {
     this.cancel(timer)
-    if (this.#size === 0) this.#done = Math.max(this.#done, Math.floor(this.#clock.now() / TICK_MS))
+    const now = this.#clock.now()
+    if (this.#size === 0) this.#done = Math.max(this.#done, Math.floor(now / TICK_MS))
     timer.name = name
-    timer.tick = Math.max(Math.ceil((this.#clock.now() + ms) / TICK_MS), this.#done + 1)
+    timer.tick = Math.max(Math.ceil((now + ms) / TICK_MS), this.#done + 1)
     const slot = timer.tick % SLOTS
     const head = this.#slots[slot] ?? null
     timer.next = head

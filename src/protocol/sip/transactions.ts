@@ -1,13 +1,21 @@
-import type { Clock, Log } from '#lib/index.ts'
+import { type Clock, type Log, token } from '#lib/index.ts'
+import { ClientSlots } from './client-slots.ts'
 import { ClientTransaction, type ClientUser, type SentParts } from './client-transaction.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 import { ServerTransaction } from './server-transaction.ts'
+import { flat } from './text.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { type Times, timesOf } from './times.ts'
 import type { Hop, SipTransport } from './types.ts'
 
 const COOKIE = 'z9hG4bK'
+
+/** How many server transactions a source address has. */
+export interface Held {
+  readonly address: string
+  count: number
+}
 
 /** The transactions of one user agent, and what they share (RFC 3261 §17). */
 export class Transactions {
@@ -16,12 +24,12 @@ export class Transactions {
   readonly wheel: TimerWheel
   /** Requests that came again since the start. */
   repeats = 0
-  readonly #clients = new Map<string, ClientTransaction>()
+  readonly #clients = new ClientSlots()
   readonly #servers = new Map<string, ServerTransaction>()
-  /** Server transactions outside dialogs by what a merged request would share with them. */
-  readonly #merged = new Map<string, ServerTransaction>()
-  /** How many server transactions each source address has. */
-  readonly #held = new Map<string, number>()
+  /** Of server transactions outside dialogs, what a merged request would share with them. */
+  readonly #merged = new Set<string>()
+  /** Of each source address that has server transactions. */
+  readonly #held = new Map<string, Held>()
 
   constructor(clock: Clock, log: Log, transport: SipTransport, timers?: { t1?: number; t2?: number; t4?: number }) {
     this.transport = transport
@@ -31,24 +39,29 @@ export class Transactions {
 
   /** Server transactions of requests from this address. */
   heldBy(source: Hop): number {
-    return this.#held.get(source.address) ?? 0
+    return this.#held.get(source.address)?.count ?? 0
   }
 
   get size(): number {
     return this.#clients.size + this.#servers.size
   }
 
+  /** The branch of the client transaction that is added next. Unguessable, as whoever knows a branch can answer for its request. */
+  newBranch(): string {
+    return flat(this.#clients.newBranch(token(12)))
+  }
+
   /** Adds a client transaction; the caller starts it. */
   addClient(branch: string, sent: SentParts, message: OutgoingMessage, hop: Hop, user: ClientUser): ClientTransaction {
     const transaction = new ClientTransaction(this, branch, sent, message, hop, user)
-    this.#clients.set(transaction.key, transaction)
+    this.#clients.add(transaction)
     return transaction
   }
 
   /** §17.1.3: the client transaction that a response belongs to. */
   clientOf(response: SipResponse): ClientTransaction | undefined {
     const { branch } = response.via
-    return branch === undefined ? undefined : this.#clients.get(`${branch} ${response.cseq.method}`)
+    return branch === undefined ? undefined : this.#clients.find(branch, response.cseq.method)
   }
 
   /** §17.2.3: the server transaction that a request repeats, or that an ACK acknowledges. */
@@ -61,38 +74,46 @@ export class Transactions {
     return this.#servers.get(serverKey(cancel, 'INVITE'))
   }
 
-  /** §8.2.2.2: whether this request has come before over another road. */
-  isMerged(request: SipRequest): boolean {
-    return request.to.tag === undefined && this.#merged.has(mergeKey(request))
-  }
-
   addServer(request: SipRequest, source: Hop, toTag: string): ServerTransaction {
-    const merge = request.to.tag === undefined ? mergeKey(request) : ''
-    const transaction = new ServerTransaction(this, serverKey(request, request.method), merge, request, source, toTag)
+    let merge = request.toTag === undefined ? mergeKey(request) : ''
+    const merged = merge !== '' && this.#merged.has(merge)
+    // The first one stands for all of them.
+    if (merged) merge = ''
+    const held = this.#heldOf(source.address)
+    const transaction = new ServerTransaction(this, serverKey(request, request.method), merge, request, source, toTag, held)
+    transaction.merged = merged
     this.#servers.set(transaction.key, transaction)
-    this.#held.set(source.address, this.heldBy(source) + 1)
-    if (merge) this.#merged.set(merge, transaction)
+    held.count += 1
+    if (merge) this.#merged.add(merge)
     return transaction
   }
 
   /** The connection of `hop` is gone. */
   lost(hop: Hop, again: boolean): void {
-    for (const client of [...this.#clients.values()]) if (sameHop(client.hop, hop)) client.lost(again)
+    for (const client of [...this.#clients]) if (sameHop(client.hop, hop)) client.lost(again)
   }
 
   removeClient(transaction: ClientTransaction): void {
-    this.#clients.delete(transaction.key)
+    this.#clients.delete(transaction)
   }
 
   removeServer(transaction: ServerTransaction): void {
-    if (this.#servers.delete(transaction.key)) this.#released(transaction.source)
-    if (transaction.mergeKey && this.#merged.get(transaction.mergeKey) === transaction) this.#merged.delete(transaction.mergeKey)
+    if (this.#servers.delete(transaction.key)) this.#released(transaction.held)
+    if (transaction.mergeKey) this.#merged.delete(transaction.mergeKey)
   }
 
-  #released(source: Hop): void {
-    const held = this.heldBy(source) - 1
-    if (held > 0) this.#held.set(source.address, held)
-    else this.#held.delete(source.address)
+  #heldOf(address: string): Held {
+    let held = this.#held.get(address)
+    if (!held) {
+      held = { address, count: 0 }
+      this.#held.set(address, held)
+    }
+    return held
+  }
+
+  #released(held: Held): void {
+    held.count -= 1
+    if (held.count === 0 && this.#held.get(held.address) === held) this.#held.delete(held.address)
   }
 
   close(): void {
@@ -114,13 +135,15 @@ function sameHop(a: Hop, b: Hop): boolean {
 function serverKey(request: SipRequest, method: string): string {
   const { via } = request
   const { branch } = via
-  if (branch?.startsWith(COOKIE) && branch.length > COOKIE.length) return `${branch} ${via.host}:${via.port ?? 5060} ${method}`
+  if (branch?.startsWith(COOKIE) && branch.length > COOKIE.length)
+    return flat(`${branch} ${via.host}:${via.port ?? 5060} ${method}`)
   // §17.2.3, for senders of RFC 2543: what their retransmissions and their ACK have in common with the INVITE.
-  const { cseq, from } = request
-  return `${request.uri} ${from.tag ?? ''} ${request.callId} ${cseq.sequence} ${via.host}:${via.port ?? 5060} ${branch ?? ''} ${method}`
+  const { cseq, fromTag = '' } = request
+  const sentBy = `${via.host}:${via.port ?? 5060}`
+  return flat(`${request.uri} ${fromTag} ${request.callId} ${cseq.sequence} ${sentBy} ${branch ?? ''} ${method}`)
 }
 
 function mergeKey(request: SipRequest): string {
   const { cseq } = request
-  return `${request.from.tag ?? ''} ${request.callId} ${cseq.sequence} ${cseq.method}`
+  return flat(`${request.fromTag ?? ''} ${request.callId} ${cseq.sequence} ${cseq.method}`)
 }

@@ -1,3 +1,4 @@
+import { inHost, inParam, inUser } from './codes.ts'
 import { NO_PARAMS, type Params, parseParams } from './params.ts'
 import { SipParseError } from './parse-error.ts'
 import { parseDigits } from './text.ts'
@@ -23,7 +24,11 @@ export interface UriParts {
   params?: Readonly<Record<string, string>>
 }
 
-const HOST = /^[A-Za-z0-9._-]+$/
+function isHost(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (!inHost(text.charCodeAt(i))) return false
+  return text.length > 0
+}
+
 const IPV6 = /^[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?$/
 
 /**
@@ -44,7 +49,7 @@ export function parseHostPort(text: string, i: number): { host: string; port: nu
       if (c === 58 || c === 59 || c === 63 || c === 32 || c === 9) break
     }
     host = text.slice(start, i)
-    if (!HOST.test(host)) throw new SipParseError(400, 'Malformed host')
+    if (!isHost(host)) throw new SipParseError(400, 'Malformed host')
   }
   if (text.charCodeAt(i) !== 58) return { host, port: undefined, end: i }
   const start = ++i
@@ -71,7 +76,7 @@ function unescapeUser(text: string): string {
  */
 export function parseUri(text: string): SipUri {
   const colon = text.indexOf(':')
-  const scheme = colon > 0 && colon < 32 ? text.slice(0, colon).toLowerCase() : ''
+  const scheme = colon === 3 && text.startsWith('sip') ? 'sip' : colon > 0 && colon < 32 ? text.slice(0, colon).toLowerCase() : ''
   if (scheme === 'tel') return parseTel(text, colon + 1)
   if (scheme !== 'sip' && scheme !== 'sips') {
     if (/^[a-z][a-z0-9+.-]*$/.test(scheme)) throw new SipParseError(416, 'Unsupported URI scheme')
@@ -111,10 +116,20 @@ function parseTel(text: string, i: number): SipUri {
   return { scheme: 'tel', user: number, host: '', params: semicolon >= 0 ? parseParams(text, semicolon) : NO_PARAMS }
 }
 
+/** Nothing but what means itself in a user and in a parameter. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (!inUser(code) || !inParam(code)) return false
+  }
+  return true
+}
+
 const USER_UNSAFE = /[^A-Za-z0-9\-_.!~*'()&=+$,;?/]/gu
 const PARAM_UNSAFE = /[^A-Za-z0-9\-_.!~*'()[\]/:&+$]/gu
 
 function percent(text: string, unsafe: RegExp): string {
+  if (isPlain(text)) return text
   return text.toWellFormed().replace(unsafe, (c) => {
     const escaped = encodeURIComponent(c)
     return escaped === c ? `%${c.charCodeAt(0).toString(16).toUpperCase()}` : escaped
@@ -127,7 +142,7 @@ function percent(text: string, unsafe: RegExp): string {
  */
 export function formatUri(parts: UriParts): string {
   const v6 = parts.host.includes(':')
-  if (!(v6 ? IPV6 : HOST).test(parts.host)) throw new SipParseError(400, 'Malformed host')
+  if (!(v6 ? IPV6.test(parts.host) : isHost(parts.host))) throw new SipParseError(400, 'Malformed host')
   let text = `${parts.scheme ?? 'sip'}:`
   if (parts.user) text += `${percent(parts.user, USER_UNSAFE)}@`
   text += v6 ? `[${parts.host}]` : parts.host

@@ -81,19 +81,17 @@ class SocketUserAgent implements UserAgent {
 
   #receiveResponse(response: SipResponse): void {
     // §8.1.3.3: one that has passed through us is not ours.
-    if (response.list('via').length !== 1) return
-    void response.from
-    void response.to
-    void response.callId
+    if (response.vias !== 1) return
+    response.checkTags()
     const transaction = this.#core.transactions.clientOf(response)
     if (transaction) {
       transaction.receive(response)
       return
     }
     // A 2xx to an INVITE of a former process, or one whose transaction is over.
-    const { cseq, status, callId, from, to } = response
+    const { cseq, status, callId, fromTag = '', toTag = '' } = response
     if (cseq.method !== 'INVITE' || status < 200 || status > 299) return
-    this.#core.dialogs.get(dialogKey(callId, from.tag ?? '', to.tag ?? ''))?.repeatAck(cseq.sequence)
+    this.#core.dialogs.get(dialogKey(callId, fromTag, toTag))?.repeatAck(cseq.sequence)
   }
 
   #malformed(error: SipParseError, from: Hop): void {
@@ -110,9 +108,9 @@ class SocketUserAgent implements UserAgent {
   }
 
   request(options: RequestOptions): Promise<SipResponse> {
-    const { parts, headers } = splitMaxForwards(options.headers ?? [])
+    const { maxForwards, headers } = splitMaxForwards(options.headers ?? [])
     const fixed = {
-      ...parts,
+      maxForwards,
       method: options.method,
       uri: options.uri,
       from: `${options.from};tag=${token(8)}`,
@@ -179,10 +177,10 @@ class SocketUserAgent implements UserAgent {
       sequence: request.cseq.sequence,
       routes: request.routes,
     }
-    const name = { is: 'INVITE', callId: request.callId, fromTag: request.from.tag ?? '' }
+    const name = { is: 'INVITE', callId: request.callId, fromTag: request.fromTag ?? '' }
     const message = new OutgoingMessage(name, snapshot.message)
     const invite = new SentInvite(this.#core, {
-      localTag: request.from.tag ?? '',
+      localTag: request.fromTag ?? '',
       contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop),
       transaction: (user) => this.#core.transactions.addClient(request.via.branch ?? '', sent, message, snapshot.hop, user),
     })

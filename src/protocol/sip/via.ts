@@ -1,5 +1,4 @@
 import type { SipRequest } from './message.ts'
-import { splitList } from './text.ts'
 import type { Hop, Transport } from './types.ts'
 
 const TRANSPORTS: Record<string, Transport> = { UDP: 'udp', TCP: 'tcp', TLS: 'tls' }
@@ -10,8 +9,8 @@ const TRANSPORTS: Record<string, Transport> = { UDP: 'udp', TCP: 'tcp', TLS: 'tl
  */
 export function responseRoute(request: SipRequest, source: Hop): { hop: Hop; via: string } {
   const { via } = request
-  let text = splitList(request.header('via')!)[0]!
-  const symmetric = via.params.get('rport') !== undefined
+  let { text } = via
+  const symmetric = via.rport
   if (via.host !== source.address || symmetric) {
     // What the sender claims to have received is no fact.
     text = text.replace(/;\s*(?:received|rport)\s*(?:=[^;]*)?(?=;|$)/gi, '')
@@ -22,8 +21,14 @@ export function responseRoute(request: SipRequest, source: Hop): { hop: Hop; via
   // §18.2.2: by the connection that the request came by; where that is gone, a new one to the port of sent-by (PITFALLS S41).
   const byPort = via.port ?? (transport === 'tls' ? 5061 : 5060)
   const port = transport === 'udp' && symmetric ? source.port : byPort
+  return { hop: answerHop(source, port), via: text }
+}
+
+/** Where a request over a connection came from may become bound to it later; its answers do not (RFC 5626). */
+function answerHop(source: Hop, port: number): Hop {
+  if (source.flow === undefined && source.bound === undefined && source.port === port) return source
   const { bound: _, ...hop } = source
-  return { hop: { ...hop, port }, via: text }
+  return { ...hop, port }
 }
 
 /** Where a response that has been kept goes: what {@link responseRoute} wrote into its topmost Via. */

@@ -1,0 +1,174 @@
+import { inHost, inParam, inToken, inUser } from './codes.ts'
+
+/**
+ * What nearly everybody writes, recognised in one pass and without making anything of it: whatever is plain here is read without
+ * a fault by the parsers, which alone judge the rest.
+ */
+
+const TAB = 9
+const SPACE = 32
+const QUOTE = 34
+const COLON = 58
+const SEMICOLON = 59
+const LESS = 60
+const EQUALS = 61
+const GREATER = 62
+const AT = 64
+const BACKSLASH = 92
+
+/** Said of what is not plain. */
+const NOT_PLAIN = -1
+
+/** Behind a `sip:user@host:port` with plain parameters that begins at `i`; -1 where it is something else. */
+function endOfUri(text: string, i: number, end: number): number {
+  if (!text.startsWith('sip:', i)) return NOT_PLAIN
+  const start = i + 4
+  i = start
+  while (i < end && inUser(text.charCodeAt(i))) i++
+  let host = start
+  if (i < end && text.charCodeAt(i) === AT) host = i + 1
+  i = host
+  while (i < end && inHost(text.charCodeAt(i))) i++
+  if (i === host || i === end) return i === host ? NOT_PLAIN : i
+  if (text.charCodeAt(i) !== COLON) return i
+  let port = 0
+  const digits = ++i
+  for (; i < end && i - digits < 6; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) break
+    port = port * 10 + digit
+  }
+  return port > 0 && port < 65_536 ? i : NOT_PLAIN
+}
+
+/** Behind plain parameters from `i` on, as far as there are any. */
+function endOfUriParams(text: string, i: number, end: number): number {
+  while (i < end && text.charCodeAt(i) === SEMICOLON) {
+    const name = ++i
+    while (i < end && inParam(text.charCodeAt(i))) i++
+    if (i === name) return NOT_PLAIN
+    if (i < end && text.charCodeAt(i) === EQUALS)
+      do i++
+      while (i < end && inParam(text.charCodeAt(i)))
+  }
+  return i
+}
+
+/** Whether this is a plain URI with nothing before or behind it. */
+export function isPlainUri(text: string): boolean {
+  const end = endOfUri(text, 0, text.length)
+  return end >= 0 && endOfUriParams(text, end, text.length) === text.length
+}
+
+/** Where the tag of a plain address lies: its start times 1024 and its length, 0 where there is none; -1 where the address is not plain. */
+export function tagOfPlain(text: string, start: number, end: number): number {
+  let i = start
+  let code = text.charCodeAt(i)
+  if (code === QUOTE) {
+    do code = text.charCodeAt(++i)
+    while (i < end && code !== QUOTE && code !== BACKSLASH)
+    if (code !== QUOTE) return NOT_PLAIN
+    i++
+  } else {
+    while (i < end && (inToken(code) || code === SPACE || code === TAB)) code = text.charCodeAt(++i)
+    // Without brackets, what looked like a name was the scheme.
+    if (code === COLON) i = start
+  }
+  while (i < end && (text.charCodeAt(i) === SPACE || text.charCodeAt(i) === TAB)) i++
+  if (text.charCodeAt(i) !== LESS) {
+    i = i === start ? endOfUri(text, start, end) : NOT_PLAIN
+  } else {
+    i = endOfUri(text, i + 1, end)
+    if (i >= 0) i = endOfUriParams(text, i, end)
+    if (i < 0 || i >= end || text.charCodeAt(i) !== GREATER) return NOT_PLAIN
+    i++
+  }
+  return i < 0 ? NOT_PLAIN : tagIn(text, i, end)
+}
+
+/** The URI of a plain address; null where the address is not plain. */
+export function uriOfPlain(text: string, start: number, end: number): string | null {
+  // A name in quotes may hold a bracket.
+  if (text.charCodeAt(start) === QUOTE || tagOfPlain(text, start, end) < 0) return null
+  const open = text.indexOf('<', start)
+  if (open >= 0 && open < end) return text.slice(open + 1, text.indexOf('>', open))
+  const semicolon = text.indexOf(';', start)
+  return text.slice(start, semicolon >= 0 && semicolon < end ? semicolon : end)
+}
+
+/** The first `tag` of the parameters from `i` on, all of them tokens with tokens. */
+function tagIn(text: string, i: number, end: number): number {
+  let tag = 0
+  while (i < end) {
+    if (text.charCodeAt(i) !== SEMICOLON) return NOT_PLAIN
+    const name = ++i
+    while (i < end && inToken(text.charCodeAt(i))) i++
+    if (i === name) return NOT_PLAIN
+    const stop = i
+    if (i === end || text.charCodeAt(i) !== EQUALS) {
+      if (isNamed(text, name, i, 'tag')) return NOT_PLAIN
+      continue
+    }
+    const value = ++i
+    while (i < end && inToken(text.charCodeAt(i))) i++
+    if (i === value || i - value > 1023) return NOT_PLAIN
+    if (tag === 0 && isNamed(text, name, stop, 'tag')) tag = value * 1024 + i - value
+  }
+  return tag
+}
+
+/** Whether this is the name of a parameter, which is a token, in any spelling. */
+function isNamed(text: string, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false
+  for (let i = 0; i < name.length; i++) if ((text.charCodeAt(start + i) | 32) !== name.charCodeAt(i)) return false
+  return true
+}
+
+const SENT_BY_UDP = 'SIP/2.0/UDP '
+
+/** A Via over UDP, the only one of its line, whose parameters are tokens: where its parts lie. */
+export interface PlainVia {
+  host: string
+  port: number | undefined
+  branch: string | undefined
+  /** Whether it has `rport`, with a value or without. */
+  rport: boolean
+}
+
+/** Null where it is not plain. */
+export function readPlainVia(text: string, start: number, end: number): PlainVia | null {
+  if (!text.startsWith(SENT_BY_UDP, start)) return null
+  const host = start + SENT_BY_UDP.length
+  let i = host
+  while (i < end && inHost(text.charCodeAt(i))) i++
+  if (i === host) return null
+  const afterHost = i
+  let port: number | undefined
+  if (i < end && text.charCodeAt(i) === COLON) {
+    port = 0
+    const digits = ++i
+    for (; i < end && i - digits < 6; i++) {
+      const digit = text.charCodeAt(i) - 48
+      if (digit < 0 || digit > 9) break
+      port = port * 10 + digit
+    }
+    if (port < 1 || port > 65_535) return null
+  }
+  let branch: string | undefined
+  let rport = false
+  while (i < end) {
+    if (text.charCodeAt(i) !== SEMICOLON) return null
+    const name = ++i
+    while (i < end && inToken(text.charCodeAt(i))) i++
+    if (i === name) return null
+    const stop = i
+    let value = i
+    if (i < end && text.charCodeAt(i) === EQUALS) {
+      value = ++i
+      while (i < end && inToken(text.charCodeAt(i))) i++
+    }
+    if (isNamed(text, name, stop, 'rport')) rport = true
+    else if (branch === undefined && isNamed(text, name, stop, 'branch')) branch = text.slice(value, i)
+  }
+  return { host: text.slice(host, afterHost), port, branch, rport }
+}
