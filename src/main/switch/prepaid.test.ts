@@ -289,3 +289,13 @@ test('B09 the memory of an agent is neither refused nor cut for want of a balanc
   // Not even an account is opened for it.
   assert.deepEqual([bench.cut.length, bench.warned.length, leftOf(bench), bench.clock.pending], [0, 0, undefined, 0])
 })
+
+test('B09 what is asked for ahead, and refused for want of a balance, tells nobody that it is empty', () => {
+  const bench = benchOf(0, [MINUTE])
+  const demand = { kind: MINUTE.kind, count: 1, detail: { number: ORDINARY } }
+  const empty = () => bench.events.filter(({ type }) => type === 'balance.empty').length
+  assert.equal(bench.gate.refuses(acme, demand, [], true)?.limitedBy, 'balance')
+  assert.equal(empty(), 0)
+  assert.equal(bench.gate.refuses(acme, demand)?.limitedBy, 'balance')
+  assert.equal(empty(), 1)
+})

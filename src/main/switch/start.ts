@@ -141,7 +141,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     record(entry, demand) {
       toll.saw(entry, record(entry), demand?.out)
     },
-    refuses: (subscriber, demand, beside) => toll.refuses(subscriber, demand, beside),
+    refuses: (subscriber, demand, beside, ahead) => toll.refuses(subscriber, demand, beside, ahead),
   })
   const memory = new AgentMemory({
     ...{ registry, clock, boot, log, record },

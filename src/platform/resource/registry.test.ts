@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Id, newId, TurnedClock } from '#lib/index.ts'
-import type { JournalRecord } from '#platform/words/index.ts'
-import { ResourceRegistry } from './registry.ts'
+import type { JournalRecord, Refusal } from '#platform/words/index.ts'
+import { type RegistryOptions, ResourceRegistry } from './registry.ts'
 import { ResourceUnavailable } from './unavailable.ts'
 
 const acme = newId('sub')
 const globex = newId('sub')
 const carrier = newId('trk')
 
-function registry() {
+function registry(more: Pick<RegistryOptions, 'refuses'> = {}) {
   const clock = new TurnedClock()
   const records: JournalRecord[] = []
-  const made = new ResourceRegistry({ clock, boot: 'b1', record: (record) => records.push(structuredClone(record)) })
+  const record = (one: JournalRecord) => void records.push(structuredClone(one))
+  const made = new ResourceRegistry({ clock, boot: 'b1', record, ...more })
   made.configure({
     capacities: [
       { kind: 'trunk.in', capacity: 4 },
@@ -254,6 +255,29 @@ test('what would be refused once something is given back for it is known before,
   assert.equal(r.refusal(acme, call, { ...demand, count: 2 }, held.slice(0, 1))?.inUse, 2)
   assert.equal(r.refusal(acme, call, demand)?.limitedBy, 'ceiling', 'it was asked, and not done')
   assert.deepEqual([r.inUseOf(acme, 'voice.relay'), records.length], [3, before])
+})
+
+test('B09 what would be refused for want of a balance is known before, too, and asked for as what is not demanded yet', () => {
+  const asked: boolean[] = []
+  const poor: Refusal = {
+    kind: 'voice.relay',
+    limitedBy: 'balance',
+    fault: 'subscriber',
+    limit: 1,
+    inUse: 1,
+    requested: 1,
+    holders: [],
+  }
+  const { registry: r } = registry({
+    refuses: (_subscriber, _demand, _beside, ahead = false) => {
+      asked.push(ahead)
+      return poor
+    },
+  })
+  const [call, demand] = [newId('call'), { kind: 'voice.relay', count: 1 } as const]
+  assert.equal(r.refusal(acme, call, demand), poor)
+  assert.equal(refusalOf(() => r.admit({ subscriber: acme, call, demands: [demand] })).refusal, poor)
+  assert.deepEqual(asked, [true, false])
 })
 
 function withMemory() {

@@ -25,8 +25,8 @@ export interface RegistryOptions {
   boot: string
   /** Gets `lease.taken`, with what was demanded, `lease.answered` and `lease.released`, in the same turn: the journal's `append`. */
   record(record: JournalRecord, demand?: Demand): void
-  /** A limit of another kind that a demand may meet, with those that stand before it in its request; asked last. */
-  refuses?(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[]): Refusal | null
+  /** A limit of another kind that a demand may meet, with those that stand before it in its request; asked last. `ahead`: nothing is demanded yet. */
+  refuses?(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[], ahead?: boolean): Refusal | null
 }
 
 /** What else is known of a lease's end. */
@@ -114,7 +114,7 @@ export class ResourceRegistry {
     const limit = decide(standing(place), demand.count, demand.detail?.emergency === true)
     const refusal = limit && refusalOf({ subscriber, call, demands: [demand] }, demand, limit, place)
     for (const held of back) countHeld(held, 1)
-    return refusal
+    return refusal ?? this.#options.refuses?.(subscriber, demand, [], true) ?? null
   }
 
   /** Like {@link admit}, as a thing that a stack can carry. */

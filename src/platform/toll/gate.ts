@@ -79,8 +79,8 @@ export class TollGate {
     for (const [subscriber, terms] of this.#configured) this.#adapt(subscriber, terms, before.get(subscriber), classes)
   }
 
-  /** Why this may not be leased, with what is asked for at the same time; null where it may. */
-  refuses(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[] = []): Refusal | null {
+  /** Why this may not be leased, with what is asked for at the same time; null where it may. Of what is asked `ahead` nobody is told. */
+  refuses(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[] = [], ahead = false): Refusal | null {
     // What an agent holds the ledger charges, whatever is left: a program is not taken away for want of a balance.
     if (demand.detail?.emergency || AGENT_KINDS.has(demand.kind)) return null
     const out = demand.kind === 'trunk.out'
@@ -89,7 +89,7 @@ export class TollGate {
     const account = denied ? null : this.#account(subscriber, found)
     if (!account) return denied
     const limited = out ? this.#limits(account, demand, account.metersOf(found)) : null
-    return limited ?? this.#poor(account, demand, beside)
+    return limited ?? this.#poor(account, demand, beside, ahead)
   }
 
   /** Sees what the registry records of leases, and at which position it stands; of one that is taken, which call out it is. */
@@ -199,7 +199,7 @@ export class TollGate {
   }
 
   /** Whether the balance has not what the first increment costs. What costs nothing is granted, whatever is owed. */
-  #poor(account: Account, demand: Demand, beside: readonly Demand[]): Refusal | null {
+  #poor(account: Account, demand: Demand, beside: readonly Demand[], ahead: boolean): Refusal | null {
     const { purse } = account
     if (!purse) return null
     const others = beside
@@ -209,7 +209,7 @@ export class TollGate {
     if (!overBalance(purse, demand.kind, costs)) return null
     this.#runs.gather(account)
     const refused = overBalance(purse, demand.kind, costs)
-    if (refused) this.#tell(account, true)
+    if (refused && !ahead) this.#tell(account, true)
     return refused
   }
 
