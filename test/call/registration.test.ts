@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { sleep, until } from '../peer/clock.ts'
+import { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
 import { DID, World } from './harness.ts'
@@ -52,4 +53,50 @@ test('S57 a carrier that is away for ten minutes: its trunk is registered again 
   await until('an answer', () => call.phase === 'up', 4000)
   call.hangup()
   await world.quiet()
+})
+
+test('S57 RFC 3263 §4.3 a registrar that says 100 and then takes its time is waited for, and no other server is asked meanwhile', async () => {
+  const execArgv = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
+  await using world = await World.open({ execArgv, log: 'error', load: { shedAboveMs: 1e12 } })
+  const { socket } = world.second
+  const asked: Message[] = []
+  const slow = socket.onRequest
+  socket.onRequest = (message, from) => {
+    if (message.method !== 'REGISTER') return slow(message, from)
+    asked.push(message)
+    socket.send(socket.response(message, 100, 'Trying', '', [], ''), from)
+  }
+  const spare = await FarEnd.open({ address: `${world.net}.40`, port: 5060, name: 'spare', watched: [] })
+  world.defer(() => spare.close())
+  const others: Message[] = []
+  spare.socket.onHeard = (message) => void (message.method === 'REGISTER' && others.push(message))
+  const credentials = { user: 'tl', password: createSealer(world.sealingKey).seal('circle of life') }
+  const trunks = world.snapshot.trunks.map((trunk) =>
+    trunk.name === 'other'
+      ? {
+          ...trunk,
+          credentials,
+          registerSeconds: 3600,
+          gateways: [...trunk.gateways, { address: `${world.net}.40`, port: 5060 }],
+        }
+      : trunk,
+  )
+  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  await until('its REGISTER', () => asked.length > 0, 4000)
+  // Its 100 is there before the clock is turned.
+  await sleep(100)
+  for (let seconds = 0; seconds < 20; seconds += 5) {
+    world.child('switch').send({ turn: 5000 })
+    await world.link.call('status', {})
+    await sleep(15)
+  }
+  assert.equal(others.length, 0)
+  socket.send(socket.response(asked.at(-1)!, 200, 'OK', 'reg', [['Expires', '3600']], ''), {
+    address: world.node.address,
+    port: 5060,
+  })
+  const state = async () =>
+    (await world.link.call('trunk.state', {})).find(({ registration }) => registration)?.registration?.text
+  await until('a registration', async () => /^registered at .*\.3:5060/.test((await state()) ?? ''), 3000)
+  assert.equal(others.length, 0)
 })
