@@ -203,3 +203,23 @@ test('what is asked for before host has said what there is waits for that: what 
   memory.close()
   assert.equal(clock.pending, 0)
 })
+
+test('a host that does not say what there is holds nobody up, and nothing is cut of which nobody knows whether it is there', async () => {
+  const { memory, registry, of, clock } = world()
+  const taken = { wall: clock.wall() - 3 * DAY, mono: 0, boot: 'b0' }
+  const old: Lease = { id: newId('lse'), subscriber: acme, kind: 'agent.memory', count: 256, agent: version, taken }
+  old.detail = { sandbox: 'old' }
+  registry.restore([old])
+  memory.restore({ leases: [old], lastProven: () => taken })
+  const asked = memory.take(sandbox('new'))
+  clock.turn(5000)
+  await asked
+  assert.deepEqual([of('lease.released'), registry.size], [[], 2])
+  memory.settle([{ ...sandbox('old'), granted: true }])
+  assert.deepEqual(
+    of('lease.released').map(({ lease }) => lease.reason),
+    // What host does not name is gone; of the other each day that is over is cut.
+    ['stopped', 'day', 'day', 'day'],
+  )
+  memory.stop()
+})
