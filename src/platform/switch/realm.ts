@@ -145,11 +145,12 @@ export class Realms {
         },
         send(message, to) {
           const from = localFor(to.address)
-          onMessage(seenOut(realm, from, message, to))
+          const { bytes } = message
+          onMessage(seenOut(realm, from, message, bytes, to))
           count.see('out', message.is, message.sent++ > 0)
-          if (to.transport === 'udp') sip.at(from.address).send(message.bytes, to)
+          if (to.transport === 'udp') sip.at(from.address).send(bytes, to)
           // Behind the journal's write, as everything that leaves.
-          else outbox.post({ send: () => connections.send(message.bytes, to) })
+          else outbox.post({ send: () => connections.send(bytes, to) })
         },
         suspect: (hop) => connections.suspect(hop),
       },

@@ -1,5 +1,6 @@
+import type { SeenMessage } from '#platform/words/index.ts'
 import { encodeHep } from '#protocol/hep/index.ts'
-import type { CallMessage, TraceSink } from './tap.ts'
+import type { OwnedDialog, TraceSink } from './tap.ts'
 
 const IP_PROTOCOL: Record<string, number> = { udp: 17 }
 const TCP = 6
@@ -14,15 +15,15 @@ export class HepExport implements TraceSink {
     this.#captureId = options.captureId
   }
 
-  message({ direction, local, peer, transport, wall, owner, content }: CallMessage): void {
+  message({ direction, local, peer, transport }: SeenMessage, content: Uint8Array, wall: number, { call }: OwnedDialog): void {
     const [source, destination] = direction === 'in' ? [peer, local] : [local, peer]
     this.#send(
       encodeHep({
         ...{ source, destination, wall },
         ipProtocol: IP_PROTOCOL[transport] ?? TCP,
         captureId: this.#captureId,
-        correlationId: owner.call,
-        payload: typeof content === 'string' ? Buffer.from(content) : content,
+        correlationId: call.id,
+        payload: content,
       }),
     )
   }

@@ -1,127 +1,109 @@
 import type { Id } from '#lib/index.ts'
-import type { JournalRecord, TraceEntry } from '#platform/words/index.ts'
-import type { CallMessage, DialogOwner } from './tap.ts'
-
-/** A line of the file: a head of JSON, and behind it so many bytes of the message as it came. */
-export interface Line {
-  head: LineHead
-  body?: Uint8Array
-}
-
-/** A line, and where it was found. */
-export interface FoundLine extends Line {
-  offset: number
-  length: number
-}
-
-export interface LineHead {
-  call: Id<'call'>
-  subscriber: Id<'sub'>
-  /** Wall-clock ms. */
-  wall: number
-  leg?: Id<'leg'> | undefined
-  /** All of the entry that is not above, without its message. */
-  entry: Record<string, unknown>
-  /** Bytes of the message that follows. */
-  bytes?: number
-}
-
-export const NEWLINE = 10
 
 /**
- * The heads of the lines of a dialog's messages, but for what differs from one to the next. What stands in them is ours and
- * needs no escaping: ids, addresses, names of transports.
+ * A line of the file: 16 octets, a head of text, and the message or the record of the journal as it is. The octets are, in
+ * little endian, the length of the whole line (32 bits), that of its head (16), what it is (8), 0 (8), and the wall-clock ms
+ * (64, as a double). A head begins with the id of the call and a blank.
  */
-export class MessageHeads {
-  readonly #owner: DialogOwner
-  readonly #heads: { direction: string; transport: string; address: string; port: number; text: string }[] = []
+export interface Line {
+  kind: number
+  /** Wall-clock ms. */
+  wall: number
+  head: string
+  body: Buffer
+}
 
-  constructor(owner: DialogOwner) {
-    this.#owner = owner
+export const MESSAGE = 1
+export const RECORD = 2
+
+const FIXED = 16
+const HEAD_LENGTH_AT = 4
+const KIND_AT = 6
+const WALL_AT = 8
+
+/** Octets of a character in UTF-8 for each of its units in UTF-16, at most. */
+const LONGEST = 3
+
+/** Lines that wait for their write, as the bytes that the file will have. Nothing of a message is held on to. */
+export class WaitingLines {
+  #bytes = Buffer.allocUnsafe(64 * 1024)
+  #length = 0
+  #latest = 0
+
+  /** Bytes that wait. */
+  get length(): number {
+    return this.#length
   }
 
-  /** Up to and with `"wall":`. A dialog has two of them, and a few more where its far end moves. */
-  of({ direction, realm, transport, local, peer }: CallMessage): string {
-    const { address, port } = peer
-    for (const head of this.#heads) {
-      if (head.direction === direction && head.port === port && head.address === address && head.transport === transport)
-        return head.text
-    }
-    const { call, leg, subscriber } = this.#owner
-    const entry = `{"kind":"sip","direction":"${direction}","realm":"${realm}","transport":"${transport}","local":"${hostPort(local)}","peer":"${hostPort(peer)}"}`
-    const text = `{"call":"${call}","subscriber":"${subscriber}","leg":"${leg}","entry":${entry},"wall":`
-    if (this.#heads.length < MOST_HEADS) this.#heads.push({ direction, transport, address, port, text })
-    return text
+  /** The wall-clock ms of the latest of them. */
+  get latest(): number {
+    return this.#latest
+  }
+
+  /** The bytes; good until the next `add`. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** `head` is all ASCII. */
+  add(kind: number, wall: number, head: string, body: string | Uint8Array): void {
+    const begin = this.#length
+    this.#room(begin + FIXED + head.length + body.length * LONGEST)
+    const bytes = this.#bytes
+    const bodyAt = begin + FIXED + bytes.write(head, begin + FIXED, 'latin1')
+    let end = bodyAt + body.length
+    if (typeof body === 'string') end = bodyAt + bytes.write(body, bodyAt, 'utf8')
+    else bytes.set(body, bodyAt)
+    bytes.writeUInt32LE(end - begin, begin)
+    bytes.writeUInt16LE(head.length, begin + HEAD_LENGTH_AT)
+    bytes.writeUInt16LE(kind, begin + KIND_AT)
+    bytes.writeDoubleLE(wall, begin + WALL_AT)
+    this.#length = end
+    if (wall > this.#latest) this.#latest = wall
+  }
+
+  clear(): void {
+    this.#length = 0
+    this.#latest = 0
+  }
+
+  #room(needed: number): void {
+    if (needed <= this.#bytes.length) return
+    const bytes = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length))
+    this.#bytes.copy(bytes, 0, 0, this.#length)
+    this.#bytes = bytes
   }
 }
 
-const MOST_HEADS = 8
-
-/** Of the journal, what tells the course of a call: its events and its leases. Null for anything else. */
-export function callOfRecord(record: JournalRecord): Id<'call'> | null {
-  if (record.type === 'event') return record.event.call ?? null
-  return record.type === 'lease.taken' || record.type === 'lease.released' ? (record.lease.call ?? null) : null
-}
-
-/** A line that holds a record of the journal, as a head like any other. */
-function headOfRecord(record: JournalRecord): LineHead | null {
-  const { wall } = record.at
-  switch (record.type) {
-    case 'event': {
-      const { call, leg, subscriber, type, data, cause } = record.event
-      if (!call) return null
-      const entry = { kind: 'event', type, data: cause ? { ...data, cause } : data }
-      return { call, subscriber, wall, leg, entry }
-    }
-    case 'lease.taken':
-    case 'lease.released': {
-      const { id, call, leg, subscriber, kind, reason } = record.lease
-      if (!call) return null
-      const what = record.type === 'lease.taken' ? 'taken' : 'released'
-      const entry = { kind: 'lease', what, lease: id, resource: kind, reason: what === 'released' ? reason : undefined }
-      return { call, subscriber, wall, leg, entry }
-    }
-    default:
-      return null
+/**
+ * Shows the lines of one call in a piece of a file, which begins with a line. `end` is where its last whole line ends, whose
+ * time is `wall`.
+ */
+export function eachLine(bytes: Buffer, call: Id<'call'>, show: (line: Line) => void): { end: number; wall: number } {
+  const begins = Buffer.from(`${call} `)
+  // Ids of one time begin alike: most lines of others are told by what they end with.
+  const tailAt = begins.length - 4
+  const tail = begins.readInt32LE(tailAt)
+  let last = -1
+  let end = 0
+  for (let at = 0; at + FIXED <= bytes.length; at = end) {
+    const next = at + bytes.readUInt32LE(at)
+    const headAt = at + FIXED
+    if (next < headAt + begins.length || next > bytes.length) break
+    if (bytes.readInt32LE(headAt + tailAt) === tail && begins.compare(bytes, headAt, headAt + begins.length) === 0)
+      show(lineAt(bytes.subarray(at, next)))
+    last = at
+    end = next
   }
+  return { end, wall: last < 0 ? 0 : bytes.readDoubleLE(last + WALL_AT) }
 }
 
-function readHead(json: string): LineHead | null {
-  try {
-    const head = JSON.parse(json) as LineHead | JournalRecord
-    return 'type' in head ? headOfRecord(head) : head
-  } catch {
-    return null
+function lineAt(line: Buffer): Line {
+  const bodyAt = FIXED + line.readUInt16LE(HEAD_LENGTH_AT)
+  return {
+    kind: line[KIND_AT]!,
+    wall: line.readDoubleLE(WALL_AT),
+    head: line.toString('latin1', FIXED, bodyAt),
+    body: line.subarray(bodyAt),
   }
-}
-
-/** The lines in a piece of a file; what is torn at its end is left out. */
-export function linesIn(bytes: Buffer): FoundLine[] {
-  const lines: FoundLine[] = []
-  for (let offset = 0; offset < bytes.length; ) {
-    const end = bytes.indexOf(NEWLINE, offset)
-    if (end < 0) break
-    const head = readHead(bytes.toString('utf8', offset, end))
-    if (!head) break
-    const bodyEnd = end + 1 + (head.bytes ?? 0)
-    if (bodyEnd > bytes.length) break
-    lines.push({ head, body: bytes.subarray(end + 1, bodyEnd), offset, length: bodyEnd - offset })
-    offset = bodyEnd
-  }
-  return lines
-}
-
-export function entryOf({ head, body }: Line): TraceEntry {
-  const { wall, leg, entry } = head
-  const message = entry.kind === 'sip' ? { message: Buffer.from(body ?? []).toString('utf8') } : {}
-  return { at: new Date(wall).toISOString(), ...(leg ? { leg } : {}), ...entry, ...message } as TraceEntry
-}
-
-/** Whose call it is. */
-export function ownerOf(lines: readonly Line[]): Id<'sub'> {
-  return lines[0]!.head.subscriber
-}
-
-function hostPort({ address, port }: { address: string; port: number }): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }

@@ -1,5 +1,4 @@
-/** What no message may have that is kept as it is; most have none of it, and are looked through once. */
-const SUSPECT = /^(?:(?:proxy-)?authorization|authentication-info|a=crypto|k[=:]|a=key-mgmt|a=ice-pwd)/im
+import type { SeenMessage } from '#platform/words/index.ts'
 
 /** Credentials (RFC 3261 §20.7, §20.28), over as many lines as they are folded into. */
 const CREDENTIALS = /^((?:proxy-)?authorization|authentication-info)[ \t]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*/gim
@@ -9,26 +8,60 @@ const KEYS = /^(a=crypto|k|a=key-mgmt|a=ice-pwd)[:=][^\r\n]*/gim
 
 const TYPE = /^(?:content-type|c)[ \t]*:[ \t]*([^;\r\n]+)/im
 
+const CR = 13
+const EQUALS = 61
+const COLON = 58
+/** Makes a letter small. */
+const SMALL = 0x20
+const A = 0x61
+const K = 0x6b
+const V = 0x76
+/** What the attributes begin with that hold keys: crypto, key-mgmt, ice-pwd. */
+const OF_KEYS: readonly number[] = [0x63, K, 0x69]
+
 /**
  * A message as it may be kept: without credentials, without media keys, and without any body but a session description,
  * as others hold what people wrote or pressed (PITFALLS F15). As it came where there is nothing to hide.
  */
-export function redact(content: string | Uint8Array): string | Uint8Array {
-  const text = typeof content === 'string' ? content : latin1(content)
-  const end = text.indexOf('\r\n\r\n')
-  const headEnd = end < 0 ? text.length : end + 4
-  const suspect = SUSPECT.test(text)
-  if (!suspect && headEnd === text.length) return content
-  const head = text.slice(0, headEnd)
-  const sdp = TYPE.exec(head)?.[1]?.trim().toLowerCase() === 'application/sdp'
-  if (!suspect && sdp) return content
-  const body = text.slice(headEnd)
-  const cleanHead = head.replace(CREDENTIALS, '$1: (removed)')
-  const cleanBody = body === '' ? '' : sdp ? body.replace(KEYS, '$1:(removed)') : `(${body.length} bytes removed)`
-  if (cleanHead === head && cleanBody === body) return content
-  return typeof content === 'string' ? cleanHead + cleanBody : Buffer.from(cleanHead + cleanBody, 'latin1')
+export function kept({ bytes, description }: Pick<SeenMessage, 'bytes' | 'description'>): Uint8Array {
+  return description !== null && isPlain(bytes, bytes.length - description) ? bytes : redact(bytes)
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+/** Whether what stands from `at` on is a description, or nothing, without a line that begins as those do that hold keys. */
+function isPlain(bytes: Uint8Array, at: number): boolean {
+  if (at === bytes.length) return true
+  if (bytes[at] !== V || bytes[at + 1] !== EQUALS) return false
+  let before = CR
+  for (let i = at; i < bytes.length; i++) {
+    const byte = bytes[i]!
+    // Any octet that somebody could take for the end of a line is one here.
+    if (before <= CR) {
+      const first = byte | SMALL
+      const second = bytes[i + 1]
+      if (first === K && (second === EQUALS || second === COLON)) return false
+      if (first === A && second === EQUALS && OF_KEYS.includes(bytes[i + 2]! | SMALL)) return false
+    }
+    before = byte
+  }
+  return true
+}
+
+/** The same by the text alone, whatever is known of the message. */
+function redact(bytes: Uint8Array): Uint8Array {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  const headEnd = endOfHead(text)
+  const head = text.slice(0, headEnd)
+  const body = text.slice(headEnd)
+  const sdp = body.startsWith('v=') && TYPE.exec(head)?.[1]?.trim().toLowerCase() === 'application/sdp'
+  const cleanHead = head.replace(CREDENTIALS, '$1: (removed)')
+  const cleanBody = body === '' ? '' : sdp ? body.replace(KEYS, '$1:(removed)') : `(${body.length} bytes removed)`
+  return cleanHead === head && cleanBody === body ? bytes : Buffer.from(cleanHead + cleanBody, 'latin1')
+}
+
+/** Behind its empty line; some end their lines with LF alone. */
+function endOfHead(text: string): number {
+  const strict = text.indexOf('\r\n\r\n')
+  if (strict >= 0) return strict + 4
+  const bare = text.indexOf('\n\n')
+  return bare >= 0 ? bare + 2 : text.length
 }

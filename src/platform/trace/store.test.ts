@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Id, newId, silentLog, TurnedClock } from '#lib/index.ts'
+import { instantOf } from '#platform/words/index.ts'
 import { TraceStore } from './store.ts'
+import type { OwnedDialog } from './tap.ts'
 
 const AT = { address: '192.0.2.1', port: 5060 }
 
@@ -18,52 +20,59 @@ function opened(directory: string, maxBytes = 1 << 20) {
   const clock = new TurnedClock()
   const store = new TraceStore({ directory, clock, log: silentLog, maxBytes })
   const subscriber = newId('sub')
-  const say = (call: Id<'call'>, text: string) =>
-    store.message({
-      ...{
-        realm: 'node',
-        direction: 'in',
-        transport: 'udp',
-        local: AT,
-        peer: AT,
-        wall: clock.wall(),
-        content: Buffer.from(text),
-      },
-      owner: { realm: 'node', callId: 'x', direction: 'in', call, leg: newId('leg'), subscriber },
-    })
+  const calls = new Map<Id<'call'>, OwnedDialog>()
+  const dialogOf = (call: Id<'call'>) => {
+    const owner = { realm: 'node', callId: 'x', direction: 'in', call, leg: newId('leg'), subscriber } as const
+    const dialog = calls.get(call) ?? { owner, call: { id: call, lines: 0 }, in: null, out: null }
+    calls.set(call, dialog)
+    return dialog
+  }
+  const say = (call: Id<'call'>, text: string, peer = AT) => {
+    const bytes = Buffer.from(text)
+    const sent = { realm: 'node', direction: 'in', transport: 'udp', local: AT, peer } as const
+    const named = { is: 'INVITE', callId: 'x', fromTag: 'a', description: 0 }
+    store.message({ ...sent, ...named, bytes }, bytes, clock.wall(), dialogOf(call))
+  }
+  const cleared = (call: Id<'call'>) => {
+    const { wall } = instantOf(clock, 'b')
+    const event = { id: newId('evt'), subscriber, number: 1, at: '', type: 'call.cleared', call, data: {} }
+    store.record(call, dialogOf(call).call, wall, JSON.stringify({ type: 'event', at: { wall }, event }))
+  }
   const texts = async (call: Id<'call'>) =>
     (await store.read(call))?.entries.map((entry) => (entry.kind === 'sip' ? entry.message : entry.kind))
-  return { clock, store, say, texts, subscriber }
+  const made = () => newId('call', clock.wall())
+  return { clock, store, say, cleared, texts, made, subscriber }
 }
 
 test('a trace is there at once, in order, and after a restart, a torn last line left out', async (t) => {
   const directory = place(t)
   const first = opened(directory)
-  const [a, b] = [newId('call'), newId('call')]
+  const [a, b] = [first.made(), first.made()]
   first.say(a, 'INVITE\r\nname: "Zoë"\r\n\r\n')
   first.say(b, 'other')
   assert.deepEqual(await first.texts(a), ['INVITE\r\nname: "Zoë"\r\n\r\n'])
   first.say(a, 'BYE')
   await first.store.close()
-  appendFileSync(join(directory, 'trace-1.log'), '{"call":"call_torn')
+  appendFileSync(join(directory, readdirSync(directory)[0]!), Buffer.from([60, 0, 0, 0, 9]))
   const second = opened(directory)
   assert.deepEqual(await second.texts(a), ['INVITE\r\nname: "Zoë"\r\n\r\n', 'BYE'])
   second.say(a, 'late')
   assert.deepEqual((await second.texts(a))?.at(-1), 'late')
   assert.equal((await second.store.read(a))?.subscriber, first.subscriber)
-  assert.equal(await second.texts(newId('call')), undefined)
+  assert.equal(await second.texts(second.made()), undefined)
   await second.store.close()
 })
 
 test('the room on disk is kept to, the oldest trace goes first, and one call’s lines are limited', async (t) => {
   const directory = place(t)
-  const { store, say, texts } = opened(directory, 64 << 10)
-  const [first, last] = [newId('call'), newId('call')]
+  const { store, say, texts, made, clock } = opened(directory, 64 << 10)
+  const [first, last] = [made(), made()]
   say(first, 'x'.repeat(1000))
   for (let i = 0; i < 200; i++) {
-    const call = newId('call')
+    const call = made()
     say(call, 'x'.repeat(1000))
     await texts(call)
+    clock.turn(60_000)
   }
   for (let i = 0; i < 1100; i++) say(last, 'y')
   const trace = await store.read(last)
@@ -71,5 +80,61 @@ test('the room on disk is kept to, the oldest trace goes first, and one call’s
   assert.equal(await texts(first), undefined)
   const bytes = readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)
   assert.ok(bytes < 512 << 10, `${bytes} bytes on disk`)
+  await store.close()
+})
+
+test('a trace is found wherever its lines are: over many files, longer than what is read at once, at the time of other clocks', async (t) => {
+  const { store, say, cleared, texts, made, clock } = opened(place(t), 64 << 20)
+  const long = made()
+  say(long, 'first')
+  const huge = 'z'.repeat(3 << 20)
+  for (let i = 0; i < 12; i++) {
+    say(long, `${huge}${i}`)
+    await texts(made())
+    clock.turn(1000)
+  }
+  clock.step(-3_600_000)
+  const back = made()
+  say(back, 'set back')
+  say(long, 'last')
+  cleared(long)
+  assert.deepEqual((await texts(long))?.map((text) => text.slice(-5)).toSorted(), [
+    ...['event', 'first', 'last', 'zzz10', 'zzz11'],
+    ...Array.from({ length: 10 }, (_, i) => `zzzz${i}`),
+  ])
+  assert.deepEqual(await texts(back), ['set back'])
+  await store.close()
+})
+
+test('what comes late, when the call is over, is in its trace', async (t) => {
+  const { store, say, cleared, texts, made, clock } = opened(place(t))
+  const call = made()
+  say(call, 'INVITE')
+  cleared(call)
+  clock.turn(30_000)
+  say(call, '200')
+  assert.deepEqual(await texts(call), ['INVITE', 'event', '200'])
+  await store.close()
+})
+
+test('each message tells whence it came, where a far end moves too', async (t) => {
+  const { store, say, made } = opened(place(t))
+  const call = made()
+  for (const port of [5060, 5062, 5060]) say(call, 'INFO', { address: '2001:db8::1', port })
+  const trace = await store.read(call)
+  assert.deepEqual(
+    trace?.entries.map((entry) => entry.kind === 'sip' && `${entry.peer} ${entry.local} ${entry.transport} ${entry.realm}`),
+    [5060, 5062, 5060].map((port) => `[2001:db8::1]:${port} 192.0.2.1:5060 udp node`),
+  )
+  await store.close()
+})
+
+test('what another release has kept is removed at the start, and nothing else', async (t) => {
+  const directory = place(t)
+  writeFileSync(join(directory, 'trace-7.log'), '{"call":"call_1"}\n')
+  writeFileSync(join(directory, 'notes'), '')
+  const { store, made, texts } = opened(directory)
+  assert.equal(await texts(made()), undefined)
+  assert.deepEqual(readdirSync(directory), ['notes'])
   await store.close()
 })

@@ -2,23 +2,27 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId, TurnedClock } from '#lib/index.ts'
 import type { SeenMessage } from '#platform/words/index.ts'
-import { redact } from './redact.ts'
-import { type CallMessage, Tap } from './tap.ts'
+import { kept } from './redact.ts'
+import { type DialogOwner, Tap, type TraceSink } from './tap.ts'
 import { visibleToSubscriber } from './visible.ts'
 
 const AT = { address: '192.0.2.1', port: 5060 }
 
 function seen(direction: 'in' | 'out', is: string | number, fromTag: string, callId = 'x'): SeenMessage {
-  const content = `${is} ${direction} ${fromTag}`
-  return { realm: 'node', direction, content, is, callId, fromTag, transport: 'udp', local: AT, peer: AT }
+  const bytes = Buffer.from(`${is} ${direction} ${fromTag}`)
+  return { realm: 'node', direction, bytes, description: 0, is, callId, fromTag, transport: 'udp', local: AT, peer: AT }
 }
 
 function tapped() {
   const clock = new TurnedClock()
-  const messages: CallMessage[] = []
-  const tap = new Tap({ clock, sinks: [{ message: (message) => void messages.push(message) }] })
+  const messages: { owner: DialogOwner; content: string }[] = []
+  const sink: TraceSink = {
+    message: (_seen, content, _wall, { owner }) => void messages.push({ owner, content: Buffer.from(content).toString() }),
+  }
+  const tap = new Tap({ clock, sinks: [sink] })
   const told = () => messages.map(({ owner, content }) => `${owner.direction}: ${content}`)
-  return { clock, tap, told }
+  const calls = () => messages.map(({ owner }) => owner.call)
+  return { clock, tap, told, calls }
 }
 
 const owner = (direction: 'in' | 'out', callerTag?: string) => ({
@@ -76,26 +80,73 @@ test('a flood that belongs to no call keeps nothing but the newest 64', () => {
   assert.equal(told().length, 64)
 })
 
-test('F15 no credential, media key or private body is kept', () => {
-  const message = [
-    'INVITE sip:a@b SIP/2.0',
-    'AUTHORIZATION : Digest username="u",',
-    '  response="deadbeef"',
-    'proxy-authorization: Digest response="deadbeef"',
-    'Content-Type: application/sdp',
-    '',
-    'v=0',
-    'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:deadbeef',
-    'm=audio 1 RTP/AVP 0',
-  ].join('\r\n')
-  const kept = redact(Buffer.from(message)).toString()
-  assert.doesNotMatch(kept, /deadbeef|username/)
-  assert.match(kept, /m=audio 1 RTP\/AVP 0$/)
-  const info = 'INFO sip:a@b SIP/2.0\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=7'
-  assert.doesNotMatch(redact(Buffer.from(info)).toString(), /Signal/)
-  const plain = Buffer.from('OPTIONS sip:a@b SIP/2.0\r\n\r\n')
-  assert.equal(redact(plain), plain, 'as it is where there is nothing to hide')
+test('a leg that goes over to another call is in the trace of that one from then on, also long after the former has ended', () => {
+  const { tap, clock, calls } = tapped()
+  const former = owner('in', 'a')
+  const later = { ...former, call: newId('call') }
+  tap.own(former)
+  tap.see(seen('in', 'INVITE', 'a'))
+  tap.own(later)
+  tap.see(seen('in', 'INFO', 'a'))
+  tap.over(former.call)
+  clock.turn(40_000)
+  tap.own({ ...owner('in', 'c'), callId: 'y' })
+  tap.see(seen('in', 'BYE', 'a'))
+  assert.deepEqual(calls(), [former.call, later.call, later.call])
+  tap.over(later.call)
+  tap.over(later.call)
+  clock.turn(40_000)
+  tap.over(newId('call'))
+  assert.equal(tap.size, 1, 'of the call that is up')
 })
+
+const MESSAGE = [
+  'INVITE sip:a@b SIP/2.0',
+  'AUTHORIZATION : Digest username="u",',
+  '  response="deadbeef"',
+  'proxy-authorization: Digest response="deadbeef"',
+  'Content-Type: application/sdp',
+  '',
+  'v=0',
+  'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:deadbeef',
+  'm=audio 1 RTP/AVP 0',
+]
+
+test('F15 no credential, media key or private body is kept', () => {
+  for (const end of ['\r\n', '\n']) {
+    const text = redacted(MESSAGE.join(end), null)
+    assert.doesNotMatch(text, /deadbeef|username/)
+    assert.match(text, /m=audio 1 RTP\/AVP 0$/)
+  }
+  const private_ = 'Content-Type: application/dtmf-relay\r\n\r\nSignal=7'
+  assert.doesNotMatch(redacted(`INFO sip:a@b SIP/2.0\r\n${private_}`, null), /Signal/)
+})
+
+test('F15 of a message whose headers hold none, what is said to be a session description is looked through for keys, and is one', () => {
+  const head = 'INVITE sip:a@b SIP/2.0\r\nc: application/sdp\r\n\r\n'
+  const key = (line: string) => `v=0\r\nm=audio 1 RTP/AVP 0\r\n${line}`
+  const secrets = [
+    ...['a=crypto:1 X inline:deadbeef', 'A=Crypto:1 X inline:deadbeef', 'k=clear:deadbeef', 'K=base64:deadbeef'],
+    ...['a=key-mgmt:mikey deadbeef', 'a=ice-pwd:deadbeef'],
+  ].flatMap((line) => [
+    key(line),
+    key(line).replaceAll('\r\n', '\n'),
+    key(line).replaceAll('\r\n', '\r'),
+    `${key('a=x')}\n${line}\r\na=y`,
+  ])
+  for (const body of [...secrets, 'Signal=deadbeef', ' v=0\r\nk=clear:deadbeef'])
+    assert.doesNotMatch(redacted(head + body, body.length), /deadbeef/, JSON.stringify(body))
+  for (const line of ['a=rtpmap:0 PCMU/8000', 'a=candidate:1 1 UDP 1 192.0.2.1 1 typ host', 'a=inactive', 'b=AS:64']) {
+    const message = Buffer.from(`${head}${key(line)}\r\n`)
+    assert.equal(kept({ bytes: message, description: key(line).length + 2 }), message, 'as it is where there is nothing to hide')
+  }
+  const plain = Buffer.from('OPTIONS sip:a@b SIP/2.0\r\n\r\n')
+  for (const description of [0, null]) assert.equal(kept({ bytes: plain, description }), plain)
+})
+
+function redacted(message: string, description: number | null): string {
+  return Buffer.from(kept({ bytes: Buffer.from(message), description })).toString()
+}
 
 test('a subscriber sees no address, host or product of the carrier, and its own side whole', () => {
   const message = [

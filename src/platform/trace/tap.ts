@@ -1,7 +1,7 @@
 import type { Clock, Id } from '#lib/index.ts'
 import type { JournalRecord, Realm, SeenMessage } from '#platform/words/index.ts'
-import type { MessageHeads } from './line.ts'
-import { redact } from './redact.ts'
+import { callOfRecord } from './entry.ts'
+import { kept } from './redact.ts'
 
 /** Which call and leg a dialog belongs to. */
 export interface DialogOwner {
@@ -14,21 +14,38 @@ export interface DialogOwner {
   call: Id<'call'>
   leg: Id<'leg'>
   subscriber: Id<'sub'>
-  /** The store's own: what the lines of this dialog's messages begin with. */
-  heads?: MessageHeads | undefined
 }
 
-/** A message of a call, as it may be kept. */
-export interface CallMessage extends Pick<SeenMessage, 'realm' | 'direction' | 'content' | 'transport' | 'local' | 'peer'> {
-  wall: number
-  owner: DialogOwner
+/** A call of which something is kept. */
+export interface TracedCall {
+  readonly id: Id<'call'>
+  /** Lines that are kept of it, counted by whoever keeps them. */
+  lines: number
+}
+
+/** A dialog of a call. */
+export interface OwnedDialog {
+  readonly owner: DialogOwner
+  readonly call: TracedCall
+  /** The store's own: what the last lines of either direction began with. */
+  in: LineHead | null
+  out: LineHead | null
+}
+
+/** What the lines of a dialog begin with whose messages come from, or go to, one place. */
+export interface LineHead {
+  transport: string
+  address: string
+  port: number
+  text: string
 }
 
 /** What takes the messages of calls: the store, an exporter. */
 export interface TraceSink {
-  message(message: CallMessage): void
-  /** What the journal was told, and its text there. */
-  record?(record: JournalRecord, json: string): void
+  /** A message as it may be kept: its own octets are not to be looked at, but those of `content`. */
+  message(seen: SeenMessage, content: Uint8Array, wall: number, dialog: OwnedDialog): void
+  /** What the journal was told, and its text there. The call is unknown before its first dialog, and long after its end. */
+  record?(call: Id<'call'>, traced: TracedCall | undefined, wall: number, json: string): void
 }
 
 /** A message is seen before anybody knows which call it begins; so many wait to be known. */
@@ -37,10 +54,26 @@ const UNKNOWN = 64
 /** Ms for which a dialog is remembered after its call: repeats and answers to BYE come in this time. */
 const LINGER_MS = 32_000
 
-interface Dialog {
+/** The legs of one Call-ID in one realm. */
+interface Legs {
   callerTag: string | undefined
-  in: DialogOwner | null
-  out: DialogOwner | null
+  in: OwnedDialog | null
+  out: OwnedDialog | null
+}
+
+class Traced implements TracedCall {
+  readonly id: Id<'call'>
+  lines = 0
+  readonly dialogs: OwnedDialog[] = []
+  ended = false
+  /** Monotonic ms. */
+  endedAt = 0
+  /** The one that ended after it. */
+  next: Traced | null = null
+
+  constructor(id: Id<'call'>) {
+    this.id = id
+  }
 }
 
 /**
@@ -51,10 +84,11 @@ export class Tap {
   readonly #clock: Clock
   readonly #sinks: readonly TraceSink[]
   /** By realm and Call-ID. */
-  readonly #dialogs = new Map<Realm, Map<string, Dialog>>()
-  readonly #ofCall = new Map<Id<'call'>, DialogOwner[]>()
+  readonly #legs = new Map<Realm, Map<string, Legs>>()
+  readonly #calls = new Map<Id<'call'>, Traced>()
   /** Ended calls in the order of their ends. */
-  #ended = new Map<Id<'call'>, number>()
+  #firstEnded: Traced | null = null
+  #lastEnded: Traced | null = null
   readonly #unknown: { seen: SeenMessage; wall: number }[] = []
 
   constructor(options: { clock: Clock; sinks: readonly TraceSink[] }) {
@@ -65,16 +99,16 @@ export class Tap {
   /** Dialogs that are known. */
   get size(): number {
     let size = 0
-    for (const dialogs of this.#dialogs.values()) size += dialogs.size
+    for (const legs of this.#legs.values()) size += legs.size
     return size
   }
 
   see(seen: SeenMessage): void {
     if (this.#sinks.length === 0) return
-    const dialog = this.#dialogs.get(seen.realm)?.get(seen.callId)
-    const owner = dialog && ownerOf(dialog, seen)
+    const legs = this.#legs.get(seen.realm)?.get(seen.callId)
+    const dialog = legs && dialogOf(legs, seen)
     const wall = this.#clock.wall()
-    if (owner) this.#pass(seen, wall, owner)
+    if (dialog) this.#pass(seen, wall, dialog)
     else {
       if (this.#unknown.length >= UNKNOWN) this.#unknown.shift()
       this.#unknown.push({ seen, wall })
@@ -85,42 +119,53 @@ export class Tap {
   own(owner: DialogOwner): void {
     if (this.#sinks.length === 0) return
     this.#forgetEnded()
-    const dialog = this.#dialogOf(owner)
-    const known = dialog[owner.direction]
-    if (known && known.leg === owner.leg) return
-    dialog[owner.direction] = owner
-    dialog.callerTag ??= owner.callerTag ?? this.#tagOfFirst(owner)
-    const owners = this.#ofCall.get(owner.call)
-    if (owners) owners.push(owner)
-    else this.#ofCall.set(owner.call, [owner])
+    const legs = this.#legsOf(owner)
+    const known = legs[owner.direction]?.owner
+    if (known && known.leg === owner.leg && known.call === owner.call) return
+    const call = this.#callOf(owner.call)
+    const dialog: OwnedDialog = { owner, call, in: null, out: null }
+    call.dialogs.push(dialog)
+    legs[owner.direction] = dialog
+    legs.callerTag ??= owner.callerTag ?? this.#tagOfFirst(owner)
     for (let i = 0; i < this.#unknown.length; ) {
       const { seen, wall } = this.#unknown[i]!
-      if (isOf(seen, owner) && ownerOf(dialog, seen) === owner) {
+      if (isOf(seen, owner) && dialogOf(legs, seen) === dialog) {
         this.#unknown.splice(i, 1)
-        this.#pass(seen, wall, owner)
+        this.#pass(seen, wall, dialog)
       } else i++
     }
   }
 
   /** What the journal is told of a call, and the text that it has of it. */
   record(record: JournalRecord, json: string): void {
-    for (const sink of this.#sinks) sink.record?.(record, json)
+    if (this.#sinks.length === 0) return
+    const call = callOfRecord(record)
+    if (!call) return
+    const traced = this.#calls.get(call)
+    for (const sink of this.#sinks) sink.record?.(call, traced, record.at.wall, json)
   }
 
   /** The call is over; its dialogs are remembered for a while. */
-  over(call: Id<'call'>): void {
-    const owners = this.#ofCall.get(call)
-    if (owners) {
-      this.#ended.set(call, this.#clock.now())
+  over(id: Id<'call'>): void {
+    const call = this.#calls.get(id)
+    if (call && !call.ended) {
+      call.ended = true
+      call.endedAt = this.#clock.now()
+      if (this.#lastEnded) this.#lastEnded.next = call
+      else this.#firstEnded = call
+      this.#lastEnded = call
       // Made again for what comes late, which is little.
-      for (const owner of owners) owner.heads = undefined
+      for (const dialog of call.dialogs) {
+        dialog.in = null
+        dialog.out = null
+      }
     }
     this.#forgetEnded()
   }
 
-  #pass({ realm, direction, content, transport, local, peer }: SeenMessage, wall: number, owner: DialogOwner): void {
-    const message = { realm, direction, content: redact(content), transport, local, peer, wall, owner }
-    for (const sink of this.#sinks) sink.message(message)
+  #pass(seen: SeenMessage, wall: number, dialog: OwnedDialog): void {
+    const content = kept(seen)
+    for (const sink of this.#sinks) sink.message(seen, content, wall, dialog)
   }
 
   /** A request of ours that has just left: its own tag is the caller's. */
@@ -131,38 +176,48 @@ export class Tap {
     return undefined
   }
 
-  #dialogOf({ realm, callId }: DialogOwner): Dialog {
-    let dialogs = this.#dialogs.get(realm)
-    if (!dialogs) {
-      dialogs = new Map()
-      this.#dialogs.set(realm, dialogs)
+  #callOf(id: Id<'call'>): Traced {
+    let call = this.#calls.get(id)
+    if (!call) {
+      call = new Traced(id)
+      this.#calls.set(id, call)
     }
-    let dialog = dialogs.get(callId)
-    if (!dialog) {
-      dialog = { callerTag: undefined, in: null, out: null }
-      dialogs.set(callId, dialog)
+    return call
+  }
+
+  #legsOf({ realm, callId }: DialogOwner): Legs {
+    let ofRealm = this.#legs.get(realm)
+    if (!ofRealm) {
+      ofRealm = new Map()
+      this.#legs.set(realm, ofRealm)
     }
-    return dialog
+    let legs = ofRealm.get(callId)
+    if (!legs) {
+      legs = { callerTag: undefined, in: null, out: null }
+      ofRealm.set(callId, legs)
+    }
+    return legs
   }
 
   #forgetEnded(): void {
     const until = this.#clock.now() - LINGER_MS
-    for (const [call, at] of this.#ended) {
-      if (at > until) return
-      this.#ended.delete(call)
-      for (const owner of this.#ofCall.get(call) ?? []) this.#forget(owner)
-      this.#ofCall.delete(call)
+    for (let call = this.#firstEnded; call && call.endedAt <= until; call = this.#firstEnded) {
+      this.#firstEnded = call.next
+      if (!call.next) this.#lastEnded = null
+      this.#calls.delete(call.id)
+      for (const dialog of call.dialogs) this.#forget(dialog)
     }
   }
 
-  #forget({ realm, callId, call }: DialogOwner): void {
-    const dialogs = this.#dialogs.get(realm)
-    const dialog = dialogs?.get(callId)
-    if (!dialogs || !dialog) return
-    if (dialog.in?.call === call) dialog.in = null
-    if (dialog.out?.call === call) dialog.out = null
-    if (!dialog.in && !dialog.out) dialogs.delete(callId)
-    if (dialogs.size === 0) this.#dialogs.delete(realm)
+  #forget(dialog: OwnedDialog): void {
+    const { realm, callId, direction } = dialog.owner
+    const ofRealm = this.#legs.get(realm)
+    const legs = ofRealm?.get(callId)
+    // A leg that has gone over to another call is that one's.
+    if (!ofRealm || legs?.[direction] !== dialog) return
+    legs[direction] = null
+    if (!legs.in && !legs.out) ofRealm.delete(callId)
+    if (ofRealm.size === 0) this.#legs.delete(realm)
   }
 }
 
@@ -170,12 +225,12 @@ function isOf(seen: SeenMessage, { realm, callId }: DialogOwner): boolean {
   return seen.callId === callId && seen.realm === realm
 }
 
-/** Of the two legs that a dialog may have here, the one that sent or received this message. */
-function ownerOf(dialog: Dialog, { is, direction, fromTag }: SeenMessage): DialogOwner | null {
-  const { callerTag } = dialog
+/** Of the two legs that a Call-ID may have here, the dialog of the one that sent or received this message. */
+function dialogOf(legs: Legs, { is, direction, fromTag }: SeenMessage): OwnedDialog | null {
+  const { callerTag } = legs
   // Of a former process: only where there is no doubt.
-  if (callerTag === undefined) return dialog.in && dialog.out ? null : (dialog.in ?? dialog.out)
+  if (callerTag === undefined) return legs.in && legs.out ? null : (legs.in ?? legs.out)
   // A request that leaves, and its answer that comes back, has our own tag in From.
   const ours = (typeof is === 'string') === (direction === 'out')
-  return ours === (fromTag === callerTag) ? dialog.out : dialog.in
+  return ours === (fromTag === callerTag) ? legs.out : legs.in
 }

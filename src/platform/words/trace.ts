@@ -25,8 +25,13 @@ export type CallTrace = { call: Id<'call'>; subscriber: Id<'sub'>; entries: Trac
 export interface SeenMessage {
   realm: Realm
   direction: 'in' | 'out'
-  /** As it came, or as we have written it. */
-  content: string | Uint8Array
+  /** As it is on the wire. */
+  bytes: Uint8Array
+  /**
+   * Octets of the session description that it ends with; 0 without a body. Null where a credential is among its headers, or
+   * its body is of another type, or anything about it is not certain.
+   */
+  description: number | null
   /** The method of a request, or the status of a response. */
   is: string | number
   callId: string

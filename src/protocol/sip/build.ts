@@ -1,6 +1,6 @@
 import { SipTextRefused } from './failure.ts'
 import type { SipRequest } from './message.ts'
-import { CALL_ID, CSEQ, FROM } from './names.ts'
+import { CALL_ID, CSEQ, FROM, isCredential } from './names.ts'
 import { type MessageName, OutgoingMessage } from './outgoing-message.ts'
 import { reasonPhrase } from './reason.ts'
 import { breaksOut, isToken, unfitForUri } from './text.ts'
@@ -43,6 +43,8 @@ export interface ResponseParts {
   body?: MessageBody | undefined
 }
 
+const SDP = 'application/sdp'
+
 /** One header line. @throws SipTextRefused for what would break out of it. */
 function line(name: string, value: string): string {
   if (breaksOut(value)) throw new SipTextRefused(name)
@@ -60,15 +62,21 @@ function extraLines(headers: HeaderList | undefined): string {
   return text
 }
 
-/** Closes the head and adds the body. */
-function finish(name: MessageName, head: string, body: MessageBody | undefined): OutgoingMessage {
-  if (!body) return new OutgoingMessage(name, `${head}Content-Length: 0\r\n\r\n`)
-  const { content } = body
-  const type = line('Content-Type', body.type)
-  if (typeof content === 'string') {
-    return new OutgoingMessage(name, `${head}${type}Content-Length: ${Buffer.byteLength(content)}\r\n\r\n${content}`)
-  }
-  return new OutgoingMessage(name, `${head}${type}Content-Length: ${content.length}\r\n\r\n`, content)
+function hasCredentials(headers: HeaderList | undefined): boolean {
+  if (headers) for (const [name] of headers) if (isCredential(name)) return true
+  return false
+}
+
+/** Closes the head, which has the headers of `parts` already, and adds their body. */
+function finish(name: MessageName, head: string, { headers, body }: RequestParts | ResponseParts): OutgoingMessage {
+  const open = !hasCredentials(headers)
+  if (!body) return new OutgoingMessage(name, `${head}Content-Length: 0\r\n\r\n`, open ? 0 : null)
+  const { type, content } = body
+  const length = typeof content === 'string' ? Buffer.byteLength(content) : content.length
+  const description = open && type === SDP ? length : null
+  const text = `${head}${line('Content-Type', type)}Content-Length: ${length}\r\n\r\n`
+  if (typeof content === 'string') return new OutgoingMessage(name, text + content, description)
+  return new OutgoingMessage(name, text, description, content)
 }
 
 const TAG = ';tag='
@@ -91,7 +99,7 @@ export function buildRequest(parts: RequestParts): OutgoingMessage {
   head += `${line('Call-ID', parts.callId)}CSeq: ${parts.sequence} ${parts.method}\r\n`
   if (parts.contact) head += line('Contact', parts.contact)
   const name = { is: parts.method, callId: parts.callId, fromTag: parts.fromTag ?? ownTag(parts.from) }
-  return finish(name, head + extraLines(parts.headers), parts.body)
+  return finish(name, head + extraLines(parts.headers), parts)
 }
 
 /** The headers that every response copies from its request but To (RFC 3261 §8.2.6.2); `via` replaces the topmost Via. */
@@ -136,7 +144,7 @@ export function buildResponseWith(
   if (to !== undefined) head += `To: ${to}\r\n`
   if (parts.recordRoute) for (const value of request.headers('record-route')) head += `Record-Route: ${value}\r\n`
   if (parts.contact) head += line('Contact', parts.contact)
-  return finish(nameOfAnswer(request, parts.status), head + extraLines(parts.headers), parts.body)
+  return finish(nameOfAnswer(request, parts.status), head + extraLines(parts.headers), parts)
 }
 
 function statusLine(status: number, reason = reasonPhrase(status)): string {

@@ -2,7 +2,7 @@ import { type NameAddr, parseNameAddr, parseVia, Via } from './address.ts'
 import { findLine, findNumber, type Head, PER_LINE, ROUGH } from './head.ts'
 import { methodAt } from './methods.ts'
 import { bodyOfType } from './multipart.ts'
-import { CALL_ID, CONTACT, CONTENT_TYPE, CSEQ, FROM, TO, VIA } from './names.ts'
+import { CALL_ID, CONTACT, CONTENT_TYPE, CREDENTIALS, CSEQ, FROM, TO, VIA } from './names.ts'
 import { SipParseError } from './parse-error.ts'
 import { isPlainUri, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
 import { parseDigits, skipBlanks, splitList } from './text.ts'
@@ -70,6 +70,12 @@ abstract class SipMessage {
     const values: string[] = []
     for (let i = findLine(this.#head, name); i >= 0; i = findLine(this.#head, name, i + PER_LINE)) values.push(this.#value(i))
     return values
+  }
+
+  /** Whether somebody shows by this message who he is. */
+  get hasCredentials(): boolean {
+    for (const name of CREDENTIALS) if (findLine(this.#head, name) >= 0) return true
+    return false
   }
 
   /** All elements of a comma-separated header, over all of its lines. Not for headers whose values hold bare commas. */

@@ -94,3 +94,12 @@ export function canonicalName(name: string): string {
   const lower = trimmed.toLowerCase()
   return lower.length === 1 ? (COMPACT[lower] ?? lower) : lower
 }
+
+/** The headers that hold credentials, or what proves them (RFC 3261 §20.6, §20.7, §20.28). None has a compact form. */
+export const CREDENTIALS: readonly string[] = ['authorization', 'proxy-authorization', 'authentication-info']
+const SHORTEST = 'authorization'.length
+
+/** Whether a header of this name, in any spelling, shows who somebody is. */
+export function isCredential(name: string): boolean {
+  return name.length >= SHORTEST && CREDENTIALS.includes(canonicalName(name))
+}

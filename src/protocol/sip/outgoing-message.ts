@@ -15,16 +15,22 @@ export class OutgoingMessage implements MessageName {
   readonly is: string | number
   readonly callId: string
   readonly fromTag: string
+  /**
+   * Octets of the session description that it ends with; 0 without a body. Null where it has credentials or another body, or
+   * where nobody knows.
+   */
+  readonly description: number | null
   /** All of it, but for a body of octets. */
   readonly text: string
   readonly #octets: Uint8Array
   /** How often it has left, by whoever sends it. */
   sent = 0
 
-  constructor(name: MessageName, text: string, octets: Uint8Array = NO_BYTES) {
+  constructor(name: MessageName, text: string, description: number | null = null, octets: Uint8Array = NO_BYTES) {
     this.is = name.is
     this.callId = name.callId
     this.fromTag = name.fromTag
+    this.description = description
     this.text = text
     this.#octets = octets
   }
@@ -37,11 +43,6 @@ export class OutgoingMessage implements MessageName {
   isLongerThan(octets: number): boolean {
     // No character takes more than three octets for each of its code units.
     return this.text.length * 3 + this.#octets.length > octets && this.length > octets
-  }
-
-  /** All of it: text where it is nothing else. */
-  get content(): string | Buffer {
-    return this.#octets.length === 0 ? this.text : this.bytes
   }
 
   /** The octets that leave, made anew each time. */
