@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
 import { ladder } from '../../src/main/cli/ladder.ts'
 import { until } from '../peer/clock.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 import { Program } from './program.ts'
 
@@ -112,17 +113,18 @@ test('O03 Homer is sent both legs, the first INVITE of each included, under the 
   try {
     await using world = await World.open({ hep: { address: '127.0.0.1', port: homer.address().port, captureId: 77 } })
     const { id, caller, callee } = await oneCall(world)
-    await until('all 14 messages', () => packets.length >= 14, 5000)
-    assert.equal(packets.length, 14)
-    const messages = packets.map((chunks) => String(chunks.get(15)))
-    for (const chunks of packets) {
+    const sip = () => packets.filter((chunks) => chunks.get(11)?.[0] === 1)
+    await until('all 14 messages', () => sip().length >= 14, 5000)
+    assert.equal(sip().length, 14)
+    const messages = sip().map((chunks) => String(chunks.get(15)))
+    for (const chunks of sip()) {
       assert.deepEqual([chunks.get(1)?.[0], chunks.get(2)?.[0], chunks.get(11)?.[0]], [2, 17, 1], 'IPv4, UDP, SIP')
       assert.equal(chunks.get(12)?.readUInt32BE(), 77)
       assert.equal(String(chunks.get(17)), id)
       assert.ok(Math.abs(chunks.get(9)!.readUInt32BE() - Date.now() / 1000) < 60)
     }
     for (const callId of [caller, callee]) assert.equal(shape(messages.find((m) => m.includes(callId))!), 'INVITE')
-    const [first] = packets
+    const [first] = sip()
     assert.equal([...first!.get(3)!].join('.'), `${world.net}.2`)
     assert.equal([...first!.get(4)!].join('.'), world.node.address)
     assert.deepEqual([first!.get(7)!.readUInt16BE(), first!.get(8)!.readUInt16BE()], [5060, 5060])
@@ -130,6 +132,61 @@ test('O03 Homer is sent both legs, the first INVITE of each included, under the 
     homer.close()
   }
 })
+
+test('O03 Homer is told the events, leases and log lines of a call, too, under its id', async () => {
+  const homer = createSocket('udp4')
+  const packets: Map<number, Buffer>[] = []
+  homer.on('message', (packet) => void packets.push(chunksOf(packet)))
+  await new Promise<void>((resolve) => homer.bind(0, '127.0.0.1', resolve))
+  try {
+    const hep = { address: '127.0.0.1', port: homer.address().port, captureId: 77 }
+    await using world = await World.open({ hep, voice: true, log: 'info' })
+    const b = ScriptedLeg.await(world.second)
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: sdpOf('audio', world.carrier.socket.address) })
+    b.reply(await b.next('INVITE'), 200, { body: b.sdp({ port: 31_000 }) })
+    await b.next('ACK')
+    a.ack(await a.next('200 INVITE'))
+    const [live] = await world.link.call('call.list', {})
+    a.ask('INVITE', { body: sdpOf('image', world.carrier.socket.address) })
+    a.ack(await a.next('488'))
+    a.ask('BYE')
+    b.reply(await b.next('BYE'), 200)
+    await world.quiet()
+    const told = () =>
+      packets
+        .filter((chunks) => chunks.get(11)?.[0] === 100)
+        .map((chunks) => ({ chunks, line: JSON.parse(String(chunks.get(15))) }))
+    const cleared = () => told().find(({ line }) => line.type === 'call.cleared')
+    await until('the last event', cleared, 5000)
+    for (const { chunks, line } of told()) {
+      assert.deepEqual([String(chunks.get(17)), chunks.get(12)?.readUInt32BE()], [live!.id, 77])
+      assert.deepEqual([line.call, line.subscriber], [live!.id, world.acme])
+      assert.equal([...chunks.get(3)!].join('.'), world.node.address)
+    }
+    const lines = told().map(({ line }) => line)
+    const of = (kind: string) => lines.filter((line) => line.kind === kind)
+    const trace = (await world.link.call('call.trace', { call: live!.id }))!
+    for (const kind of ['event', 'lease']) {
+      const kept = trace.entries.filter((entry) => entry.kind === kind)
+      assert.deepEqual(
+        of(kind).map(({ call: _, subscriber: __, ...entry }) => entry),
+        kept,
+        'the same as in the trace',
+      )
+      assert.ok(kept.length > 3)
+    }
+    const refused = of('log').find(({ message }) => message === 'a re-INVITE was refused')
+    assert.deepEqual([refused.level, refused.status, refused.leg], ['info', 488, lines.find(({ leg }) => leg)!.leg])
+    assert.ok(!of('log').some(({ level }) => level === 'debug'))
+  } finally {
+    homer.close()
+  }
+})
+
+function sdpOf(type: 'audio' | 'image', address: string): string {
+  const media = type === 'audio' ? 'audio 30000 RTP/AVP 0' : 'image 30000 udptl t38'
+  return `v=0\r\no=- 1 1 IN IP4 ${address}\r\ns=-\r\nc=IN IP4 ${address}\r\nt=0 0\r\nm=${media}\r\n`
+}
 
 /** The chunks of a HEP3 packet by type, read by the specification alone: magic, whole length, then vendor, type, length, value. */
 function chunksOf(packet: Buffer): Map<number, Buffer> {

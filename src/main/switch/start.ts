@@ -237,7 +237,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const carriers = watchCarriers({ config, directory, clock, log, ask, locations, node: () => realms.get('node') })
   const exchange: Exchange = {
     clock,
-    log,
+    log: wire.log,
     boot,
     config,
     limits: { ...LIMITS, maxCallMs: config.calls.maxSeconds * 1000, mediaTimeoutMs: config.voice.mediaTimeoutMs, ...limits },

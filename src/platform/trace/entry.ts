@@ -35,7 +35,8 @@ function entryOfMessage({ head, wall, body }: Line): FoundEntry {
   return { subscriber, entry: { at: timeOf(wall), leg, ...entry } }
 }
 
-function entryOfRecord(record: JournalRecord): FoundEntry | null {
+/** Null for what tells nothing of a call's course. */
+export function entryOfRecord(record: JournalRecord): FoundEntry | null {
   const at = timeOf(record.at.wall)
   switch (record.type) {
     case 'event': {

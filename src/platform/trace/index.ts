@@ -1,4 +1,5 @@
 export { HepExport } from './export.ts'
 export { TraceStore } from './store.ts'
 export { type DialogOwner, Tap, type TraceSink } from './tap.ts'
+export { toldLog } from './told-log.ts'
 export { visibleToSubscriber } from './visible.ts'

@@ -1,7 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
-/** A captured SIP message and where it went. */
+/** What a packet holds: a SIP message, an RTCP report as JSON, or a line of a log. */
+export const HEP_PROTOCOL = { sip: 1, rtcp: 5, log: 100 } as const
+
+/** What was captured, and where it went. */
 export interface HepPacket {
+  protocol: (typeof HEP_PROTOCOL)[keyof typeof HEP_PROTOCOL]
   source: { address: string; port: number }
   destination: { address: string; port: number }
   /** IANA's number of the transport below: 17 for UDP, 6 for TCP. */
@@ -34,7 +38,6 @@ const CHUNK = {
 
 const AF_INET = 2
 const AF_INET6 = 10
-const SIP = 1
 
 /** The largest payload that one UDP datagram takes beside the other chunks. */
 const PAYLOAD_BYTES = 65_000
@@ -51,7 +54,7 @@ export function encodeHep({ source, destination, ...packet }: HepPacket): Buffer
     chunk(CHUNK.destinationPort, word(destination.port)),
     chunk(CHUNK.seconds, long(Math.floor(packet.wall / 1000))),
     chunk(CHUNK.microseconds, long(Math.floor((packet.wall % 1000) * 1000))),
-    chunk(CHUNK.protocol, byte(SIP)),
+    chunk(CHUNK.protocol, byte(packet.protocol)),
     chunk(CHUNK.captureId, long(packet.captureId)),
     chunk(CHUNK.correlationId, Buffer.from(packet.correlationId)),
     chunk(CHUNK.payload, packet.payload.subarray(0, PAYLOAD_BYTES)),

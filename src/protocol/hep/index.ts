@@ -1,1 +1,1 @@
-export { encodeHep, type HepPacket } from './hep.ts'
+export { encodeHep, HEP_PROTOCOL, type HepPacket } from './hep.ts'
