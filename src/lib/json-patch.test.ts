@@ -34,3 +34,15 @@ test('a path that leads nowhere changes nothing', () => {
     assert.throws(() => patched({ a: 1 }, [{ op: 'replace', path, value: 2 }]))
   }
 })
+
+test('a member may have the name of what every object inherits', () => {
+  const [none, all] = [{}, JSON.parse('{"constructor":1,"toString":{"a":1},"__proto__":{"b":1}}')]
+  for (const [before, after] of [
+    [none, all],
+    [all, none],
+    [all, { ...all, constructor: 2 }],
+  ]) {
+    const steps = copy(changesBetween(before, after)) as ReturnType<typeof changesBetween>
+    assert.equal(JSON.stringify(patched(copy(before), steps)), JSON.stringify(after))
+  }
+})

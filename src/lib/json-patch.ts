@@ -28,14 +28,20 @@ function compareMembers(before: Json, after: Json, path: string, steps: PatchSte
   for (const name in after) {
     const value = after[name]
     if (value === undefined) continue
-    const former = before[name]
+    const former = own(before, name)
     if (former === value) continue
     if (former === undefined) steps.push({ op: 'add', path: `${path}/${escaped(name)}`, value })
     else compare(former, value, `${path}/${escaped(name)}`, steps)
   }
   for (const name in before) {
-    if (after[name] === undefined && before[name] !== undefined) steps.push({ op: 'remove', path: `${path}/${escaped(name)}` })
+    if (own(after, name) === undefined && before[name] !== undefined)
+      steps.push({ op: 'remove', path: `${path}/${escaped(name)}` })
   }
+}
+
+/** What objects inherit is no member of JSON. */
+function own(json: Json, name: string): unknown {
+  return Object.hasOwn(json, name) ? json[name] : undefined
 }
 
 /** `json` with the changes made, in place where that can be. @throws where a path leads nowhere */
