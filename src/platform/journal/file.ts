@@ -75,7 +75,7 @@ export class FileJournal implements Journal {
 
   append(record: JournalRecord): number {
     if (record.type === 'event') record.event.number = this.#live.nextNumber(record.event.subscriber)
-    else if (record.type === 'call.changed') record.number = this.#live.nextChange(record.call)
+    else if (record.type === 'call' || record.type === 'call.changed') record.number = this.#live.nextNumberOf(record.call)
     const json = textOf(record)
     const position = ++this.#position
     if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lose(record)

@@ -61,9 +61,35 @@ test('a change that is damaged takes those behind it with it, and not the call',
   await first.close()
   const [name] = readdirSync(directory).filter((file) => file.endsWith('.journal'))
   const path = join(directory, name!)
-  writeFileSync(path, readFileSync(path, 'utf8').replace('"number":2,', '"number":7,'))
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"number":3,', '"number":7,'))
   const second = await w.open()
   assert.deepEqual(second.replay().calls, [{ call, state: stateOf(1) }])
+  assert.equal(second.replay().damaged, 1)
+  await second.close()
+})
+
+test('where the whole state is damaged, changes of it are not made to the one before', async (t) => {
+  const directory = directoryOf(t)
+  const w = world(directory)
+  const call = newId('call')
+  const first = await w.open()
+  const add = (record: JournalRecord) => {
+    first.append(record)
+    first.flush()
+  }
+  const change = (before: unknown, after: unknown): JournalRecord => {
+    return { type: 'call.changed', at: w.at(), call, number: 0, changes: changesBetween(before, after) }
+  }
+  add(w.state(call, { phase: 'setup', n: 1 }))
+  add(change({ n: 1 }, { n: 2 }))
+  add(w.state(call, { phase: 'joined', legs: { n: 2 } }))
+  for (let n = 3; n <= 5; n++) add(change({ legs: { n: n - 1 } }, { legs: { n } }))
+  await first.close()
+  const [name] = readdirSync(directory).filter((file) => file.endsWith('.journal'))
+  const path = join(directory, name!)
+  writeFileSync(path, readFileSync(path, 'utf8').replace('joined', 'jOined'))
+  const second = await w.open()
+  assert.deepEqual(second.replay().calls, [{ call, state: { phase: 'setup', n: 2 } }])
   assert.equal(second.replay().damaged, 1)
   await second.close()
 })

@@ -10,7 +10,7 @@ export class KeptCall {
   readonly segment: number
   readonly boot: string
   readonly #json: string
-  /** How many changes are in that. */
+  /** The number of that. */
   readonly #number: number
   readonly #changes: string[] = []
 
@@ -18,10 +18,10 @@ export class KeptCall {
     this.segment = segment
     this.boot = record.at.boot
     this.#json = json
-    this.#number = record.changes ?? 0
+    this.#number = record.number ?? 0
   }
 
-  /** The number of its last change. */
+  /** The number of the last of them. */
   get number(): number {
     return this.#number + this.#changes.length
   }
@@ -44,6 +44,6 @@ export class KeptCall {
     if (this.#changes.length === 0) return whole
     let state: unknown = whole.state
     for (const json of this.#changes) state = patched(state, (JSON.parse(json) as Change).changes)
-    return { ...whole, state, changes: this.number }
+    return { ...whole, state, number: this.number }
   }
 }

@@ -45,8 +45,8 @@ export class LiveState {
     return (this.#numbers.get(subscriber) ?? 0) + 1
   }
 
-  /** The number of the next change of a call's state. */
-  nextChange(call: Id<'call'>): number {
+  /** The number of what is written next of a call's state. */
+  nextNumberOf(call: Id<'call'>): number {
     return (this.#calls.get(call)?.number ?? 0) + 1
   }
 

@@ -23,11 +23,11 @@ export type JournalRecord =
   /** What counts towards the limits of a subscriber's calls out; `null` when it is gone. Opaque to the journal. */
   | { type: 'toll'; at: Instant; subscriber: Id<'sub'>; state: unknown }
   /**
-   * Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal. `changes` is how many
-   * of its changes are in it, where the journal has written it again.
+   * Everything that is needed to carry a call on after a crash; `null` when it is over. Opaque to the journal, which numbers what is
+   * written of a call. Older releases did not.
    */
-  | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown; changes?: number }
-  /** What has become of that since, `number`ed by the journal from 1: it is good only behind the one before. */
+  | { type: 'call'; at: Instant; call: Id<'call'>; state: unknown; number?: number }
+  /** What has become of that since: it is good only behind the one of the number before. */
   | { type: 'call.changed'; at: Instant; call: Id<'call'>; number: number; changes: PatchStep[] }
 
 /** A record and its position: a number that only grows, from which reading goes on. */
