@@ -43,10 +43,11 @@ export class FileJournal implements Journal {
   #syncedLines = 0
   #failedWrites = 0
   #lost = 0
-  /** Calls whose state found no room: they are written as a whole once there is some. */
+  /** Calls whose state, or end, found no room: it is written as a whole once there is some. */
   readonly #owed = new Set<Id<'call'>>()
   #full = false
-  #cursor = { position: -1, segment: -1, offset: 0 }
+  /** How far the last reading came; between `from` and there is nothing that is read out. */
+  #cursor = { from: -1, position: -1, segment: -1, offset: 0 }
   #syncing: Promise<void> | null = null
   #syncTimer: Timer | null = null
   #beatTimer: Timer | null = null
@@ -128,11 +129,12 @@ export class FileJournal implements Journal {
   #read(after: number, limit: number, take: (position: number, json: string) => void): number {
     // Whoever has read further than there is has read another journal: it is told where this one ends.
     if (after > this.#position) return this.#position
+    const known = this.#cursor.from <= after && after <= this.#cursor.position
+    const from = known ? this.#cursor.from : after
     let taken = 0
-    let at = after
+    let at = known ? this.#cursor.position : after
     let length = 0
     let stopped = false
-    const known = this.#cursor.position === after
     let i = known
       ? this.#segments.findIndex((s) => s.first === this.#cursor.segment)
       : Math.max(
@@ -153,7 +155,7 @@ export class FileJournal implements Journal {
         take(position, json)
         return true
       })
-      this.#cursor = { position: at, segment: segment.first, offset: end }
+      this.#cursor = { from: taken === 0 ? from : at, position: at, segment: segment.first, offset: end }
       if (stopped) break
     }
     return at

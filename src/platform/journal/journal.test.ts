@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
@@ -229,6 +229,27 @@ test('reading goes on from a position, over segments, and stops at what is on th
   await journal.sync()
   assert.equal(journal.read(position, 10).entries.length, 1)
   assert(journal.read(position + 1000, 10).position < position + 1000, 'who has read another journal is told')
+  await journal.close()
+})
+
+test('a reading that finds states of calls alone is not done again: who asks five times a second reads no segment each time', async (t) => {
+  const directory = directoryOf(t)
+  const w = world(directory)
+  const journal = await w.open()
+  journal.append(w.event())
+  await journal.sync()
+  const { position } = journal.read(0, 10)
+  journal.append(w.state(newId('call'), { step: 1 }))
+  await journal.sync()
+  assert.deepEqual(journal.read(position, 10).entries, [])
+  // Whoever reads that from its beginning again finds nothing but damage.
+  const [name] = readdirSync(directory).filter((file) => file.endsWith('.journal'))
+  const path = join(directory, name!)
+  writeFileSync(path, Buffer.alloc(statSync(path).size, 'x'))
+  for (let again = 0; again < 2; again++) assert.deepEqual(journal.read(position, 10).entries, [])
+  journal.append(w.event())
+  await journal.sync()
+  assert.equal(journal.read(position, 10).entries.length, 1)
   await journal.close()
 })
 
