@@ -208,8 +208,11 @@ export class FileJournal implements Journal {
   }
 
   #writeOwed(): void {
-    const calls = this.#live.calls(this.#owed)
+    const owed = [...this.#owed]
     this.#owed.clear()
+    const calls = this.#live.calls(owed)
+    const up = new Set(calls.map(({ record }) => record.call))
+    for (const call of owed) if (!up.has(call)) this.append({ type: 'call', at: this.#now(), call, state: null })
     this.#carry(calls)
   }
 

@@ -137,7 +137,7 @@ export class LiveState {
   }
 
   /** These calls, each as a whole; those that are over are left out. */
-  calls(ids: Iterable<Id<'call'>>): { record: JournalRecord; json: string }[] {
+  calls(ids: Iterable<Id<'call'>>): { record: JournalRecord & { type: 'call' }; json: string }[] {
     return [...ids].flatMap((id) => {
       const kept = this.#calls.get(id)
       return kept ? [written(kept.record())] : []
@@ -201,6 +201,6 @@ export class LiveState {
   }
 }
 
-function written(record: JournalRecord): { record: JournalRecord; json: string } {
+function written<R extends JournalRecord>(record: R): { record: R; json: string } {
   return { record, json: JSON.stringify(record) }
 }
