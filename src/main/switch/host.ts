@@ -41,6 +41,7 @@ export function followHost({ path, log, channels, memory }: FollowOptions): Host
         },
         (error: unknown) => log.warn({ err: error }, 'host did not say how the channels are'),
       )
+      memory.asking()
       link.call('memory.list', {}, { timeoutMs: 5000 }).then(
         (there) => memory.settle(there),
         (error: unknown) => log.warn({ err: error }, 'host did not say which sandboxes there are'),

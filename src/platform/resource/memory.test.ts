@@ -25,15 +25,19 @@ function world({ boot = 'b1', clock = new TurnedClock() } = {}) {
       trunks: [],
     })
   configure(1024)
+  const calendar = { looks: 0 }
   const memory = new AgentMemory({
     ...{ registry, clock, boot, record, log: silentLog },
     subscriber: (id) => ({ timeZone: 'UTC', agent: { memoryMebibytes: sizes.get(id) ?? 0 } }),
-    endOfDay: (wall) => Math.floor(wall / DAY) * DAY + DAY - 1,
+    endOfDay(wall) {
+      calendar.looks++
+      return Math.floor(wall / DAY) * DAY + DAY - 1
+    },
   })
   const of = (type: 'lease.taken' | 'lease.released') =>
     records.flatMap((entry) => (entry.type === type && 'lease' in entry ? [entry as { lease: Lease; review?: boolean }] : []))
   const events = () => records.flatMap((entry) => (entry.type === 'event' ? [entry.event] : []))
-  return { clock, registry, memory, records, of, events, sizes, configure }
+  return { clock, registry, memory, records, of, events, sizes, configure, calendar }
 }
 
 const sandbox = (name: string, more: Partial<SandboxMemory> = {}): SandboxMemory => ({
@@ -221,5 +225,54 @@ test('a host that does not say what there is holds nobody up, and nothing is cut
     // What host does not name is gone; of the other each day that is over is cut.
     ['stopped', 'day', 'day', 'day'],
   )
+  memory.stop()
+})
+
+test('what comes and goes while host says what there is counts, whatever the answer says of it', async () => {
+  const { memory, registry, of } = world()
+  for (const name of ['s1', 's2']) await memory.take(sandbox(name))
+  memory.asking()
+  // All of this may be read in one piece, the answer first and what follows from it last.
+  await memory.take(sandbox('g1', { subscriber: globex }))
+  memory.free('s1', 'replaced')
+  memory.settle([
+    { ...sandbox('s1'), granted: true },
+    { ...sandbox('s2'), granted: true },
+  ])
+  const held = () => [...registry.held()].map(({ detail }) => detail?.sandbox)
+  assert.deepEqual(held(), ['s2', 'g1'])
+  assert.equal(of('lease.released').length, 1)
+  // The next time nothing is held for there that host does not name.
+  memory.asking()
+  memory.settle([{ ...sandbox('s2'), granted: true }])
+  assert.deepEqual(held(), ['s2'])
+  memory.stop()
+})
+
+test('B11 a wall clock that is put forward by days, and back again, makes no usage: days add up to what was held', async () => {
+  const { memory, of, clock } = world()
+  await memory.take(sandbox('s1'))
+  const begun = clock.now()
+  clock.turn(1000)
+  clock.step(3 * DAY)
+  clock.turn(3_600_000)
+  clock.step(-3 * DAY)
+  clock.turn(3_600_000)
+  memory.free('s1', 'stopped')
+  const days = of('lease.released').map(({ lease }) => lease)
+  assert.equal(days.length, 4)
+  assert.equal(
+    days.reduce((sum, { taken, released }) => sum + durationMs(taken, released!), 0),
+    clock.now() - begun,
+  )
+  memory.close()
+})
+
+test('one more sandbox looks at the calendar for itself, and not for all that are there', async () => {
+  const { memory, configure, calendar, sizes } = world()
+  sizes.set(acme, 25_600)
+  configure(76_800)
+  for (let i = 0; i < 100; i++) await memory.take(sandbox(`s${i}`))
+  assert.ok(calendar.looks <= 100, `${calendar.looks} looks`)
   memory.stop()
 })

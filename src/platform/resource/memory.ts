@@ -28,6 +28,8 @@ const STOPPING = { code: 'switch-stopping', fault: 'system', retry: true, http: 
 interface Held {
   lease: Lease
   timeZone: string
+  /** When its day ends, by the wall clock. To find it takes a calendar, and all are looked at whenever one comes. */
+  end: number
 }
 
 /**
@@ -44,6 +46,8 @@ export class AgentMemory {
   /** What each subscriber was refused last: host asks again and again. */
   readonly #refused = new Map<Id<'sub'>, string>()
   readonly #waiting = new Set<() => void>()
+  /** What has come and gone since host was asked what there is: its answer may be older. */
+  #since: { taken: Set<string>; freed: Set<string> } | null = null
   #timer: Timer | null = null
   #closed = false
 
@@ -56,7 +60,7 @@ export class AgentMemory {
     for (const lease of leases) {
       const { sandbox } = lease.detail ?? {}
       if (!lease.agent || sandbox === undefined) continue
-      this.#held.set(sandbox, { lease, timeZone: this.#zoneOf(lease.subscriber) })
+      this.#held.set(sandbox, this.#heldAs(lease))
       this.#former.set(sandbox, lastProven(lease))
     }
   }
@@ -85,22 +89,30 @@ export class AgentMemory {
 
   /** A sandbox is gone; `unused`: it was never started, and costs nothing. */
   free(sandbox: string, reason: string): void {
+    this.#since?.freed.add(sandbox)
     const at = reason === 'unused' ? this.#held.get(sandbox)?.lease.taken : undefined
     this.#release(sandbox, reason, at && { at })
   }
 
+  /** Host is asked what there is. What comes or goes before it answers counts, whatever the answer says of it. */
+  asking(): void {
+    this.#since = { taken: new Set(), freed: new Set() }
+  }
+
   /** Host says what there is: what is not there any more is closed, and what nobody knew of is leased, for it is a fact. */
   settle(there: readonly (SandboxMemory & { granted: boolean })[]): void {
+    const { taken, freed } = this.#since ?? { taken: new Set(), freed: new Set() }
+    this.#since = null
     const named = new Set(there.map(({ sandbox }) => sandbox))
     for (const sandbox of [...this.#held.keys()]) {
-      if (named.has(sandbox)) continue
+      if (named.has(sandbox) || taken.has(sandbox)) continue
       const at = this.#former.get(sandbox)
       if (at) this.#release(sandbox, 'crash', { at, review: true })
       else this.#release(sandbox, 'stopped')
     }
     this.#former.clear()
     this.#wake()
-    for (const one of there) if (one.granted && !this.#held.has(one.sandbox)) this.#acknowledge(one)
+    for (const one of there) if (one.granted && !this.#held.has(one.sandbox) && !freed.has(one.sandbox)) this.#acknowledge(one)
     this.#cut()
   }
 
@@ -143,7 +155,8 @@ export class AgentMemory {
   }
 
   #hold(sandbox: string, lease: Lease): void {
-    this.#held.set(sandbox, { lease, timeZone: this.#zoneOf(lease.subscriber) })
+    this.#since?.taken.add(sandbox)
+    this.#held.set(sandbox, this.#heldAs(lease))
     this.#cut()
   }
 
@@ -162,23 +175,35 @@ export class AgentMemory {
     let next = Number.POSITIVE_INFINITY
     for (const [sandbox, held] of this.#held) {
       if (this.#former.has(sandbox)) continue
-      let end = this.#endOf(held)
-      for (; end < now.wall; end = this.#endOf(held)) {
-        const at = { wall: end, mono: now.mono - (now.wall - end), boot: now.boot }
-        const cut = this.#o.registry.cut(held.lease.id, at, 'day')
+      this.#follow(held)
+      while (held.end < now.wall) {
+        const cut = this.#o.registry.cut(held.lease.id, endedAt(held, now), 'day')
         if (!cut) break
         held.lease = cut
+        held.end = this.#endOf(held)
       }
-      next = Math.min(next, end)
+      next = Math.min(next, held.end)
     }
     if (this.#closed || next === Number.POSITIVE_INFINITY) return
     this.#timer = this.#o.clock.after(Math.min(LOOK_MS, Math.max(1, next + 1 - now.wall)), () => this.#cut())
   }
 
   /** Of the day in which it was taken, or cut: then that is its last millisecond, and the day after counts. */
-  #endOf(held: Held): number {
-    held.timeZone = this.#zoneOf(held.lease.subscriber, held.timeZone)
-    return this.#o.endOfDay(held.lease.taken.wall + 1, held.timeZone)
+  #endOf({ lease, timeZone }: Pick<Held, 'lease' | 'timeZone'>): number {
+    return this.#o.endOfDay(lease.taken.wall + 1, timeZone)
+  }
+
+  #heldAs(lease: Lease): Held {
+    const timeZone = this.#zoneOf(lease.subscriber)
+    return { lease, timeZone, end: this.#endOf({ lease, timeZone }) }
+  }
+
+  /** Its subscriber may have moved. */
+  #follow(held: Held): void {
+    const timeZone = this.#zoneOf(held.lease.subscriber, held.timeZone)
+    if (timeZone === held.timeZone) return
+    held.timeZone = timeZone
+    held.end = this.#endOf(held)
   }
 
   #zoneOf(subscriber: Id<'sub'>, known = 'UTC'): string {
@@ -216,4 +241,10 @@ export class AgentMemory {
   #now(): Instant {
     return instantOf(this.#o.clock, this.#o.boot)
   }
+}
+
+/** The end of its day as an instant of this run. Of a wall clock that was put forward none is before the day began. */
+function endedAt({ lease: { taken }, end }: Held, { wall, mono, boot }: Instant): Instant {
+  const then = mono - (wall - end)
+  return { wall: end, mono: taken.boot === boot ? Math.max(then, taken.mono) : then, boot }
 }
