@@ -157,3 +157,21 @@ test('a trunk calls from its networks, too: the smallest that an address is of c
   locations.configure([trunk])
   assert.equal(of('198.51.100.9'), undefined, 'the trunk is gone')
 })
+
+test('a gateway that becomes one of a network goes on to begin calls, and so does where a call comes from that outlives the switch', () => {
+  const { clock, locations, trunk, other } = world()
+  const [gateway, name] = trunk.gateways
+  const calling = { address: '198.51.100.9', port: 5060 }
+  locations.configure([{ ...trunk, gateways: [gateway!, calling, name!] }, other])
+  assert.deepEqual(locations.sourceOf('198.51.100.9'), { trunk: trunk.id, clear: true, begins: true })
+  const sources = ['198.51.100.0/24']
+  locations.configure([{ ...trunk, sources }, other])
+  assert.deepEqual(locations.sourceOf('198.51.100.9'), { trunk: trunk.id, clear: true, begins: true, listed: true })
+  locations.stays(trunk.id, '198.51.100.10', true)
+  assert.deepEqual(locations.sourceOf('198.51.100.10'), { trunk: trunk.id, clear: true, begins: true, listed: true })
+  // Once the network is gone, too, what is up there goes on, and nothing begins.
+  locations.configure([trunk, other])
+  for (const last of [9, 10]) assert.equal(locations.sourceOf(`198.51.100.${last}`)?.begins, false)
+  clock.turn(HOUR + 1)
+  for (const last of [9, 10]) assert.equal(locations.sourceOf(`198.51.100.${last}`), undefined)
+})

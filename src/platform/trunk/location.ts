@@ -98,10 +98,13 @@ export class Locations {
     const source = this.#sources.get(address)
     if (source) return source
     const former = this.#former.get(address)
-    const age = former ? this.#now() - former.at : Number.POSITIVE_INFINITY
-    if (former && age <= this.#formerMs) return { trunk: former.trunk, clear: former.clear, begins: age < LEAVING_MS }
-    if (former) this.#former.delete(address)
-    return this.#networkOf(address)
+    const network = this.#networkOf(address)
+    if (!former) return network
+    const age = this.#now() - former.at
+    const begins = age < LEAVING_MS
+    if (age > this.#formerMs) this.#former.delete(address)
+    // What may begin no calls as the server that it was, or that a call of a former process was with, may as one of a network.
+    return age > this.#formerMs || (!begins && network?.begins) ? network : { trunk: former.trunk, clear: former.clear, begins }
   }
 
   /** A stranger costs a look at each network, and nothing where there are none. */
