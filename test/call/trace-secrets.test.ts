@@ -18,6 +18,8 @@ const ODD: { headers?: string[]; type?: string; body?: string; behind?: string; 
   { headers: [`Proxy-authorization:Digest response="${SECRET}"`, 'k: timer'], type: 'application/sdp', body: sdp() },
   { headers: [`aUTHENTICATION-iNFO: rspauth="${SECRET}"`], type: 'application/sdp', body: sdp() },
   { headers: [`Authorization: Digest response="${SECRET}"`], ends: '\n' },
+  { headers: [`Authorization\r\n : Digest response="${SECRET}"`] },
+  { type: 'application/sdp', body: sdp(`a=acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${SECRET}`) },
   { type: 'Application/SDP ; a=b', body: sdp(`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${SECRET}`) },
   { type: 'application/sdp', body: sdp(`k=clear:${SECRET}`, 'a=sendrecv') },
   { type: 'application/sdp', body: sdp(`a=ice-pwd:${SECRET}`).replaceAll('\r\n', '\n') },

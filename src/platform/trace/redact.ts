@@ -1,10 +1,10 @@
 import type { SeenMessage } from '#platform/words/index.ts'
 
-/** Credentials (RFC 3261 §20.7, §20.28), over as many lines as they are folded into. */
-const CREDENTIALS = /^((?:proxy-)?authorization|authentication-info)[ \t]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*/gim
+/** Credentials (RFC 3261 §20.7, §20.28), over as many lines as they are folded into, also in front of their colon. */
+const CREDENTIALS = /^((?:proxy-)?authorization|authentication-info)[^!#-'*+\-.^-~\w:]*:[^\n]*(?:\n[ \t][^\n]*)*/gim
 
-/** Keys in session descriptions: RFC 4568, RFC 4566 §5.12, RFC 4567, RFC 8839 §5.4. */
-const KEYS = /^(a=crypto|k|a=key-mgmt|a=ice-pwd)[:=][^\r\n]*/gim
+/** Keys in session descriptions: RFC 4568, RFC 4566 §5.12, RFC 4567, RFC 8839 §5.4, and RFC 5939 §3.3.1 of those that might be used. */
+const KEYS = /^(a=crypto|k|a=key-mgmt|a=ice-pwd|a=acap)[:=][^\r\n]*/gim
 
 const TYPE = /^(?:content-type|c)[ \t]*:[ \t]*([^;\r\n]+)/im
 
@@ -16,8 +16,8 @@ const SMALL = 0x20
 const A = 0x61
 const K = 0x6b
 const V = 0x76
-/** What the attributes begin with that hold keys: crypto, key-mgmt, ice-pwd. */
-const OF_KEYS: readonly number[] = [0x63, K, 0x69]
+/** What the attributes begin with that hold keys: crypto, key-mgmt, ice-pwd, acap. */
+const OF_KEYS: readonly number[] = [0x63, K, 0x69, A]
 
 /**
  * A message as it may be kept: without credentials, without media keys, and without any body but a session description,
@@ -53,9 +53,13 @@ function redact(bytes: Uint8Array): Uint8Array {
   const head = text.slice(0, headEnd)
   const body = text.slice(headEnd)
   const sdp = body.startsWith('v=') && TYPE.exec(head)?.[1]?.trim().toLowerCase() === 'application/sdp'
-  const cleanHead = head.replace(CREDENTIALS, '$1: (removed)')
+  const cleanHead = head.replace(CREDENTIALS, withoutValue)
   const cleanBody = body === '' ? '' : sdp ? body.replace(KEYS, '$1:(removed)') : `(${body.length} bytes removed)`
   return cleanHead === head && cleanBody === body ? bytes : Buffer.from(cleanHead + cleanBody, 'latin1')
+}
+
+function withoutValue(lines: string, name: string): string {
+  return `${name}: (removed)${lines.endsWith('\r') ? '\r' : ''}`
 }
 
 /** Behind its empty line; some end their lines with LF alone. */

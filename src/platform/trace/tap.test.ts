@@ -118,6 +118,14 @@ test('F15 no credential, media key or private body is kept', () => {
     assert.doesNotMatch(text, /deadbeef|username/)
     assert.match(text, /m=audio 1 RTP\/AVP 0$/)
   }
+  // Whatever the parser takes for the end of a name, and for a value's going on.
+  for (const name of ['Authorization\r\n ', 'Authorization\n\t', 'authorization\v', 'Authentication-Info\f \u00a0'])
+    for (const value of ['Digest response="deadbeef"', 'Digest\r\n \r\n response="deadbeef"', 'Digest\r response="deadbeef"']) {
+      const head = `OPTIONS sip:a@b SIP/2.0\r\nVia: x\r\n${name}:${value}\r\nCall-ID: y\r\n\r\n`
+      const text = redacted(head, null)
+      assert.doesNotMatch(text, /deadbeef/, JSON.stringify(head))
+      assert.ok(text.endsWith(': (removed)\r\nCall-ID: y\r\n\r\n'), JSON.stringify(text))
+    }
   const private_ = 'Content-Type: application/dtmf-relay\r\n\r\nSignal=7'
   assert.doesNotMatch(redacted(`INFO sip:a@b SIP/2.0\r\n${private_}`, null), /Signal/)
 })
@@ -127,7 +135,7 @@ test('F15 of a message whose headers hold none, what is said to be a session des
   const key = (line: string) => `v=0\r\nm=audio 1 RTP/AVP 0\r\n${line}`
   const secrets = [
     ...['a=crypto:1 X inline:deadbeef', 'A=Crypto:1 X inline:deadbeef', 'k=clear:deadbeef', 'K=base64:deadbeef'],
-    ...['a=key-mgmt:mikey deadbeef', 'a=ice-pwd:deadbeef'],
+    ...['a=key-mgmt:mikey deadbeef', 'a=ice-pwd:deadbeef', 'a=acap:1 crypto:1 X inline:deadbeef'],
   ].flatMap((line) => [
     key(line),
     key(line).replaceAll('\r\n', '\n'),
