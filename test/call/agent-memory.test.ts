@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Lease } from '#platform/words/index.ts'
 import { agentWorld, type Test, until } from './agent-world.ts'
@@ -13,7 +15,7 @@ async function place(t: Test) {
   const held = () => [...w.registry.held()].map(({ agent, count }) => [agent, count])
   const released = () => w.records.flatMap((record) => (record.type === 'lease.released' ? [record.lease] : []))
   const reasons = () => released().map(({ reason }: Lease) => reason)
-  return { ...w, held, reasons, ...w.supervise() }
+  return { ...w, held, released, reasons, ...w.supervise() }
 }
 
 test('memory is leased before a sandbox is started; an agent that dies and comes back keeps its lease', async (t) => {
@@ -37,6 +39,24 @@ test('memory is leased before a sandbox is started; an agent that dies and comes
   w.supervisor.apply(w.desired(null))
   await until('all to be given back', () => w.held().length === 0)
   assert.ok(w.reasons().every((reason) => reason === 'stopped' || reason === 'ended'))
+})
+
+test('what an agent has had until it could not be started again was used', async (t) => {
+  const w = await place(t)
+  const version = w.bundle(REPLY)
+  w.supervisor.apply(w.desired(version))
+  await until('the agent', () => w.supervisor.status.state === 'ready')
+  const etc = join(w.directory, 'etc')
+  rmSync(etc, { recursive: true })
+  writeFileSync(etc, 'in the way')
+  process.kill(w.supervisor.status.pid!, 'SIGKILL')
+  await until('it to fail', () => w.supervisor.status.reason.startsWith('could not be started'))
+  const [lease] = w.released()
+  assert.equal(lease!.reason, 'ended')
+  assert.ok(lease!.released!.mono > lease!.taken.mono)
+  rmSync(etc)
+  await until('it to come back', () => w.supervisor.status.state === 'ready')
+  assert.equal(w.held().length, 1)
 })
 
 test('another size is another lease: the new one is taken, and the old one given back when its sandbox is gone', async (t) => {
@@ -81,7 +101,14 @@ test('where the node has no room for a second sandbox, what runs goes on, and sa
   await until('the verdict', () => w.supervisor.status.candidate?.verdict === 'failed')
   assert.match(w.supervisor.status.candidate!.reason, /could not be started: no agent.memory left/)
   assert.equal(w.supervisor.status.pid, pid)
+  // Whoever thinks better of it has what there was: nothing is asked for any more, and nothing started anew.
+  w.supervisor.apply(w.desired(two))
+  await until('the refusal', () => w.supervisor.status.reason !== '')
+  w.supervisor.apply(w.desired(one))
+  assert.deepEqual([w.supervisor.status.state, w.supervisor.status.reason], ['ready', ''])
   w.configure(1000)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  assert.deepEqual([w.supervisor.status.pid, w.supervisor.status.state, w.held()], [pid, 'ready', [[one.id, 128]]])
   w.supervisor.apply(w.desired(two))
   await until('the second', () => w.supervisor.status.version === two.id && w.supervisor.status.state === 'ready')
   await until('the first to be gone', () => w.held().length === 1)

@@ -11,8 +11,11 @@ export interface MemoryHold {
 /** What runs have left that ended by themselves, kept for the one that is started in their place: an agent that dies keeps its lease. */
 export class KeptMemory {
   readonly #holds = new Set<MemoryHold>()
+  /** What a sandbox has had, and another one may have. */
+  readonly #used = new WeakSet<MemoryHold>()
 
   add(hold: MemoryHold): void {
+    this.#used.add(hold)
     this.#holds.add(hold)
   }
 
@@ -24,6 +27,11 @@ export class KeptMemory {
       return hold
     }
     return null
+  }
+
+  /** Gives back what no sandbox was started in; what one had before it was used until now. */
+  unused(hold: MemoryHold): void {
+    hold.release(this.#used.has(hold) ? 'ended' : 'unused')
   }
 
   /** Gives back what nobody waits for. */

@@ -121,11 +121,23 @@ export class AgentSupervisor implements AsyncDisposable {
     // What is not to be started again is given back first: it may be what another size waits for.
     this.#tidy()
     if (!desired.config.version) this.#stop('nothing is deployed', 'none')
-    else if ((this.#next ?? this.#current)?.shape !== shapeOf(desired, desired.config.version)) {
+    else this.#follow(shapeOf(desired, desired.config.version))
+    if (this.#trial?.version.id !== candidate?.id) this.#try(candidate)
+  }
+
+  #follow(shape: string): void {
+    if (this.#current?.shape === shape) this.#stay(this.#current)
+    else if (this.#next?.shape !== shape) {
       this.#pauseMs = 0
       this.#start()
     }
-    if (this.#trial?.version.id !== candidate?.id) this.#try(candidate)
+  }
+
+  /** What serves is what is wanted: nothing is to take its place any more, also if that was only refused until now. */
+  #stay(current: Run): void {
+    this.#timer?.cancel()
+    this.#next = null
+    if (current.connected && this.#status.reason !== '') this.#tell('ready', '', current.version)
   }
 
   /** Kills the agent and starts it again at once. */
@@ -166,7 +178,7 @@ export class AgentSupervisor implements AsyncDisposable {
     const memory = await this.#memory(version.id)
     const { verdict } = this.#trial?.version === version ? this.#trial.status : {}
     if (verdict === 'trying') return this.#run(desired, version, memory, hear)
-    memory.release('unused')
+    this.#kept.unused(memory)
     throw new Error('nobody wants to know any more')
   }
 
@@ -191,7 +203,7 @@ export class AgentSupervisor implements AsyncDisposable {
     this.#next = next
     this.#memory(version.id).then(
       (memory) => {
-        if (this.#next !== next) return memory.release('unused')
+        if (this.#next !== next) return this.#kept.unused(memory)
         this.#next = null
         try {
           this.#current = this.#run(desired, version, memory)
@@ -232,7 +244,7 @@ export class AgentSupervisor implements AsyncDisposable {
     try {
       return this.#launch(desired, version, memory, onPrinted)
     } catch (error) {
-      memory.release('unused')
+      this.#kept.unused(memory)
       throw error
     }
   }

@@ -268,6 +268,28 @@ test('B11 a wall clock that is put forward by days, and back again, makes no usa
   memory.close()
 })
 
+test('B05 a day is a whole one however the clocks are read: an increment begins with the next', async () => {
+  const { memory, of, clock, registry } = world()
+  clock.turn(DAY - (clock.wall() % DAY))
+  await memory.take(sandbox('s1'))
+  const [begun, first] = [clock.now(), [...registry.held()][0]!.taken]
+  for (const off of [-1, 2, -3, 1, 1]) {
+    clock.turn(DAY / 2)
+    clock.step(off)
+    clock.turn(DAY / 2)
+  }
+  clock.turn(5)
+  memory.free('s1', 'stopped')
+  const days = of('lease.released').map(({ lease }) => durationMs(lease.taken, lease.released!))
+  assert.deepEqual(days.slice(1, 5), [DAY, DAY, DAY, DAY])
+  assert.equal(
+    days.reduce((sum, ms) => sum + ms, 0),
+    clock.now() - begun,
+  )
+  assert.equal(days[0], DAY - 1 - (first.wall % DAY))
+  memory.close()
+})
+
 test('one more sandbox looks at the calendar for itself, and not for all that are there', async () => {
   const { memory, configure, calendar, sizes } = world()
   sizes.set(acme, 25_600)

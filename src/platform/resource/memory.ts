@@ -23,6 +23,9 @@ const SETTLE_MS = 5000
 /** Ms after which the wall clock is looked at again: it may have been set. */
 const LOOK_MS = 3_600_000
 
+/** Ms by which the clocks may differ that nobody has set: each is read in whole ones, and they follow NTP by steps of their own. */
+const READ_MS = 10
+
 const STOPPING = { code: 'switch-stopping', fault: 'system', retry: true, http: 503 } as const
 
 interface Held {
@@ -243,8 +246,13 @@ export class AgentMemory {
   }
 }
 
-/** The end of its day as an instant of this run. Of a wall clock that was put forward none is before the day began. */
+/**
+ * The end of its day as an instant of this run. Of a wall clock that was put forward none is before the day began. Where the two clocks
+ * differ by no more than they are read to, a whole day is one to the millisecond, and not an increment more.
+ */
 function endedAt({ lease: { taken }, end }: Held, { wall, mono, boot }: Instant): Instant {
   const then = mono - (wall - end)
-  return { wall: end, mono: taken.boot === boot ? Math.max(then, taken.mono) : then, boot }
+  if (taken.boot !== boot) return { wall: end, mono: then, boot }
+  const whole = taken.mono + (end - taken.wall)
+  return { wall: end, mono: Math.abs(then - whole) <= READ_MS ? whole : Math.max(then, taken.mono), boot }
 }
