@@ -161,6 +161,7 @@ test('a subscriber sees no address, host or product of the carrier, and its own 
     'INVITE sip:+32255@192.0.2.9:5060 SIP/2.0',
     'Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa',
     'From: <sip:+32470@sbc.carrier.example>;tag=a',
+    'To: <sip:sbc.carrier.example;user=phone>',
     'Call-ID: abc@198.51.100.7',
     'User-Agent: CarrierBox 7',
     'Contact: <sip:198.51.100.7>',
@@ -169,13 +170,18 @@ test('a subscriber sees no address, host or product of the carrier, and its own 
     'o=- 1 1 IN IP4 198.51.100.8',
     'c=IN IP4 198.51.100.8',
     'm=audio 4000 RTP/AVP 0',
+    'c=IN IP4 sbc.carrier.example',
+    'a=rtcp:4001 IN IP6 sbc.carrier.example',
   ].join('\r\n')
   const entry = { at: '2026-11-23T00:00:00.000Z', kind: 'sip' as const, direction: 'in' as const, transport: 'udp', message }
   const site = { ...entry, realm: newId('sub'), local: '10.0.0.1:5060', peer: '192.168.1.10:5060' }
   const trunk = { ...entry, realm: 'node' as const, local: '192.0.2.9:5060', peer: '198.51.100.7:5060' }
   const trace = { call: newId('call'), subscriber: newId('sub'), dropped: 0, entries: [site, trunk] }
-  const [own, carrier] = visibleToSubscriber(trace).entries
-  assert.deepEqual(own, site)
-  assert.doesNotMatch(JSON.stringify(carrier), /198\.51|192\.0\.2|carrier\.example|CarrierBox/)
-  assert.match(JSON.stringify(carrier), /INVITE sip:\+32255@.*From: <sip:\+32470@.*m=audio 4000/)
+  assert.deepEqual(visibleToSubscriber(trace).entries[0], site)
+  // Some end their lines with LF alone.
+  for (const said of [message, message.replaceAll('\r\n', '\n')]) {
+    const [carrier] = visibleToSubscriber({ ...trace, entries: [{ ...trunk, message: said }] }).entries
+    assert.doesNotMatch(JSON.stringify(carrier), /198\.51|192\.0\.2|carrier\.example|CarrierBox/)
+    assert.match(JSON.stringify(carrier), /INVITE sip:\+32255@.*From: <sip:\+32470@.*m=audio 4000/)
+  }
 })
