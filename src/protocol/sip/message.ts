@@ -5,7 +5,7 @@ import { bodyOfType } from './multipart.ts'
 import { CALL_ID, CONTACT, CONTENT_TYPE, CREDENTIALS, CSEQ, FROM, TO, VIA } from './names.ts'
 import { SipParseError } from './parse-error.ts'
 import { isPlainUri, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
-import { parseDigits, skipBlanks, splitList } from './text.ts'
+import { parseDigits, skipBlanks, splitList, unfold } from './text.ts'
 import { parseUri, type SipUri } from './uri.ts'
 
 export interface CSeq {
@@ -18,8 +18,6 @@ const BLANK = 32
 const SDP = 'application/sdp'
 
 const NO_DESCRIPTION = new Uint8Array(0)
-
-const FOLD = /[ \t]*\r?\n[ \t]+/g
 
 /** A From or To as far as it has been read: a plain one without making anything of it but its tag. */
 interface Party {
@@ -56,7 +54,7 @@ abstract class SipMessage {
     const { text, lines } = this.#head
     const value = text.slice(lines[i + 2], lines[i + 3])
     if (!this.#isRough(i)) return value
-    return value.includes('\n') ? value.replace(FOLD, ' ').trim() : value.trim()
+    return (value.includes('\n') ? unfold(value) : value).trim()
   }
 
   /** The first line's value of this name, in any spelling; unfolded, not split at commas. */

@@ -129,6 +129,7 @@ const NASTY: Readonly<Record<string, (n: number) => string>> = {
   blanks: (n) => `CSeq: 1${' '.repeat(n)}INVITE`,
   folds: (n) => `Subject: ${'\r\n '.repeat(n / 3)}x`,
   'blanks before folds': (n) => `Subject: ${`${' '.repeat(n - 10)}\r\n x`}`,
+  'blanks within a folded one': (n) => `Subject: x${' '.repeat(n - 10)}x\r\n x`,
   'blanks within': (n) => `Subject: x${' '.repeat(n - 10)}x`,
   'empty headers': (n) => 'a:\r\n'.repeat(n / 4).trim(),
   'one-letter lines without colon': (n) => 'a\r\n'.repeat(n / 3).trim(),

@@ -17,6 +17,20 @@ export function skipBlanks(text: string, i: number): number {
   return i
 }
 
+const CR = 13
+
+/** A value of several lines on one (RFC 3261 §7.3.1): each line end, with the blanks around it, becomes a space. */
+export function unfold(value: string): string {
+  let text = ''
+  for (const line of value.split('\n')) {
+    let end = line.length
+    if (line.charCodeAt(end - 1) === CR) end--
+    while (end > 0 && isBlank(line.charCodeAt(end - 1))) end--
+    text += ` ${line.slice(Math.min(skipBlanks(line, 0), end), end)}`
+  }
+  return text
+}
+
 /**
  * The index just behind the quoted string that opens at `open` (RFC 3261 §25.1 quoted-string).
  * @throws SipParseError 400 when it never closes.
