@@ -42,13 +42,14 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     // They name the dialog in many places, for longer than anybody needs the rest.
     request.belongsTo(cutFree(request.callId), cutFree(request.fromTag ?? ''))
     this.#earlyKey = dialogKey(request.callId, transaction.toTag, request.fromTag ?? '')
-    core.early.set(this.#earlyKey, this)
-    transaction.user = this
     this.#reliability = request.lists('require', RELIABLE)
       ? 'required'
       : request.lists('supported', RELIABLE)
         ? 'supported'
         : null
+    // Behind all that may be malformed, so that nothing stays of what is refused.
+    core.early.set(this.#earlyKey, this)
+    transaction.user = this
   }
 
   get source(): Hop {

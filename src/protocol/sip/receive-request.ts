@@ -6,7 +6,7 @@ import { ReceivedInvite } from './incoming-invite.ts'
 import { ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
 import { ReceivedSubscribe } from './notifier.ts'
-import type { SipParseError } from './parse-error.ts'
+import { SipParseError } from './parse-error.ts'
 import { checkRules } from './request-checks.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import type { Hop } from './types.ts'
@@ -34,14 +34,16 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
   const transaction = core.transactions.addServer(request, source, tag === undefined ? token(8) : '')
   // §8.2.2.2: the same request over another road.
   if (transaction.merged) return void transaction.respond({ status: 482 })
-  const refusal = checkRules(request)
-  if (refusal) return void transaction.respond(refusal)
   try {
-    if (tag === undefined) receiveOutside(core, request, transaction)
+    const refusal = checkRules(request)
+    if (refusal) transaction.respond(refusal)
+    else if (tag === undefined) receiveOutside(core, request, transaction)
     // §12.2.2: PITFALLS S06.
     else if (!dialog) transaction.respond({ status: 481 })
     else dialog.receive(request, transaction)
   } catch (error) {
+    // A header that nobody has looked at before: without an answer the transaction would stay for ever.
+    if (error instanceof SipParseError) return void transaction.respond({ status: error.status })
     core.log.error({ error }, 'Handling a SIP request failed')
     transaction.respond({ status: 500 })
   }

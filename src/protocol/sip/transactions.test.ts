@@ -279,3 +279,26 @@ test('answers go where RFC 3261 §18.2.2 and RFC 3581 say', () => {
   ])
   assert.deepEqual(send('SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK3;maddr=203.0.113.1;received=203.0.113.2', '3')[0], '192.0.2.7:5060')
 })
+
+test('F12 a list of options that cannot be split is refused with 400, and nothing of the request stays', () => {
+  for (const headers of [
+    'Supported: timer, "x',
+    'Require: "x, 100rel',
+    'Supported: 100rel, "x',
+    'Supported: timer, 100rel, "x',
+  ]) {
+    const net = new SimulatedNetwork()
+    const calls: IncomingInvite[] = []
+    const a = net.userAgent('10.0.0.1', { onInvite: (invite) => calls.push(invite) })
+    const far = peer(net, '10.0.0.9')
+    far.send(request('INVITE', 'z9hG4bKq', { headers: `Contact: <sip:x@10.0.0.9>\r\n${headers}` }), '10.0.0.1')
+    net.clock.turn(10)
+    assert.deepEqual([statuses(far.got).at(-1), calls.length], [400, 0], headers)
+    const tag = /^To:.*;tag=(\S+)/m.exec(far.got.at(-1)!)![1]!
+    far.send(request('INFO', 'z9hG4bKr', { to: tag, cseq: '2 INFO' }), '10.0.0.1')
+    net.clock.turn(10)
+    assert.equal(statuses(far.got).at(-1), 481, headers)
+    net.clock.turn(70_000)
+    assert.deepEqual([a.counts.transactions, net.clock.pending], [0, 0], headers)
+  }
+})
