@@ -258,7 +258,7 @@ const FINAL_TO_EMERGENCIES: ReadonlySet<string> = new Set(['busy', 'busy-everywh
 /** Sends the offer; where it asks for protection, is refused for it and can do without, once more in the clear. */
 async function tryOffers(options: AttemptOptions, leg: Leg, next: NextHop, silenceMs: number, offer: string): Promise<unknown> {
   const media = options.call.media.get(leg.id)
-  for (let said: string | null = media?.description ?? offer; ; ) {
+  for (let said: string | null = media?.offerAnew() ?? offer; ; ) {
     const invite = sendInvite(options, leg, next, silenceMs, said)
     leg.originate(invite)
     const end = await Promise.race([invite.answered.catch((error: unknown) => error), leg.ended])

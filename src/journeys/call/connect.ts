@@ -33,8 +33,9 @@ export async function connect(
     call.event('leg.established', { leg: b })
     await callerSettled(call)
     if (b.cause) return
-    // Where audio passes by us, too, what the caller was told last before the answer stands.
-    const told = a.description ?? Buffer.from(answer).toString('utf8')
+    // Where audio passes by us, too, what the caller was told last of this fork stands.
+    const stands = a.description !== null && a.describedBy === session.snapshot().remoteTag
+    const told = stands ? a.description! : Buffer.from(answer).toString('utf8')
     const content = mediaB && a.incoming ? answerBody(call, a, b) : told
     if (mediaB) pairUp(call, a, b)
     if (a.incoming) answerCaller(call, content)

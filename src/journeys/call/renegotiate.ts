@@ -81,8 +81,11 @@ export async function passOnEarly(call: Call, leg: Leg, other: Leg, incoming: In
     const content = Buffer.from(incoming.request.description).toString('utf8')
     const answer = await asked.update({ type: SDP, content })
     if (answer.status >= 300) throw new SipFailure('refused', answer.status, answer)
+    if (answer.description.length === 0) throw new SipFailure('refused', 488, answer)
     other.description = content
     leg.description = Buffer.from(answer.description).toString('utf8')
+    const fork = leg.outgoing ? incoming.request.fromTag : answer.toTag
+    for (const told of [leg, other]) told.describedBy = fork ?? null
     incoming.respond(200, { body: { type: SDP, content: leg.description } })
   } catch (error) {
     incoming.respond(statusOf(error))

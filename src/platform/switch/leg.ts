@@ -69,6 +69,8 @@ export class Leg {
   readonly facts: LegFacts
   /** What its far end was last told, where audio passes by us; {@link LegMedia} knows it otherwise. */
   description: string | null = null
+  /** The tag of the fork that the description is owed to, where it was told by UPDATE before the answer (RFC 3311). */
+  describedBy: string | null = null
   /** The last moment at which its far end was known to be there, where it was gone before that was found out (PITFALLS B06). */
   provenUntil: Instant | null = null
   /** The site's users for whose sake it is called, beside whom it is called at. */

@@ -284,6 +284,17 @@ export class LegMedia {
   }
 
   /**
+   * Our offer, for whoever is asked next: what one that was asked before it has wanted by UPDATE (RFC 3311) is over with it. Null where
+   * we have made none.
+   */
+  offerAnew(): string | null {
+    if (this.#offer === null) return null
+    this.#updatedBy = null
+    this.#sent = this.#offer
+    return this.#offer
+  }
+
+  /**
    * Our offer was refused: what had been agreed on stands (RFC 3264 §4). The far end has read it all the same, so that its next
    * offer is not answered with a description of a lower version than that (§8).
    */
