@@ -1,4 +1,4 @@
-import { type Id, token } from '#lib/index.ts'
+import { type Id, TielineError, token } from '#lib/index.ts'
 import type { MemoryHold } from '#platform/agent/index.ts'
 import type { SandboxMemory } from '#platform/words/index.ts'
 import { type Link, LinkLost } from '#protocol/link/index.ts'
@@ -49,7 +49,9 @@ export class NodeMemory {
       await link.call('memory.take', asked)
       return true
     } catch (error) {
-      if (!(error instanceof LinkLost)) throw error
+      // One that stops grants nothing more, which is no refusal.
+      if (error instanceof TielineError && error.verdict.code === 'switch-stopping') await link.closed
+      else if (!(error instanceof LinkLost)) throw error
       this.#lost(link)
       return false
     }
