@@ -208,12 +208,46 @@ test('RFC 3311 where sound passes by us, what one fork has asked for by UPDATE d
   await world.quiet()
 })
 
-test('S34 a server that has asked for something else by UPDATE and then does not serve narrows nothing of what the next one is offered', async () => {
-  await using world = await World.open({ voice: true })
+/** The callee's trunk has two gateways: the second carrier, and this one. */
+async function nextServer(world: World): Promise<ScriptedLeg> {
   const gateways = [3, 74].map((last) => ({ address: `${world.net}.${last}`, port: 5060 }))
   const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === 'other' ? { ...trunk, gateways } : trunk))
   await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-  const next = ScriptedLeg.await(world.pbx)
+  return ScriptedLeg.await(world.pbx)
+}
+
+test('S34 where sound passes by us, the next server is offered what the caller has offered last', async () => {
+  await using world = await World.open({ media: 'direct' })
+  const next = await nextServer(world)
+  const b = ScriptedLeg.await(world.second)
+  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
+  const sdp = ScriptedLeg.await(world.carrier).sdp({ port: 30_100 })
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body: sdp })
+  const invite = await b.next('INVITE')
+  b.reply(invite, 183, { headers: [...reliable(10), allow], body: b.sdp({ port: 31_100 }) })
+  b.reply(await b.next('PRACK'), 200)
+  a.prack(await a.next('183'))
+  await a.next('200 PRACK')
+  a.ask('UPDATE', { body: a.sdp({ port: 30_200, version: 2 }) })
+  b.reply(await b.next('UPDATE'), 200, { body: b.sdp({ port: 31_200, version: 2 }) })
+  await a.next('200 UPDATE')
+  b.reply(invite, 503)
+  await b.next('ACK')
+  const offered = await next.next('INVITE')
+  assert.equal(readSdp(offered.body)?.port, 30_200)
+  next.reply(offered, 200, { body: next.sdp({ port: 31_300 }) })
+  await next.next('ACK')
+  const answer = await a.next('200 INVITE')
+  assert.equal(readSdp(answer.body)?.port, 31_300)
+  a.ack(answer)
+  a.ask('BYE')
+  next.reply(await next.next('BYE'), 200)
+  await world.quiet()
+})
+
+test('S34 a server that has asked for something else by UPDATE and then does not serve narrows nothing of what the next one is offered', async () => {
+  await using world = await World.open({ voice: true })
+  const next = await nextServer(world)
   const { a, b, invite } = await ringing(world)
   b.reply(invite, 183, { headers: reliable(10), body: b.sdp({ port: 31_100 }) })
   b.reply(await b.next('PRACK'), 200)

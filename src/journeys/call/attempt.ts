@@ -201,6 +201,7 @@ async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops
     if (why) continue
     asked = true
     if (!options.direct && (await faceFamily(call, leg, next.hop.address))) offer = ownOffer(call, leg, options.listener)
+    if (options.direct && call.a.offered !== null) offer = passedOn(call, leg)
     const end = await tryOffers(
       options,
       leg,

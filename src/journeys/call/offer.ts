@@ -9,9 +9,9 @@ export interface Offer {
   choice: Choice
 }
 
-/** The caller's own offer, where audio passes by us. */
+/** The caller's own offer, where audio passes by us: the last that it has made. */
 export function passedOn(call: Call, leg: Leg): Offer {
-  const sdp = Buffer.from(call.a.incoming?.request.description ?? '').toString('utf8')
+  const sdp = call.a.offered ?? Buffer.from(call.a.incoming?.request.description ?? '').toString('utf8')
   leg.description = sdp
   return { sdp, choice: choiceFor(call, leg, null) }
 }

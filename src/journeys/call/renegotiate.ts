@@ -83,6 +83,7 @@ export async function passOnEarly(call: Call, leg: Leg, other: Leg, incoming: In
     if (answer.status >= 300) throw new SipFailure('refused', answer.status, answer)
     if (answer.description.length === 0) throw new SipFailure('refused', 488, answer)
     other.description = content
+    leg.offered = content
     leg.description = Buffer.from(answer.description).toString('utf8')
     const fork = leg.outgoing ? incoming.request.fromTag : answer.toTag
     for (const told of [leg, other]) told.describedBy = fork ?? null

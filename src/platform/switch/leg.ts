@@ -71,6 +71,8 @@ export class Leg {
   description: string | null = null
   /** The tag of the fork that the description is owed to, where it was told by UPDATE before the answer (RFC 3311). */
   describedBy: string | null = null
+  /** What its far end has offered by such an UPDATE: its INVITE says no longer how it is heard. */
+  offered: string | null = null
   /** The last moment at which its far end was known to be there, where it was gone before that was found out (PITFALLS B06). */
   provenUntil: Instant | null = null
   /** The site's users for whose sake it is called, beside whom it is called at. */
