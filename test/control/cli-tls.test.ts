@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -58,6 +59,11 @@ test('names transports of gateways, and keeps the key of a trunk’s TLS to itse
   const other = file('other.key', (await (await createTestCa()).agent('carrier')).key)
   const mixed = await run('trunk', 'set', 'secure', files[0]!, files[1]!, '--tls-key', other)
   assert.match(mixed.err, /The key is of another certificate/)
+  const weak = [join(bench.state, 'weak.key'), join(bench.state, 'weak.pem')] as const
+  const made = ['req', '-x509', '-newkey', 'rsa:1024', '-nodes', '-subj', '/CN=weak', '-keyout', weak[0], '-out', weak[1]]
+  execFileSync('openssl', made, { stdio: 'pipe' })
+  const small = await run('trunk', 'set', 'secure', '--tls-certificate', weak[1], '--tls-key', weak[0])
+  assert.match(small.err, /its key is too small/, 'it could be shown to nobody')
   const published = () => (bench.fakes.published.switch.at(-1) as SnapshotChange).trunks!.find(({ name }) => name === 'secure')!
   const before = published().tls!.key
   assert.equal((await run('trunk', 'set', 'secure', files[0]!, files[1]!)).code, 0, 'a key that is known stays')

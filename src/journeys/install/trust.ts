@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import { invalid, type Sealer } from '#platform/subscriber/index.ts'
 import type { Sealed } from '#platform/words/index.ts'
 
@@ -18,8 +19,15 @@ export function checkTls(field: string, tls: Tls<Sealed> | undefined, { openText
   readCertificate(`${field}.ca`, tls.ca)
   if ((tls.certificate === undefined) !== (tls.key === undefined)) throw invalid(field, 'A certificate and its key go together.')
   const certificate = readCertificate(`${field}.certificate`, tls.certificate)
-  if (certificate && tls.key !== undefined && !certificate.checkPrivateKey(readKey(`${field}.key`, openText(tls.key))))
+  if (!certificate || tls.key === undefined) return
+  const key = openText(tls.key)
+  if (!certificate.checkPrivateKey(readKey(`${field}.key`, key)))
     throw invalid(`${field}.key`, 'The key is of another certificate.')
+  try {
+    createSecureContext({ cert: tls.certificate, key })
+  } catch {
+    throw invalid(`${field}.certificate`, 'TLS takes no such certificate: its key is too small, or its signature too weak.')
+  }
 }
 
 /** What is asked for, with its key sealed; a certificate that is known already keeps its key, which is told to nobody. */

@@ -9,7 +9,7 @@ import { Connections } from './connections.ts'
 const MESSAGE = Buffer.from('OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n')
 
 /** A listener of the loopback that keeps what came, and connections of ours to it. */
-async function pair() {
+async function pair(secure = (socket: Socket): Socket => socket) {
   const came: { socket: Socket; text: string }[] = []
   const server = createServer((socket) => {
     const one = { socket, text: '' }
@@ -27,7 +27,7 @@ async function pair() {
     clock,
     log: silentLog,
     connect: (to) => connect({ host: to.address, port: to.port }),
-    secure: (socket) => socket,
+    secure,
     tlsServer: () => null,
     profileOf: () => undefined,
     accepts: () => true,
@@ -105,4 +105,16 @@ test('F06 what a far end does not read is bounded, and R07 what is idle is let g
   at.clock.turn(40_000)
   await comes(() => at.came.some(({ text }) => text.startsWith(`${MESSAGE}\r\n\r\n`)))
   assert.equal(at.lost.length, before, 'kept open by pings')
+})
+
+test('R01 what TLS cannot be begun on is closed', async () => {
+  await using at = await pair(() => {
+    throw new Error('ee key too small')
+  })
+  const hop: Hop = { ...at.hop(), transport: 'tls' }
+  at.connections.send(MESSAGE, hop)
+  await comes(() => at.lost.length === 1)
+  await comes(() => at.came.length === 0 || at.came[0]!.socket.closed)
+  assert.equal(at.connections.size, 0)
+  assert.equal(at.connections.trouble(hop), 'no connection to it can be opened')
 })

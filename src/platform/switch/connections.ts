@@ -140,6 +140,15 @@ export class Connections {
     const { log, connect, secure } = this.#options
     const connection = this.#add(to, true)
     this.#outgoing.set(keyOf(to), connection)
+    const within = (socket: Socket): Socket => {
+      try {
+        return secure(socket, to)
+      } catch (error) {
+        // OpenSSL takes no weak certificate; nobody else would close what is connected by now.
+        socket.destroy()
+        throw error
+      }
+    }
     const attach = (socket: Socket) => {
       const failed = (error: Error) => {
         const trouble = this.#blame(to, troubleOf(error))
@@ -154,7 +163,7 @@ export class Connections {
       }
       // Of TLS a fault of the socket is one of its own, too.
       socket.on('error', () => {})
-      const secured = secure(socket, to)
+      const secured = within(socket)
       secured.on('error', failed).once('secureConnect', stands)
       connection.attach(secured, false, 'secureConnect')
     }
