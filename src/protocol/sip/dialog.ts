@@ -25,7 +25,7 @@ export function dialogOfServer(invite: SipRequest, source: Hop, localTag: string
     updates: allowsUpdate(invite),
     localSequence: 0,
     remoteSequence: invite.cseq.sequence,
-    routeSet: invite.recordRoutes,
+    routeSet: routesOf(invite),
     remoteTarget: contactOf(invite) ?? invite.from.address,
     contact,
     hop: source,
@@ -50,7 +50,7 @@ export function dialogOfClient(
     updates: allowsUpdate(response),
     localSequence: sent.sequence,
     remoteSequence: null,
-    routeSet: response.recordRoutes.reverse(),
+    routeSet: routesOf(response).reverse(),
     remoteTarget: contactOf(response) ?? sent.uri,
     contact,
     hop,
@@ -68,7 +68,20 @@ export function contactOf(message: SipRequest | SipResponse): string | undefined
 
 /** Whether the far end says that it takes UPDATE (RFC 3311 §5.1). */
 function allowsUpdate(message: SipRequest | SipResponse): boolean {
-  return message.lists('allow', 'UPDATE') || message.list('allow').some((method) => method.toUpperCase() === 'UPDATE')
+  try {
+    return message.lists('allow', 'UPDATE') || message.list('allow').some((method) => method.toUpperCase() === 'UPDATE')
+  } catch {
+    return false
+  }
+}
+
+/** Record-Route, in the order of the message; none where it cannot be read: whoever has answered is spoken with all the same. */
+function routesOf(message: SipRequest | SipResponse): string[] {
+  try {
+    return message.recordRoutes
+  } catch {
+    return []
+  }
 }
 
 /** §12.2.1.1: what every request inside the dialog is made of. `via` and `sequence` are the caller's. */

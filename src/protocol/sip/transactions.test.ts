@@ -302,3 +302,30 @@ test('F12 a list of options that cannot be split is refused with 400, and nothin
     assert.deepEqual([a.counts.transactions, net.clock.pending], [0, 0], headers)
   }
 })
+
+test('F12 a 2xx, ours or theirs, makes its dialog even where Allow or Record-Route cannot be split', async () => {
+  for (const header of ['Allow: "x, INVITE', 'Record-Route: "<sip:10.0.0.9;lr>, <sip:x>']) {
+    const net = new SimulatedNetwork()
+    const calls: IncomingInvite[] = []
+    const a = net.userAgent('10.0.0.1', { onInvite: (invite) => calls.push(invite) })
+    const far = peer(net, '10.0.0.9')
+    const headers = `Contact: <sip:x@10.0.0.9>\r\n${header}`
+    far.send(request('INVITE', 'z9hG4bKq', { headers }), '10.0.0.1')
+    net.clock.turn(10)
+    assert.ok(calls[0]!.accept({}), header)
+    const sent = a.invite({ ...CALL, to: hop('10.0.0.9') })
+    net.clock.turn(10)
+    const invite = far.got.find((text) => text.startsWith('INVITE'))!
+    const copied = invite.split('\r\n').filter((text) => /^(Via|From|To|Call-ID|CSeq):/.test(text))
+    const lines = copied.map((text) => (text.startsWith('To:') ? `${text};tag=z` : text))
+    far.send(['SIP/2.0 200 OK', ...lines, headers, '', ''].join('\r\n'), '10.0.0.1')
+    net.clock.turn(10)
+    await sent.answered
+    assert.ok(
+      far.got.some((text) => text.startsWith('ACK sip:x@10.0.0.9')),
+      header,
+    )
+    assert.equal(a.counts.sessions, 2)
+    a.close()
+  }
+})
