@@ -103,7 +103,7 @@ export function blame(call: Call, choice: Choice, error: unknown): unknown {
 
 export function refuse(call: Call, refusal: Refusal): ResourceUnavailable {
   call.event('resource.refused', { data: { refusal } })
-  return new ResourceUnavailable(refusal)
+  return new ResourceUnavailable(refusal, call.subscriber.id)
 }
 
 /** What was agreed on with a leg, else what it has offered. */

@@ -86,7 +86,7 @@ function portless(call: Call, leg: Leg, error: unknown): unknown {
       : ({ limitedBy: 'ceiling', fault: 'subscriber' } as const)
   const refusal = { kind: 'voice.port', ...whose, limit, inUse, requested: 1, holders: [] }
   call.event('resource.refused', { leg, data: { refusal } })
-  return new ResourceUnavailable(refusal)
+  return new ResourceUnavailable(refusal, call.subscriber.id)
 }
 
 /** How the sound of a leg is protected and coded: its trunk says so, or its site. */

@@ -332,3 +332,20 @@ test('a lease that is cut goes on under another id from the very moment: nothing
   r.release([next!.id], 'stopped')
   assert.equal(r.inUseOf(acme, 'agent.memory'), 0)
 })
+
+test('T02 what goes to whoever asked names no holder that is another, and the refusal itself names all', () => {
+  const { registry: r } = registry()
+  r.configure({
+    capacities: [{ kind: 'trunk.in', capacity: 2 }],
+    subscribers: [acme, globex].map((id) => ({ id, allocations: [{ kind: 'trunk.in', guaranteed: 0, ceiling: 2 }] })),
+    trunks: [],
+  })
+  const own = newId('call')
+  r.admit({ subscriber: acme, call: own, demands: [{ kind: 'trunk.in', count: 1 }] })
+  r.admit({ subscriber: globex, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] })
+  const error = refusalOf(() => r.admit({ subscriber: acme, call: newId('call'), demands: [{ kind: 'trunk.in', count: 1 }] }))
+  assert.equal(error.refusal.limitedBy, 'pool')
+  assert.equal(error.refusal.holders.length, 2)
+  assert.ok(!JSON.stringify(error.details).includes(globex))
+  assert.deepEqual((error.details.refusal as typeof error.refusal).holders, [{ subscriber: acme, call: own, count: 1 }])
+})

@@ -92,7 +92,7 @@ export class ResourceRegistry {
       if (limit || further) {
         for (const [i, taken] of places.entries())
           count(taken, holder, -demands[i]!.count, demands[i]!.detail?.emergency === true)
-        throw new ResourceUnavailable(limit ? refusalOf(request, demand, limit, place) : further!)
+        throw new ResourceUnavailable(limit ? refusalOf(request, demand, limit, place) : further!, subscriber)
       }
       count(place, holder, demand.count, emergency)
       places.push(place)

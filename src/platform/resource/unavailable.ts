@@ -1,16 +1,20 @@
-import { TielineError, type Verdict } from '#lib/index.ts'
+import { type Id, TielineError, type Verdict } from '#lib/index.ts'
 import { type Refusal, TOLL_RULES } from '#platform/words/index.ts'
 
-/** Admission said no. `refusal` explains it; `verdict.sip` is what the caller is told. */
+/**
+ * Admission said no. `refusal` explains it, for the journal and so for the operator; `verdict.sip` is what the caller is told. What goes to
+ * whoever asked, by a link or the API, names of the holders only those that are `asking`'s own.
+ */
 export class ResourceUnavailable extends TielineError {
   readonly refusal: Refusal
   /** Seconds for Retry-After; absent where the limit is the subscriber's own, which no waiting of the carrier changes. */
   readonly retryAfterSeconds?: number
 
-  constructor(refusal: Refusal) {
+  constructor(refusal: Refusal, asking: Id<'sub'>) {
     const own = refusal.fault === 'subscriber'
     const verdict = refusal.kind === 'voice.transcode' ? UNLIKE : (BARRED[refusal.limitedBy] ?? (own ? OWN : SYSTEM))
-    super(sentence(refusal), verdict, { refusal, ...(own ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }) })
+    const told = { ...refusal, holders: refusal.holders.filter(({ subscriber }) => subscriber === asking) }
+    super(sentence(refusal), verdict, { refusal: told, ...(own ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }) })
     this.name = 'ResourceUnavailable'
     this.refusal = refusal
     if (!own) this.retryAfterSeconds = RETRY_AFTER_SECONDS
