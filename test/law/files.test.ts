@@ -51,6 +51,16 @@ test('each noun and protocol says on one page what it owns', () => {
   }
 })
 
+// V8 takes such a literal for a method and allocates it in the old generation at once: when its call is over it holds all of it there
+// until the next full collection. By way of a constant it is young (docs/performance.md).
+test('no function literal is assigned to a property of what lives as long as a call', () => {
+  const LITERAL = /[\w\])]\.#?\w+ (?:\?\?)?= (?:async )?(?:\([^()]*\)|\w+)(?:: [^=\n]+)? =>|[\w\])]\.#?\w+ = (?:async )?function/g
+  const old = sourceFiles('src/journeys/call', 'src/platform/switch', 'src/platform/telephone', 'src/protocol/sip')
+    .filter(({ path }) => !/\.(test|fixture)\.ts$/.test(path))
+    .flatMap(({ path, text }) => (text.match(LITERAL) ?? []).map((found) => `${path}: ${found}`))
+  assert.deepEqual(old, [])
+})
+
 test('the lock file names no registry', () => {
   assert.doesNotMatch(readFileSync(join(root, 'package-lock.json'), 'utf8'), /"resolved": "https?:/)
 })

@@ -1,5 +1,5 @@
 import { type Id, newId } from '#lib/index.ts'
-import type { Leg } from '#platform/switch/index.ts'
+import type { Leg, VoiceEndpoint } from '#platform/switch/index.ts'
 import { type AmdOptions, durationMs, type Instant, type VerbMethods } from '#platform/words/index.ts'
 import type { AnsweredBy, AnswerSettings } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
@@ -118,9 +118,10 @@ export class Answering {
     const endpoint = this.#call.media.get(this.#leg.id)?.endpoint
     const { verb, amd } = this.#snapshot
     if (endpoint) {
-      endpoint.onAnswered = ({ verb: of, answeredBy, reason, ms }) => {
+      const onAnswered: VoiceEndpoint['onAnswered'] = ({ verb: of, answeredBy, reason, ms }) => {
         if (of === verb) this.#tell({ answeredBy, reason, ms })
       }
+      endpoint.onAnswered = onAnswered
     }
     return await overhear(this.#call, this.#leg, { verb, amd: settingsOf(amd) })
   }

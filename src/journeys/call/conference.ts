@@ -37,7 +37,8 @@ export async function conference(
   const seat: Seat = { room, media, verb: newId('verb'), moderator, muted, coach, left: null }
   const satAt = call.now()
   call.seat = seat
-  media.endpoint.onSpeaking = (speaking) => call.event('conference.speaker', { leg: call.a, data: { room, speaking } })
+  const onSpeaking = (speaking: boolean) => call.event('conference.speaker', { leg: call.a, data: { room, speaking } })
+  media.endpoint.onSpeaking = onSpeaking
   call.event('conference.joined', { leg: call.a, data: { room, seats: seatsOf(call, room).length } })
   using _life = watchLife(call, [call.a])
   try {

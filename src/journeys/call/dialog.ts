@@ -32,12 +32,15 @@ export function answerBody(call: Call, leg: Leg, partner: Leg | null = null, whe
 
 /** Listens to what comes inside a leg's dialog. Every change of it is in the journal before it is answered. */
 export function watchDialog(call: Call, leg: Leg, session: Session): void {
-  session.onReinvite = (invite) => void reinvited(call, leg, invite)
-  session.onRequest = (request) => requested(call, leg, request)
-  session.describe = () => {
+  const onReinvite: Session['onReinvite'] = (invite) => void reinvited(call, leg, invite)
+  const onRequest: Session['onRequest'] = (request) => requested(call, leg, request)
+  const describe: Session['describe'] = () => {
     const content = call.media.get(leg.id)?.description ?? leg.description
     return content === null ? undefined : { type: SDP, content }
   }
+  session.onReinvite = onReinvite
+  session.onRequest = onRequest
+  session.describe = describe
   void session.acknowledged.then(
     ({ body }) => {
       if (call.media.get(leg.id)?.awaitsAnswer) readLate(call, leg, body)

@@ -26,7 +26,8 @@ export async function gather(call: Call, params: Params, signal: AbortSignal): P
     held.begin()
     const verb = newId('verb')
     const { endpoint } = media
-    endpoint.onPartial = (text) => call.x.agents.partial(call.subscriber.id, call.id, text)
+    const onPartial = (text: string) => call.x.agents.partial(call.subscriber.id, call.id, text)
+    endpoint.onPartial = onPartial
     const gathered = endpoint.gather({ verb, ...(prompt ? { prompt } : {}), ...keysOf(params), ...expected })
     waiting.resolve({ endpoint, verb })
     try {

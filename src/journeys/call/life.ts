@@ -1,5 +1,5 @@
 import type { Timer } from '#lib/index.ts'
-import type { Leg } from '#platform/switch/index.ts'
+import type { Leg, VoiceEndpoint } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { CallCause, Instant } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
@@ -17,7 +17,8 @@ export function watchLife(call: Call, legs: readonly Leg[]): Disposable {
     if (!media) proveInRhythm(call, leg, directProofMs, watch)
     else if (mediaTimeoutMs > 0) {
       media.endpoint.watch(mediaTimeoutMs).catch(() => {})
-      media.endpoint.onMedia = (state, silentMs) => void heard(call, leg, state, silentMs, watch)
+      const onMedia: VoiceEndpoint['onMedia'] = (state, silentMs) => void heard(call, leg, state, silentMs, watch)
+      media.endpoint.onMedia = onMedia
     }
   }
   return {

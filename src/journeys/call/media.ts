@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { TielineError } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
-import { type Leg, LegMedia, type LegPolicy, VoiceUnavailable } from '#platform/switch/index.ts'
+import { type Leg, LegMedia, type LegPolicy, type VoiceEndpoint, VoiceUnavailable } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { IpFamily } from '#platform/words/index.ts'
 import { connectionOf } from '#protocol/sdp/index.ts'
@@ -99,13 +99,19 @@ function mediaPolicy(call: Call, leg: Leg): LegPolicy {
 /** Ties audio to its leg: digits go to the agent, and what voice loses is moved, or ends the leg. */
 export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
   call.media.set(leg.id, media)
-  media.onFault = (error) => {
+  const onFault: LegMedia['onFault'] = (error) => {
     if (media.endpoint.lost || call.moving?.legs.has(leg)) return
     call.log.error({ err: error, leg: leg.id }, 'voice did not do what a leg needs')
     leg.end(causeOf('switch', 'media-lost'))
   }
-  media.endpoint.onCodec = (codec) => spokenBeside(call, leg, codec)
-  media.endpoint.onPressed = (digit) => void keysOf(call, leg).presses.begins(digit, call.x.clock.now())
-  media.endpoint.onDigit = (digit) => digitHeard(call, leg, digit)
-  media.endpoint.onLost = (agoMs) => soundLost(call, leg, agoMs)
+  const onCodec: VoiceEndpoint['onCodec'] = (codec) => spokenBeside(call, leg, codec)
+  const onPressed: VoiceEndpoint['onPressed'] = (digit) => void keysOf(call, leg).presses.begins(digit, call.x.clock.now())
+  const onDigit: VoiceEndpoint['onDigit'] = (digit) => digitHeard(call, leg, digit)
+  const onLost: VoiceEndpoint['onLost'] = (agoMs) => soundLost(call, leg, agoMs)
+  const { endpoint } = media
+  media.onFault = onFault
+  endpoint.onCodec = onCodec
+  endpoint.onPressed = onPressed
+  endpoint.onDigit = onDigit
+  endpoint.onLost = onLost
 }

@@ -25,11 +25,12 @@ export class Patience implements Disposable {
     const forget = within ? within.tell(spend) : call.onOver(() => spend(call.cause ?? causeOf('switch', 'fault')))
     const onGivenUp = () => spend(causeOf('agent', 'cancelled'))
     options.signal?.addEventListener('abort', onGivenUp, { once: true })
-    this.#release = () => {
+    const release = () => {
       timer?.cancel()
       forget()
       options.signal?.removeEventListener('abort', onGivenUp)
     }
+    this.#release = release
     if (options.signal?.aborted) onGivenUp()
   }
 

@@ -1,5 +1,5 @@
 import { type Id, newId, type Timer } from '#lib/index.ts'
-import type { Leg } from '#platform/switch/index.ts'
+import type { Leg, VoiceEndpoint } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type CallCause, durationMs, type Instant, type ProgressOptions } from '#platform/words/index.ts'
 import type { AnswerReason, ProgressTone } from '#protocol/audio/index.ts'
@@ -130,9 +130,10 @@ export class ProgressEar implements Disposable {
     const endpoint = this.#call.media.get(leg.id)?.endpoint
     if (!endpoint) return
     this.#stops.set(leg, () => endpoint.stop(verb))
-    endpoint.onProgress = (progress) => {
+    const onProgress: VoiceEndpoint['onProgress'] = (progress) => {
       if (progress.verb === verb) this.#tell(leg, progress.tone, progress.ms)
     }
+    endpoint.onProgress = onProgress
     const over = (error: unknown) => {
       this.#call.log.info({ err: error, leg: leg.id }, 'the tones of a network are not heard')
       if (this.#answered.has(leg)) this.#stop(leg)

@@ -1,7 +1,7 @@
 import { type Id, newId } from '#lib/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import type { PromptSource } from '#platform/words/index.ts'
-import type { SipResponse } from '#protocol/sip/index.ts'
+import type { IncomingInvite, SipResponse } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { joinAudio } from './connect.ts'
 import { answerBody } from './dialog.ts'
@@ -11,6 +11,8 @@ import { passOnEarly, updatedEarly } from './renegotiate.ts'
 
 /** The ringback tone that a caller hears whose call is answered already: 425 Hz, one second in five (ETSI TR 101 041). */
 const RINGBACK = { tone: [{ frequencies: [425], onMs: 1000, offMs: 4000 }], totalMs: 5000 }
+
+type OnUpdate = NonNullable<IncomingInvite['onUpdate']>
 
 /** What a caller hears while it rings; `silenced` is told when it does no more, which may be more than once. */
 export interface Music {
@@ -55,8 +57,10 @@ export class Ringing implements Disposable {
     }
     const said = this.#saidBy(leg, response)
     if (said && alone) this.#answer = { leg, sdp: said }
-    if (said && leg.outgoing && this.#call.media.has(leg.id))
-      leg.outgoing.onUpdate = (incoming) => updatedEarly(this.#call, leg, incoming, said)
+    if (said && leg.outgoing && this.#call.media.has(leg.id)) {
+      const onUpdate: OnUpdate = (incoming) => updatedEarly(this.#call, leg, incoming, said)
+      leg.outgoing.onUpdate = onUpdate
+    }
     if (!alone || (said && this.#ignores(leg))) {
       this.#passRing(180)
       return
@@ -112,8 +116,10 @@ export class Ringing implements Disposable {
     const body = sdp ? { body: { type: 'application/sdp', content: sdp } } : {}
     a.incoming?.provisional(told(status), body)
     if (!sdp || !leg.outgoing || !a.incoming) return
-    leg.outgoing.onUpdate = (incoming) => void passOnEarly(this.#call, leg, a, incoming)
-    a.incoming.onUpdate = (incoming) => void passOnEarly(this.#call, a, leg, incoming)
+    const ofCalled: OnUpdate = (incoming) => void passOnEarly(this.#call, leg, a, incoming)
+    const ofCaller: OnUpdate = (incoming) => void passOnEarly(this.#call, a, leg, incoming)
+    leg.outgoing.onUpdate = ofCalled
+    a.incoming.onUpdate = ofCaller
   }
 
   /** Early audio (S14, S15): both ends are joined before the answer. */
@@ -130,7 +136,8 @@ export class Ringing implements Disposable {
       pairUp(this.#call, a, leg, { for: 'now' })
       if (offered) {
         invite.provisional(told(status), { body: { type: 'application/sdp', content } })
-        invite.onUpdate = (incoming) => updatedEarly(this.#call, a, incoming, null)
+        const onUpdate: OnUpdate = (incoming) => updatedEarly(this.#call, a, incoming, null)
+        invite.onUpdate = onUpdate
       }
     } catch (error) {
       this.#call.log.warn({ err: error, leg: leg.id }, 'early audio cannot be passed on')

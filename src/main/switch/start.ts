@@ -111,15 +111,17 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     onAppend: (record, json) => wire.tap.record(record, json),
   })
   const configuration = new Configuration({ directory, log })
-  const dirty = new Set<Call>()
+  let dirty = new Set<Call>()
   const now = () => instantOf(clock, boot)
   const outbox = new Outbox({
     flush() {
-      for (const call of dirty) {
+      // Made anew: a Set that is cleared leaves its table behind, which is old, and all that was in it with it.
+      const changed = dirty
+      if (changed.size > 0) dirty = new Set()
+      for (const call of changed) {
         const entry = call.cause ? null : recordOf(call, now())
         if (entry) journal.append(entry)
       }
-      dirty.clear()
       journal.flush()
     },
   })

@@ -136,8 +136,9 @@ export class Leg {
     this.#dialog = { kind: 'incoming', invite }
     this.#tellDialog(invite.request.callId, invite.request.fromTag)
     this.#enter('alerting')
-    invite.onCancel = () => this.end(invite.unacknowledged ? NO_PRACK : CANCELLED)
-    if (invite.cancelled) invite.onCancel()
+    const onCancel = () => this.end(invite.unacknowledged ? NO_PRACK : CANCELLED)
+    invite.onCancel = onCancel
+    if (invite.cancelled) onCancel()
   }
 
   /** An INVITE of ours is on its way; again for the next gateway. */

@@ -62,7 +62,8 @@ export class Lamps {
       ended: () => this.#forget(subscriber, user, lamp),
     })
     watched.lamps.add(lamp)
-    subscription.onRefresh = (refresh) => this.#onRefresh(subscriber, lamp, refresh)
+    const onRefresh = (refresh: IncomingRequest) => this.#onRefresh(subscriber, lamp, refresh)
+    subscription.onRefresh = onRefresh
     // RFC 6665 §4.4.3: whoever asks for no time is told once.
     if (seconds === 0) lamp.end('timeout')
     else lamp.last(seconds)

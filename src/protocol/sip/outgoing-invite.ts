@@ -234,12 +234,13 @@ export function sendInvite(core: Core, options: InviteOptions): SentInvite {
     contact,
     transaction: (user) => core.newClient(options.to, user, make, renumber),
   })
-  invite.lengthen = (wanted) => {
+  const lengthen = (wanted: number) => {
     if (wanted <= seconds) return false
     seconds = wanted
     renumber()
     return invite.replace(() => core.newClient(options.to, invite, make, renumber))
   }
+  invite.lengthen = lengthen
   invite.start(options)
   return invite
 }
