@@ -62,7 +62,9 @@ test('T06 a site that begins again in 1970 is refused until its channel is stale
 
   talk.kill('SIGINT')
   await until('the talk is over', () => said.includes('received'))
-  assert.match(said, /(\d+) packets transmitted, \1 received/)
+  const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(said) ?? assert.fail(said)
+  // The last one may be on its way when the talk ends.
+  assert.ok(Number(received) > 10 && Number(sent) - Number(received) <= 1, said)
 })
 
 test('T06 a platform whose clock is set back an hour keeps its channels, hears its sites, and sees at once who is silent', async () => {

@@ -51,11 +51,15 @@ describe('publications', () => {
     assert.ok(change.capacities?.some(({ kind, capacity }) => kind === 'trunk.out' && capacity === 13))
   })
 
-  it('tell host and switch of a suspended subscriber with nothing to take, and keep its numbers', async () => {
+  it('tell host and switch of a suspended subscriber with nothing to take but the memory of its agent, and keep its numbers', async () => {
     await bench.api('POST', '/v1/subscribers/acme/suspend', { body: {} })
     const config = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers?.upsert[0]
     assert.ok(config!.allocations.length > 5)
-    assert.ok(config!.allocations.every(({ ceiling, guaranteed }) => ceiling === 0 && guaranteed === 0))
+    const left = config!.allocations.filter(({ ceiling, guaranteed }) => ceiling > 0 || guaranteed > 0)
+    assert.deepEqual(
+      left.map(({ kind }) => kind),
+      ['agent.memory'],
+    )
     assert.deepEqual(config!.numbers, [{ number: '+3225550101' }])
     await bench.api('POST', '/v1/subscribers/acme/resume', { body: {} })
     const resumed = (bench.fakes.published.switch.at(-1) as SnapshotChange).subscribers?.upsert[0]
