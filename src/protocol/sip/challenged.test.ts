@@ -119,3 +119,43 @@ test('S18 a challenge that crosses our CANCEL is not answered', async () => {
   network.clock.turn(40_000)
   assert.equal(seen.length, 1)
 })
+
+test('S10 what was asked before the answer and is challenged behind it counts on in the dialog: no CSeq is there twice', async () => {
+  const network = new SimulatedNetwork()
+  const guard = new DigestGuard({ realm: 'carrier', clock: network.clock })
+  const numbers: number[] = []
+  const text = (body: string) => ({ type: 'application/sdp', content: body })
+  network.userAgent(CARRIER, {
+    onInvite(invite) {
+      invite.provisional(183, { body: text('answer'), headers: [['Allow', 'INVITE, UPDATE']] })
+      invite.onUpdate = (update) => {
+        numbers.push(update.request.cseq.sequence)
+        // The answer overtakes the challenge.
+        const session = invite.accept({ contact: `<sip:1@${CARRIER}>` })!
+        session.onRequest = (incoming) => {
+          numbers.push(incoming.request.cseq.sequence)
+          incoming.respond(200)
+        }
+        const verdict = guard.check(update.request, () => 'right')
+        network.clock.after(100, () => update.respond(401, 'user' in verdict ? {} : { headers: verdict.challenge }))
+      }
+    },
+  })
+  const us = network.userAgent('192.0.2.1', { credentials: () => ({ user: 'trunk1', password: 'right' }) })
+  const invite = us.invite({ ...INVITE, body: text('offer'), headers: [['Supported', '100rel']] })
+  await network.clock.turnAsync(20)
+  const updated = invite.update(text('another'))
+  await network.clock.turnAsync(20)
+  const session = await invite.answered
+  const told = session.request('INFO')
+  await network.clock.turnAsync(200)
+  assert.equal((await told).status, 200)
+  const after = session.request('INFO')
+  await network.clock.turnAsync(200)
+  assert.deepEqual([(await updated).status, (await after).status], [200, 200])
+  assert.equal(new Set(numbers).size, numbers.length, `CSeqs ${numbers}`)
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  )
+})

@@ -98,10 +98,11 @@ export class ClientTransaction implements TimerOwner {
     if (this.#repeat) this.#all.wheel.arm(this.#repeat, ms, name)
   }
 
-  /** The cut of {@link start} was for want of any answer: one has come, and timer F is as long as ever (§17.1.2.2). */
-  uncut(): void {
+  /** `ms` in {@link start} was for want of any answer: one has come, and timer F has what is left of it (§17.1.2.2). */
+  uncut(ms: number): void {
+    const { wheel, times } = this.#all
     if (this.#state === 'Proceeding' && this.method !== 'INVITE')
-      this.#all.wheel.arm(this.#life, this.#all.times.transaction, 'F')
+      wheel.arm(this.#life, Math.max(0, wheel.left(this.#life) + times.transaction - ms), 'F')
   }
 
   /** An INVITE that has been cancelled waits 64*T1 from now for its final answer (RFC 3261 §9.1). */

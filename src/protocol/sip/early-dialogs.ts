@@ -1,8 +1,7 @@
 import { type Core, type DialogUser, NOBODY } from './core.ts'
-import { type Dialog, dialogKey, requestInside } from './dialog.ts'
-import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
+import { type Dialog, dialogKey } from './dialog.ts'
+import { type EarlyUpdates, inOrder, receiveUpdate, sendEarly, sendUpdate } from './early-offer.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
-import { sendInside } from './inside.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
 import type { ServerTransaction } from './server-transaction.ts'
@@ -50,22 +49,18 @@ export class EarlyDialogs implements DialogUser {
     this.#dialogs ??= new Map()
     this.#dialogs.set(tag, early)
     if (!known) this.#core.early.set(keyOf(early.dialog), this)
-    let sequence = ++early.dialog.localSequence
-    const renumber = () => {
-      sequence = ++early.dialog.localSequence
-    }
     const headers = [['RAck', `${number} ${response.cseq.sequence} INVITE`] as const]
-    const make = (via: string) => ({ ...requestInside(early.dialog, 'PRACK', sequence, via), headers })
-    sendInside(this.#core, early.dialog, { user: NOBODY, make, renumber })
+    sendEarly(this.#core, early, { method: 'PRACK', user: NOBODY, headers })
     return true
   }
 
-  /** The fork's confirmed dialog counts on from where its early one has come to. */
+  /** The fork's confirmed dialog counts on from where its early one has come to, whose place it takes. */
   continue(dialog: Dialog): void {
-    const early = this.#dialogs?.get(dialog.remoteTag)?.dialog
+    const early = this.#dialogs?.get(dialog.remoteTag)
     if (!early) return
-    dialog.localSequence = early.localSequence
-    dialog.remoteSequence = early.remoteSequence
+    dialog.localSequence = early.dialog.localSequence
+    dialog.remoteSequence = early.dialog.remoteSequence
+    early.dialog = dialog
   }
 
   receive(request: SipRequest, transaction: ServerTransaction): void {

@@ -1,3 +1,4 @@
+import type { RequestParts } from './build.ts'
 import type { ClientUser } from './client-transaction.ts'
 import { type Core, retryAfter } from './core.ts'
 import { contactOf, type Dialog, requestInside } from './dialog.ts'
@@ -10,6 +11,7 @@ import type { IncomingRequest, ResponseOptions } from './types.ts'
 
 /** An early dialog, as far as UPDATE is concerned (RFC 3311). */
 export interface EarlyUpdates {
+  /** Once the INVITE is answered, the confirmed one. */
   dialog: Dialog
   /** Whose offer has no answer yet: that of the INVITE, or of an UPDATE. */
   open: 'ours' | 'theirs' | null
@@ -25,13 +27,12 @@ export function receiveUpdate(
   transaction: ServerTransaction,
   onUpdate: ((request: IncomingRequest) => void) | undefined,
 ): void {
-  const { dialog } = early
   const offers = request.description.length > 0
   const refresh = (status: number) => {
     if (offers) early.open = null
-    if (status < 300) dialog.remoteTarget = contactOf(request) ?? dialog.remoteTarget
+    if (status < 300) refreshTarget(early.dialog, request)
   }
-  const received = new ReceivedRequest(request, transaction, { onFinal: refresh, contact: dialog.contact })
+  const received = new ReceivedRequest(request, transaction, { onFinal: refresh, contact: early.dialog.contact })
   if (!offers) return void received.respond(request.body.length > 0 ? 415 : 200)
   if (early.open === 'ours') return void transaction.respond({ status: 491 })
   if (early.open === 'theirs') return void transaction.respond({ status: 500, headers: [retryAfter()] })
@@ -47,14 +48,14 @@ export function receiveUpdate(
 export function sendUpdate(core: Core, early: EarlyUpdates | null, body: ResponseOptions['body']): Promise<SipResponse> {
   if (!early?.dialog.updates) return Promise.reject(new SipFailure('refused', 488))
   if (early.open) return Promise.reject(new SipFailure('glare', 491))
-  const { dialog } = early
   early.open = 'ours'
+  const { contact } = early.dialog
   return new Promise((resolve, reject) => {
     const user: ClientUser = {
       onResponse(response) {
         if (response.status < 200) return
         early.open = null
-        if (response.status < 300) dialog.remoteTarget = contactOf(response) ?? dialog.remoteTarget
+        if (response.status < 300) refreshTarget(early.dialog, response)
         resolve(response)
       },
       onTimeout() {
@@ -62,13 +63,27 @@ export function sendUpdate(core: Core, early: EarlyUpdates | null, body: Respons
         reject(new SipFailure('timeout', 408))
       },
     }
-    let sequence = ++dialog.localSequence
-    const renumber = () => {
-      sequence = ++dialog.localSequence
-    }
-    const make = (via: string) => ({ ...requestInside(dialog, 'UPDATE', sequence, via), contact: dialog.contact, body })
-    sendInside(core, dialog, { user, make, renumber })
+    sendEarly(core, early, { method: 'UPDATE', user, contact, body })
   })
+}
+
+/** Sends a request in an early dialog. Challenged behind the answer, it goes on in the dialog that the answer has made of it. */
+export function sendEarly(
+  core: Core,
+  early: Pick<EarlyUpdates, 'dialog'>,
+  request: { method: string; user: ClientUser } & Partial<Pick<RequestParts, 'headers' | 'contact' | 'body'>>,
+): void {
+  const { method, user, headers, contact, body } = request
+  let sequence = ++early.dialog.localSequence
+  const renumber = () => {
+    sequence = ++early.dialog.localSequence
+  }
+  const make = (via: string) => ({ ...requestInside(early.dialog, method, sequence, via), headers, contact, body })
+  sendInside(core, early.dialog, { user, make, renumber })
+}
+
+function refreshTarget(dialog: Dialog, message: SipRequest | SipResponse): void {
+  dialog.remoteTarget = contactOf(message) ?? dialog.remoteTarget
 }
 
 /** §12.2.2: whether a request of the far end is behind all that have come before it; one that is not gets 500. */

@@ -113,6 +113,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     if (this.#early) {
       const { remoteTarget, remoteSequence, localSequence } = this.#early.dialog
       Object.assign(dialog, { remoteTarget, remoteSequence, localSequence })
+      this.#early.dialog = dialog
     }
     if (timed.kind === 'granted') dialog.interval = timed.interval
     const session = new ConfirmedSession(this.#core, dialog, request.description)

@@ -66,8 +66,8 @@ class Tries implements ClientUser {
       this.next()
       return
     }
-    // RFC 3263 §4.3: a server fails that has said nothing at all. From its first word on it has all of its time.
-    if (!this.#lives) this.#transaction?.uncut()
+    // RFC 3263 §4.3: a server fails that has said nothing at all. From its first word on it has the time of any other.
+    if (!this.#lives && this.#left.length > 0) this.#transaction?.uncut(PATIENCE_MS)
     this.#lives = true
     this.#dialog.hop = this.#hop
     this.#request.user.onResponse(response)

@@ -84,6 +84,11 @@ export class TimerWheel {
     if (this.#size === 0) this.#stop()
   }
 
+  /** Ms until an armed timer runs out. */
+  left(timer: WheelTimer): number {
+    return timer.tick * TICK_MS - this.#clock.now()
+  }
+
   /** Forgets all timers. */
   close(): void {
     for (let slot = 0; slot < SLOTS; slot++) {

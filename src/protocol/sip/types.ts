@@ -165,7 +165,7 @@ export interface RequestOptions extends Omit<InviteOptions, 'onProvisional' | 'o
   /** Ms until its final answer; at most, and by default, timer F. */
   timeoutMs?: number
   /**
-   * Ms until the first answer of any kind, instead: whoever has said that it is at work lives, and has all of timer F (RFC 3261
+   * Ms until the first answer of any kind, instead: whoever has said that it is at work lives, and has what is left of timer F (RFC 3261
    * §17.1.2.2, RFC 3263 §4.3).
    */
   silenceMs?: number

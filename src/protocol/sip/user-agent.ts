@@ -135,7 +135,7 @@ class SocketUserAgent implements UserAgent {
       const user: ClientUser = {
         onResponse(response) {
           if (response.status >= 200) resolve(response)
-          else if (!lives && timeoutMs === undefined) transaction.uncut()
+          else if (!lives && timeoutMs === undefined && silenceMs !== undefined) transaction.uncut(silenceMs)
           lives = true
         },
         onTimeout: () => reject(new SipFailure('timeout', 408)),
