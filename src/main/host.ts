@@ -8,7 +8,7 @@ import { startHost } from './host/start.ts'
  * keeps it from starting, a sentence a line.
  */
 export async function up(options: { config?: string | undefined } = {}): Promise<void> {
-  const config = readConfig(options.config ?? null)
+  const config = await readConfig(options.config ?? null)
   if (process.env.DATABASE_URL) config.databaseUrl = process.env.DATABASE_URL
   const machine = thisMachine()
   const kernel = machine.uid === 0 && (await kernelHasWireGuard(`tl${config.instance}w0`))

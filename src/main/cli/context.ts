@@ -36,7 +36,7 @@ async function installation(file: string | null): Promise<{ url: string; state: 
   // Loaded only here: it knows all of the node.
   const { readConfig } = await import('#platform/node/index.ts')
   try {
-    const { api, state } = readConfig(file)
+    const { api, state } = await readConfig(file)
     return { url: `http://${reachable(api.address)}:${api.port}`, state }
   } catch (error) {
     if (error instanceof TielineError) throw usage(error.message)

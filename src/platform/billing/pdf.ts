@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import PDFDocument from 'pdfkit'
+import type PDFDocument from 'pdfkit'
 import type { Invoice, InvoiceLine } from './invoice.ts'
 
 const LEFT = 50
@@ -23,7 +23,9 @@ type Document = InstanceType<typeof PDFDocument>
  * The invoice as PDF: the same bytes for the same invoice, since the dates are the period's and pdfkit makes the file's id
  * from them and the title.
  */
-export function invoicePdf(invoice: Invoice): Promise<Uint8Array> {
+export async function invoicePdf(invoice: Invoice): Promise<Uint8Array> {
+  // Read when there is a bill to print: it is a tenth of a second of CPU, which no start of a process shall wait for.
+  const { default: PDFDocument } = await import('pdfkit')
   const date = new Date(invoice.to)
   const doc = new PDFDocument({
     size: 'A4',

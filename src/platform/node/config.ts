@@ -1,12 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { availableParallelism, hostname } from 'node:os'
-import type { TSchema } from 'typebox'
-import Value from 'typebox/value'
-import { parseDocument } from 'yaml'
 import { TielineError } from '#lib/index.ts'
 import type { PlatformConfig } from '#platform/words/index.ts'
-import { CONFIG_SCHEMA } from './config-schema.ts'
 
 /** Where the configuration is unless one is named. */
 export const DEFAULT_CONFIG_FILE = '/etc/tieline.yaml'
@@ -73,20 +68,22 @@ export function defaultConfig(): PlatformConfig {
  * Reads the configuration file, or the defaults where none is named and none is in its usual place. Throws
  * `invalid-config` with every mistake in it, one a line.
  */
-export function readConfig(file: string | null): PlatformConfig {
+export async function readConfig(file: string | null): Promise<PlatformConfig> {
   const path = file ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : null)
-  if (path === null) return parseConfig('', 'the defaults')
+  if (path === null) return await parseConfig('', 'the defaults')
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
     throw invalid([`${path} cannot be read: ${(error as Error).message}`], path)
   }
-  return parseConfig(text, path)
+  return await parseConfig(text, path)
 }
 
 /** Checks a configuration whole and fills in what it leaves out. `name` says in errors where it is from. */
-export function parseConfig(text: string, name: string): PlatformConfig {
+export async function parseConfig(text: string, name: string): Promise<PlatformConfig> {
+  // Hundreds of modules, which only those read that have a configuration to read.
+  const [{ parseDocument }, { problemsOf }] = await Promise.all([import('yaml'), import('./config-problems.ts')])
   const document = parseDocument(text)
   if (document.errors.length)
     throw invalid(
@@ -96,8 +93,7 @@ export function parseConfig(text: string, name: string): PlatformConfig {
   const given: unknown = document.toJS() ?? {}
   if (!isGroup(given)) throw invalid(['expected keys and values'], name)
   const whole = merge(defaultConfig(), { ...given, ...capacitiesOf(given) })
-  const problems = shapeProblems(whole)
-  if (problems.length === 0) problems.push(...senseProblems(whole as PlatformConfig))
+  const problems = problemsOf(whole)
   if (problems.length) throw invalid(problems, name)
   return whole as PlatformConfig
 }
@@ -124,104 +120,4 @@ function merge(base: unknown, given: unknown): unknown {
   const result: Record<string, unknown> = { ...base }
   for (const [key, value] of Object.entries(given)) result[key] = key in base ? merge(base[key], value) : value
   return result
-}
-
-function shapeProblems(config: unknown): string[] {
-  const problems = new Map<string, string>()
-  for (const { keyword, instancePath, params } of shapeErrors(config)) {
-    if (keyword === 'boolean') continue // the unknown key is named by its parent
-    const key = instancePath.slice(1).replaceAll('/', '.')
-    const within = key ? `${key}.` : ''
-    if (keyword === 'additionalProperties') {
-      const known = Object.keys(schemaAt(instancePath)?.properties ?? {}).join(', ')
-      for (const unknown of params.additionalProperties)
-        problems.set(within + unknown, `${within}${unknown}: no such key; known are ${known}`)
-    } else if (keyword === 'required') {
-      for (const missing of params.requiredProperties) problems.set(within + missing, `${within}${missing}: is missing`)
-    } else if (!problems.has(key)) {
-      problems.set(
-        key,
-        `${key}: expected ${schemaAt(instancePath)?.expected ?? 'something else'}, got ${shown(valueAt(config, instancePath))}`,
-      )
-    }
-  }
-  return [...problems.values()]
-}
-
-/** The errors of each key by itself, since the checker stops after a few of a whole. */
-function shapeErrors(config: unknown) {
-  const { properties } = CONFIG_SCHEMA
-  const given = config as Record<string, unknown>
-  const unknown = Object.keys(given).filter((key) => !(key in properties))
-  const ofWhole = { keyword: 'additionalProperties', instancePath: '', params: { additionalProperties: unknown } } as const
-  const ofKeys = Object.entries(properties).flatMap(([key, schema]) =>
-    Value.Errors(schema, given[key]).map((error) => ({ ...error, instancePath: `/${key}${error.instancePath}` })),
-  )
-  return unknown.length > 0 ? [ofWhole, ...ofKeys] : ofKeys
-}
-
-/** What no single key can say. */
-function senseProblems(config: PlatformConfig): string[] {
-  const problems: string[] = []
-  const addresses = {
-    'sip.address': config.sip.address,
-    'media.address': config.media.address,
-    'api.address': config.api.address,
-    'channel.address': config.channel.address,
-    'channel.peerAddress': config.channel.peerAddress,
-    'channel.ipv6.address': config.channel.ipv6.address,
-    'channel.ipv6.peerAddress': config.channel.ipv6.peerAddress,
-    ...Object.fromEntries(config.dns.servers.map((address, i) => [`dns.servers.${i}`, address])),
-  }
-  for (const [key, address] of Object.entries(addresses))
-    if (isIP(address) === 0) problems.push(`${key}: expected an IP address, not a name, got ${shown(address)}`)
-  const ranges = { 'media.ports': config.media.ports, 'channel.ports': config.channel.ports }
-  for (const [key, { first, last }] of Object.entries(ranges))
-    if (first > last) problems.push(`${key}: expected first (${first}) to be at most last (${last})`)
-  for (const key of ['sip.address', 'media.address'] as const)
-    if (['0.0.0.0', '::'].includes(addresses[key]))
-      problems.push(`${key}: expected the address that carriers see, got ${addresses[key]}`)
-  const tlsPort = config.sip.tls?.port
-  if (tlsPort === config.sip.port) problems.push(`sip.tls.port: ${tlsPort} is the port of UDP and TCP`)
-  const single = {
-    ...(tlsPort === undefined ? {} : { 'sip.tls.port': tlsPort }),
-    'sip.port': config.sip.port,
-    siteSipPort: config.siteSipPort,
-    'api.port': config.api.port,
-  }
-  for (const [key, port] of Object.entries(single))
-    for (const [name, { first, last }] of Object.entries(ranges))
-      if (port >= first && port <= last) problems.push(`${key}: ${port} is within ${name} (${first} to ${last})`)
-  const { media, channel } = config
-  if (media.ports.first <= channel.ports.last && channel.ports.first <= media.ports.last)
-    problems.push(`channel.ports: overlaps media.ports (${media.ports.first} to ${media.ports.last})`)
-  for (const [key, ends] of [['channel', channel] as const, ['channel.ipv6', channel.ipv6] as const])
-    if (ends.address === ends.peerAddress) problems.push(`${key}.peerAddress: expected another address than ${key}.address`)
-  for (const key of ['address', 'peerAddress'] as const)
-    if (isIP(channel.ipv6[key]) === 4) problems.push(`channel.ipv6.${key}: expected an IPv6 address, got ${channel.ipv6[key]}`)
-  return problems
-}
-
-interface Described {
-  properties?: Record<string, TSchema>
-  items?: TSchema
-  expected?: string
-}
-
-function schemaAt(instancePath: string): Described | undefined {
-  let at: Described | undefined = CONFIG_SCHEMA as Described
-  for (const key of instancePath.split('/').slice(1)) at = (at?.properties?.[key] ?? at?.items) as Described | undefined
-  return at
-}
-
-function valueAt(value: unknown, instancePath: string): unknown {
-  let at = value
-  for (const key of instancePath.split('/').slice(1)) at = (at as Record<string, unknown>)[key]
-  return at
-}
-
-/** A value for people; a database URL may hold a password. */
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.includes('://') ? 'another URL' : text.slice(0, 60)
 }

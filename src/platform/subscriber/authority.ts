@@ -1,6 +1,5 @@
-import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import * as x509 from '@peculiar/x509'
+import type * as X509 from '@peculiar/x509'
 import { type Clock, token } from '#lib/index.ts'
 
 /** A certificate and its private key, both PEM; the key is PKCS #8 and must be sealed before it rests. */
@@ -21,8 +20,15 @@ const BACKDATED_MS = 300_000
 /** The name that the switch's own certificate carries and that agents check. */
 export const SWITCH_NAME = 'switch.tieline'
 
+/** Read by who makes certificates alone: it is two hundred modules, which no start of a switch shall wait for. */
+async function library(): Promise<typeof X509> {
+  await import('reflect-metadata')
+  return await import('@peculiar/x509')
+}
+
 /** Makes a certificate authority, the platform's own unless named: ECDSA P-256, ten years, path length 0 (RFC 5280 §4.2.1.9). */
 export async function createAuthority(clock: Clock, name = 'Tieline platform'): Promise<Credential> {
+  const x509 = await library()
   const keys = await generate()
   const validity = lasting(clock, 3650)
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
@@ -40,7 +46,7 @@ export async function createAuthority(clock: Clock, name = 'Tieline platform'): 
     },
     webcrypto,
   )
-  return credential(certificate, keys, validity)
+  return credential(x509, certificate, keys, validity)
 }
 
 /** What a certificate is issued for: a subscriber's agent (client), or the switch (server), reached by a name or an address of its own. */
@@ -53,6 +59,7 @@ export async function issueCertificate(
   purpose: CertificatePurpose,
   days = 825,
 ): Promise<Credential> {
+  const x509 = await library()
   const keys = await generate()
   const validity = lasting(clock, days)
   const issuer = new x509.X509Certificate(authority.certificate)
@@ -65,23 +72,23 @@ export async function issueCertificate(
       issuer: issuer.subjectName,
       ...validity,
       publicKey: keys.publicKey,
-      signingKey: await signingKey(authority.key),
+      signingKey: await signingKey(x509, authority.key),
       signingAlgorithm: ALGORITHM,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
         new x509.ExtendedKeyUsageExtension([usage]),
         await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-        ...('server' in purpose ? [namesOf(purpose)] : []),
+        ...('server' in purpose ? [namesOf(x509, purpose)] : []),
       ],
     },
     webcrypto,
   )
-  return credential(certificate, keys, validity)
+  return credential(x509, certificate, keys, validity)
 }
 
-function namesOf({ server, addresses = [] }: { server: string; addresses?: readonly string[] }) {
-  const names: x509.JsonGeneralNames = [{ type: 'dns', value: server }]
+function namesOf(x509: typeof X509, { server, addresses = [] }: { server: string; addresses?: readonly string[] }) {
+  const names: X509.JsonGeneralNames = [{ type: 'dns', value: server }]
   // An address is an iPAddress (RFC 5280 §4.2.1.6). Telephones whose TLS is Mbed TLS 2 know no such name, and look for its text among the others.
   for (const address of addresses) names.push({ type: 'ip', value: address }, { type: 'dns', value: address })
   return new x509.SubjectAlternativeNameExtension(names)
@@ -91,7 +98,7 @@ function generate() {
   return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>
 }
 
-function signingKey(pem: string) {
+function signingKey(x509: typeof X509, pem: string) {
   const der = Buffer.from(x509.PemConverter.decodeFirst(pem))
   return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign'])
 }
@@ -107,7 +114,8 @@ function lasting(clock: Clock, days: number) {
 }
 
 async function credential(
-  certificate: x509.X509Certificate,
+  x509: typeof X509,
+  certificate: X509.X509Certificate,
   keys: webcrypto.CryptoKeyPair,
   validity: { notBefore: Date; notAfter: Date },
 ): Promise<Credential> {
