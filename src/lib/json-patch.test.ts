@@ -26,6 +26,8 @@ test('a change names what has changed alone, and nothing where nothing has', () 
     { op: 'add', path: '/list', value: [1] },
   ])
   assert.deepEqual(changesBetween(before, copy(before)), [])
+  const [leg, answered] = [{ dialog: { kind: 'incoming', a: 1 } }, { dialog: { kind: 'session', b: 2 } }]
+  assert.deepEqual(changesBetween(leg, answered), [{ op: 'replace', path: '/dialog', value: answered.dialog }])
   assert.deepEqual(changesBetween([1], [1, 2]), [{ op: 'replace', path: '', value: [1, 2] }])
 })
 

@@ -5,7 +5,8 @@ type Json = Record<string, unknown>
 
 /**
  * What makes `after` of `before`, both plain JSON. What is the same object in both is taken to be the same: it must not have been
- * changed in place. A member that is `undefined` is none. Arrays of different lengths are replaced as a whole.
+ * changed in place. A member that is `undefined` is none. Arrays of different lengths are replaced as a whole, and so are objects that are of
+ * another `kind`, which have little in common.
  */
 export function changesBetween(before: unknown, after: unknown): PatchStep[] {
   const steps: PatchStep[] = []
@@ -15,7 +16,7 @@ export function changesBetween(before: unknown, after: unknown): PatchStep[] {
 
 function compare(before: unknown, after: unknown, path: string, steps: PatchStep[]): void {
   if (before === after) return
-  if (isObject(before) && isObject(after)) {
+  if (isObject(before) && isObject(after) && before.kind === after.kind) {
     compareMembers(before, after, path, steps)
   } else if (Array.isArray(before) && Array.isArray(after) && before.length === after.length) {
     for (let i = 0; i < after.length; i++) compare(before[i], after[i], `${path}/${i}`, steps)

@@ -54,13 +54,12 @@ export interface SavedCall {
 const MOST_CHANGES = 16
 
 /**
- * What tells the journal how a call is now: all of it the first time and in another phase, where most of it is new; else what has
- * changed, and null where nothing has.
+ * What tells the journal how a call is now: all of it the first time, then what has changed, and null where nothing has.
  */
 export function recordOf(call: Call, at: Instant): JournalRecord | null {
   const snapshot = snapshotOf(call)
   const { saved } = call
-  if (!saved || saved.snapshot.phase !== snapshot.phase || saved.changes >= MOST_CHANGES) {
+  if (!saved || saved.changes >= MOST_CHANGES) {
     call.saved = { snapshot, changes: 0 }
     return { type: 'call', at, call: call.id, state: snapshot }
   }

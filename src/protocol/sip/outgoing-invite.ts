@@ -199,8 +199,15 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
 
   snapshot(): OutgoingSnapshot | null {
     const { message, hop } = this.#transaction
-    return message && { message: message.text.slice(0, message.text.indexOf('\r\n\r\n')), hop: { ...hop } }
+    return message && { message: throughContact(message.text), hop: { ...hop } }
   }
+}
+
+/** What names an INVITE of ours, which is all before the lines that are there for its far end alone. */
+function throughContact(text: string): string {
+  const contact = text.indexOf('\r\nContact: ')
+  const end = contact < 0 ? -1 : text.indexOf('\r\n', contact + 2)
+  return end < 0 ? text : text.slice(0, end)
 }
 
 /** Sends a new INVITE. */

@@ -131,20 +131,13 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
   /** Takes up what a snapshot says was pending. */
   resume(pending: SessionSnapshot['pending'], hop: Hop): void {
     if (pending?.kind === 'awaiting-ack') {
-      this.awaitAck(pending.sequence, this.#former(pending, 200), hop)
+      const { callId, remoteTag } = this.#dialog
+      const message = new OutgoingMessage({ is: 200, callId, fromTag: remoteTag }, pending.message)
+      this.awaitAck(pending.sequence, message, hop)
       return
     }
-    if (pending) {
-      const message = this.#former(pending, 'ACK')
-      this.#ack = SentAck.former(this.#core, this.#dialog, pending.sequence, message)
-    }
+    if (pending) this.#ack = SentAck.former(this.#core, this.#dialog, pending.sequence, pending)
     this.#acknowledgement.comes({ body: new Uint8Array(0) })
-  }
-
-  /** What a former process has sent: an ACK of ours, or an answer to a request of theirs. */
-  #former({ message }: { message: string }, is: 'ACK' | 200): OutgoingMessage {
-    const { callId, localTag, remoteTag } = this.#dialog
-    return new OutgoingMessage({ is, callId, fromTag: is === 'ACK' ? localTag : remoteTag }, message)
   }
 
   repeatAck(sequence: number): void {
@@ -344,7 +337,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
       snapshot.pending = { kind: 'awaiting-ack', sequence: answer.sequence, message: answer.message.text }
     } else if (ack && options.clock.now() - ack.at < transactions.times.transaction) {
       // No 2xx is repeated for longer than that.
-      snapshot.pending = { kind: 'ack', sequence: ack.sequence, message: ack.text }
+      snapshot.pending = { kind: 'ack', sequence: ack.sequence, ...ack.snapshot }
     }
     return snapshot
   }

@@ -316,6 +316,9 @@ export interface Session {
 }
 
 /** Plain JSON: all of a dialog that must outlive the process (RFC 3261 §12). */
+/** An ACK is told by its branch, as the dialog tells the rest. Its text stands where it has a body; older releases kept that alone. */
+export type AckSnapshot = { branch: string } | { message: string }
+
 export interface SessionSnapshot {
   callId: string
   localTag: string
@@ -338,7 +341,7 @@ export interface SessionSnapshot {
   /** Where requests go when no route or target says it better. */
   hop: Hop
   /** Our 2xx awaits its ACK, or the ACK that answers a repeated 2xx of theirs. */
-  pending?: { kind: 'awaiting-ack' | 'ack'; sequence: number; message: string }
+  pending?: { kind: 'awaiting-ack'; sequence: number; message: string } | ({ kind: 'ack'; sequence: number } & AckSnapshot)
 }
 
 export interface IncomingSnapshot {
@@ -349,7 +352,7 @@ export interface IncomingSnapshot {
 }
 
 export interface OutgoingSnapshot {
-  /** The head of the INVITE as it was sent. */
+  /** The head of the INVITE as it was sent, to its Contact. Older releases kept all of it. */
   message: string
   hop: Hop
 }
