@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { digitsOf } from './text.ts'
 
 /**
  * A line of the file: `<crc32, 8 hex digits> <position> <JSON>\n`, with a tab and more JSON for each record further, since what
@@ -51,7 +52,7 @@ export class LineBuffer {
     else {
       this.#open = at
       at += CRC_BYTES
-      at += bytes.write(` ${position} `, at, 'latin1')
+      at += bytes.write(` ${digitsOf(position)} `, at, 'latin1')
     }
     // By itself: joined to anything, it would be copied into another text first.
     at += bytes.write(json, at, 'utf8')

@@ -14,6 +14,12 @@ interface KeptLease {
   segment: number
 }
 
+/** The number of a subscriber's last event. */
+interface LastNumber {
+  readonly subscriber: Id<'sub'>
+  number: number
+}
+
 /** What the first line of a segment carries over from the ones before it. */
 export interface Carried {
   numbers: [Id<'sub'>, number][]
@@ -30,8 +36,12 @@ export class LiveState {
   /** Where only the newest of its kind counts: registrations by telephone, tolls by subscriber. */
   readonly #newest = new Map<string, Kept>()
   readonly #boots = new Map<Id<'call'>, string>()
-  readonly #numbers = new Map<Id<'sub'>, number>()
+  readonly #numbers = new Map<Id<'sub'>, LastNumber>()
+  /** The one of them that was looked for last: each event asks twice. */
+  #counted: LastNumber = { subscriber: 'sub_', number: 0 }
   readonly #proven = new Map<string, Instant>()
+  /** What was proven last: many records have one moment. */
+  #latest: Instant | null = null
   /** By segment: the line at which the last thing that lived in it ended, or was written again elsewhere. */
   readonly #left = new Map<number, number>()
   #bytes = 0
@@ -42,7 +52,7 @@ export class LiveState {
   }
 
   nextNumber(subscriber: Id<'sub'>): number {
-    return (this.#numbers.get(subscriber) ?? 0) + 1
+    return this.#numberOf(subscriber).number + 1
   }
 
   /** The number of what is written next of a call's state. */
@@ -63,13 +73,13 @@ export class LiveState {
       case 'lease.moved':
         this.#leave(this.#leases.get(record.lease.id), line)
         this.#leases.set(record.lease.id, { lease: { ...record.lease }, segment })
-        if (record.lease.call) this.#boots.set(record.lease.call, record.at.boot)
+        if (record.lease.call) this.#writes(record.lease.call, record.at.boot)
         return
       case 'lease.answered': {
         const kept = this.#leases.get(record.lease)
         if (!kept) return
         kept.lease.answered ??= record.at
-        if (kept.lease.call) this.#boots.set(kept.lease.call, record.at.boot)
+        if (kept.lease.call) this.#writes(kept.lease.call, record.at.boot)
         return
       }
       case 'lease.released':
@@ -78,8 +88,9 @@ export class LiveState {
         return
       case 'event': {
         const { subscriber, number, call } = record.event
-        if (number > (this.#numbers.get(subscriber) ?? 0)) this.#numbers.set(subscriber, number)
-        if (call && this.#boots.has(call)) this.#boots.set(call, record.at.boot)
+        this.#count(subscriber, number)
+        const boot = call && this.#boots.get(call)
+        if (boot !== undefined && boot !== record.at.boot) this.#boots.set(call!, record.at.boot)
         return
       }
       case 'call':
@@ -103,13 +114,11 @@ export class LiveState {
 
   carried(): Carried {
     this.#forget()
-    return { numbers: [...this.#numbers], proven: [...this.#proven.values()] }
+    return { numbers: [...this.#eventNumbers()], proven: [...this.#proven.values()] }
   }
 
   carry(from: Carried): void {
-    for (const [subscriber, number] of from.numbers) {
-      if (number > (this.#numbers.get(subscriber) ?? 0)) this.#numbers.set(subscriber, number)
-    }
+    for (const [subscriber, number] of from.numbers) this.#count(subscriber, number)
     for (const instant of from.proven) this.#prove(instant)
   }
 
@@ -156,7 +165,7 @@ export class LiveState {
       calls: [...this.#calls].map(([call, kept]) => ({ call, state: kept.record().state })),
       registrations: newest.flatMap((record) => (record.type === 'registration' ? [record] : [])),
       tolls: newest.flatMap((record) => (record.type === 'toll' ? [record] : [])),
-      eventNumbers: new Map(this.#numbers),
+      eventNumbers: this.#eventNumbers(),
       lastProven(lease) {
         const known = lease.call ? proven.get(boots.get(lease.call) ?? lease.taken.boot) : last
         return known ?? lease.answered ?? lease.taken
@@ -164,7 +173,34 @@ export class LiveState {
     }
   }
 
+  #numberOf(subscriber: Id<'sub'>): LastNumber {
+    if (this.#counted.subscriber === subscriber) return this.#counted
+    let last = this.#numbers.get(subscriber)
+    if (!last) {
+      last = { subscriber, number: 0 }
+      this.#numbers.set(subscriber, last)
+    }
+    this.#counted = last
+    return last
+  }
+
+  #count(subscriber: Id<'sub'>, number: number): void {
+    const last = this.#numberOf(subscriber)
+    if (number > last.number) last.number = number
+  }
+
+  #eventNumbers(): Map<Id<'sub'>, number> {
+    return new Map([...this.#numbers.values()].flatMap(({ subscriber, number }) => (number > 0 ? [[subscriber, number]] : [])))
+  }
+
+  /** The process `boot` has written of the call. */
+  #writes(call: Id<'call'>, boot: string): void {
+    if (this.#boots.get(call) !== boot) this.#boots.set(call, boot)
+  }
+
   #prove(at: Instant): void {
+    if (at === this.#latest) return
+    this.#latest = at
     const known = this.#proven.get(at.boot)
     if (!known || known.mono < at.mono) this.#proven.set(at.boot, at)
   }
@@ -188,7 +224,7 @@ export class LiveState {
       return
     }
     this.#calls.set(call, kept)
-    this.#boots.set(call, kept.boot)
+    this.#writes(call, kept.boot)
   }
 
   /** Drops the boots that nothing refers to any more. */

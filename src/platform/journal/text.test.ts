@@ -6,7 +6,7 @@ import type { Instant, JournalRecord } from '#platform/words/index.ts'
 import { textOf } from './text.ts'
 
 const instant: fc.Arbitrary<Instant> = fc.record({
-  wall: fc.nat(),
+  wall: fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(999_999, 1_000_000, 1_795_816_000_000)),
   mono: fc.double({ min: 0, max: 1e9, noNaN: true }),
   boot: fc.constantFrom('b1', 'b2'),
 })
@@ -46,7 +46,14 @@ test('the text of every record reads as what JSON.stringify writes', () => {
       { type: fc.constant('lease.released'), at: instant, lease: fc.oneof(lease, ofAgent), review: fc.boolean() },
       { requiredKeys: ['type', 'at', 'lease'] },
     ),
-    fc.record({ type: fc.constant('call'), at: instant, call: fc.constant(ids.call), state: data }),
+    fc.record(
+      { type: fc.constant('call'), at: instant, call: fc.constant(ids.call), state: fc.option(data), number: fc.nat() },
+      { requiredKeys: ['type', 'at', 'call', 'state'] },
+    ),
+    fc.record({
+      ...{ type: fc.constant('call.changed'), at: instant, call: fc.constant(ids.call), number: fc.nat() },
+      changes: fc.array(fc.record({ op: fc.constant('add'), path: text, value: data })),
+    }),
   )
   fc.assert(
     fc.property(record, (made) => {

@@ -20,6 +20,12 @@ export function textOf(record: JournalRecord): string {
       return `{"type":"lease.answered","at":${instant(record.at)},"lease":"${record.lease}"}`
     case 'lease.released':
       return `{"type":"lease.released","at":${instant(record.at)},"lease":${lease(record.lease)}${record.review === undefined ? '' : `,"review":${record.review}`}}`
+    case 'call': {
+      const number = record.number === undefined ? '' : `,"number":${record.number}`
+      return `{"type":"call","at":${instant(record.at)},"call":"${record.call}","state":${JSON.stringify(record.state)}${number}}`
+    }
+    case 'call.changed':
+      return `{"type":"call.changed","at":${instant(record.at)},"call":"${record.call}","number":${record.number},"changes":${JSON.stringify(record.changes)}}`
     default:
       return JSON.stringify(record)
   }
@@ -31,10 +37,18 @@ let lastText = ''
 
 function instant(at: Instant): string {
   if (at !== lastInstant) {
-    lastText = `{"wall":${at.wall},"mono":${at.mono},"boot":"${at.boot}"}`
+    lastText = `{"wall":${digitsOf(at.wall)},"mono":${at.mono},"boot":"${at.boot}"}`
     lastInstant = at
   }
   return lastText
+}
+
+const MILLION = 1_000_000
+
+/** The digits of a whole number that is not negative, in two parts: V8 takes twice as long for one of more than 31 bits. */
+export function digitsOf(n: number): string {
+  const millions = Math.floor(n / MILLION)
+  return millions === 0 ? `${n}` : `${millions}${`${n - millions * MILLION + MILLION}`.slice(1)}`
 }
 
 /** What the two functions below write out; a field that is added to these types and not here does not compile. */
