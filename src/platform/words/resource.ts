@@ -82,16 +82,20 @@ export interface LeaseDetail {
   sandbox?: string
 }
 
-/** A resource held. Capacity is held from `taken` to `released`; usage is billable from `answered` to `released`. */
-export interface Lease {
-  id: Id<'lse'>
-  subscriber: Id<'sub'>
+/** What a lease is of, and whose: the same however it is told. */
+export interface LeaseFacts {
   kind: Kind
   count: number
   /** Whose it is: a call's, or the agent's whose version this is. Never both. */
   call?: Id<'call'>
   agent?: Id<'agt'>
   leg?: Id<'leg'>
+}
+
+/** A resource held. Capacity is held from `taken` to `released`; usage is billable from `answered` to `released`. */
+export interface Lease extends LeaseFacts {
+  id: Id<'lse'>
+  subscriber: Id<'sub'>
   taken: Instant
   answered?: Instant
   released?: Instant
@@ -101,14 +105,9 @@ export interface Lease {
 }
 
 /** A lease that is held, as it is shown. */
-export interface LeaseView {
+export interface LeaseView extends LeaseFacts {
   lease: Id<'lse'>
-  kind: Kind
-  count: number
-  call?: Id<'call'>
-  agent?: Id<'agt'>
-  leg?: Id<'leg'>
-  /** RFC 3339, UTC. */
+  /** RFC 3339, UTC. When capacity was taken, and when it became billable. */
   takenAt: string
   answeredAt: string | null
 }

@@ -1,19 +1,10 @@
 import type { Id } from '#lib/index.ts'
-import type { Kind, LeaseDetail } from './resource.ts'
+import type { LeaseDetail, LeaseView } from './resource.ts'
 
 /** The billable part of one lease, as a fact. Its id is the lease's: posting it twice has one effect. */
-export interface UsageRecord {
-  lease: Id<'lse'>
+export interface UsageRecord extends LeaseView {
   subscriber: Id<'sub'>
-  kind: Kind
-  count: number
-  /** Whose the lease was: a call's, or the agent's whose version this is. */
-  call?: Id<'call'>
-  agent?: Id<'agt'>
-  leg?: Id<'leg'>
-  /** RFC 3339, UTC. When capacity was taken, when it became billable, when it was given back. */
-  takenAt: string
-  answeredAt: string | null
+  /** When capacity was given back. */
   releasedAt: string
   /** Billable ms by the monotonic clock; 0 when it was never answered. */
   billableMs: number
