@@ -40,9 +40,10 @@ function compareMembers(before: Json, after: Json, path: string, steps: PatchSte
   }
 }
 
-/** What objects inherit is no member of JSON. */
+/** What objects inherit is no member of JSON: functions, of which it has none, and this one object. */
 function own(json: Json, name: string): unknown {
-  return Object.hasOwn(json, name) ? json[name] : undefined
+  const value = json[name]
+  return typeof value === 'function' || (name === '__proto__' && !Object.hasOwn(json, name)) ? undefined : value
 }
 
 /** `json` with the changes made, in place where that can be. @throws where a path leads nowhere */
