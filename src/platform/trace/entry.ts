@@ -1,7 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type { JournalRecord, Realm, SeenMessage, TraceEntry } from '#platform/words/index.ts'
-import { type Line, MESSAGE } from './line.ts'
-import type { DialogOwner, LineHead } from './tap.ts'
+import { type Line, MESSAGE_IN, RECORD } from './line.ts'
+import type { DialogOwner } from './tap.ts'
 
 /** What a line of the file tells, and whose call it is. */
 export interface FoundEntry {
@@ -15,22 +15,21 @@ export function callOfRecord(record: JournalRecord): Id<'call'> | null {
   return record.type === 'lease.taken' || record.type === 'lease.released' ? (record.lease.call ?? null) : null
 }
 
-/** What the line of a message begins with: ids, addresses and names of transports hold no blank, nor anything but ASCII. */
-export function headOf({ call, leg, subscriber }: DialogOwner, seen: SeenMessage): LineHead {
-  const { realm, direction, transport, local, peer } = seen
-  const text = `${call} ${leg} ${subscriber} ${direction} ${realm} ${transport} ${hostPort(local)} ${hostPort(peer)}`
-  return { transport, address: peer.address, port: peer.port, text }
+/** Whose the lines of a dialog are, and where they come from and go to: none of it holds a blank, nor anything but ASCII. */
+export function headOf({ call, leg, subscriber }: DialogOwner, { realm, transport, local, peer }: SeenMessage): string {
+  return `${call} ${leg} ${subscriber} ${realm} ${transport} ${hostPort(local)} ${hostPort(peer)}`
 }
 
-/** Null for a line that cannot be read. */
+/** Null for a record that tells nothing of a call's course. @throws Error where the line is damaged. */
 export function entryOf(line: Line): FoundEntry | null {
-  return line.kind === MESSAGE ? entryOfMessage(line) : entryOfRecord(JSON.parse(line.body.toString('utf8')))
+  return line.kind === RECORD ? entryOfRecord(JSON.parse(line.body.toString('utf8'))) : entryOfMessage(line)
 }
 
-function entryOfMessage({ head, wall, body }: Line): FoundEntry {
-  const [, leg, subscriber, direction, realm, transport, local, peer] = head.split(' ') as [
-    ...[string, Id<'leg'>, Id<'sub'>, 'in' | 'out', Realm, string, string, string],
+function entryOfMessage({ kind, head, wall, body }: Line): FoundEntry {
+  const [, leg, subscriber, realm, transport, local, peer] = head.split(' ') as [
+    ...[string, Id<'leg'>, Id<'sub'>, Realm, string, string, string],
   ]
+  const direction = kind === MESSAGE_IN ? 'in' : 'out'
   const entry = { kind: 'sip', direction, realm, transport, local, peer, message: body.toString('utf8') } as const
   return { subscriber, entry: { at: timeOf(wall), leg, ...entry } }
 }

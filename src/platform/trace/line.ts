@@ -1,9 +1,10 @@
 import type { Id } from '#lib/index.ts'
 
 /**
- * A line of the file: 16 octets, a head of text, and the message or the record of the journal as it is. The octets are, in
- * little endian, the length of the whole line (32 bits), that of its head (16), what it is (8), 0 (8), and the wall-clock ms
- * (64, as a double). A head begins with the id of the call and a blank.
+ * A line of the file: 16 octets, a body, and up to 7 octets of nothing, since lines begin at multiples of 8. The octets are, in little
+ * endian, the length of the line without those (32 bits), what it is (8), whose it is (24), and the wall-clock ms (64, as a
+ * double). The body is a message or a record of the journal as it is. Whose it is says the last line of kind HEAD with the
+ * same number before it, whose body is text that begins with the id of the call and a blank.
  */
 export interface Line {
   kind: number
@@ -13,22 +14,37 @@ export interface Line {
   body: Buffer
 }
 
-export const MESSAGE = 1
-export const RECORD = 2
+export const HEAD = 0
+export const MESSAGE_IN = 1
+export const MESSAGE_OUT = 2
+export const RECORD = 3
 
 const FIXED = 16
-const HEAD_LENGTH_AT = 4
-const KIND_AT = 6
+const KIND_AT = 4
 const WALL_AT = 8
 
 /** Octets of a character in UTF-8 for each of its units in UTF-16, at most. */
 const LONGEST = 3
 
-/** Lines that wait for their write, as the bytes that the file will have. Nothing of a message is held on to. */
+/** By what number the lines that wait know whose a line is. */
+export interface LineOwner {
+  /** For which waiting lines the number is good. */
+  batch: object | null
+  number: number
+}
+
+/**
+ * Lines that wait for their write, as the bytes that the file will have, with the head of each owner among them once. Nothing of
+ * a message is held on to.
+ */
 export class WaitingLines {
-  #bytes = Buffer.allocUnsafe(64 * 1024)
+  #bytes = Buffer.allocUnsafeSlow(64 * 1024)
+  #words = new Uint32Array(this.#bytes.buffer)
+  #doubles = new Float64Array(this.#bytes.buffer)
   #length = 0
   #latest = 0
+  #batch = {}
+  #owners = 0
 
   /** Bytes that wait. */
   get length(): number {
@@ -45,65 +61,96 @@ export class WaitingLines {
     return this.#bytes.subarray(0, this.#length)
   }
 
-  /** `head` is all ASCII. */
-  add(kind: number, wall: number, head: string, body: string | Uint8Array): void {
-    const begin = this.#length
-    this.#room(begin + FIXED + head.length + body.length * LONGEST)
-    const bytes = this.#bytes
-    const bodyAt = begin + FIXED + bytes.write(head, begin + FIXED, 'latin1')
-    let end = bodyAt + body.length
-    if (typeof body === 'string') end = bodyAt + bytes.write(body, bodyAt, 'utf8')
-    else bytes.set(body, bodyAt)
-    bytes.writeUInt32LE(end - begin, begin)
-    bytes.writeUInt16LE(head.length, begin + HEAD_LENGTH_AT)
-    bytes.writeUInt16LE(kind, begin + KIND_AT)
-    bytes.writeDoubleLE(wall, begin + WALL_AT)
-    this.#length = end
+  /** Whether lines of this owner may be added. */
+  knows(owner: LineOwner): boolean {
+    return owner.batch === this.#batch
+  }
+
+  /** Whose lines these are: `head` is all ASCII. */
+  introduce(owner: LineOwner, head: string): void {
+    owner.batch = this.#batch
+    owner.number = this.#owners++
+    this.#add(HEAD, 0, owner.number, head)
+  }
+
+  /** A line of an owner that is known. */
+  add(kind: number, wall: number, { number }: LineOwner, body: string | Uint8Array): void {
+    this.#add(kind, wall, number, body)
     if (wall > this.#latest) this.#latest = wall
   }
 
   clear(): void {
     this.#length = 0
     this.#latest = 0
+    this.#batch = {}
+    this.#owners = 0
+  }
+
+  #add(kind: number, wall: number, owner: number, body: string | Uint8Array): void {
+    const begin = this.#length
+    const bodyAt = begin + FIXED
+    this.#room(aligned(bodyAt + body.length * LONGEST))
+    let { length } = body
+    if (typeof body === 'string') length = this.#bytes.write(body, bodyAt, 'utf8')
+    else this.#bytes.set(body, bodyAt)
+    this.#words[begin / 4] = FIXED + length
+    this.#words[begin / 4 + 1] = kind + owner * 256
+    this.#doubles[begin / 8 + 1] = wall
+    this.#length = aligned(bodyAt + length)
+    for (let i = bodyAt + length; i < this.#length; i++) this.#bytes[i] = 0
   }
 
   #room(needed: number): void {
     if (needed <= this.#bytes.length) return
-    const bytes = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length))
+    const bytes = Buffer.allocUnsafeSlow(aligned(Math.max(needed, 2 * this.#bytes.length)))
     this.#bytes.copy(bytes, 0, 0, this.#length)
     this.#bytes = bytes
+    this.#words = new Uint32Array(bytes.buffer)
+    this.#doubles = new Float64Array(bytes.buffer)
   }
 }
 
-/**
- * Shows the lines of one call in a piece of a file, which begins with a line. `end` is where its last whole line ends, whose
- * time is `wall`.
- */
-export function eachLine(bytes: Buffer, call: Id<'call'>, show: (line: Line) => void): { end: number; wall: number } {
-  const begins = Buffer.from(`${call} `)
-  // Ids of one time begin alike: most lines of others are told by what they end with.
-  const tailAt = begins.length - 4
-  const tail = begins.readInt32LE(tailAt)
-  let last = -1
-  let end = 0
-  for (let at = 0; at + FIXED <= bytes.length; at = end) {
-    const next = at + bytes.readUInt32LE(at)
-    const headAt = at + FIXED
-    if (next < headAt + begins.length || next > bytes.length) break
-    if (bytes.readInt32LE(headAt + tailAt) === tail && begins.compare(bytes, headAt, headAt + begins.length) === 0)
-      show(lineAt(bytes.subarray(at, next)))
-    last = at
-    end = next
+/** Finds the lines of one call in a file, piece by piece. */
+export class CallLines {
+  readonly #begins: Buffer
+  readonly #show: (line: Line) => void
+  /** Heads of the call by their numbers, as far as the file has been read. */
+  readonly #heads = new Map<number, string>()
+
+  constructor(call: Id<'call'>, show: (line: Line) => void) {
+    this.#begins = Buffer.from(`${call} `)
+    this.#show = show
   }
-  return { end, wall: last < 0 ? 0 : bytes.readDoubleLE(last + WALL_AT) }
+
+  /** Shows those in a piece, which begins with a line. `end` is where its last whole line ends, whose time is `wall`, 0 where it has none. */
+  look(bytes: Buffer): { end: number; wall: number } {
+    let wall = 0
+    let at = 0
+    for (let next = 0; at + FIXED <= bytes.length; at = next) {
+      const end = at + bytes.readUInt32LE(at)
+      next = aligned(end)
+      if (end < at + FIXED || next > bytes.length) break
+      const owner = bytes.readUIntLE(at + KIND_AT + 1, 3)
+      if (bytes[at + KIND_AT] === HEAD) this.#meet(owner, bytes, at + FIXED, end)
+      else {
+        wall = bytes.readDoubleLE(at + WALL_AT)
+        const head = this.#heads.size > 0 ? this.#heads.get(owner) : undefined
+        if (head !== undefined) this.#show({ kind: bytes[at + KIND_AT]!, wall, head, body: bytes.subarray(at + FIXED, end) })
+      }
+    }
+    return { end: at, wall }
+  }
+
+  #meet(owner: number, bytes: Buffer, at: number, end: number): void {
+    const begins = this.#begins
+    // Ids of one time begin alike: most heads of others are told by what they end with.
+    const tailAt = begins.length - 4
+    const tail = at + begins.length <= end && bytes.readInt32LE(at + tailAt) === begins.readInt32LE(tailAt)
+    if (tail && begins.compare(bytes, at, at + begins.length) === 0) this.#heads.set(owner, bytes.toString('latin1', at, end))
+    else this.#heads.delete(owner)
+  }
 }
 
-function lineAt(line: Buffer): Line {
-  const bodyAt = FIXED + line.readUInt16LE(HEAD_LENGTH_AT)
-  return {
-    kind: line[KIND_AT]!,
-    wall: line.readDoubleLE(WALL_AT),
-    head: line.toString('latin1', FIXED, bodyAt),
-    body: line.subarray(bodyAt),
-  }
+function aligned(at: number): number {
+  return (at + 7) & ~7
 }

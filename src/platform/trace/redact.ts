@@ -8,6 +8,8 @@ const KEYS = /^(a=crypto|k|a=key-mgmt|a=ice-pwd|a=acap)[:=][^\r\n]*/gim
 
 const TYPE = /^(?:content-type|c)[ \t]*:[ \t]*([^;\r\n]+)/im
 
+const EMPTY_LINE = /\n\r?\n/
+
 const CR = 13
 const EQUALS = 61
 const COLON = 58
@@ -53,19 +55,22 @@ function redact(bytes: Uint8Array): Uint8Array {
   const head = text.slice(0, headEnd)
   const body = text.slice(headEnd)
   const sdp = body.startsWith('v=') && TYPE.exec(head)?.[1]?.trim().toLowerCase() === 'application/sdp'
-  const cleanHead = head.replace(CREDENTIALS, withoutValue)
-  const cleanBody = body === '' ? '' : sdp ? body.replace(KEYS, '$1:(removed)') : `(${body.length} bytes removed)`
+  const cleanHead = clean(head)
+  const cleanBody = body === '' || sdp ? clean(body).replace(KEYS, '$1:(removed)') : `(${body.length} bytes removed)`
   return cleanHead === head && cleanBody === body ? bytes : Buffer.from(cleanHead + cleanBody, 'latin1')
+}
+
+/** Also behind an empty line, which somebody may take for a line of the head. */
+function clean(lines: string): string {
+  return lines.replace(CREDENTIALS, withoutValue)
 }
 
 function withoutValue(lines: string, name: string): string {
   return `${name}: (removed)${lines.endsWith('\r') ? '\r' : ''}`
 }
 
-/** Behind its empty line; some end their lines with LF alone. */
+/** Behind its first empty line; some end their lines with LF alone. */
 function endOfHead(text: string): number {
-  const strict = text.indexOf('\r\n\r\n')
-  if (strict >= 0) return strict + 4
-  const bare = text.indexOf('\n\n')
-  return bare >= 0 ? bare + 2 : text.length
+  const empty = EMPTY_LINE.exec(text)
+  return empty ? empty.index + empty[0].length : text.length
 }

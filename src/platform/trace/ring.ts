@@ -9,8 +9,8 @@ const SEGMENTS = 16
 /** Bytes that are read at once. */
 const PIECE_BYTES = 1 << 20
 
-/** `trace-<number>-<reached>.v2`. What has another name is of another release, whose form nobody here reads. */
-const NAME = /^trace-(\d{1,15})-(\d{1,15})\.v2$/
+/** `trace-<number>-<reached>.v3`. What has another name is of another release, whose form nobody here reads. */
+const NAME = /^trace-(\d{1,15})-(\d{1,15})\.v3$/
 const OURS = /^trace-/
 
 interface Segment {
@@ -115,6 +115,6 @@ export class Ring {
   }
 
   #path({ number, reached }: Segment): string {
-    return path.join(this.#directory, `trace-${number}-${Math.ceil(reached)}.v2`)
+    return path.join(this.#directory, `trace-${number}-${Math.ceil(reached)}.v3`)
   }
 }

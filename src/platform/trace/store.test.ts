@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -16,20 +16,25 @@ function place(t: TestContext): string {
   return directory
 }
 
-function opened(directory: string, maxBytes = 1 << 20) {
+function opened(directory: string, maxBytes = 1 << 20, log = silentLog) {
   const clock = new TurnedClock()
-  const store = new TraceStore({ directory, clock, log: silentLog, maxBytes })
+  const store = new TraceStore({ directory, clock, log, maxBytes })
   const subscriber = newId('sub')
   const calls = new Map<Id<'call'>, OwnedDialog>()
   const dialogOf = (call: Id<'call'>) => {
     const owner = { realm: 'node', callId: 'x', direction: 'in', call, leg: newId('leg'), subscriber } as const
-    const dialog = calls.get(call) ?? { owner, call: { id: call, lines: 0 }, in: null, out: null }
+    const dialog: OwnedDialog = calls.get(call) ?? {
+      owner,
+      call: { id: call, lines: 0, batch: null, number: 0 },
+      in: null,
+      out: null,
+    }
     calls.set(call, dialog)
     return dialog
   }
-  const say = (call: Id<'call'>, text: string, peer = AT) => {
+  const say = (call: Id<'call'>, text: string, peer = AT, direction: 'in' | 'out' = 'in') => {
     const bytes = Buffer.from(text)
-    const sent = { realm: 'node', direction: 'in', transport: 'udp', local: AT, peer } as const
+    const sent = { realm: 'node', direction, transport: 'udp', local: AT, peer } as const
     const named = { is: 'INVITE', callId: 'x', fromTag: 'a', description: 0 }
     store.message({ ...sent, ...named, bytes }, bytes, clock.wall(), dialogOf(call))
   }
@@ -127,6 +132,45 @@ test('each message tells whence it came, where a far end moves too', async (t) =
     [5060, 5062, 5060].map((port) => `[2001:db8::1]:${port} 192.0.2.1:5060 udp node`),
   )
   await store.close()
+})
+
+test('what goes where another message came from is told as such, as is what goes elsewhere', async (t) => {
+  const { store, say, made } = opened(place(t))
+  const call = made()
+  const elsewhere = { address: '192.0.2.2', port: 5060 }
+  for (let turn = 0; turn < 2; turn++) {
+    say(call, 'INVITE')
+    say(call, '200', AT, 'out')
+    say(call, 'BYE', elsewhere, 'out')
+    say(made(), 'other')
+    const entries = (await store.read(call))?.entries.slice(-3)
+    assert.deepEqual(
+      entries?.map((entry) => entry.kind === 'sip' && `${entry.direction} ${entry.peer} ${entry.message}`),
+      ['in 192.0.2.1:5060 INVITE', 'out 192.0.2.1:5060 200', 'out 192.0.2.2:5060 BYE'],
+    )
+  }
+  await store.close()
+})
+
+test('a damaged record is passed over, and the log says so; so is a message at no time', async (t) => {
+  const directory = place(t)
+  const first = opened(directory)
+  const call = first.made()
+  first.say(call, 'INVITE')
+  first.cleared(call)
+  first.say(call, 'BYE')
+  first.say(call, 'ACK')
+  await first.store.close()
+  const file = join(directory, readdirSync(directory)[0]!)
+  const bytes = readFileSync(file)
+  bytes.write('?', bytes.indexOf('call.cleared') - 1)
+  bytes.writeDoubleLE(Number.NaN, bytes.indexOf('BYE') - 8)
+  writeFileSync(file, bytes)
+  const said: object[] = []
+  const second = opened(directory, 1 << 20, { ...silentLog, warn: (fields) => void said.push(fields) })
+  assert.deepEqual(await second.texts(call), ['INVITE', 'ACK'])
+  assert.deepEqual(said, [{ call, damaged: 2 }])
+  await second.store.close()
 })
 
 test('what another release has kept is removed at the start, and nothing else', async (t) => {

@@ -1,9 +1,9 @@
 import type { Clock, Id, Log, Timer } from '#lib/index.ts'
 import type { CallTrace, SeenMessage } from '#platform/words/index.ts'
 import { entryOf, type FoundEntry, headOf } from './entry.ts'
-import { eachLine, type Line, MESSAGE, RECORD, WaitingLines } from './line.ts'
+import { CallLines, type Line, type LineOwner, MESSAGE_IN, MESSAGE_OUT, RECORD, WaitingLines } from './line.ts'
 import { Ring } from './ring.ts'
-import type { LineHead, OwnedDialog, TracedCall, TraceSink } from './tap.ts'
+import type { DialogPlace, OwnedDialog, TracedCall, TraceSink } from './tap.ts'
 
 export interface TraceStoreOptions {
   directory: string
@@ -59,11 +59,25 @@ export class TraceStore implements TraceSink, AsyncDisposable {
   }
 
   message(seen: SeenMessage, content: Uint8Array, wall: number, dialog: OwnedDialog): void {
-    if (this.#takes(dialog.call.id, dialog.call)) this.#waiting.add(MESSAGE, wall, headFor(dialog, seen).text, content)
+    const { call } = dialog
+    if (!this.#takes(call.id, call)) return
+    const lines = this.#waiting
+    const place = placeFor(dialog, seen)
+    if (!lines.knows(place)) {
+      lines.introduce(place, headOf(dialog.owner, seen))
+      // Whatever is of the call can be told by this head, too.
+      call.batch = place.batch
+      call.number = place.number
+    }
+    lines.add(seen.direction === 'in' ? MESSAGE_IN : MESSAGE_OUT, wall, place, content)
   }
 
   record(call: Id<'call'>, traced: TracedCall | undefined, wall: number, json: string): void {
-    if (this.#takes(call, traced)) this.#waiting.add(RECORD, wall, `${call} `, json)
+    if (!this.#takes(call, traced)) return
+    const lines = this.#waiting
+    const owner: LineOwner = traced ?? { batch: null, number: 0 }
+    if (!lines.knows(owner)) lines.introduce(owner, `${call} `)
+    lines.add(RECORD, wall, owner, json)
   }
 
   /** All that is known of a call, in order. One after the other, however many ask: each may look through all that is kept. */
@@ -88,16 +102,19 @@ export class TraceStore implements TraceSink, AsyncDisposable {
     await this.#write()
     const found: FoundEntry[] = []
     let until = Number.POSITIVE_INFINITY
-    const take = (line: Line) => {
-      const one = entryOf(line)
+    let damaged = 0
+    const lines = new CallLines(call, (line) => {
+      const one = readable(line)
+      if (one === undefined) damaged += 1
       if (!one) return
       found.push(one)
       if (one.entry.kind === 'event' && one.entry.type === 'call.cleared') until = line.wall + AFTER_MS
-    }
+    })
     await this.#ring.each(beginOf(call) - BEFORE_MS, (bytes) => {
-      const { end, wall } = eachLine(bytes, call, take)
+      const { end, wall } = lines.look(bytes)
       return wall > until ? -1 : end
     })
+    if (damaged > 0) this.#options.log.warn({ call, damaged }, 'damaged lines of a trace were passed over')
     const [first] = found
     if (!first) return null
     const entries = found.map(({ entry }) => entry).sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
@@ -147,14 +164,28 @@ export class TraceStore implements TraceSink, AsyncDisposable {
   }
 }
 
-/** Made once for all messages that go one way, unless the far end moves. */
-function headFor(dialog: OwnedDialog, seen: SeenMessage): LineHead {
-  const { direction, peer, transport } = seen
-  const head = dialog[direction]
-  if (head && head.port === peer.port && head.address === peer.address && head.transport === transport) return head
-  const made = headOf(dialog.owner, seen)
+/** Undefined for a line that is damaged. */
+function readable(line: Line): FoundEntry | null | undefined {
+  try {
+    return entryOf(line)
+  } catch {
+    return undefined
+  }
+}
+
+/** Made once for all messages of a dialog, unless the far end moves, or is sent to elsewhere than it sends from. */
+function placeFor(dialog: OwnedDialog, { direction, peer, transport }: SeenMessage): DialogPlace {
+  const place = dialog[direction]
+  if (place && isAt(place, transport, peer)) return place
+  const other = direction === 'in' ? dialog.out : dialog.in
+  const { address, port } = peer
+  const made = other && isAt(other, transport, peer) ? other : { batch: null, number: 0, transport, address, port }
   dialog[direction] = made
   return made
+}
+
+function isAt(place: DialogPlace, transport: string, { address, port }: SeenMessage['peer']): boolean {
+  return place.port === port && place.address === address && place.transport === transport
 }
 
 /** Wall-clock ms at which an id was made: it is a UUIDv7 (RFC 9562 §5.7). */

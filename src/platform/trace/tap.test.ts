@@ -152,6 +152,16 @@ test('F15 of a message whose headers hold none, what is said to be a session des
   for (const description of [0, null]) assert.equal(kept({ bytes: plain, description }), plain)
 })
 
+test('F15 a head ends with its first empty line, however that is written, also where another one is in its body', () => {
+  for (const end of ['\n\n', '\r\n\r\n', '\n\r\n', '\r\n\n']) {
+    const head = `INFO sip:a@b SIP/2.0\nContent-Type: application/dtmf-relay${end}`
+    assert.doesNotMatch(redacted(`${head}Signal=7\r\n\r\nSignal=8`, null), /Signal/, JSON.stringify(head))
+    const text = redacted(`${head.replace('dtmf-relay', 'sdp')}v=0\r\nAuthorization: Digest deadbeef\r\n\r\nm=audio`, null)
+    assert.doesNotMatch(text, /deadbeef/, JSON.stringify(head))
+    assert.match(text, /m=audio$/)
+  }
+})
+
 function redacted(message: string, description: number | null): string {
   return Buffer.from(kept({ bytes: Buffer.from(message), description })).toString()
 }

@@ -1,6 +1,7 @@
 import type { Clock, Id } from '#lib/index.ts'
 import type { JournalRecord, Realm, SeenMessage } from '#platform/words/index.ts'
 import { callOfRecord } from './entry.ts'
+import type { LineOwner } from './line.ts'
 import { kept } from './redact.ts'
 
 /** Which call and leg a dialog belongs to. */
@@ -16,8 +17,8 @@ export interface DialogOwner {
   subscriber: Id<'sub'>
 }
 
-/** A call of which something is kept. */
-export interface TracedCall {
+/** A call of which something is kept; to the store, the owner of lines that are of no dialog. */
+export interface TracedCall extends LineOwner {
   readonly id: Id<'call'>
   /** Lines that are kept of it, counted by whoever keeps them. */
   lines: number
@@ -27,17 +28,16 @@ export interface TracedCall {
 export interface OwnedDialog {
   readonly owner: DialogOwner
   readonly call: TracedCall
-  /** The store's own: what the last lines of either direction began with. */
-  in: LineHead | null
-  out: LineHead | null
+  /** The store's own: whence the last message came, and where the last one went to. Most are one. */
+  in: DialogPlace | null
+  out: DialogPlace | null
 }
 
-/** What the lines of a dialog begin with whose messages come from, or go to, one place. */
-export interface LineHead {
+/** Lines of a dialog whose messages come from, or go to, one place. */
+export interface DialogPlace extends LineOwner {
   transport: string
   address: string
   port: number
-  text: string
 }
 
 /** What takes the messages of calls: the store, an exporter. */
@@ -64,6 +64,8 @@ interface Legs {
 class Traced implements TracedCall {
   readonly id: Id<'call'>
   lines = 0
+  batch: object | null = null
+  number = 0
   readonly dialogs: OwnedDialog[] = []
   ended = false
   /** Monotonic ms. */
