@@ -61,12 +61,17 @@ interface Legs {
   out: OwnedDialog | null
 }
 
+interface KnownDialog extends OwnedDialog {
+  readonly before: KnownDialog | null
+}
+
 class Traced implements TracedCall {
   readonly id: Id<'call'>
   lines = 0
   batch: object | null = null
   number = 0
-  readonly dialogs: OwnedDialog[] = []
+  /** The last of its dialogs; each knows the one before. */
+  dialogs: KnownDialog | null = null
   ended = false
   /** Monotonic ms. */
   endedAt = 0
@@ -125,8 +130,8 @@ export class Tap {
     const known = legs[owner.direction]?.owner
     if (known && known.leg === owner.leg && known.call === owner.call) return
     const call = this.#callOf(owner.call)
-    const dialog: OwnedDialog = { owner, call, in: null, out: null }
-    call.dialogs.push(dialog)
+    const dialog: KnownDialog = { owner, call, in: null, out: null, before: call.dialogs }
+    call.dialogs = dialog
     legs[owner.direction] = dialog
     legs.callerTag ??= owner.callerTag ?? this.#tagOfFirst(owner)
     for (let i = 0; i < this.#unknown.length; ) {
@@ -157,7 +162,7 @@ export class Tap {
       else this.#firstEnded = call
       this.#lastEnded = call
       // Made again for what comes late, which is little.
-      for (const dialog of call.dialogs) {
+      for (let { dialogs: dialog } = call; dialog; dialog = dialog.before) {
         dialog.in = null
         dialog.out = null
       }
@@ -207,7 +212,7 @@ export class Tap {
       this.#firstEnded = call.next
       if (!call.next) this.#lastEnded = null
       this.#calls.delete(call.id)
-      for (const dialog of call.dialogs) this.#forget(dialog)
+      for (let { dialogs: dialog } = call; dialog; dialog = dialog.before) this.#forget(dialog)
     }
   }
 
