@@ -24,8 +24,21 @@ export const systemClock: Clock = {
   after(ms, run, options) {
     const timeout = setTimeout(run, ms)
     if (!options?.keepAlive) timeout.unref()
-    return { cancel: () => clearTimeout(timeout) }
+    return new SystemTimer(timeout)
   },
+}
+
+/** A class and no closure, which would be two objects more: a call has three timers as long as it is up. */
+class SystemTimer implements Timer {
+  readonly #timeout: NodeJS.Timeout
+
+  constructor(timeout: NodeJS.Timeout) {
+    this.#timeout = timeout
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout)
+  }
 }
 
 /** Resolves after `ms` of `clock`; rejects with the signal's reason when it aborts first. */
