@@ -349,6 +349,24 @@ describe('tieline', () => {
     assert.equal((await run('agent', 'logs', 'acme')).out, 'one\ntwo\n')
   })
 
+  it('sets the networks of a site, and says what its file lacks when it gets the first one of IPv6', async () => {
+    const networks = async (...args: string[]) =>
+      (await json<{ site: { networks: string[] } }>('channel', 'networks', 'acme', ...args)).site.networks
+    assert.deepEqual(await networks(), ['192.168.1.0/24'])
+    const { code, out } = await run('channel', 'networks', 'acme', '192.168.1.0/24', 'fd12:3456::/64')
+    assert.equal(code, 0)
+    assert.match(out, /^The site of acme has 192\.168\.1\.0\/24, fd12:3456::\/64\.$/m)
+    assert.match(out, /its file needs fd[0-9a-f:]+::2\/128 in Address, fd[0-9a-f:]+::1\/128 in AllowedIPs/)
+    const change = bench.fakes.published.switch.at(-1) as SnapshotChange
+    assert.deepEqual(change.subscribers?.upsert[0]?.channel.siteNetworks, ['192.168.1.0/24', 'fd12:3456::/64'])
+    const again = await run('channel', 'networks', 'acme', '192.168.1.0/24', 'fd12:3456::/64', '10.1.0.0/16')
+    assert.doesNotMatch(again.out, /its file/)
+    const wrong = await run('channel', 'networks', 'acme', '192.168.1.0')
+    assert.equal(wrong.code, 1)
+    assert.equal((await networks()).length, 3, 'what is refused changes nothing')
+    assert.deepEqual(await networks('192.168.1.0/24'), ['192.168.1.0/24'])
+  })
+
   it('finds the step of a channel that fails, and says so with exit code 1', async () => {
     const { code, out } = await run('channel', 'check', 'acme')
     assert.equal(code, 1)

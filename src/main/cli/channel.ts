@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { ChannelStatus } from '#platform/words/index.ts'
+import type { ChannelStatus, TunnelEnds } from '#platform/words/index.ts'
 import type { Client } from './client.ts'
 import type { Context } from './context.ts'
 import { part, whole } from './parse.ts'
@@ -17,6 +17,12 @@ export function untilUp(client: Client, subscriber: string, seconds: number): Pr
     holds: ({ state }) => state === 'up',
     why: ({ state, reason }) => `it is ${state}, ${reason}`,
   })
+}
+
+/** Of a subscriber, what its networks are about. */
+interface Networked {
+  site: { networks: string[] }
+  channel: { ipv6: TunnelEnds | null }
 }
 
 export function channelCommands(program: Command, context: (command: Command) => Context): void {
@@ -57,6 +63,20 @@ export function channelCommands(program: Command, context: (command: Command) =>
         ['sent', `${status.sentBytes} bytes`],
         ['mtu', status.mtu],
       ])
+    })
+  noun
+    .command('networks <subscriber> [networks...]')
+    .description('which networks its site has; with some, such as 192.168.1.0/24, these are all of them from now on')
+    .action(async (name: string, networks: string[], _options, command: Command) => {
+      const { client, out } = context(command)
+      const path = `/v1/subscribers/${part(name)}`
+      const before = await client.get<Networked>(path)
+      const after = networks.length === 0 ? before : await client.patch<Networked>(path, { siteNetworks: networks })
+      out.done(after, `The site of ${name} has ${after.site.networks.join(', ')}.`)
+      const { ipv6 } = after.channel
+      if (out.json || !ipv6 || before.channel.ipv6) return
+      const lacks = `${ipv6.peerAddress}/128 in Address, ${ipv6.address}/128 in AllowedIPs and net.ipv6.conf.all.forwarding=1`
+      out.line(`It has IPv6 now, for which its file needs ${lacks}; tieline channel check ${name} says whether it has them.`)
     })
   noun
     .command('check <subscriber>')
