@@ -38,6 +38,7 @@ import {
   type JournalRecord,
   LINKS,
   type Realm,
+  rfc3339,
   SHARED,
   type SipTls,
   type SocketHandover,
@@ -63,17 +64,6 @@ function loopUtilization(): () => number {
     const { utilization } = performance.eventLoopUtilization(now, last)
     last = now
     return utilization
-  }
-}
-
-/** Most of what is written in a turn is of the same millisecond. */
-function rfc3339(): (wall: number) => string {
-  let last = Number.NaN
-  let text = ''
-  return (wall) => {
-    if (wall !== last) text = new Date(wall).toISOString()
-    last = wall
-    return text
   }
 }
 

@@ -25,3 +25,26 @@ export function instantOf(clock: Clock, boot: string): Instant {
   if (wall !== last.wall || mono !== last.mono || boot !== last.boot) last = { wall, mono, boot }
   return last
 }
+
+/**
+ * Writes wall-clock ms as `Date.prototype.toISOString` does, which is asked once a second: what is written in a row is mostly of the
+ * same one, and much of it of the same millisecond.
+ */
+export function rfc3339(): (wall: number) => string {
+  let last = Number.NaN
+  let text = ''
+  let second = Number.NaN
+  let upToSecond = ''
+  return (wall) => {
+    if (wall === last) return text
+    last = wall
+    const whole = Math.floor(wall / 1000)
+    if (whole !== second) {
+      second = whole
+      upToSecond = new Date(whole * 1000).toISOString().slice(0, -'000Z'.length)
+    }
+    const ms = Math.floor(wall - whole * 1000)
+    text = `${upToSecond}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`
+    return text
+  }
+}
