@@ -27,6 +27,12 @@ function run(program, args) {
     throw new Error(`${program} ${args.join(' ')} failed: ${result.error?.message ?? result.stderr.trim()}`)
 }
 
+/** The uids of the accounts that are there. */
+export function accountUids() {
+  const users = names('/etc/passwd')
+  return ACCOUNTS.flatMap(({ name }) => users.get(name)?.[2] ?? [])
+}
+
 /** Which of the accounts and groups are not there yet. */
 export function missingAccounts() {
   const users = names('/etc/passwd')

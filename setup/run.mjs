@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { node, orExplain, setUp } from './setup.mjs'
+import { compileCache, node, orExplain, setUp } from './setup.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const biome = join(root, `node_modules/@biomejs/cli-linux-${process.arch}/biome`)
@@ -122,15 +122,6 @@ async function failing(files, concurrency) {
   return failed
 }
 
-/**
- * Tests start some thousand processes, of which most read all of src: what the first has stripped of its types and compiled, the
- * others find. It is known by its content, so that no change is ever missed.
- */
-async function withCompileCache() {
-  process.env.NODE_COMPILE_CACHE = join(root, 'node_modules/.cache/tieline-compile')
-  return run(['setup/warm.mjs'])
-}
-
 const TIMEOUT_MS = 300_000
 
 const commands = {
@@ -140,8 +131,6 @@ const commands = {
       () => run(['check', '--error-on-warnings', '.'], { program: biome }),
     ),
   async test() {
-    const code = await withCompileCache()
-    if (code !== 0) return code
     if (args.length) return run(['--test', '--test-concurrency=1', ...args])
     const pure = testsIn('src', 'sdk', 'setup', 'test/law')
     const timed = pure.filter((file) => ALONE.has(file))
@@ -160,4 +149,6 @@ if (!(command in commands)) {
   process.exit(2)
 }
 await orExplain(() => setUp(command))
+// Tests start some thousand processes, of which most read all of src.
+Object.assign(process.env, compileCache)
 process.exitCode = await commands[command]()

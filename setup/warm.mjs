@@ -1,8 +1,22 @@
-// Imports what most tests start as processes, so that the compile cache has it: a process that is killed, as tests do it,
-// leaves nothing there.
-import { flushCompileCache } from 'node:module'
+// Has V8 compile what our processes read, into the cache that NODE_COMPILE_CACHE names: a process that is killed leaves nothing there,
+// and one of an account of the platform may not write there. Root writes it, and all may read it.
+import { chmodSync, existsSync, readdirSync, symlinkSync } from 'node:fs'
+import { flushCompileCache, getCompileCacheDir } from 'node:module'
+import { basename, join } from 'node:path'
+import { accountUids } from './accounts.mjs'
 
-const STARTED = ['main/switch/start', 'main/control/start', 'main/host/start', 'main/cli/program', 'platform/voice/index']
-for (const module of STARTED) await import(`../src/${module}.ts`)
+const PROCESSES = ['main/switch/start', 'main/control/start', 'main/host/start', 'main/cli/program', 'platform/voice/index']
+/** What they load only when they need it. */
+const LATER = ['reflect-metadata', '@peculiar/x509', 'pdfkit', 'yaml', '../src/platform/node/config-problems.ts']
+for (const module of PROCESSES) await import(`../src/${module}.ts`)
+for (const module of LATER) await import(module)
 flushCompileCache()
+
+// Node looks in a folder whose name ends with the uid, and makes files that their owner alone may read.
+const folder = getCompileCacheDir()
+for (const file of readdirSync(folder)) chmodSync(join(folder, file), 0o644)
+for (const uid of accountUids()) {
+  const link = folder.replace(/-0$/, `-${uid}`)
+  if (!existsSync(link)) symlinkSync(basename(folder), link)
+}
 process.exit(0)

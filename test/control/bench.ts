@@ -31,7 +31,7 @@ import { type LinkServer, serveLink } from '#protocol/link/index.ts'
 import { type Control, startControl } from '../../src/main/control/start.ts'
 
 /** For a process with an environment of its own: what the tests have compiled, it need not compile again. */
-export const COMPILED = process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}
+export const COMPILED = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('NODE_COMPILE_CACHE')))
 
 /** What host and switch were told, and what they say: real links, no kernel. */
 export interface Fakes {

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { confine } from '#lib/index.ts'
+import { compiledCode, nodeCommand, treeBind } from '#platform/node/index.ts'
+import { execute } from './namespace.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -72,4 +75,22 @@ test('a Debian package that cannot be had is named, with its reason and what to 
     said,
     /Debian could not install pocketsphinx-en-us: check the package sources, or install them by hand\.\nE: Unable/,
   )
+})
+
+test('an account of the platform finds what set-up has compiled, at the place where it sees the tree', async () => {
+  const tree = { root: ROOT.replace(/\/$/, ''), seen: mkdtempSync(join(tmpdir(), 'tl-seen-')) }
+  after(() => rmSync(tree.seen, { recursive: true }))
+  chmodSync(tree.seen, 0o755)
+  const { program, args } = confine(
+    { user: 'tieline-switch', binds: [treeBind(tree)] },
+    nodeCommand(tree, 'src/main/switch/start.ts'),
+  )
+  const { code, out, err } = await execute([program, ...args], '', {
+    ...{ PATH: process.env.PATH, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+    ...compiledCode(tree),
+  })
+  assert.equal(code, 0, err)
+  const found = new Set([...`${out}${err}`.matchAll(/code cache for \w+ file:\/\/(\S+) was accepted/g)].map(([, file]) => file))
+  assert(found.has(join(tree.seen, 'src/main/switch/start.ts')))
+  assert(found.size > 300, `${found.size} modules`)
 })

@@ -16,4 +16,4 @@ export {
   type StatePaths,
   statePaths,
 } from './state-directory.ts'
-export { isOpen, nodeBinary, nodeCommand, reachableNode, SWITCH_FLAGS, type Tree, treeBind } from './tree.ts'
+export { compiledCode, isOpen, nodeBinary, nodeCommand, reachableNode, SWITCH_FLAGS, type Tree, treeBind } from './tree.ts'
