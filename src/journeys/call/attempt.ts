@@ -262,7 +262,8 @@ async function tryOffers(options: AttemptOptions, leg: Leg, next: NextHop, silen
   for (let said: string | null = media?.offerAnew() ?? offer; ; ) {
     const invite = sendInvite(options, leg, next, silenceMs, said)
     leg.originate(invite)
-    const end = await Promise.race([invite.answered.catch((error: unknown) => error), leg.ended])
+    // A leg that ends meanwhile cancels it.
+    const end = await invite.answered.catch((error: unknown) => error)
     const refused = !leg.cause && end instanceof SipFailure && REFUSED_MEDIA.has(end.status)
     said = refused ? (media?.offerInClear() ?? null) : null
     if (said === null) return end

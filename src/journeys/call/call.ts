@@ -58,10 +58,7 @@ export interface CallFacts {
 /** Seconds in Retry-After where the node has no room. */
 const RETRY_AFTER_SECONDS = '5'
 
-/**
- * A call: its legs, its leases, its events, its one cause. What it takes is in `stack`, whose disposal is the end of the
- * call: legs, audio, leases, the agent's last word, `call.cleared`, in this order.
- */
+/** A call: its legs, its leases, its events, its one cause. {@link close} says how it gives back what it has taken. */
 export class Call {
   readonly x: Exchange
   readonly facts: CallFacts
@@ -70,7 +67,6 @@ export class Call {
   readonly media = new Map<Id<'leg'>, LegMedia>()
   /** Legs that are over and whose last event waits for the figures of their sound. */
   readonly clearing = new Map<{ id: Id<'leg'> }, CallCause>()
-  readonly stack = new AsyncDisposableStack()
   /** We place it ourselves, and whoever is called first has not answered: it has no first leg yet. */
   originating = false
   readonly recordings = new Set<CallRecording>()
@@ -119,11 +115,17 @@ export class Call {
   /** The audio passes by us: SDP and its changes go from leg to leg. */
   direct = false
   #phase: CallView['state'] = 'setup'
-  readonly #onJoined = new Set<() => void>()
-  readonly #onOver = new Set<() => void>()
+  #onJoined: readonly (() => void)[] = []
+  #onOver: readonly (() => void)[] = []
   #log: Log | null = null
   #signal: AbortController | null = null
-  readonly #closing: Promise<unknown>[] = []
+  /** What the end of its sound is waited for by. */
+  readonly closing: Promise<unknown>[] = []
+  /** Work that its end waits for, each for so many ms. */
+  readonly lastWords: { done: Promise<void>; longestMs: number }[] = []
+  /** The next switch carries it on: nothing of it is given back here. */
+  left = false
+  readonly limit: Timer
   #cause: CallCause | null = null
   /** The first leg, where it has gone over to another call and there is none any more. */
   #parted: Leg | null = null
@@ -144,8 +146,7 @@ export class Call {
     this.subscriber = subscriber
     x.calls.set(facts.id, this)
     const elapsed = Math.max(0, x.clock.wall() - facts.startedAt.wall)
-    const limit = x.clock.after(x.limits.maxCallMs - elapsed, () => this.end(causeOf('switch', 'max-duration')))
-    this.#arrangeEnd(limit)
+    this.limit = x.clock.after(x.limits.maxCallMs - elapsed, () => this.end(causeOf('switch', 'max-duration')))
   }
 
   get id(): Id<'call'> {
@@ -170,8 +171,10 @@ export class Call {
 
   /** Calls `run` whenever two legs have been joined; what comes back takes that back. */
   onJoined(run: () => void): () => void {
-    this.#onJoined.add(run)
-    return () => void this.#onJoined.delete(run)
+    this.#onJoined = [...this.#onJoined, run]
+    return () => {
+      this.#onJoined = this.#onJoined.filter((other) => other !== run)
+    }
   }
 
   /** Made on first use, as most calls have nothing to say. */
@@ -194,14 +197,23 @@ export class Call {
     if (this.#cause) return Promise.reject(OVER)
     return new Promise((resolve, reject) => {
       const forget = this.onOver(() => reject(OVER))
-      promise.then(resolve, reject).finally(forget)
+      const settled = (settle: () => void) => {
+        forget()
+        settle()
+      }
+      promise.then(
+        (value) => settled(() => resolve(value)),
+        (error: unknown) => settled(() => reject(error)),
+      )
     })
   }
 
   /** Calls `run` when the call is over; what comes back takes that back. */
   onOver(run: () => void): () => void {
-    this.#onOver.add(run)
-    return () => void this.#onOver.delete(run)
+    this.#onOver = [...this.#onOver, run]
+    return () => {
+      this.#onOver = this.#onOver.filter((other) => other !== run)
+    }
   }
 
   /** @throws CallOver */
@@ -309,13 +321,7 @@ export class Call {
       () => {},
       () => {},
     )
-    this.stack.defer(() => {
-      let timer: Timer | undefined
-      const enough = new Promise<void>((resolve) => {
-        timer = this.x.clock.after(longestMs, resolve, { keepAlive: true })
-      })
-      this.#closing.push(Promise.race([done, enough]).finally(() => timer?.cancel()))
-    })
+    this.lastWords.push({ done, longestMs })
   }
 
   /** Closes what a leg has of voice, now; its port is given back when voice says so. */
@@ -332,7 +338,7 @@ export class Call {
       this.x.registry.release(ports, reason, { ...endOf(leg), ...(stats ? { detail: { media: stats } } : {}) })
       done?.(stats)
     })
-    this.#closing.push(closed)
+    this.closing.push(closed)
   }
 
   view(): CallView {
@@ -404,29 +410,6 @@ export class Call {
     this.clearing.delete(leg)
     this.event('leg.cleared', { leg, cause, data: media ? { media } : {} })
     this.save()
-  }
-
-  /** Laid down first, so that it is done last, whatever the call has taken by then. */
-  #arrangeEnd(limit: Timer): void {
-    this.stack.defer(() => {
-      const cause = this.#cause ?? causeOf('switch', 'fault')
-      this.event('call.cleared', { cause })
-      this.x.calls.delete(this.id)
-      this.x.trace.over(this.id)
-    })
-    this.stack.defer(() => this.x.agents.ended(this.subscriber.id, this.id, this.#cause ?? causeOf('switch', 'fault')))
-    this.stack.defer(() => {
-      const left = this.x.registry.releaseCall(this.id, this.#cause?.reason ?? 'fault')
-      if (left > 0) this.log.debug({ leases: left }, 'leases were given back by the end of the call')
-    })
-    this.stack.defer(async () => {
-      for (const leg of this.legs) this.closeMedia(leg)
-      await Promise.allSettled(this.#closing)
-    })
-    this.stack.defer(() => {
-      limit.cancel()
-      this.end(causeOf('switch', 'hangup'))
-    })
   }
 }
 

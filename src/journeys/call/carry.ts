@@ -6,25 +6,38 @@ import { watchLife } from './life.ts'
 import type { Wish } from './wish.ts'
 
 /**
- * Carries two joined legs until the dialled one is over, or something else is asked of them. It is the same after a restart of the switch, and needs nothing
- * but the call. Rejects with CallOver when the caller's leg, or the whole call, ends first.
+ * Carries two joined legs until the dialled one is over, or the whole call, as when its caller hangs up, or something else is asked of
+ * them. It is the same after a restart of the switch, and needs nothing but the call.
  */
 export async function carry(call: Call, b: Leg): Promise<DialResult | Wish> {
   const joinedAt = call.leasesOf(b).find((lease) => lease.answered)?.answered ?? call.now()
   call.phase = 'joined'
-  using _life = watchLife(call, [call.a, b])
-  const asked = Promise.withResolvers<Wish>()
-  call.onWish = asked.resolve
-  if (call.wish) asked.resolve(call.wish)
-  const next = await call.whileUp(Promise.race([b.ended, asked.promise])).finally(() => {
-    call.onWish = null
-  })
-  if ('kind' in next) return next
-  const cause = next
+  const life = watchLife(call, [call.a, b])
+  const wish = await wishOrEnd(call, b)
+  life[Symbol.dispose]()
+  if (wish && !call.cause) return wish
+  const cause = call.cause ?? b.cause!
   // The caller's audio is bound to a far end that is gone, and nothing of ours has ever been offered to it.
   if (call.direct) call.end(cause)
-  call.throwIfOver()
-  call.phase = 'verb'
-  call.save()
+  if (!call.cause) {
+    call.phase = 'verb'
+    call.save()
+  }
   return { status: 'answered', durationSeconds: durationMs(joinedAt, call.now()) / 1000, cause }
+}
+
+/** What is asked of two joined legs; null where the dialled one, or the call, is over first. */
+async function wishOrEnd(call: Call, b: Leg): Promise<Wish | null> {
+  const { promise, resolve } = Promise.withResolvers<Wish | null>()
+  const forget = call.onOver(() => resolve(null))
+  void b.ended.then(() => {
+    // The end of the call is that of its legs.
+    if (!call.cause) resolve(null)
+  })
+  call.onWish = resolve
+  if (call.wish) resolve(call.wish)
+  const wish = await promise
+  call.onWish = null
+  forget()
+  return wish
 }

@@ -11,16 +11,16 @@ import { follow as transfer } from './transfer.ts'
 import type { Split, Wish } from './wish.ts'
 
 /**
- * Carries two joined legs, and those that take their places, also when their channel is cut, until the second one is over.
- * What is asked of them meanwhile is carried out here, one thing after the other.
+ * Carries two joined legs, and those that take their places, also when their channel is cut, until the second one is over, or the
+ * call is. What is asked of them meanwhile is carried out here, one thing after the other, and may reject with CallOver.
  */
 export async function converse(call: Call, b: Leg): Promise<DialResult> {
   let leg = b
   for (;;) {
     const next = await carry(call, leg)
-    const end = 'kind' in next ? await carryOut(call, next, leg) : ((await pastChannel(call, leg, next)) ?? next)
+    const end = 'kind' in next ? await carryOut(call, next, leg) : wasCut(call, next) ? await pastChannel(call, leg, next) : next
     if ('status' in end) {
-      call.throwIfOver()
+      if (call.cause) return end
       call.phase = 'verb'
       await liftAll(call)
       call.save()
@@ -53,17 +53,19 @@ function part(call: Call, { begin }: Split, b: Leg): DialResult {
   return { status: 'answered', durationSeconds: durationMs(joinedAt, call.now()) / 1000, cause: causeOf('agent', 'split') }
 }
 
-/**
- * The channel was cut under a leg: by the subscriber's policy, the site is dialled anew over the trunk, and the caller hears it
- * ring meanwhile. Null where the conversation is over. Rejects with CallOver when the caller gives up.
- */
-async function pastChannel(call: Call, leg: Leg, { cause }: DialResult): Promise<{ leg: Leg } | null> {
-  if (cause.reason !== 'channel-lost' || !movesToTrunk(call.subscriber)) return null
+/** Whether the channel was cut under the dialled leg, and its subscriber wants the site to be dialled anew. */
+function wasCut(call: Call, { cause }: DialResult): boolean {
+  return cause.reason === 'channel-lost' && !call.cause && movesToTrunk(call.subscriber)
+}
+
+/** The site is dialled anew over the trunk, and the caller hears it ring meanwhile. Rejects with CallOver when the caller gives up. */
+async function pastChannel(call: Call, leg: Leg, over: DialResult): Promise<{ leg: Leg } | DialResult> {
+  const { cause } = over
   call.event('leg.diverted', { leg, cause, data: { from: 'channel', to: 'trunk', why: cause.reason } })
   await liftAll(call)
   const { number = '' } = leg.facts.party
   const reached = await reachInstead(call, { target: { pbx: number }, via: 'trunk', timeoutMs: call.x.limits.ringMs })
-  return 'leg' in reached ? reached : null
+  return 'leg' in reached ? reached : over
 }
 
 function movesToTrunk({ survival, site }: SubscriberConfig): boolean {

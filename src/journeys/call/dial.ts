@@ -13,8 +13,8 @@ export interface DialOptions extends Omit<ReachOptions, 'relay'> {
 
 /**
  * Dials and, when answered, carries the call until the dialled leg, or the one that it was transferred to, is over.
- * Resolves with what became of it; the caller's leg is still up then. Rejects with CallOver when the call ends, with
- * ResourceUnavailable when a lease is refused.
+ * Resolves with what became of it; the caller's leg may be over by then, and the call with it. Rejects with CallOver when that is so
+ * before an answer, with ResourceUnavailable when a lease is refused.
  */
 export async function dial(call: Call, options: DialOptions): Promise<DialResult> {
   const { record, music, ears } = options

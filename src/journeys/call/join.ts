@@ -24,7 +24,9 @@ export async function join(call: Call, { other: id }: Params<'call.join'>): Prom
   }
   await takeOver(call, { call: other, leg }, call.a, { cause: causeOf('agent', 'joined') })
   call.event('call.joined', { leg, data: { call: other.id } })
-  return converse(call, leg)
+  const result = await converse(call, leg)
+  call.throwIfOver()
+  return result
 }
 
 /**

@@ -9,29 +9,18 @@ import type { Call } from './call.ts'
  * answer an OPTIONS inside its dialog, and one that does not is over, with a cause. Where audio passes by us, the same
  * question is asked in a slow rhythm instead.
  */
-export function watchLife(call: Call, legs: readonly Leg[]): Disposable {
-  const watch = new Watch()
-  const { mediaTimeoutMs, directProofMs } = call.x.limits
+export function watchLife(call: Call, legs: readonly Leg[]): Watch {
+  const watch = new Watch(call, legs)
+  const { mediaTimeoutMs } = call.x.limits
   for (const leg of legs) {
     const media = call.media.get(leg.id)
-    if (!media) proveInRhythm(call, leg, directProofMs, watch)
-    else if (mediaTimeoutMs > 0) {
-      media.endpoint.watch(mediaTimeoutMs).catch(() => {})
-      const onMedia: VoiceEndpoint['onMedia'] = (state, silentMs) => void heard(call, leg, state, silentMs, watch)
-      media.endpoint.onMedia = onMedia
-    }
+    if (!media || mediaTimeoutMs === 0) continue
+    media.endpoint.watch(mediaTimeoutMs).catch(() => {})
+    const onMedia: VoiceEndpoint['onMedia'] = (state, silentMs) => void heard(call, leg, state, silentMs, watch)
+    media.endpoint.onMedia = onMedia
   }
-  return {
-    [Symbol.dispose]() {
-      watch.stop()
-      for (const leg of legs) {
-        const endpoint = call.media.get(leg.id)?.endpoint
-        if (!endpoint) continue
-        endpoint.onMedia = undefined
-        endpoint.watch(0).catch(() => {})
-      }
-    },
-  }
+  proveInRhythm(call, legs, watch)
+  return watch
 }
 
 async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs: number, watch: Watch): Promise<void> {
@@ -80,25 +69,39 @@ async function proves(call: Call, leg: Leg, watch: Watch): Promise<boolean> {
   return alive || watch.stopped || leg.cause !== null
 }
 
-function proveInRhythm(call: Call, leg: Leg, everyMs: number, watch: Watch): void {
-  watch.timers.set(
-    leg,
-    call.x.clock.after(everyMs, () => {
-      void proves(call, leg, watch).then((alive) => {
-        if (!alive) leg.end(causeOf('network', 'media-silent'))
-        else if (!watch.stopped) proveInRhythm(call, leg, everyMs, watch)
-      })
-    }),
-  )
+/** Those of the legs whose sound passes by us. */
+function proveInRhythm(call: Call, legs: readonly Leg[], watch: Watch): void {
+  const silent = legs.filter((leg) => !call.media.has(leg.id))
+  if (silent.length === 0) return
+  const prove = async (leg: Leg) => {
+    if (!(await proves(call, leg, watch))) leg.end(causeOf('network', 'media-silent'))
+  }
+  watch.timer = call.x.clock.after(call.x.limits.directProofMs, async () => {
+    await Promise.all(silent.map(prove))
+    if (!watch.stopped) proveInRhythm(call, silent, watch)
+  })
 }
 
 /** What is watched until the legs are not joined any more. */
-class Watch {
-  readonly timers = new Map<Leg, Timer>()
+class Watch implements Disposable {
+  readonly #call: Call
+  readonly #legs: readonly Leg[]
+  timer: Timer | null = null
   stopped = false
 
-  stop(): void {
+  constructor(call: Call, legs: readonly Leg[]) {
+    this.#call = call
+    this.#legs = legs
+  }
+
+  [Symbol.dispose](): void {
     this.stopped = true
-    for (const timer of this.timers.values()) timer.cancel()
+    this.timer?.cancel()
+    for (const leg of this.#legs) {
+      const endpoint = this.#call.media.get(leg.id)?.endpoint
+      if (!endpoint) continue
+      endpoint.onMedia = undefined
+      endpoint.watch(0).catch(() => {})
+    }
   }
 }

@@ -20,6 +20,7 @@ export async function park(call: Call, params: Params, signal: AbortSignal): Pro
   if (!leg && signal.aborted) throw verbError('interrupted', 'the verb was given up')
   if (!leg) return { reason: 'timeout', durationSeconds: 0 }
   const { durationSeconds, cause } = await converse(call, leg)
+  call.throwIfOver()
   return { reason: 'picked-up', durationSeconds, cause }
 }
 

@@ -11,7 +11,7 @@ export class Patience implements Disposable {
   /** Nobody waits any more, for this cause. */
   readonly giveUp: (cause: CallCause) => void
   #spent: CallCause | null = null
-  readonly #onSpent = new Set<(cause: CallCause) => void>()
+  #onSpent: readonly ((cause: CallCause) => void)[] = []
 
   /** `within`: whose end is its own too. A time without end is that of `within` alone. */
   constructor(call: Call, options: { timeoutMs: number; signal?: AbortSignal; within?: Patience }) {
@@ -46,9 +46,11 @@ export class Patience implements Disposable {
 
   /** Tells `run` when nobody waits any more; at once where that is so already. What comes back takes that back. */
   tell(run: (cause: CallCause) => void): () => void {
-    this.#onSpent.add(run)
+    this.#onSpent = [...this.#onSpent, run]
     if (this.#spent) run(this.#spent)
-    return () => void this.#onSpent.delete(run)
+    return () => {
+      this.#onSpent = this.#onSpent.filter((other) => other !== run)
+    }
   }
 
   /** There was an answer: the waiting is over. */

@@ -18,8 +18,9 @@ export class Pickup implements Disposable {
   readonly call: Call
   /** Whoever it rang at has answered. */
   answered = false
-  #came = Promise.withResolvers<{ kind: 'came'; joiner: Joiner }>()
-  readonly #onOver = new Set<(cause: CallCause) => void>()
+  /** Told of the first one that comes, or comes next. */
+  onCame: ((joiner: Joiner) => void) | null = null
+  #onOver: readonly ((cause: CallCause) => void)[] = []
   #taken: { joiner: Joiner; refuse(cause: CallCause): void } | null = null
   #over: CallCause | null = null
 
@@ -28,17 +29,12 @@ export class Pickup implements Disposable {
     call.pickup = this
   }
 
-  /** Resolves with the first one that comes, or comes next; stays unsettled where nobody does. */
-  get came(): Promise<{ kind: 'came'; joiner: Joiner }> {
-    return this.#came.promise
-  }
-
   /** Whoever comes first has the call, which ends its own. Resolves with why somebody has not got it, and else never. */
   take(joiner: Joiner): Promise<CallCause> {
     if (this.#over || this.#taken) return Promise.resolve(this.#over ?? causeOf('switch', 'answered-elsewhere'))
     const { promise, resolve } = Promise.withResolvers<CallCause>()
     this.#taken = { joiner, refuse: resolve }
-    this.#came.resolve({ kind: 'came', joiner })
+    this.onCame?.(joiner)
     return promise
   }
 
@@ -46,7 +42,6 @@ export class Pickup implements Disposable {
   failed(cause: CallCause): void {
     this.#taken?.refuse(cause)
     this.#taken = null
-    this.#came = Promise.withResolvers()
   }
 
   /** Whether it rings at this user of the site, or for its sake. */
@@ -56,8 +51,10 @@ export class Pickup implements Disposable {
 
   /** Tells `run` when it rings no more, and why. What comes back takes that back. */
   onOver(run: (cause: CallCause) => void): () => void {
-    this.#onOver.add(run)
-    return () => void this.#onOver.delete(run)
+    this.#onOver = [...this.#onOver, run]
+    return () => {
+      this.#onOver = this.#onOver.filter((other) => other !== run)
+    }
   }
 
   /** It rings no more. Whoever came and did not get the call is told, and so is whoever is on the way. */
@@ -116,14 +113,15 @@ export async function answerOrPickup(
   { searching, patience, takeIn }: { searching: Promise<Attempt>; patience: Patience; takeIn(taking: Taking): Promise<Leg> },
 ): Promise<Attempt | { kind: 'picked'; leg: Leg }> {
   const { call } = pickup
-  let found = false
-  const end = searching.finally(() => {
-    found = true
-  })
   for (;;) {
-    const next = await Promise.race([end, pickup.came])
+    const next = await foundOrCame(searching, pickup)
     if (next.kind !== 'came') return next
     const { joiner } = next
+    let found = false
+    const settled = () => {
+      found = true
+    }
+    searching.then(settled, settled)
     const letGo = () => {
       if (found) throw new AnsweredElsewhere()
       tellDiverted(call, joiner)
@@ -140,6 +138,15 @@ export async function answerOrPickup(
       pickup.failed(joiner.call.cause ?? causeOfError(error))
     }
   }
+}
+
+/** What the search comes to, or who comes before that. */
+function foundOrCame(searching: Promise<Attempt>, pickup: Pickup): Promise<Attempt | { kind: 'came'; joiner: Joiner }> {
+  return new Promise((resolve, reject) => {
+    const onCame = (joiner: Joiner) => resolve({ kind: 'came', joiner })
+    pickup.onCame = onCame
+    searching.then(resolve, reject)
+  })
 }
 
 /** Who picks up was not the first one. */

@@ -105,14 +105,14 @@ async function walk(search: Search, target: Target, itself = false): Promise<Att
 }
 
 /** The roads to one target in their order, until one of them answers or has said why not. */
-async function takeRoads(search: Search, target: Target): Promise<Attempt> {
+function takeRoads(search: Search, target: Target): Promise<Attempt> | Attempt {
   const { call, options, ringing, patience, alone, single, onLeg, path, sentOn } = search
   const directory = call.x.directory()
   const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
   const roads = roadsTo(target, { via: options.via, subscriber: call.subscriber, directory, contacts })
   if ('refused' in roads) return nowhere(roads.refused)
   const out: CallOut = { counted: new Set() }
-  return walkRoads(call, patience, roads, async (group, lastRoad) => {
+  return walkRoads(call, patience, roads, (group, lastRoad) => {
     const road = group[0]!
     const emergency = road.via === 'trunk' && directory.isEmergency(road.number)
     const shown = show(call, road, emergency, options.callerId)

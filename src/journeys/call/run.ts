@@ -3,6 +3,7 @@ import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { CAUSES, causeOf, type Reason } from '#platform/trunk/index.ts'
 import type { CallCause, Refusal } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
+import { close } from './close.ts'
 
 /**
  * Runs a call's one function. However it ends, all that the call has taken is given back, and `call.cleared` is its last
@@ -15,11 +16,7 @@ export async function run(call: Call, steps: () => Promise<void>): Promise<void>
     if (!(error instanceof TielineError)) call.log.error({ err: error }, 'a call was ended by a fault')
     call.end(causeOfError(error))
   }
-  try {
-    await call.stack.disposeAsync()
-  } catch (error) {
-    call.log.error({ err: error }, 'a call could not be cleared as it should')
-  }
+  await close(call)
 }
 
 /** The cause of a call that an error has ended. Where it was over already, its own cause stands. */

@@ -9,7 +9,7 @@ import { dial } from './dial.ts'
 import { ears } from './ears.ts'
 import { gather } from './gather.ts'
 import { join, pickUp } from './join.ts'
-import { CallOver, verbError } from './over.ts'
+import { verbError } from './over.ts'
 import { park } from './park.ts'
 import { answer, earlyAudio, kindsOf, lease, play, promptOf, record, say, type VerbLease } from './prompt.ts'
 import { CallRecording } from './recording.ts'
@@ -89,7 +89,7 @@ async function dialled(call: Call, params: Params<'call.dial'>): Promise<VerbMet
     ears: listening ?? undefined,
     ...(held && record ? { record: (b: Leg) => recordBoth(call, b, record, held) } : {}),
   })
-  if (call.cause) throw new CallOver(call.cause)
+  call.throwIfOver()
   return result
 }
 

@@ -13,7 +13,7 @@ export async function walkRoads(
   call: Call,
   patience: Patience,
   roads: readonly Road[],
-  take: (group: readonly Road[], lastRoad: boolean) => Promise<Attempt>,
+  take: (group: readonly Road[], lastRoad: boolean) => Promise<Attempt> | Attempt,
 ): Promise<Attempt> {
   const groups = takenTogether(roads)
   let soonest = Number.POSITIVE_INFINITY
