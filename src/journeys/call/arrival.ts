@@ -21,13 +21,14 @@ export interface Arrival {
 export function readArrival(request: SipRequest, options: { trusted: boolean; trunk?: TrunkConfig }): Arrival {
   const asserted = options.trusted ? assertedIdentity(request) : null
   const from = asserted ?? request.from
-  const withheld = /\bid\b|\buser\b/i.test(request.header('privacy') ?? '')
-  const anonymous = withheld || /^anonymous$/i.test(userOf(from)) || request.from.uri.host === 'anonymous.invalid'
+  const privacy = request.header('privacy')
+  const withheld = privacy !== undefined && /\bid\b|\buser\b/i.test(privacy)
+  const anonymous = withheld || isAnonymous(userOf(from)) || request.from.uri.host === ANONYMOUS_HOST
   const rules = options.trunk?.numbers?.in
   const verstat = options.trusted && !anonymous ? readVerstat(from.address) : undefined
   const dialled = rewrite(dialledUser(request, options.trunk), rules)
   return {
-    from: anonymous ? { number: 'anonymous' } : { ...party(from, rules), ...(verstat ? { verstat } : {}) },
+    from: anonymous ? { number: ANONYMOUS } : party(from, rules, verstat),
     to: { number: e164(dialled) ?? dialled, uri: request.uri },
     anonymous,
     maxForwards: request.maxForwards ?? 70,
@@ -35,7 +36,15 @@ export function readArrival(request: SipRequest, options: { trusted: boolean; tr
   }
 }
 
+const ANONYMOUS = 'anonymous'
+const ANONYMOUS_HOST = 'anonymous.invalid'
+
+function isAnonymous(user: string): boolean {
+  return user.length === ANONYMOUS.length && user.toLowerCase() === ANONYMOUS
+}
+
 function assertedIdentity(request: SipRequest): NameAddr | null {
+  if (request.header('p-asserted-identity') === undefined) return null
   try {
     const first = request.list('p-asserted-identity')[0]
     const address = first === undefined ? null : parseNameAddr(first)
@@ -55,13 +64,13 @@ function dialledUser(request: SipRequest, trunk: TrunkConfig | undefined): strin
   return trunk?.registerSeconds !== undefined && user === trunk.credentials?.user ? userOf(request.to) : user
 }
 
-function party(address: NameAddr, rules?: readonly NumberRule[]): Party {
+function party(address: NameAddr, rules: readonly NumberRule[] | undefined, verstat: string | undefined): Party {
   const user = rewrite(userOf(address), rules)
-  return {
-    number: e164(user) ?? (user === '' ? 'anonymous' : user),
-    ...(address.displayName ? { name: clean(address.displayName) } : {}),
-    uri: address.address,
-  }
+  const number = e164(user) ?? (user === '' ? ANONYMOUS : user)
+  const uri = address.address
+  const party: Party = address.displayName ? { number, name: clean(address.displayName), uri } : { number, uri }
+  if (verstat) party.verstat = verstat
+  return party
 }
 
 /** A name for people and programs: no control characters, and not longer than a name. */

@@ -1,6 +1,6 @@
 import { newId, TielineError } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
-import { type Leg, NotAcceptable } from '#platform/switch/index.ts'
+import { type Leg, type LegFacts, NotAcceptable } from '#platform/switch/index.ts'
 import {
   type AttemptEnd,
   causeOf,
@@ -80,15 +80,10 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   if (refused) return { kind: 'failed', leg: null, cause: causeOfError(refused), moveOn: true, refused }
   const realm = road.via === 'channel' ? call.subscriber.id : 'node'
   const number = road.via === 'channel' ? road.user : road.number
-  const leg = call.addLeg({
-    id,
-    direction: 'out',
-    via: road.via,
-    realm,
-    party: { number },
-    ...(road.via === 'trunk' ? { trunk: road.trunk.id } : {}),
-    ...(road.via === 'channel' && road.telephone ? { telephone: true } : {}),
-  })
+  const facts: LegFacts = { id, direction: 'out', via: road.via, realm, party: { number } }
+  if (road.via === 'trunk') facts.trunk = road.trunk.id
+  else if (road.telephone) facts.telephone = true
+  const leg = call.addLeg(facts)
   leg.users = options.users
   options.onLeg?.(leg)
   call.event('leg.originated', { leg, data: { via: road.via, number } })
@@ -145,11 +140,10 @@ function channelTrouble(call: Call): string | false {
 }
 
 function demands({ call, road, emergency, direct, out }: AttemptOptions, leg: Leg['id']): Demand[] {
-  const detail: LeaseDetail = road.via === 'trunk' ? { number: road.number } : {}
-  const mark = emergency ? { emergency: true } : {}
+  const mark: LeaseDetail = emergency ? { emergency: true } : {}
   const kinds: Demand[] = [
     road.via === 'trunk'
-      ? { kind: 'trunk.out', count: 1, leg, trunk: road.trunk.id, detail: { ...detail, ...mark }, out }
+      ? { kind: 'trunk.out', count: 1, leg, trunk: road.trunk.id, detail: { number: road.number, ...mark }, out }
       : { kind: 'channel.leg', count: 1, leg },
   ]
   if (direct) return kinds
@@ -187,8 +181,8 @@ function leaseFor({ call, road, out }: AttemptOptions, leg: Leg, number: string)
 async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops, first: Offer): Promise<Attempt> {
   const { call, road } = options
   let offer = first
-  const nowhere = ['No address of its gateways is known', ...untold()].join('; ')
-  let cause = causeOf('network', 'no-trunk', hops.length === 0 ? nowhere : undefined)
+  const nowhere = () => ['No address of its gateways is known', ...untold()].join('; ')
+  let cause = causeOf('network', 'no-trunk', hops.length === 0 ? nowhere() : undefined)
   const vain = new Vain()
   const redirects = new Redirects(call, road)
   const left = [...hops]

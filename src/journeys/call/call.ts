@@ -66,7 +66,7 @@ export class Call {
   readonly legs: Leg[] = []
   readonly media = new Map<Id<'leg'>, LegMedia>()
   /** Legs that are over and whose last event waits for the figures of their sound. */
-  readonly clearing = new Map<{ id: Id<'leg'> }, CallCause>()
+  clearing: readonly { leg: Id<'leg'>; cause: CallCause }[] = []
   /** We place it ourselves, and whoever is called first has not answered: it has no first leg yet. */
   originating = false
   readonly recordings = new Set<CallRecording>()
@@ -243,8 +243,8 @@ export class Call {
     this.#signal?.abort(OVER)
   }
 
-  addLeg(facts: Omit<LegFacts, 'id'> & { id?: Id<'leg'> }): Leg {
-    const leg = new Leg({ id: newId('leg'), ...facts }, this.#hooks)
+  addLeg(facts: LegFacts): Leg {
+    const leg = new Leg(facts, this.#hooks)
     this.legs.push(leg)
     return leg
   }
@@ -291,7 +291,7 @@ export class Call {
   }
 
   leasesOf(leg: Leg): Lease[] {
-    return this.x.registry.leasesOf(this.id).filter((lease) => lease.leg === leg.id)
+    return this.x.registry.leasesOf(this.id, leg.id)
   }
 
   event(type: EventType, about: { leg?: { id: Id<'leg'> }; cause?: CallCause; data?: Record<string, unknown> } = {}): void {
@@ -372,10 +372,15 @@ export class Call {
     this.holds.delete(leg)
     this.keys.delete(leg)
     this.#unpair(leg, cause.reason)
-    const held = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' && this.media.has(leg.id) ? [] : [lease.id]))
-    registry.release(held, cause.reason, endOf(leg))
+    const sounds = this.media.has(leg.id)
+    const held = this.leasesOf(leg).filter(({ kind }) => !(sounds && kind === 'voice.port'))
+    registry.release(
+      held.map(({ id }) => id),
+      cause.reason,
+      endOf(leg),
+    )
     if (leg.wasConnected) {
-      this.clearing.set(leg, cause)
+      this.clearing = [...this.clearing, { leg: leg.id, cause }]
       this.closeMedia(leg, (media) => this.#cleared(leg, cause, media))
     } else {
       this.event('leg.failed', { leg, cause })
@@ -407,7 +412,7 @@ export class Call {
 
   /** A leg's last event tells how its sound was, so it waits for voice, which has 2 s for it. */
   #cleared(leg: Leg, cause: CallCause, media: MediaStats | null): void {
-    this.clearing.delete(leg)
+    this.clearing = this.clearing.filter((one) => one.leg !== leg.id)
     this.event('leg.cleared', { leg, cause, data: media ? { media } : {} })
     this.save()
   }

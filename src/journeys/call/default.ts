@@ -1,6 +1,6 @@
 import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
-import type { ProgressOptions, Target } from '#platform/words/index.ts'
+import type { ProgressOptions, SubscriberConfig, Target } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import type { Departure } from './desk.ts'
 import { dial } from './dial.ts'
@@ -28,13 +28,21 @@ const CALLED = '*'
 /** Step 5 by the stored route; the event says why (DESIGN §4, 3). */
 async function takeDefaultRoute(call: Call, why: Departure): Promise<void> {
   if (isCode(call.facts.to.number)) return call.end(causeOf('switch', 'incomplete-number'))
-  const { via, progress, ...stored } = call.subscriber.defaultRoute
-  // A PBX with numbers of its own is asked for the one that was called.
-  const target: Target = 'pbx' in stored && stored.pbx === CALLED ? { pbx: call.facts.to.number } : stored
+  const { defaultRoute } = call.subscriber
+  const { via, progress } = defaultRoute
+  const target = targetOf(call, defaultRoute)
   call.event('call.routed', { data: { by: 'default', why, target } })
   using listening = listens(call, progress)
   const result = await dial(call, { target, via, timeoutMs: call.x.limits.ringMs, ears: listening ?? undefined })
   call.end(result.cause)
+}
+
+/** A PBX with numbers of its own is asked for the one that was called. */
+function targetOf(call: Call, route: SubscriberConfig['defaultRoute']): Target {
+  if ('pbx' in route && route.pbx === CALLED) return { pbx: call.facts.to.number }
+  if (!route.via && !route.progress) return route
+  const { via: _via, progress: _progress, ...target } = route
+  return target
 }
 
 /** A call that nobody decides over does not end for want of a detector. */

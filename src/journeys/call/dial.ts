@@ -24,12 +24,8 @@ export async function dial(call: Call, options: DialOptions): Promise<DialResult
   const recording = record?.(reached.leg)
   const result = await converse(call, reached.leg)
   // Who answers for a network that has nobody has not answered.
-  const nobody = ears?.progress?.refused(reached.leg) ? { status: dialStatus(result.cause) } : {}
-  const answering = ears?.answering
-  return {
-    ...result,
-    ...nobody,
-    ...(recording ? { recording: recording.id } : {}),
-    ...(answering ? { answeredBy: answering.answeredBy } : {}),
-  }
+  if (ears?.progress?.refused(reached.leg)) result.status = dialStatus(result.cause)
+  if (recording) result.recording = recording.id
+  if (ears?.answering) result.answeredBy = ears.answering.answeredBy
+  return result
 }

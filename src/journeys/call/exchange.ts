@@ -59,7 +59,7 @@ export interface Gateways {
   ready(trunk: TrunkConfig): Promise<void> | null
   /** What DNS does not tell of its names, in sentences. */
   untold(trunk: TrunkConfig): string[]
-  order(trunk: TrunkConfig): GatewayServer[]
+  order(trunk: TrunkConfig): readonly GatewayServer[]
   answered(server: GatewayServer): void
   /** It had an INVITE and said nothing at all. */
   silent(server: GatewayServer): void

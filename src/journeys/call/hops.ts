@@ -34,8 +34,9 @@ export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { 
     const { gateways } = call.x
     const ready = gateways.ready(road.trunk)
     if (ready) await Promise.race([ready, leg.ended])
-    const servers = gateways.order(road.trunk).filter((server) => emergency || !gateways.rests(server))
-    const hops = servers.map((server) => ({ server, hop: serverHop(road.trunk, server) }))
+    const hops: NextHop[] = []
+    for (const server of gateways.order(road.trunk))
+      if (emergency || !gateways.rests(server)) hops.push({ server, hop: serverHop(road.trunk, server) })
     return { hops, untold: () => gateways.untold(road.trunk) }
   }
   if (road.contact) return { hops: [{ hop: road.contact.hop }], untold: () => [] }

@@ -12,11 +12,12 @@ const VERSTAT = /;verstat=(TN-Validation-Passed|TN-Validation-Failed|No-TN-Valid
 
 /** What a carrier says of the caller's number (3GPP TS 24.229 §7.2A.20). Undefined where it says nothing, or nothing known. */
 export function readVerstat(address: string): string | undefined {
-  return VERSTAT.exec(address)?.[1]
+  return address.includes(';') ? VERSTAT.exec(address)?.[1] : undefined
 }
 
 /** Who sent a call on before it came, the last one first: by Diversion (RFC 5806), else by History-Info (RFC 7044). */
 export function readDiversions(request: SipRequest, rules: readonly NumberRule[] | undefined): Diversion[] {
+  if (request.header('diversion') === undefined && request.header('history-info') === undefined) return []
   const told = addresses(request, 'diversion').map((address) => [address, address.params.get('reason') ?? 'unknown'] as const)
   const entries = addresses(request, 'history-info')
   // Each entry is a target that was tried; why it was left stands in the one behind it (RFC 4458).

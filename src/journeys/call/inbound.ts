@@ -46,7 +46,7 @@ function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Cal
     emergency: false,
     ...(diversions.length > 0 ? { diversions } : {}),
   })
-  call.addLeg({ direction: 'in', via: 'trunk', realm: 'node', party: from, trunk: trunk.id }).arrive(invite)
+  call.addLeg({ id: newId('leg'), direction: 'in', via: 'trunk', realm: 'node', party: from, trunk: trunk.id }).arrive(invite)
   return call
 }
 

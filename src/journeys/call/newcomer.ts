@@ -119,7 +119,7 @@ async function comeIn(x: Exchange, { subscriber, trunk, find }: Newcomer, invite
   const at = trunk
     ? { via: 'trunk' as const, realm: 'node' as const, trunk: trunk.id }
     : { via: 'channel' as const, realm: subscriber.id, ...(telephone ? { telephone } : {}) }
-  call.addLeg({ direction: 'in', party: from, ...at }).arrive(invite)
+  call.addLeg({ id: newId('leg'), direction: 'in', party: from, ...at }).arrive(invite)
   await run(call, async () => {
     const leg = call.a.id
     const road: Demand = trunk

@@ -68,9 +68,8 @@ function recognise(x: Exchange, subscriber: SubscriberConfig, invite: IncomingIn
     maxForwards: emergency ? Math.max(arrival.maxForwards, 10) : arrival.maxForwards,
     emergency,
   })
-  call
-    .addLeg({ direction: 'in', via: 'channel', realm: subscriber.id, party: arrival.from, ...(telephone ? { telephone } : {}) })
-    .arrive(invite)
+  const at = { via: 'channel' as const, realm: subscriber.id, ...(telephone ? { telephone } : {}) }
+  call.addLeg({ id: newId('leg'), direction: 'in', party: arrival.from, ...at }).arrive(invite)
   return call
 }
 

@@ -15,7 +15,7 @@ const MOST_PLACES = 8
 export class Redirects {
   readonly #call: Call
   readonly #road: Road
-  readonly #seen = new Set<string>()
+  readonly #seen: string[] = []
   #turns = 0
 
   constructor(call: Call, road: Road) {
@@ -32,8 +32,8 @@ export class Redirects {
     const places = redirectedTo(end.response.list('contact'), road.trunk, this.#call.x.gateways.order(road.trunk))
     const fresh = places.flatMap(({ uri, server }): NextHop[] => {
       const place = `${uri} ${server.address} ${server.port}`
-      if (this.#seen.has(place)) return []
-      this.#seen.add(place)
+      if (this.#seen.includes(place)) return []
+      this.#seen.push(place)
       return [{ uri, server, hop: serverHop(road.trunk, server), number: numberOf(uri, road) }]
     })
     return fresh.length === 0 ? null : fresh.slice(0, MOST_PLACES)

@@ -33,7 +33,7 @@ export class Ringing implements Disposable {
   readonly #music: Music | undefined
   readonly #listener: Leg | undefined
   readonly #ears: Ears | undefined
-  readonly #delivered = new Set<Leg>()
+  readonly #delivered: Leg[] = []
   #early = false
   #answer: { leg: Leg; sdp: Uint8Array } | null = null
   #tone: { verb: Id<'verb'>; lease: Id<'lse'>[] } | null = null
@@ -51,8 +51,8 @@ export class Ringing implements Disposable {
   provisional(leg: Leg, response: SipResponse, { alone }: { alone: boolean }): void {
     if (response.status === 100) return
     leg.alert()
-    if (!this.#delivered.has(leg)) {
-      this.#delivered.add(leg)
+    if (!this.#delivered.includes(leg)) {
+      this.#delivered.push(leg)
       this.#call.event('leg.delivered', { leg, data: { sip: response.status } })
     }
     const said = this.#saidBy(leg, response)

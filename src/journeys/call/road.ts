@@ -1,4 +1,4 @@
-import { dialable, dialledForm, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
+import { dialable, dialledForm, isNumber, type Reason, type TrunkDirectory } from '#platform/trunk/index.ts'
 import type { SubscriberConfig, Target, TrunkConfig, Via } from '#platform/words/index.ts'
 import type { SipTransport } from '#protocol/dns/index.ts'
 import { formatUri, type Hop, parseUri } from '#protocol/sip/index.ts'
@@ -43,8 +43,9 @@ export function roadsTo(target: Target, options: RoadOptions): Road[] | { refuse
   if (!dialable(target.number)) return { refused: 'incomplete-number' }
   if (via === 'channel') return toPbx(target.number, options)
   // By what else stands in it nobody could tell what it costs (PITFALLS F14).
-  if (/^\+.*[^\d]/.test(dialledForm(target.number))) return { refused: 'incomplete-number' }
-  const roads = overTrunks(target.number, directory).filter(({ trunk }) => !named || trunk === named)
+  const number = dialledForm(target.number)
+  if (number.startsWith('+') && !isNumber(number)) return { refused: 'incomplete-number' }
+  const roads = overTrunks(number, directory).filter(({ trunk }) => !named || trunk === named)
   return roads.length > 0 ? roads : { refused: 'no-route' }
 }
 

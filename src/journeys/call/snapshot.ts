@@ -17,7 +17,7 @@ export interface CallSnapshot {
   answeredAt: Instant | null
   legs: (LegSnapshot | SealedLeg)[]
   /** Legs that are over but for their last event. */
-  clearing?: { leg: Id<'leg'>; cause: CallCause }[]
+  clearing?: readonly { leg: Id<'leg'>; cause: CallCause }[]
   /** Legs of which it is not yet known who has answered. */
   listening?: AnsweringSnapshot[]
   /** Legs whose network may still say by a tone that nobody is there. */
@@ -97,7 +97,7 @@ function snapshotOf(call: Call): CallSnapshot {
   }
   if (call.listening.size > 0) snapshot.listening = [...call.listening].map((one) => one.snapshot)
   if (call.hearing.size > 0) snapshot.hearing = [...call.hearing].flatMap((one) => one.snapshots)
-  if (call.clearing.size > 0) snapshot.clearing = [...call.clearing].map(([{ id }, cause]) => ({ leg: id, cause }))
+  if (call.clearing.length > 0) snapshot.clearing = call.clearing
   return snapshot
 }
 

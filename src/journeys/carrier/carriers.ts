@@ -20,6 +20,8 @@ const OPTIONS_MS = 2000
 interface Watched {
   trunk: TrunkConfig
   registration: TrunkRegistration | null
+  /** All of them, in the order of its configuration. */
+  servers: readonly GatewayServer[]
   /** The next OPTIONS to each of its servers. */
   timers: Map<string, Timer>
 }
@@ -53,7 +55,9 @@ export class Carriers implements LiveGateways {
   }
 
   /** Where the trunk is registered comes first, as the carrier may serve nobody elsewhere (PITFALLS S37). */
-  order(trunk: TrunkConfig): GatewayServer[] {
+  order(trunk: TrunkConfig): readonly GatewayServer[] {
+    const servers = this.#servers(trunk)
+    if (servers.length < 2) return servers
     const now = this.#deps.clock.now()
     const isDown = (server: GatewayServer) => this.#health.get(serverKey(server))?.isDown(now) ?? false
     const targetsOf = (gateway: TrunkConfig['gateways'][number]) => this.#deps.locations.targetsOf(trunk.id, gateway)
@@ -66,7 +70,7 @@ export class Carriers implements LiveGateways {
 
   /** Settles when there is something to order, or nothing more to be waited for; null where there is. */
   ready(trunk: TrunkConfig): Promise<void> | null {
-    return this.#names.ready(trunk)
+    return this.#servers(trunk).length > 0 ? null : this.#names.ready(trunk)
   }
 
   untold(trunk: TrunkConfig): string[] {
@@ -111,9 +115,9 @@ export class Carriers implements LiveGateways {
 
   states(): TrunkState[] {
     const now = this.#deps.clock.now()
-    return [...this.#watched.values()].map(({ trunk, registration }) => ({
+    return [...this.#watched.values()].map(({ trunk, servers, registration }) => ({
       trunk: trunk.id,
-      gateways: this.#servers(trunk).map((server) => {
+      gateways: servers.map((server) => {
         const { gateway, address, port, transport } = server
         const health = this.#healthOf({ transport, address, port })
         const name = nameOf(gateway)
@@ -137,7 +141,12 @@ export class Carriers implements LiveGateways {
   }
 
   /** All servers of a trunk, in the order of its configuration. */
-  #servers(trunk: TrunkConfig): GatewayServer[] {
+  #servers(trunk: TrunkConfig): readonly GatewayServer[] {
+    const watched = this.#watched.get(trunk.id)
+    return watched?.trunk === trunk ? watched.servers : this.#find(trunk)
+  }
+
+  #find(trunk: TrunkConfig): GatewayServer[] {
     return trunk.gateways.flatMap((gateway) =>
       this.#deps.locations
         .targetsOf(trunk.id, gateway)
@@ -149,8 +158,9 @@ export class Carriers implements LiveGateways {
   #moved({ id }: TrunkConfig): void {
     const watched = this.#watched.get(id)
     if (!watched) return
+    watched.servers = this.#find(watched.trunk)
     this.#forget()
-    const servers = this.#servers(watched.trunk)
+    const { servers } = watched
     const keys = new Set(servers.map(serverKey))
     for (const [key, timer] of watched.timers) {
       if (keys.has(key)) continue
@@ -163,14 +173,15 @@ export class Carriers implements LiveGateways {
 
   /** Of servers that are nobody's any more nothing is kept. */
   #forget(): void {
-    const keys = new Set([...this.#watched.values()].flatMap(({ trunk }) => this.#servers(trunk).map(serverKey)))
+    const keys = new Set([...this.#watched.values()].flatMap(({ servers }) => servers.map(serverKey)))
     for (const key of this.#health.keys()) if (!keys.has(key)) this.#health.delete(key)
   }
 
   #watch(trunk: TrunkConfig): void {
     const known = this.#watched.get(trunk.id)
-    const watched: Watched = known ?? { trunk, registration: null, timers: new Map() }
+    const watched: Watched = known ?? { trunk, registration: null, servers: [], timers: new Map() }
     watched.trunk = trunk
+    watched.servers = this.#find(trunk)
     this.#watched.set(trunk.id, watched)
     if (trunk.registerSeconds === undefined || !trunk.credentials) {
       watched.registration?.close({ leave: true })
@@ -179,7 +190,7 @@ export class Carriers implements LiveGateways {
     else watched.registration = new TrunkRegistration(this.#deps, this, trunk)
     for (const timer of watched.timers.values()) timer.cancel()
     watched.timers.clear()
-    for (const server of this.#servers(trunk)) this.#askLater(watched, server, this.#deps.random())
+    for (const server of watched.servers) this.#askLater(watched, server, this.#deps.random())
   }
 
   /** In one interval, or in this share of it: not all servers of the node at once. */

@@ -24,7 +24,7 @@ export interface CarrierDeps {
 
 /** The servers of a trunk, best first, and what they were seen to do. */
 export interface LiveGateways {
-  order(trunk: TrunkConfig): GatewayServer[]
+  order(trunk: TrunkConfig): readonly GatewayServer[]
   answered(server: GatewayServer): void
   silent(server: GatewayServer): void
 }

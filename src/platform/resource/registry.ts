@@ -155,7 +155,9 @@ export class ResourceRegistry {
       if (options.unbilled) delete lease.answered
       lease.reason = reason
       if (options.detail) lease.detail = { ...lease.detail, ...options.detail }
-      this.#options.record({ type: 'lease.released', at, lease, ...(options.review ? { review: true } : {}) })
+      this.#options.record(
+        options.review ? { type: 'lease.released', at, lease, review: true } : { type: 'lease.released', at, lease },
+      )
     }
   }
 
@@ -197,9 +199,11 @@ export class ResourceRegistry {
     return next
   }
 
-  /** The leases that a call, or a version of an agent, holds. */
-  leasesOf(holder: Holder): Lease[] {
-    return this.#holders.get(holder)?.map(({ lease }) => lease) ?? []
+  /** The leases that a call, or a version of an agent, holds; those for one leg where it is named. */
+  leasesOf(holder: Holder, leg?: Id<'leg'>): Lease[] {
+    const leases: Lease[] = []
+    for (const { lease } of this.#holders.get(holder) ?? []) if (leg === undefined || lease.leg === leg) leases.push(lease)
+    return leases
   }
 
   /** All leases that are held. */

@@ -16,7 +16,7 @@ export { type AttemptEnd, orderServers, patience, triesNext } from './gateway.ts
 export { GatewayHealth } from './health.ts'
 export { serverHop, serverUri } from './hop.ts'
 export { gatewayKey, Locations, type Source } from './location.ts'
-export { dialable, dialledForm, digitsOf, e164 } from './number.ts'
+export { dialable, dialledForm, digitsOf, e164, isNumber } from './number.ts'
 export { CallPace } from './pace.ts'
 export { type RedirectPlace, redirectedTo, retryAfterMs } from './redirect.ts'
 export { backOff, nextRefresh } from './registration.ts'
