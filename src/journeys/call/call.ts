@@ -55,6 +55,8 @@ export interface CallFacts {
   made?: true
 }
 
+const NOTHING = Promise.resolve(null)
+
 /** Seconds in Retry-After where the node has no room. */
 const RETRY_AFTER_SECONDS = '5'
 
@@ -74,7 +76,7 @@ export class Call {
   /** What `play` or `say` plays. */
   playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
   /** What `gather` waits for, and its program may hear; resolves when voice waits, too. */
-  gathering: Promise<{ endpoint: VoiceEndpoint; verb: Id<'verb'> } | null> = Promise.resolve(null)
+  gathering: Promise<{ endpoint: VoiceEndpoint; verb: Id<'verb'> } | null> = NOTHING
   /** The stream between it and its agent. */
   streaming: Id<'verb'> | null = null
   /** Who has answered, where the call was placed with `amd`. */
@@ -84,7 +86,7 @@ export class Call {
   /** What hears the tones of networks behind the answers of its legs. */
   readonly hearing = new Set<ProgressEar>()
   /** Resolves when that stream is over. */
-  streamOver: Promise<void> = Promise.resolve()
+  streamOver: Promise<unknown> = NOTHING
   desk: Desk | null = null
   /** Commands for two who talk wait for an answer that may be on its way. */
   joining: Promise<void> | null = null
@@ -124,7 +126,7 @@ export class Call {
   /** Work that its end waits for, each for so many ms. */
   readonly lastWords: { done: Promise<void>; longestMs: number }[] = []
   /** The next switch carries it on: nothing of it is given back here. */
-  left = false
+  handedOver = false
   readonly limit: Timer
   #cause: CallCause | null = null
   /** The first leg, where it has gone over to another call and there is none any more. */

@@ -27,17 +27,17 @@ export async function carry(call: Call, b: Leg): Promise<DialResult | Wish> {
 }
 
 /** What is asked of two joined legs; null where the dialled one, or the call, is over first. */
-async function wishOrEnd(call: Call, b: Leg): Promise<Wish | null> {
-  const { promise, resolve } = Promise.withResolvers<Wish | null>()
-  const forget = call.onOver(() => resolve(null))
-  void b.ended.then(() => {
-    // The end of the call is that of its legs.
-    if (!call.cause) resolve(null)
+function wishOrEnd(call: Call, b: Leg): Promise<Wish | null> {
+  return new Promise((resolve) => {
+    const settle = (wish: Wish | null) => {
+      if (call.onWish !== settle) return
+      call.onWish = null
+      forget()
+      resolve(wish)
+    }
+    const forget = call.onOver(() => settle(null))
+    call.onWish = settle
+    void b.ended.then(() => settle(null))
+    if (call.wish || call.cause) settle(call.wish)
   })
-  call.onWish = resolve
-  if (call.wish) resolve(call.wish)
-  const wish = await promise
-  call.onWish = null
-  forget()
-  return wish
 }

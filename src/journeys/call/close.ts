@@ -7,7 +7,7 @@ const STEPS: readonly ((call: Call) => unknown)[] = [endLegs, closeAudio, giveBa
 
 /** Gives back whatever a call has taken: a step that fails keeps no other from being taken. */
 export async function close(call: Call): Promise<void> {
-  if (call.left) return
+  if (call.handedOver) return
   for (const step of STEPS) {
     try {
       const work = step(call)

@@ -5,6 +5,7 @@ import type { Session } from '#protocol/sip/index.ts'
 import { bringTogether } from './bring-over.ts'
 import type { Call } from './call.ts'
 import { answerBody, watchDialog } from './dialog.ts'
+import { textOf } from './offer.ts'
 import { CallOver } from './over.ts'
 import { pairUp } from './pair.ts'
 import { reoffer } from './reoffer.ts'
@@ -31,14 +32,14 @@ export async function connect(
     if (mediaB && answer.length > 0 && !updated) mediaB.readAnswer(answer)
     watchDialog(call, b, session)
     call.event('leg.established', { leg: b })
-    await callerSettled(call)
+    if (call.a.incoming?.settled) await callerSettled(call)
     if (b.cause) return
     // Where audio passes by us, too, what the caller was told last of this fork stands.
     const stands = a.description !== null && a.describedBy === session.snapshot().remoteTag
-    const told = stands ? a.description! : Buffer.from(answer).toString('utf8')
-    const content = mediaB && a.incoming ? answerBody(call, a, b) : told
+    const told = () => (stands ? a.description! : textOf(answer))
+    const content = a.incoming && (mediaB ? answerBody(call, a, b) : told())
     if (mediaB) pairUp(call, a, b)
-    if (a.incoming) answerCaller(call, content)
+    if (content !== null) answerCaller(call, content)
   } catch (error) {
     if (error instanceof ResourceUnavailable) b.end(causeOfError(error))
     else if (!(error instanceof CallOver)) b.end(causeOf('switch', 'not-acceptable'))

@@ -9,9 +9,17 @@ export interface Offer {
   choice: Choice
 }
 
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** A description as text, as it goes on to a far end that hears the other one directly. */
+export function textOf(description: Uint8Array): string {
+  return UTF8.decode(description)
+}
+
 /** The caller's own offer, where audio passes by us: the last that it has made. */
 export function passedOn(call: Call, leg: Leg): Offer {
-  const sdp = call.a.offered ?? Buffer.from(call.a.incoming?.request.description ?? '').toString('utf8')
+  const { offered, incoming } = call.a
+  const sdp = offered ?? (incoming ? textOf(incoming.request.description) : '')
   leg.description = sdp
   return { sdp, choice: choiceFor(call, leg, null) }
 }

@@ -347,7 +347,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
       memory.close()
       for (const call of exchange.calls.values()) {
         exchange.save(call)
-        call.left = true
+        call.handedOver = true
       }
       lamps.close()
       outbox.deliver()
