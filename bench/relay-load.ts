@@ -1,7 +1,6 @@
 import koffi from 'koffi'
-import { loadLibc, MSG_DONTWAIT, reserve } from '#platform/voice/libc.ts'
-import { writeSockaddr } from '#platform/voice/sockaddr.ts'
 import { type CodecName, codecOf } from '#protocol/audio/index.ts'
+import { loadLibc, MSG_DONTWAIT, reserve, writeSockaddr } from '#protocol/posix/index.ts'
 import { looksLikeRtcp, writeRtpHeader } from '#protocol/rtp/index.ts'
 import { type Counted, type LoadCommand, type LoadReport, PAYLOAD_TYPES } from './relay-payloads.ts'
 

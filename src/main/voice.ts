@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { processLog, systemClock } from '#lib/index.ts'
 import { RecordingWriter } from '#platform/recording/index.ts'
-import { Handover, loadLibc, VoiceService } from '#platform/voice/index.ts'
+import { Handover, VoiceService } from '#platform/voice/index.ts'
 import {
   type AddressGone,
   type HostMethods,
@@ -14,6 +14,7 @@ import {
   type VoiceNotifications,
 } from '#platform/words/index.ts'
 import { connectLink, type Handlers, serveLink } from '#protocol/link/index.ts'
+import { loadLibc } from '#protocol/posix/index.ts'
 
 type SwitchLink = { answers: VoiceMethods; says: VoiceNotifications }
 

@@ -1,8 +1,7 @@
 import koffi from 'koffi'
 import type { MediaCommand, MediaReport } from '#platform/voice/command.ts'
-import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLLIN, type Libc, loadLibc, reserve } from '#platform/voice/libc.ts'
 import { MediaLoop } from '#platform/voice/loop.ts'
-import { writeSockaddr } from '#platform/voice/sockaddr.ts'
+import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLLIN, type Libc, loadLibc, reserve, writeSockaddr } from '#protocol/posix/index.ts'
 import { RTP_HEADER_BYTES, writeRtpHeader } from '#protocol/rtp/index.ts'
 
 const WAKE = 2

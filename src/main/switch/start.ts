@@ -44,6 +44,7 @@ import {
   type SocketHandover,
   type StartMessage,
 } from '#platform/words/index.ts'
+import { DatagramSender, loadLibc } from '#protocol/posix/index.ts'
 import { AgentDoor } from './agents.ts'
 import { nodeDns, watchCarriers } from './carriers.ts'
 import { telephonePasswords, trunkCredentials, trunkPasswords } from './credentials.ts'
@@ -166,6 +167,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     clock,
     log,
     outbox,
+    sender: new DatagramSender(loadLibc()),
     ask,
     random: Math.random,
     accepts: (realm, from, bytes) => reception.accepts(realm, from, bytes),

@@ -1,11 +1,9 @@
-import type { Socket } from 'node:dgram'
 import type { Log } from '#lib/index.ts'
+import type { DatagramSocket, Place } from './datagram-socket.ts'
 import type { Outbox } from './outbox.ts'
 
 /** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
 const WAITING = 256
-
-type Place = { address: string; port: number }
 
 /**
  * One handed-over socket, which may come late, be replaced, or go. A socket that host keeps a duplicate of is never
@@ -15,7 +13,7 @@ class HeldSocket {
   readonly #outbox: Outbox
   readonly #log: Log
   readonly #receive: (bytes: Uint8Array, from: Place) => void
-  #socket: Socket | null = null
+  #socket: DatagramSocket | null = null
   #waiting: { bytes: Uint8Array; to: Place }[] = []
 
   constructor(outbox: Outbox, log: Log, receive: (bytes: Uint8Array, from: Place) => void) {
@@ -24,11 +22,13 @@ class HeldSocket {
     this.#receive = receive
   }
 
-  take(socket: Socket): void {
+  take(socket: DatagramSocket): void {
     this.#socket?.close()
     this.#socket = socket
-    socket.on('message', (bytes, from) => this.#came(bytes, from))
-    socket.on('error', (error) => this.#log.warn({ err: error }, 'a socket reported an error'))
+    socket.listen(
+      (bytes, from) => this.#came(bytes, from),
+      (error) => this.#log.warn({ err: error }, 'a socket reported an error'),
+    )
     for (const { bytes, to } of this.#waiting.splice(0)) this.#write(bytes, to)
   }
 
@@ -56,7 +56,7 @@ class HeldSocket {
   }
 
   #write(bytes: Uint8Array, to: Place): void {
-    if (this.#socket) this.#socket.send(bytes, to.port, to.address)
+    if (this.#socket) this.#socket.send(bytes, to)
     else if (this.#waiting.length < WAITING) this.#waiting.push({ bytes, to })
   }
 }

@@ -1,8 +1,8 @@
-import { createSocket, type Socket } from 'node:dgram'
 import { connect, isIPv6, Socket as NetSocket, Server } from 'node:net'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import type { ChannelConfig, Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
 import type { Ask } from '#protocol/dns/index.ts'
+import type { DatagramSender } from '#protocol/posix/index.ts'
 import {
   type Credentials,
   createUserAgent,
@@ -18,6 +18,7 @@ import {
 } from '#protocol/sip/index.ts'
 import { Connections, type Streams } from './connections.ts'
 import type { MessageCount } from './count.ts'
+import { DatagramSocket } from './datagram-socket.ts'
 import { HeldSockets } from './held-socket.ts'
 import type { Outbox } from './outbox.ts'
 import { SipNames } from './sip-names.ts'
@@ -64,6 +65,7 @@ export interface RealmsOptions {
   clock: Clock
   log: Log
   outbox: Outbox
+  sender: DatagramSender
   /** Whether a datagram from there is looked at; strangers are counted by whoever answers. */
   accepts(realm: Realm, from: Hop, bytes?: Uint8Array): boolean
   /** Whether another address than a dialog's own may speak inside it. */
@@ -106,7 +108,7 @@ export class Realms {
   readonly #realms = new Map<Realm, RealmParts>()
   #repeatsOfGone = 0
   /** DNS sockets that came before the SIP socket of their realm. */
-  readonly #early = new Map<Realm, { address: string; socket: Socket }[]>()
+  readonly #early = new Map<Realm, { address: string; socket: DatagramSocket }[]>()
   /** Connections that wait for the socket which host opens for them. */
   readonly #awaited = new Map<string, (socket: NetSocket) => void>()
 
@@ -240,10 +242,10 @@ export class Realms {
   adopt({ id, realm, purpose, address, port }: SocketHandover['socket'], handle: unknown): void {
     switch (purpose) {
       case 'sip':
-        this.#adoptSip(realm, address, port, datagrams(handle, address))
+        this.#adoptSip(realm, address, port, this.#datagrams(handle, address))
         return
       case 'dns':
-        this.#adoptDns(realm, address, datagrams(handle, address))
+        this.#adoptDns(realm, address, this.#datagrams(handle, address))
         return
       case 'sip-tcp':
         this.#adoptListener(realm, 'tcp', handle)
@@ -255,11 +257,15 @@ export class Realms {
         this.#adoptStream(id, handle as object)
         return
       case 'rtp':
-        datagrams(handle, address).close()
+        this.#datagrams(handle, address).close()
     }
   }
 
-  #adoptSip(realm: Realm, address: string, port: number, socket: Socket): void {
+  #datagrams(handle: unknown, address: string): DatagramSocket {
+    return new DatagramSocket(handle, address, this.#options.sender)
+  }
+
+  #adoptSip(realm: Realm, address: string, port: number, socket: DatagramSocket): void {
     const here = realm === 'node' ? { address, port } : placeAt(address, port)
     const known = this.#realms.get(realm)
     const parts = known ?? (this.ensure(realm, { local: here }) as RealmParts)
@@ -288,7 +294,7 @@ export class Realms {
     else socket.destroy()
   }
 
-  #adoptDns(realm: Realm, address: string, socket: Socket): void {
+  #adoptDns(realm: Realm, address: string, socket: DatagramSocket): void {
     const parts = this.#realms.get(realm)
     if (parts) {
       parts.dns.at(address).take(socket)
@@ -338,9 +344,4 @@ export class Realms {
   close(): void {
     for (const realm of [...this.#realms.keys()]) this.gone(realm)
   }
-}
-
-/** Reads from a UDP handle of Node's from the next turn on. */
-function datagrams(handle: unknown, address: string): Socket {
-  return createSocket(isIPv6(address) ? 'udp6' : 'udp4').bind(handle as never)
 }

@@ -13,7 +13,9 @@ import {
   MU_TO_A,
   type SoundRate,
 } from '#protocol/audio/index.ts'
+import { SOCKADDR_BYTES, writeSockaddr } from '#protocol/posix/index.ts'
 import { EventReceiver, type EventSender, type EventSink, StreamMapper } from '#protocol/rtp/index.ts'
+import { isNowhere } from './address.ts'
 import type { MediaReport } from './command.ts'
 import { Control, noStats } from './control.ts'
 import type { Detecting } from './detecting.ts'
@@ -22,7 +24,6 @@ import { Gate } from './gate.ts'
 import type { Pacer } from './pacer.ts'
 import { Protection } from './protection.ts'
 import type { Seat } from './seat.ts'
-import { isNowhere, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 import type { Reframer, Source } from './source.ts'
 import type { SpokenKey } from './spoken-key.ts'
 import type { Streaming } from './streams.ts'

@@ -1,7 +1,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Log } from '#lib/index.ts'
+import { EVENTFD_FLAGS, type Libc, reserve } from '#protocol/posix/index.ts'
 import type { MediaCommand, MediaReport } from './command.ts'
-import { EVENTFD_FLAGS, type Libc, reserve } from './libc.ts'
 
 export interface EngineOptions {
   libc: Libc

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { portOf, SOCKADDR_BYTES, writeSockaddr } from '#protocol/posix/index.ts'
+import { isPrivate } from './address.ts'
 import { Gate } from './gate.ts'
-import { isPrivate, portOf, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 
 function at(address: string, port: number): Uint8Array {
   const bytes = new Uint8Array(new ArrayBuffer(SOCKADDR_BYTES))

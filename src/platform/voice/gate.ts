@@ -1,6 +1,5 @@
+import { portOf, reserve, SOCKADDR_BYTES, sameHost, samePort } from '#protocol/posix/index.ts'
 import { sequenceDelta } from '#protocol/rtp/index.ts'
-import { reserve } from './libc.ts'
-import { portOf, SOCKADDR_BYTES, sameHost, samePort } from './sockaddr.ts'
 
 /** Packets in a row, with one SSRC and following numbers, that prove a source we were not told of (RFC 3550 §A.1). */
 const PROBATION = 3

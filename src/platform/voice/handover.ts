@@ -1,6 +1,6 @@
 import { type Clock, TielineError, type Timer } from '#lib/index.ts'
 import type { SocketHandover } from '#platform/words/index.ts'
-import type { Libc } from './libc.ts'
+import type { Libc } from '#protocol/posix/index.ts'
 import type { RtpSocket } from './pool.ts'
 
 /** How long a socket and the answer that names it may be apart, ms. */

@@ -1,6 +1,5 @@
 export { CLAIM_MS } from './claims.ts'
 export { Handover } from './handover.ts'
-export { type Libc, loadLibc } from './libc.ts'
 export type { RtpSocket, SocketSource } from './pool.ts'
 export { type VoiceOptions, VoiceService } from './service.ts'
 export { Speech } from './speech.ts'

@@ -1,5 +1,5 @@
+import { EPOLL_EVENT } from '#protocol/posix/index.ts'
 import type { Endpoint } from './endpoint.ts'
-import { EPOLL_EVENT } from './libc.ts'
 import type { Receiver } from './receiver.ts'
 import { BATCH, type Transmitter } from './transmitter.ts'
 

@@ -1,8 +1,17 @@
+import {
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_EVENT,
+  EPOLL_FLAGS,
+  EPOLLIN,
+  type Libc,
+  type Memory,
+  reserve,
+} from '#protocol/posix/index.ts'
 import type { MediaCommand, MediaReport } from './command.ts'
 import { Detecting } from './detecting.ts'
 import { Endpoint, FALLEN_SILENT_MS } from './endpoint.ts'
 import { Intake } from './intake.ts'
-import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLL_FLAGS, EPOLLIN, type Libc, type Memory, reserve } from './libc.ts'
 import { Receiver } from './receiver.ts'
 import { Rooms } from './rooms.ts'
 import { Sender } from './sender.ts'

@@ -8,9 +8,9 @@ import { type TestContext, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { type Clock, newId, silentLog, systemClock, TielineError, TurnedClock } from '#lib/index.ts'
 import type { EndpointDescription } from '#platform/words/index.ts'
+import { loadLibc } from '#protocol/posix/index.ts'
 import type { Arrival } from './arrivals.fixture.ts'
 import { Handover } from './handover.ts'
-import { loadLibc } from './libc.ts'
 import { VoiceService } from './service.ts'
 
 const libc = loadLibc()

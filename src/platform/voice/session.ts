@@ -1,10 +1,10 @@
 import type { Clock, Id } from '#lib/index.ts'
 import type { Detection, EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
 import { Presses } from '#protocol/rtp/index.ts'
+import { isPrivate } from './address.ts'
 import type { Found, MediaCommand, MediaReport, PlayEnd } from './command.ts'
 import type { Engine } from './engine.ts'
 import type { PortPair } from './pool.ts'
-import { isPrivate } from './sockaddr.ts'
 import type { Sounding } from './sounding.ts'
 
 /** Something that is being played; `done` resolves once, however it ends. */

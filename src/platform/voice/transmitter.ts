@@ -1,7 +1,6 @@
+import { type Libc, type Memory, MSG_DONTWAIT, reserve, SOCKADDR_BYTES } from '#protocol/posix/index.ts'
 import { RTP_HEADER_BYTES, writeRtpHeader } from '#protocol/rtp/index.ts'
 import type { Endpoint } from './endpoint.ts'
-import { type Libc, type Memory, MSG_DONTWAIT, reserve } from './libc.ts'
-import { SOCKADDR_BYTES } from './sockaddr.ts'
 
 /** The largest datagram that is taken; longer ones are cut and then refused. */
 export const LARGEST_PACKET = 2048

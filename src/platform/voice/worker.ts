@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { loadLibc } from '#protocol/posix/index.ts'
 import type { MediaCommand, MediaReport } from './command.ts'
-import { loadLibc } from './libc.ts'
 import { MediaLoop } from './loop.ts'
 
 /** The media thread: blocks in the loop until it is told to stop. It never returns to an event loop while it runs. */

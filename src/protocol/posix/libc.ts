@@ -1,7 +1,7 @@
 import koffi from 'koffi'
 
 /**
- * The few calls of libc that a media loop makes. Addresses of memory are plain numbers: koffi passes them on without
+ * The few calls of libc that an event loop makes. Addresses of memory are plain numbers: koffi passes them on without
  * looking at what they are, which is the cheapest it can do. All return −1 on failure; `errno()` then says why.
  */
 export interface Libc {
@@ -9,6 +9,8 @@ export interface Libc {
   recv(fd: number, into: number, length: number, flags: number): number
   sendto(fd: number, from: number, length: number, flags: number, address: number, addressLength: number): number
   send(fd: number, from: number, length: number, flags: number): number
+  /** `sendto` of bytes that lie wherever V8 has put them. */
+  sendBytes(fd: number, bytes: Uint8Array, length: number, flags: number, address: number, addressLength: number): number
   connect(fd: number, address: number, addressLength: number): number
   epollCreate(flags: number): number
   epollCtl(epoll: number, operation: number, fd: number, event: number): number
@@ -51,6 +53,7 @@ export function loadLibc(): Libc {
     recv: libc.func('recv', 'int', ['int', 'int64', 'uint32', 'int']),
     sendto: libc.func('sendto', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'uint32']),
     send: libc.func('send', 'int', ['int', 'int64', 'uint32', 'int']),
+    sendBytes: libc.func('sendto', 'int', ['int', 'const void *', 'uint32', 'int', 'int64', 'uint32']),
     connect: libc.func('connect', 'int', ['int', 'int64', 'uint32']),
     epollCreate: libc.func('epoll_create1', 'int', ['int']),
     epollCtl: libc.func('epoll_ctl', 'int', ['int', 'int', 'int', 'int64']),
