@@ -151,6 +151,37 @@ for (const what of ['early media', 'an answer', 'what nobody has offered'] as co
     assert.ok(leases.slice(1).every(({ answered, released }) => !answered && released !== null))
   })
 
+test('RFC 3311 R04 an offer before the answer that cannot be transcoded beside what is kept for the two who may go back is refused, and its sender heard as before', async (t) => {
+  t.after(() => ceiling(world, 10_000))
+  await ceiling(world, 1)
+  const { a, b } = await talking(t, 'G722')
+  await hearEachOther(a, b, 'before')
+  const asked = far()
+  refer(b)
+  await b.leg.next('202')
+  const [c, invite] = await asked
+  await c.take(t, 'PCMU')
+  c.hears(invite.body)
+  const early: [string, string][] = [
+    ['Require', '100rel'],
+    ['RSeq', '7'],
+  ]
+  c.leg.reply(invite, 183, { headers: early, body: c.sdp(['PCMU']) })
+  c.leg.reply(await c.leg.next('PRACK'), 200)
+  await hearEachOther(a, c, 'early')
+  c.leg.ask('UPDATE', { body: c.sdp(['G722']) })
+  await c.leg.next('488 UPDATE')
+  await hearEachOther(a, c, 'refused')
+  assert.equal(c.phone.heard.at(-1)?.payloadType, 0)
+  c.leg.reply(invite, 200, { body: c.sdp(['PCMU']) })
+  await c.leg.next('ACK')
+  assert.equal((await b.leg.progress()).at(-1), 'SIP/2.0 200 OK')
+  b.leg.ask('BYE')
+  await b.leg.next('200 BYE')
+  await hearEachOther(a, c, 'answered')
+  await hangUp(world, a, c)
+})
+
 test('S28 R04 whoever goes back from a consultation is heard as before, though the ceiling has been lowered', async (t) => {
   t.after(() => ceiling(world, 10_000))
   for (const how of ['retrieve', 'hangs up', 'complete'] as const) {

@@ -58,17 +58,27 @@ export function sideOf(call: Call, leg: Leg): Side {
 /** What a leg may agree on, and the resource that stands in the way of more. */
 export type Choice = CodecChoice & { refused?: Refusal }
 
+/** Two who hear each other before an answer may be parted again (`now`), and others go back to each other. */
+export interface Pairing {
+  for: 'good' | 'now'
+}
+
 /**
  * What a leg is offered or answered with for the sake of whom it talks to, who may be in another call yet (`where`): first what need
  * not be transcoded, and the rest only where transcoding is allowed on both sides and can be had. Anything where it talks to nobody,
  * or to somebody of whom nothing is known yet.
  */
-export function choiceFor(call: Call, leg: Leg, partner: Leg | null, where: Call = call): Choice {
+export function choiceFor(
+  call: Call,
+  leg: Leg,
+  partner: Leg | null,
+  { where = call, ...how }: { where?: Call } & Partial<Pairing> = {},
+): Choice {
   const spoken = partner ? spokenBy(where, partner) : []
   if (!partner || spoken.length === 0) return { first: [], others: true }
   const first = [...new Set([...spoken, ...spoken.flatMap(alike)])]
   if (!mayTranscode(call, leg, partner, where)) return { first, others: false }
-  const refused = refusalOf(call, [leg, partner], where)
+  const refused = refusalOf(call, [leg, partner], { from: where, ...how })
   if (refused) return { first, others: false, refused }
   // Next what the partner can be asked for afterwards.
   const known = policyOf(sideOf(where, partner)).renegotiate ? (where.media.get(partner.id)?.named ?? []) : []
@@ -84,11 +94,26 @@ export function mayTranscode(call: Call, leg: Leg, partner: Leg, where: Call = c
  * Why nothing can be transcoded for two legs, one of which may come from another call; null where it can. What is transcoded for
  * either of them until then is given back for it.
  */
-export function refusalOf(call: Call, [leg, partner]: readonly [Leg, Leg], from: Call): Refusal | null {
-  const held = transcodings(call)
-  if (held.some((lease) => lease.leg === leg.id || lease.leg === partner.id)) return null
+export function refusalOf(
+  call: Call,
+  [leg, partner]: readonly [Leg, Leg],
+  { from, for: how = 'good' }: { from: Call } & Partial<Pairing>,
+): Refusal | null {
+  if (transcodings(call).some((lease) => lease.leg === leg.id || lease.leg === partner.id)) return null
+  const held = givenBack(call, { for: how })
   const given = from === call ? held : [...held, ...transcodings(from)]
   return call.x.registry.refusal(call.subscriber.id, call.id, demandOf(call, leg), given)
+}
+
+/** What is transcoded in a call and is not kept, while others are paired, for two who may go back to each other. */
+export function givenBack(call: Call, how: Pairing): Lease[] {
+  const stays = how.for === 'now' || call.consulting !== null
+  return transcodings(call).filter((lease) => !(stays && isKept(call, lease)))
+}
+
+/** Whether it is kept for two who may go back to each other. */
+export function isKept({ mayGoBack: two }: Call, { leg }: Lease): boolean {
+  return two?.some(({ id }) => id === leg) ?? false
 }
 
 export function transcodings(call: Call): Lease[] {

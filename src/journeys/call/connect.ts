@@ -4,6 +4,7 @@ import { causeOf } from '#platform/trunk/index.ts'
 import type { Session } from '#protocol/sip/index.ts'
 import { bringTogether } from './bring-over.ts'
 import type { Call } from './call.ts'
+import type { Pairing } from './codecs.ts'
 import { answerBody, watchDialog } from './dialog.ts'
 import { textOf } from './offer.ts'
 import { CallOver } from './over.ts'
@@ -94,7 +95,7 @@ export async function bringIn(call: Call, leg: Leg): Promise<void> {
  * Relays the sound of two legs to each other, in the codec of each. Where voice has just lost one of them that waits until its sound is
  * moved, which then joins them. A failure ends the call: nobody would hear anything.
  */
-export async function joinAudio(call: Call, a: Leg, b: Leg, how?: Parameters<typeof pairUp>[3]): Promise<void> {
+export async function joinAudio(call: Call, a: Leg, b: Leg, how?: Pairing): Promise<void> {
   const mediaA = call.media.get(a.id)
   const mediaB = call.media.get(b.id)
   if (!mediaA || !mediaB) return

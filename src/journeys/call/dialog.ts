@@ -22,7 +22,7 @@ export function answerBody(call: Call, leg: Leg, partner: Leg | null = null, whe
   if (!media || !invite) throw new Error('a leg is answered once, and with audio')
   // What it has asked for since by UPDATE stands, and was answered (RFC 3311).
   if (media.updatedBy !== null && media.description !== null) return media.description
-  const choice = choiceFor(call, leg, partner, where)
+  const choice = choiceFor(call, leg, partner, { where })
   try {
     return invite.request.description.length > 0 ? media.answer(invite.request.description, { choice }) : media.offer(choice)
   } catch (error) {

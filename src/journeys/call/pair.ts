@@ -3,7 +3,7 @@ import type { Leg } from '#platform/switch/index.ts'
 import type { Lease } from '#platform/words/index.ts'
 import type { CodecName } from '#protocol/audio/index.ts'
 import type { Call } from './call.ts'
-import { demandOf, heardBy, mayTranscode, refusalOf, refuse, transcodings } from './codecs.ts'
+import { demandOf, givenBack, heardBy, mayTranscode, type Pairing, refusalOf, refuse, transcodings } from './codecs.ts'
 import { reoffer } from './reoffer.ts'
 import { listenForTones } from './tones.ts'
 import type { Joiner } from './wish.ts'
@@ -13,18 +13,17 @@ export const OF_PAIR: ReadonlySet<string> = new Set(['voice.transcode', 'voice.k
 
 /**
  * Two legs are about to hear each other, or speak something else than before: where they share no codec, that is leased, and it is
- * given back where they do. `for`: two who hear each other before an answer may be parted again, and others go back to each other.
+ * given back where they do.
  * @throws ResourceUnavailable, with `resource.refused` as an event, and with all as it was
  */
-export function pairUp(call: Call, a: Leg, b: Leg, how: { for: 'good' | 'now' } = { for: 'good' }): void {
+export function pairUp(call: Call, a: Leg, b: Leg, how: Pairing = { for: 'good' }): void {
   transcode(call, a, b, how)
   listenForTones(call, a, b)
 }
 
 /** @throws ResourceUnavailable */
-function transcode(call: Call, a: Leg, b: Leg, how: { for: 'good' | 'now' }): void {
+function transcode(call: Call, a: Leg, b: Leg, how: Pairing): void {
   const before = call.pair
-  const stays = how.for === 'now' || call.consulting !== null
   call.pair = [a, b]
   const [one, other] = [call.media.get(a.id), call.media.get(b.id)]
   const differ = one?.passes(other!) === false
@@ -32,14 +31,14 @@ function transcode(call: Call, a: Leg, b: Leg, how: { for: 'good' | 'now' }): vo
   try {
     if (stray && mayTranscode(call, a, b)) {
       try {
-        settle(call, b, { needed: true, stays })
+        settle(call, b, how, { needed: true })
         return
       } catch (error) {
         if (!(error instanceof ResourceUnavailable)) throw error
       }
     }
     if (stray) narrow(call, [a, b])
-    settle(call, b, { needed: differ, stays })
+    settle(call, b, how, { needed: differ })
   } catch (error) {
     call.pair = before
     throw error
@@ -56,7 +55,7 @@ export function spokenBeside(call: Call, leg: Leg, codec: CodecName): void {
 }
 
 /** One of a pair has agreed on something, maybe something else. @throws ResourceUnavailable, with `resource.refused` as an event */
-export function pairAgain(call: Call, leg: Leg, how?: Parameters<typeof pairUp>[3]): void {
+export function pairAgain(call: Call, leg: Leg, how?: Pairing): void {
   if (call.pair?.includes(leg)) pairUp(call, ...call.pair, how)
 }
 
@@ -67,7 +66,7 @@ export function pairAgain(call: Call, leg: Leg, how?: Parameters<typeof pairUp>[
 export function checkPair(call: Call, partner: Leg, { call: from, leg }: Joiner): void {
   const media = from.media.get(leg.id)
   const needed = media && call.media.get(partner.id)?.passes(media) === false
-  const refused = needed ? refusalOf(call, [partner, leg], from) : null
+  const refused = needed ? refusalOf(call, [partner, leg], { from }) : null
   if (refused) throw refuse(call, refused)
 }
 
@@ -88,17 +87,11 @@ export function mayGoBack(call: Call): Disposable {
   }
 }
 
-/** Whether it is kept for two who may go back to each other. */
-export function isKept({ mayGoBack: two }: Call, { leg }: Lease): boolean {
-  return two?.some(({ id }) => id === leg) ?? false
-}
-
 /** The lease is held for the leg that it was taken for: where that one talks to nobody here any more, another one follows it at once. */
-function settle(call: Call, leg: Leg, { needed, stays }: { needed: boolean; stays: boolean }): void {
+function settle(call: Call, leg: Leg, how: Pairing, { needed }: { needed: boolean }): void {
   const { registry } = call.x
-  const held = transcodings(call)
-  const own = needed ? held.find((lease) => call.pair?.some(({ id }) => id === lease.leg)) : undefined
-  const over = held.filter((lease) => lease !== own && !(stays && isKept(call, lease)))
+  const own = needed ? transcodings(call).find((lease) => call.pair?.some(({ id }) => id === lease.leg)) : undefined
+  const over = givenBack(call, how).filter(({ id }) => id !== own?.id)
   if (needed && !own) {
     const refused = registry.refusal(call.subscriber.id, call.id, demandOf(call, leg), over)
     if (refused) throw refuse(call, refused)

@@ -4,7 +4,7 @@ import { AUDIO_CODECS, negotiate } from '#protocol/sdp/index.ts'
 import { type IncomingReinvite, type IncomingRequest, type Session, SipFailure } from '#protocol/sip/index.ts'
 import { bringOver } from './bring-over.ts'
 import type { Call } from './call.ts'
-import { blame, choiceFor, heardBy } from './codecs.ts'
+import { blame, choiceFor, heardBy, type Pairing } from './codecs.ts'
 import { pairAgain } from './pair.ts'
 import { causeOfError } from './run.ts'
 
@@ -129,11 +129,13 @@ async function answerOurselves(call: Call, leg: Leg, media: LegMedia, invite: In
  */
 function answerAgain(call: Call, leg: Leg, media: LegMedia, offer: Uint8Array, early: string | null = null): string {
   const partner = heardBy(call, leg)
-  const choice = choiceFor(call, leg, partner)
+  const how: Pairing = { for: early === null ? 'good' : 'now' }
+  // What cannot be paired is not in it: voice and the description are told of nothing that is refused behind that.
+  const choice = choiceFor(call, leg, partner, how)
   const before = media.codec
   try {
     const content = media.answer(offer, { again: true, choice, early })
-    pairAgain(call, leg, { for: early === null ? 'good' : 'now' })
+    pairAgain(call, leg, how)
     if (partner && early === null && media.codec !== before) void bringOver(call, partner, leg)
     return content
   } catch (error) {
