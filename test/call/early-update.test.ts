@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { newId } from '#lib/index.ts'
 import { Phone } from '../interop/voice-phone.ts'
 import { until } from '../peer/clock.ts'
 import { headerOf } from '../peer/sip/message.ts'
@@ -27,8 +28,8 @@ async function ringing(world: World) {
 }
 
 /** A telephone of the callee's side that speaks a tone towards what it was told. */
-async function speaker(world: World, description: string, hz: number, codec: 'PCMU' | 'PCMA' = 'PCMU') {
-  const phone = await Phone.open({ address: `${world.net}.3`, codec })
+async function speaker(world: World, description: string, hz: number, last = 3) {
+  const phone = await Phone.open({ address: `${world.net}.${last}` })
   world.defer(() => void phone[Symbol.asyncDispose]())
   const { address, port } = readSdp(description)!
   phone.towards({ address, port }).speak(hz)
@@ -263,6 +264,53 @@ test('S34 a server that has asked for something else by UPDATE and then does not
   next.reply(offered, 200, { body: next.sdp({ port: 31_300 }) })
   await next.next('ACK')
   a.ack(await a.next('200 INVITE'))
+  a.ask('BYE')
+  next.reply(await next.next('BYE'), 200)
+  await world.quiet()
+})
+
+test('S34 RFC 3311 where the next trunk does not let sound pass by us, its sound goes where the caller has asked for it last, and the caller comes to voice', async () => {
+  const number = '+3225559000'
+  await using world = await World.open({ voice: true, media: 'direct', subscriber: { defaultRoute: { number } } })
+  const { snapshot } = world
+  const [main, other] = snapshot.trunks
+  const gateways = [{ address: `${world.net}.74`, port: 5060 }]
+  const relayed = { ...other!, id: newId('trk'), name: 'relayed', gateways, media: 'relay' as const }
+  await world.publish({ ...snapshot, number: snapshot.number + 1, trunks: [other!, relayed, main!] })
+  const next = ScriptedLeg.await(world.pbx)
+  const b = ScriptedLeg.await(world.second)
+  const [ear, moved] = await Promise.all([2, 2].map((last) => Phone.open({ address: `${world.net}.${last}` })))
+  for (const phone of [ear!, moved!]) world.defer(() => void phone[Symbol.asyncDispose]())
+  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
+  const sdp = ScriptedLeg.await(world.carrier).sdp({ port: ear!.local.port })
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body: sdp })
+  const invite = await b.next('INVITE')
+  b.reply(invite, 183, { headers: [...reliable(10), allow], body: b.sdp({ port: 31_100 }) })
+  b.reply(await b.next('PRACK'), 200)
+  a.prack(await a.next('183'))
+  await a.next('200 PRACK')
+  a.ask('UPDATE', { body: a.sdp({ port: moved!.local.port, version: 2 }) })
+  b.reply(await b.next('UPDATE'), 200, { body: b.sdp({ port: 31_200, version: 2 }) })
+  await a.next('200 UPDATE')
+  b.reply(invite, 503)
+  await b.next('ACK')
+  const offered = await next.next('INVITE')
+  const mouth = await speaker(world, offered.body, 440, 74)
+  next.reply(offered, 183, { body: next.sdp({ port: mouth.local.port }) })
+  a.prack(await a.next('183'))
+  await a.next('200 PRACK')
+  await until('the sound where it is wanted', () => moved!.tone(TONES) === 440, 3000)
+  assert.equal(ear!.heard.length, 0)
+  next.reply(offered, 200, { body: next.sdp({ port: mouth.local.port }) })
+  await next.next('ACK')
+  a.ack(await a.next('200 INVITE'))
+  const brought = await a.next('INVITE')
+  const { address, port } = readSdp(brought.body)!
+  a.reply(brought, 200, { body: a.sdp({ port: moved!.local.port, version: 3 }) })
+  await a.next('ACK')
+  moved!.towards({ address, port }).speak(700)
+  await until('both', () => mouth.tone(TONES) === 700, 3000)
+  await stillHears([moved!, 440])
   a.ask('BYE')
   next.reply(await next.next('BYE'), 200)
   await world.quiet()

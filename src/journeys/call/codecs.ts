@@ -136,7 +136,7 @@ function spokenBy(call: Call, leg: Leg): CodecName[] {
   const media = call.media.get(leg.id)
   if (!media) return []
   if (media.codec) return [media.codec]
-  return leg.incoming ? media.codecsIn(leg.incoming.request.description) : []
+  return leg.incoming ? media.codecsIn(leg.offer) : []
 }
 
 /** Whom a leg hears, by way of voice. */

@@ -18,13 +18,12 @@ const SDP = 'application/sdp'
  */
 export function answerBody(call: Call, leg: Leg, partner: Leg | null = null, where: Call = call): string {
   const media = call.media.get(leg.id)
-  const invite = leg.incoming
-  if (!media || !invite) throw new Error('a leg is answered once, and with audio')
+  if (!media || !leg.incoming) throw new Error('a leg is answered once, and with audio')
   // What it has asked for since by UPDATE stands, and was answered (RFC 3311).
   if (media.updatedBy !== null && media.description !== null) return media.description
   const choice = choiceFor(call, leg, partner, { where })
   try {
-    return invite.request.description.length > 0 ? media.answer(invite.request.description, { choice }) : media.offer(choice)
+    return leg.offer.length > 0 ? media.answer(leg.offer, { choice }) : media.offer(choice)
   } catch (error) {
     throw blame(call, choice, error)
   }

@@ -45,9 +45,9 @@ export async function openMedia(call: Call, leg: Leg, at?: string): Promise<LegM
 }
 
 /** Where a far end that has called says that it listens, or else where it called from. */
-function soundOf({ incoming }: Leg): string | undefined {
+function soundOf({ incoming, offer }: Leg): string | undefined {
   if (!incoming) return undefined
-  const said = connectionOf(incoming.request.description)
+  const said = connectionOf(offer)
   return said !== null && isIP(said) !== 0 ? said : incoming.source.address
 }
 

@@ -18,8 +18,8 @@ export function textOf(description: Uint8Array): string {
 
 /** The caller's own offer, where audio passes by us: the last that it has made. */
 export function passedOn(call: Call, leg: Leg): Offer {
-  const { offered, incoming } = call.a
-  const sdp = offered ?? (incoming ? textOf(incoming.request.description) : '')
+  const { offer } = call.a
+  const sdp = typeof offer === 'string' ? offer : textOf(offer)
   leg.description = sdp
   return { sdp, choice: choiceFor(call, leg, null) }
 }

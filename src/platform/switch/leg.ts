@@ -97,6 +97,11 @@ export class Leg {
     })
   }
 
+  /** How its far end, which has called, wants to be heard: by its INVITE, or by what it has asked for before the answer. */
+  get offer(): Uint8Array | string {
+    return this.offered ?? this.incoming?.request.description ?? ''
+  }
+
   get id(): Id<'leg'> {
     return this.facts.id
   }
