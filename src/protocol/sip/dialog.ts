@@ -138,17 +138,19 @@ function listens(found: Hop | HopName, { address, port }: Hop): boolean {
 
 function placeOf(uri: string, like: Hop): Hop | HopName | null {
   try {
-    const { host: named, port, scheme, params } = parseUri(uri)
+    const { host: named, port: saidPort, scheme, params } = parseUri(uri)
+    if (scheme === 'tel') return null
+    const said = params.get('transport')
+    const transport = transportOf(scheme, said, like)
+    const port = saidPort ?? (transport === 'tls' ? 5061 : 5060)
+    if (named === like.address && port === like.port && transport === like.transport) return null
     const family = isIP(named)
     // As the kernel writes it, by which it is known where messages come from (RFC 5952).
     const host = family === 6 ? new SocketAddress({ address: named, family: 'ipv6' }).address : named
-    if (scheme === 'tel') return null
-    const said = params.get('transport')
-    if (family === 0) return nameOf(host, port, scheme, said, like)
+    if (family === 0) return nameOf(host, saidPort, transport, said)
     if (family !== isIP(like.address)) return null
-    const transport = transportOf(scheme, said, like)
     const { bound: _bound, flow, ...rest } = like
-    const hop: Hop = { ...rest, transport, address: host, port: port ?? (transport === 'tls' ? 5061 : 5060) }
+    const hop: Hop = { ...rest, transport, address: host, port }
     // Back on the connection that the dialog came by, which may be the only way to whoever opened it.
     if (flow !== undefined && host === like.address && transport === like.transport) hop.flow = flow
     return hop
@@ -158,15 +160,14 @@ function placeOf(uri: string, like: Hop): Hop | HopName | null {
 }
 
 /** RFC 3263 §4.1: with a port, or with a transport, there is less to be found out. */
-function nameOf(host: string, port: number | undefined, scheme: string, said: string | undefined, like: Hop): HopName {
-  const transport = transportOf(scheme, said, like)
+function nameOf(host: string, port: number | undefined, transport: Transport, said: string | undefined): HopName {
   const open = port === undefined && said === undefined && transport !== 'tls'
   return { name: host.toLowerCase(), ...(port === undefined ? {} : { port }), ...(open ? {} : { transport }) }
 }
 
 /** §19.1.1, RFC 3263 §4.1; but what came about by TLS never leaves it, and where nothing is said it stays as it was. */
 function transportOf(scheme: string, said: string | undefined, like: Hop): Transport {
-  if (like.transport === 'tls' || scheme === 'sips' || said?.toLowerCase() === 'tls') return 'tls'
   const named = said?.toLowerCase()
+  if (like.transport === 'tls' || scheme === 'sips' || named === 'tls') return 'tls'
   return named === 'tcp' || named === 'udp' ? named : like.transport
 }

@@ -2,10 +2,10 @@ import { type NameAddr, parseNameAddr, parseVia, Via } from './address.ts'
 import { findLine, findNumber, type Head, PER_LINE, ROUGH } from './head.ts'
 import { methodAt } from './methods.ts'
 import { bodyOfType } from './multipart.ts'
-import { CALL_ID, CONTACT, CONTENT_TYPE, CREDENTIALS, CSEQ, FROM, TO, VIA } from './names.ts'
+import { CALL_ID, CONTACT, CONTENT_TYPE, CSEQ, FIRST_CREDENTIAL, FROM, TO, VIA } from './names.ts'
 import { SipParseError } from './parse-error.ts'
 import { isPlainUri, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
-import { parseDigits, skipBlanks, splitList, unfold } from './text.ts'
+import { isToken, parseDigits, skipBlanks, splitList, unfold } from './text.ts'
 import { parseUri, type SipUri } from './uri.ts'
 
 export interface CSeq {
@@ -72,7 +72,8 @@ abstract class SipMessage {
 
   /** Whether somebody shows by this message who he is. */
   get hasCredentials(): boolean {
-    for (const name of CREDENTIALS) if (findLine(this.#head, name) >= 0) return true
+    const { lines } = this.#head
+    for (let i = 0; i < lines.length; i += PER_LINE) if ((lines[i]! & (ROUGH - 1)) >= FIRST_CREDENTIAL) return true
     return false
   }
 
@@ -267,7 +268,7 @@ function parseCSeq(text: string, start = 0, end = text.length): CSeq {
   const begin = skipBlanks(text, stop)
   const method = methodAt(text, begin, end)
   const sequence = begin > stop ? parseDigits(text.slice(start, stop), 2 ** 31 - 1) : null
-  if (sequence === null || !method || /\s/.test(method)) throw new SipParseError(400, 'Malformed cseq')
+  if (sequence === null || !method || (!isToken(method) && /\s/.test(method))) throw new SipParseError(400, 'Malformed cseq')
   return { sequence, method }
 }
 

@@ -23,13 +23,18 @@ const COMPACT: Readonly<Record<string, string>> = {
   y: 'identity',
 }
 
+/** The headers that hold credentials, or what proves them (RFC 3261 §20.6, §20.7, §20.28). None has a compact form. */
+const CREDENTIALS: readonly string[] = ['authorization', 'proxy-authorization', 'authentication-info']
+const SHORTEST = 'authorization'.length
+
 /** Headers that have a number, so that their names need not be cut out of a message; the rest is known by its name. */
 const NUMBERED: readonly string[] = [
   ...['via', 'from', 'to', 'call-id', 'cseq', 'contact', 'max-forwards', 'content-length', 'content-type', 'allow'],
   ...['route', 'record-route', 'supported', 'require', 'user-agent', 'server', 'accept', 'subject', 'reason', 'expires'],
   ...['p-asserted-identity', 'privacy', 'diversion', 'session-expires', 'min-se', 'date', 'remote-party-id', 'retry-after'],
   ...['timestamp', 'warning', 'identity', 'rack', 'rseq', 'refer-to', 'history-info', 'replaces', 'content-encoding'],
-  ...['event', 'allow-events', 'referred-by', 'authorization', 'proxy-authorization', 'content-disposition', 'proxy-require'],
+  ...['event', 'allow-events', 'referred-by', 'content-disposition', 'proxy-require'],
+  ...CREDENTIALS,
 ]
 
 /** The number of a header that has none. */
@@ -49,6 +54,8 @@ export const CSEQ = numbered('cseq')
 export const CONTACT = numbered('contact')
 export const CONTENT_TYPE = numbered('content-type')
 export const CONTENT_LENGTH = numbered('content-length')
+/** From this one on the numbers are those of {@link CREDENTIALS}. */
+export const FIRST_CREDENTIAL = NUMBERED.length - CREDENTIALS.length + 1
 
 /** The numbers of names that have so many letters. */
 const BY_LENGTH: readonly (readonly number[])[] = Array.from({ length: 32 }, (_, length) =>
@@ -94,10 +101,6 @@ export function canonicalName(name: string): string {
   const lower = trimmed.toLowerCase()
   return lower.length === 1 ? (COMPACT[lower] ?? lower) : lower
 }
-
-/** The headers that hold credentials, or what proves them (RFC 3261 §20.6, §20.7, §20.28). None has a compact form. */
-export const CREDENTIALS: readonly string[] = ['authorization', 'proxy-authorization', 'authentication-info']
-const SHORTEST = 'authorization'.length
 
 /** Whether a header of this name, in any spelling, shows who somebody is. */
 export function isCredential(name: string): boolean {

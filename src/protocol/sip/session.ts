@@ -249,7 +249,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
   /** Ended by us, since the far end has not done what proves that it lives. */
   #giveUp(by: 'no-ack' | 'expired'): void {
     if (this.#state === 'over') return
-    this.#end.resolve({ by })
+    if (this.#state === 'confirmed') this.#end.resolve({ by })
     if (this.#waitingBye) {
       this.#flushBye()
       return
@@ -311,6 +311,8 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
 
   #finish(end: SessionEnd): void {
     if (this.#state === 'over') return
+    // Whoever has left this state has said why.
+    if (this.#state === 'confirmed') this.#end.resolve(end)
     this.#state = 'over'
     this.#timer?.stop()
     if (this.#answer) {
@@ -323,7 +325,6 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
     this.onReinvite = undefined
     this.onRequest = undefined
     this.describe = undefined
-    this.#end.resolve(end)
     this.#waitingBye?.done()
     this.#waitingBye = null
   }
