@@ -1,5 +1,5 @@
-/** Classes of characters up to 127, as a table of bits. */
-const CLASSES = new Uint8Array(128)
+/** Classes of octets, as a table of bits. */
+const CLASSES = new Uint8Array(256)
 
 const TOKEN = 1
 const HOST = 2
@@ -21,18 +21,18 @@ allow(`${LETTERS}-_.!~*'()+$/:&[]`, PARAM)
 
 /** Whether it stands in a token of RFC 3261 §25.1. */
 export function inToken(code: number): boolean {
-  return code < 128 && (CLASSES[code]! & TOKEN) !== 0
+  return code < 256 && (CLASSES[code]! & TOKEN) !== 0
 }
 
 /** Whether it stands in a host name or an IPv4 address. */
 export function inHost(code: number): boolean {
-  return code < 128 && (CLASSES[code]! & HOST) !== 0
+  return code < 256 && (CLASSES[code]! & HOST) !== 0
 }
 
 export function inUser(code: number): boolean {
-  return code < 128 && (CLASSES[code]! & USER) !== 0
+  return code < 256 && (CLASSES[code]! & USER) !== 0
 }
 
 export function inParam(code: number): boolean {
-  return code < 128 && (CLASSES[code]! & PARAM) !== 0
+  return code < 256 && (CLASSES[code]! & PARAM) !== 0
 }

@@ -8,9 +8,6 @@ const SPACE = 32
 const COLON = 58
 const DELETE = 127
 
-/** Added to the number of a line whose value has to be unfolded and trimmed before it can be used. */
-export const ROUGH = 256
-
 /** Numbers that a line takes in {@link Head.lines}. */
 export const PER_LINE = 4
 
@@ -18,7 +15,9 @@ export const PER_LINE = 4
 export interface Head {
   /** The head as text, its start line included, without the empty line behind it. */
   readonly text: string
-  /** For each line: the header's number, perhaps {@link ROUGH}; where its name begins; where its value begins and ends. */
+  /** The octets of a usual head, one for each character of the text; null where values have to be unfolded and trimmed. */
+  readonly codes: Uint8Array | null
+  /** For each line: the header's number; where its name begins; where its value begins and ends. */
   readonly lines: readonly number[]
 }
 
@@ -31,9 +30,9 @@ const found = new Int32Array(MOST_LINES * PER_LINE)
  * Reads the lines of a head as nearly everybody writes it, in one pass over its octets: ASCII without controls, each line
  * ended by CRLF, none folded, an empty one at the end. Null where it is another.
  */
-export function readLines(codes: Uint8Array, start: number): { lines: number[]; startLine: number; end: number } | null {
-  const most = Math.min(codes.length, start + MOST_OCTETS)
-  const startLine = endOfText(codes, start, most)
+export function readLines(codes: Uint8Array): { lines: number[]; startLine: number; end: number } | null {
+  const most = Math.min(codes.length, MOST_OCTETS)
+  const startLine = endOfText(codes, 0, most)
   if (codes[startLine] !== CR || codes[startLine + 1] !== LF) return null
   let used = 0
   let at = startLine + 2
@@ -53,9 +52,9 @@ export function readLines(codes: Uint8Array, start: number): { lines: number[]; 
     let end = stop
     while (end > value && (codes[end - 1] === SPACE || codes[end - 1] === TAB)) end--
     found[used] = number
-    found[used + 1] = at - start
-    found[used + 2] = value - start
-    found[used + 3] = end - start
+    found[used + 1] = at
+    found[used + 2] = value
+    found[used + 3] = end
     used += PER_LINE
     at = stop + 2
   }
@@ -91,7 +90,7 @@ export function readAnyLines(text: string, from: number): { lines: number[]; bad
     const colon = text.indexOf(':', pos)
     const name = colon >= 0 && colon < eol ? canonicalName(text.slice(pos, colon)) : ''
     if (!name) return { lines, bad: true }
-    lines.push((numberOf(name) ?? OTHER) + ROUGH, pos, colon + 1, eol)
+    lines.push(numberOf(name) ?? OTHER, pos, colon + 1, eol)
     pos = eol + 1
   }
   return { lines, bad: false }
@@ -105,7 +104,7 @@ export function findLine({ text, lines }: Head, name: string, from = 0): number 
   const known = numberOf(canonical)
   if (known !== undefined) return findNumber(lines, known, from)
   for (let i = from; i < lines.length; i += PER_LINE) {
-    if ((lines[i]! & (ROUGH - 1)) !== OTHER) continue
+    if (lines[i] !== OTHER) continue
     const start = lines[i + 1]!
     if (canonicalName(text.slice(start, text.indexOf(':', start))) === canonical) return i
   }
@@ -114,6 +113,6 @@ export function findLine({ text, lines }: Head, name: string, from = 0): number 
 
 /** The same by its number. */
 export function findNumber(lines: readonly number[], number: number, from = 0): number {
-  for (let i = from; i < lines.length; i += PER_LINE) if ((lines[i]! & (ROUGH - 1)) === number) return i
+  for (let i = from; i < lines.length; i += PER_LINE) if (lines[i] === number) return i
   return -1
 }

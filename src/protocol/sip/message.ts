@@ -1,5 +1,5 @@
 import { type NameAddr, parseNameAddr, parseVia, Via } from './address.ts'
-import { findLine, findNumber, type Head, PER_LINE, ROUGH } from './head.ts'
+import { findLine, findNumber, type Head, PER_LINE } from './head.ts'
 import { methodAt } from './methods.ts'
 import { bodyOfType } from './multipart.ts'
 import { CALL_ID, CONTACT, CONTENT_TYPE, CSEQ, FIRST_CREDENTIAL, FROM, TO, VIA } from './names.ts'
@@ -46,14 +46,15 @@ abstract class SipMessage {
     return this.#head.text
   }
 
-  #isRough(i: number): boolean {
-    return this.#head.lines[i]! >= ROUGH
+  /** Its octets where they are those of {@link head}, one for each character. */
+  protected get codes(): Uint8Array | null {
+    return this.#head.codes
   }
 
   #value(i: number): string {
-    const { text, lines } = this.#head
+    const { text, codes, lines } = this.#head
     const value = text.slice(lines[i + 2], lines[i + 3])
-    if (!this.#isRough(i)) return value
+    if (codes) return value
     return (value.includes('\n') ? unfold(value) : value).trim()
   }
 
@@ -73,7 +74,7 @@ abstract class SipMessage {
   /** Whether somebody shows by this message who he is. */
   get hasCredentials(): boolean {
     const { lines } = this.#head
-    for (let i = 0; i < lines.length; i += PER_LINE) if ((lines[i]! & (ROUGH - 1)) >= FIRST_CREDENTIAL) return true
+    for (let i = 0; i < lines.length; i += PER_LINE) if (lines[i]! >= FIRST_CREDENTIAL) return true
     return false
   }
 
@@ -96,12 +97,12 @@ abstract class SipMessage {
 
   /** The first line of this header, to be copied into a message of ours; `name` is how it begins there. '' where it is absent. */
   lineOf(number: number, name: string): string {
-    const { text, lines } = this.#head
+    const { text, codes, lines } = this.#head
     const i = findNumber(lines, number)
     if (i < 0) return ''
     const next = i + PER_LINE < lines.length ? lines[i + PER_LINE + 1]! : -1
     // A line that is nothing but well-written is taken as it is, with its line end.
-    const whole = next === lines[i + 3]! + 2 && !this.#isRough(i)
+    const whole = next === lines[i + 3]! + 2 && codes !== null
     const named = lines[i + 2] === lines[i + 1]! + name.length && text.startsWith(name, lines[i + 1])
     if (whole && named) return text.slice(lines[i + 1], next)
     return `${name}${this.#value(i)}\r\n`
@@ -123,28 +124,28 @@ abstract class SipMessage {
   }
 
   #readVia(): Via {
-    const { text, lines } = this.#head
+    const { text, codes, lines } = this.#head
     const i = findNumber(lines, VIA)
     if (i < 0) throw new SipParseError(400, 'Missing via')
     const value = this.#value(i)
-    const plain = this.#isRough(i) ? null : readPlainVia(text, lines[i + 2]!, lines[i + 3]!)
+    const plain = codes && readPlainVia(text, codes, lines[i + 2]!, lines[i + 3]!)
     return plain ? new Via(value, 'UDP', plain, plain) : parseVia(splitList(value)[0] ?? '')
   }
 
   /** How many there are, over all lines. */
   get vias(): number {
-    const { lines } = this.#head
+    const { codes, lines } = this.#head
     const i = findNumber(lines, VIA)
     if (i < 0) return 0
     const only = findNumber(lines, VIA, i + PER_LINE) < 0
     // Nothing is left out of the only one where there was nothing to split.
-    return only && !this.#isRough(i) && this.via.text.length === lines[i + 3]! - lines[i + 2]! ? 1 : this.list('via').length
+    return only && codes && this.via.text.length === lines[i + 3]! - lines[i + 2]! ? 1 : this.list('via').length
   }
 
   #readParty(number: number, name: string): Party {
-    const { text, lines } = this.#head
+    const { text, codes, lines } = this.#head
     const i = this.#single(number, name)
-    const at = this.#isRough(i) ? -1 : tagOfPlain(text, lines[i + 2]!, lines[i + 3]!)
+    const at = codes ? tagOfPlain(codes, lines[i + 2]!, lines[i + 3]!) : -1
     if (at >= 0) return { tag: at === 0 ? undefined : text.slice(at >> 10, (at >> 10) + (at & 1023)), whole: undefined }
     const whole = parseNameAddr(this.#value(i))
     return { tag: whole.tag, whole }
@@ -201,9 +202,9 @@ abstract class SipMessage {
    * @throws SipParseError
    */
   get contactUri(): string | undefined {
-    const { text, lines } = this.#head
+    const { text, codes, lines } = this.#head
     const i = findNumber(lines, CONTACT)
-    const plain = i < 0 || this.#isRough(i) ? null : uriOfPlain(text, lines[i + 2]!, lines[i + 3]!)
+    const plain = i < 0 || !codes ? null : uriOfPlain(text, codes, lines[i + 2]!, lines[i + 3]!)
     if (plain !== null) return plain
     const { contact } = this
     return contact && contact.uri.scheme !== 'tel' ? contact.address : undefined
@@ -211,9 +212,9 @@ abstract class SipMessage {
 
   get cseq(): CSeq {
     if (!this.#cseq) {
-      const { text, lines } = this.#head
+      const { text, codes, lines } = this.#head
       const i = this.#single(CSEQ, 'cseq')
-      this.#cseq = this.#isRough(i) ? parseCSeq(this.#value(i)) : parseCSeq(text, lines[i + 2], lines[i + 3])
+      this.#cseq = codes ? parseCSeq(text, lines[i + 2], lines[i + 3]) : parseCSeq(this.#value(i))
     }
     return this.#cseq
   }
@@ -267,7 +268,7 @@ function parseCSeq(text: string, start = 0, end = text.length): CSeq {
   while (stop < end && text.charCodeAt(stop) > BLANK) stop++
   const begin = skipBlanks(text, stop)
   const method = methodAt(text, begin, end)
-  const sequence = begin > stop ? parseDigits(text.slice(start, stop), 2 ** 31 - 1) : null
+  const sequence = begin > stop ? parseDigits(text, 2 ** 31 - 1, start, stop) : null
   if (sequence === null || !method || (!isToken(method) && /\s/.test(method))) throw new SipParseError(400, 'Malformed cseq')
   return { sequence, method }
 }
@@ -297,7 +298,9 @@ export class SipRequest extends SipMessage {
 
   /** Reads the Request-URI, if it is not plain. @throws SipParseError */
   checkTarget(): void {
-    if (!isPlainUri(this.uri) && this.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
+    const start = this.method.length + 1
+    const plain = this.codes !== null && isPlainUri(this.codes, start, start + this.uri.length)
+    if (!plain && this.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
   }
 
   /** Null when the header is absent. */

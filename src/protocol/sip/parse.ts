@@ -13,19 +13,21 @@ const LONE_CR = /\r(?!\n|$)/
 const LONE_CRS = /\r(?!\n|$)/g
 
 /** Where the head ends and the body starts, or null when no empty line closes the head. */
-function findEndOfHead(bytes: Buffer, start: number): { end: number; body: number } | null {
-  const strict = bytes.indexOf('\r\n\r\n', start, 'latin1')
+function findEndOfHead(bytes: Buffer): { end: number; body: number } | null {
+  const strict = bytes.indexOf('\r\n\r\n', 0, 'latin1')
   if (strict >= 0) return { end: strict, body: strict + 4 }
   // Not the RFC's line ends, but some write them.
-  const bare = bytes.indexOf('\n\n', start, 'latin1')
+  const bare = bytes.indexOf('\n\n', 0, 'latin1')
   return bare >= 0 ? { end: bare, body: bare + 2 } : null
 }
 
 /** §18.3: bytes past Content-Length are dropped; fewer than it says, or none that can be read, make the message malformed. */
-function cutBody({ text, lines }: Head, bytes: Uint8Array, start: number): Uint8Array | SipParseError {
+function cutBody({ text, codes, lines }: Head, bytes: Uint8Array, start: number): Uint8Array | SipParseError {
   let length = -1
   for (let i = findNumber(lines, CONTENT_LENGTH); i >= 0; i = findNumber(lines, CONTENT_LENGTH, i + PER_LINE)) {
-    const n = parseDigits(text.slice(lines[i + 2], lines[i + 3]).trim(), 2 ** 31)
+    const n = codes
+      ? parseDigits(text, 2 ** 31, lines[i + 2], lines[i + 3])
+      : parseDigits(text.slice(lines[i + 2], lines[i + 3]).trim(), 2 ** 31)
     if (n === null || (length >= 0 && n !== length)) return new SipParseError(400, 'Malformed content-length')
     length = n
   }
@@ -50,22 +52,23 @@ export function parseHead(text: string): SipRequest | SipResponse {
 }
 
 function parse(bytes: Uint8Array, headOnly: boolean): SipRequest | SipResponse {
-  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let start = 0
   while (buffer[start] === CR || buffer[start] === LF) start++
-  const usual = readLines(buffer, start)
-  if (!usual) return parseUnusual(buffer, start, headOnly)
-  const head = { text: buffer.toString('latin1', start, usual.end), lines: usual.lines }
+  if (start > 0) buffer = buffer.subarray(start)
+  const usual = readLines(buffer)
+  if (!usual) return parseUnusual(buffer, headOnly)
+  const head = { text: buffer.toString('latin1', 0, usual.end), codes: buffer, lines: usual.lines }
   const body = headOnly ? NO_BODY : cutBody(head, buffer, usual.end + 4)
-  const message = parseStartLine(head.text.slice(0, usual.startLine - start), head, body)
+  const message = parseStartLine(head.text.slice(0, usual.startLine), head, body)
   if (body instanceof SipParseError) throw withRequest(body, message)
   return message
 }
 
 /** Any other: with other line ends, with folded lines, in UTF-8, without an end, or with something that does not belong there. */
-function parseUnusual(buffer: Buffer, start: number, headOnly: boolean): SipRequest | SipResponse {
-  const end = findEndOfHead(buffer, start)
-  const raw = buffer.toString('utf8', start, end ? end.end : buffer.length)
+function parseUnusual(buffer: Buffer, headOnly: boolean): SipRequest | SipResponse {
+  const end = findEndOfHead(buffer)
+  const raw = buffer.toString('utf8', 0, end ? end.end : buffer.length)
   // §25.1: a CR stands before a LF alone. Some readers end a line at it, so that it must not come back in an answer.
   const lone = LONE_CR.test(raw)
   const text = lone ? raw.replaceAll(LONE_CRS, ' ') : raw
@@ -73,7 +76,7 @@ function parseUnusual(buffer: Buffer, start: number, headOnly: boolean): SipRequ
   if (lineEnd < 0) lineEnd = text.length
   const line = text.slice(0, text.charCodeAt(lineEnd - 1) === CR ? lineEnd - 1 : lineEnd)
   const { lines, bad } = readAnyLines(text, lineEnd + 1)
-  const head = { text, lines }
+  const head = { text, codes: null, lines }
   const body = headOnly || !end ? NO_BODY : cutBody(head, buffer, end.body)
   const message = parseStartLine(line, head, body)
   const fault = !end ? 'Head without end' : bad ? 'Malformed header line' : lone ? 'CR without LF' : ''
@@ -93,7 +96,7 @@ function parseStartLine(line: string, head: Head, body: Uint8Array | SipParseErr
 }
 
 function parseStatusLine(line: string, head: Head, body: Uint8Array): SipResponse {
-  const status = parseDigits(line.slice(8, 11), 699)
+  const status = line.length < 11 ? null : parseDigits(line, 699, 8, 11)
   const told = status !== null && status >= 100 && (line.length === 11 || line.charCodeAt(11) === SPACE)
   if (!told || !(line.startsWith('SIP/2.0 ') || line.slice(0, 8).toUpperCase() === 'SIP/2.0 '))
     throw new SipParseError(400, 'Malformed status line')

@@ -1,8 +1,8 @@
 import { inHost, inParam, inToken, inUser } from './codes.ts'
 
 /**
- * What nearly everybody writes, recognised in one pass and without making anything of it: whatever is plain here is read without
- * a fault by the parsers, which alone judge the rest.
+ * What nearly everybody writes, recognised in one pass over its octets and without making anything of it: whatever is plain here is
+ * read without a fault by the parsers, which alone judge the rest. `end` is where a value of a usual head ends.
  */
 
 const TAB = 9
@@ -19,22 +19,24 @@ const BACKSLASH = 92
 /** Said of what is not plain. */
 const NOT_PLAIN = -1
 
+const SIP = 'sip:'
+
 /** Behind a `sip:user@host:port` with plain parameters that begins at `i`; -1 where it is something else. */
-function endOfUri(text: string, i: number, end: number): number {
-  if (!text.startsWith('sip:', i)) return NOT_PLAIN
-  const start = i + 4
+function endOfUri(codes: Uint8Array, i: number, end: number): number {
+  if (!begins(codes, i, SIP)) return NOT_PLAIN
+  const start = i + SIP.length
   i = start
-  while (i < end && inUser(text.charCodeAt(i))) i++
+  while (i < end && inUser(codes[i]!)) i++
   let host = start
-  if (i < end && text.charCodeAt(i) === AT) host = i + 1
+  if (i < end && codes[i] === AT) host = i + 1
   i = host
-  while (i < end && inHost(text.charCodeAt(i))) i++
+  while (i < end && inHost(codes[i]!)) i++
   if (i === host || i === end) return i === host ? NOT_PLAIN : i
-  if (text.charCodeAt(i) !== COLON) return i
+  if (codes[i] !== COLON) return i
   let port = 0
   const digits = ++i
   for (; i < end && i - digits < 6; i++) {
-    const digit = text.charCodeAt(i) - 48
+    const digit = codes[i]! - 48
     if (digit < 0 || digit > 9) break
     port = port * 10 + digit
   }
@@ -42,54 +44,54 @@ function endOfUri(text: string, i: number, end: number): number {
 }
 
 /** Behind plain parameters from `i` on, as far as there are any. */
-function endOfUriParams(text: string, i: number, end: number): number {
-  while (i < end && text.charCodeAt(i) === SEMICOLON) {
+function endOfUriParams(codes: Uint8Array, i: number, end: number): number {
+  while (i < end && codes[i] === SEMICOLON) {
     const name = ++i
-    while (i < end && inParam(text.charCodeAt(i))) i++
+    while (i < end && inParam(codes[i]!)) i++
     if (i === name) return NOT_PLAIN
-    if (i < end && text.charCodeAt(i) === EQUALS)
+    if (i < end && codes[i] === EQUALS)
       do i++
-      while (i < end && inParam(text.charCodeAt(i)))
+      while (i < end && inParam(codes[i]!))
   }
   return i
 }
 
 /** Whether this is a plain URI with nothing before or behind it. */
-export function isPlainUri(text: string): boolean {
-  const end = endOfUri(text, 0, text.length)
-  return end >= 0 && endOfUriParams(text, end, text.length) === text.length
+export function isPlainUri(codes: Uint8Array, start: number, end: number): boolean {
+  const i = endOfUri(codes, start, end)
+  return i >= 0 && endOfUriParams(codes, i, end) === end
 }
 
 /** Where the tag of a plain address lies: its start times 1024 and its length, 0 where there is none; -1 where the address is not plain. */
-export function tagOfPlain(text: string, start: number, end: number): number {
+export function tagOfPlain(codes: Uint8Array, start: number, end: number): number {
   let i = start
-  let code = text.charCodeAt(i)
+  let code = codes[i]!
   if (code === QUOTE) {
-    do code = text.charCodeAt(++i)
+    do code = codes[++i]!
     while (i < end && code !== QUOTE && code !== BACKSLASH)
     if (code !== QUOTE) return NOT_PLAIN
     i++
   } else {
-    while (i < end && (inToken(code) || code === SPACE || code === TAB)) code = text.charCodeAt(++i)
+    while (i < end && (inToken(code) || code === SPACE || code === TAB)) code = codes[++i]!
     // Without brackets, what looked like a name was the scheme.
     if (code === COLON) i = start
   }
-  while (i < end && (text.charCodeAt(i) === SPACE || text.charCodeAt(i) === TAB)) i++
-  if (text.charCodeAt(i) !== LESS) {
-    i = i === start ? endOfUri(text, start, end) : NOT_PLAIN
+  while (i < end && (codes[i] === SPACE || codes[i] === TAB)) i++
+  if (codes[i] !== LESS) {
+    i = i === start ? endOfUri(codes, start, end) : NOT_PLAIN
   } else {
-    i = endOfUri(text, i + 1, end)
-    if (i >= 0) i = endOfUriParams(text, i, end)
-    if (i < 0 || i >= end || text.charCodeAt(i) !== GREATER) return NOT_PLAIN
+    i = endOfUri(codes, i + 1, end)
+    if (i >= 0) i = endOfUriParams(codes, i, end)
+    if (i < 0 || i >= end || codes[i] !== GREATER) return NOT_PLAIN
     i++
   }
-  return i < 0 ? NOT_PLAIN : tagIn(text, i, end)
+  return i < 0 ? NOT_PLAIN : tagIn(codes, i, end)
 }
 
-/** The URI of a plain address; null where the address is not plain. */
-export function uriOfPlain(text: string, start: number, end: number): string | null {
+/** The URI of a plain address, cut out of the text that its octets are; null where the address is not plain. */
+export function uriOfPlain(text: string, codes: Uint8Array, start: number, end: number): string | null {
   // A name in quotes may hold a bracket.
-  if (text.charCodeAt(start) === QUOTE || tagOfPlain(text, start, end) < 0) return null
+  if (codes[start] === QUOTE || tagOfPlain(codes, start, end) < 0) return null
   const open = text.indexOf('<', start)
   if (open >= 0 && open < end) return text.slice(open + 1, text.indexOf('>', open))
   const semicolon = text.indexOf(';', start)
@@ -97,36 +99,41 @@ export function uriOfPlain(text: string, start: number, end: number): string | n
 }
 
 /** The first `tag` of the parameters from `i` on, all of them tokens with tokens. */
-function tagIn(text: string, i: number, end: number): number {
+function tagIn(codes: Uint8Array, i: number, end: number): number {
   let tag = 0
   while (i < end) {
-    if (text.charCodeAt(i) !== SEMICOLON) return NOT_PLAIN
+    if (codes[i] !== SEMICOLON) return NOT_PLAIN
     const name = ++i
-    while (i < end && inToken(text.charCodeAt(i))) i++
+    while (i < end && inToken(codes[i]!)) i++
     if (i === name) return NOT_PLAIN
     const stop = i
-    if (i === end || text.charCodeAt(i) !== EQUALS) {
-      if (isNamed(text, name, i, 'tag')) return NOT_PLAIN
+    if (i === end || codes[i] !== EQUALS) {
+      if (isNamed(codes, name, i, 'tag')) return NOT_PLAIN
       continue
     }
     const value = ++i
-    while (i < end && inToken(text.charCodeAt(i))) i++
+    while (i < end && inToken(codes[i]!)) i++
     if (i === value || i - value > 1023) return NOT_PLAIN
-    if (tag === 0 && isNamed(text, name, stop, 'tag')) tag = value * 1024 + i - value
+    if (tag === 0 && isNamed(codes, name, stop, 'tag')) tag = value * 1024 + i - value
   }
   return tag
 }
 
+function begins(codes: Uint8Array, start: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) if (codes[start + i] !== word.charCodeAt(i)) return false
+  return true
+}
+
 /** Whether this is the name of a parameter, which is a token, in any spelling. */
-function isNamed(text: string, start: number, end: number, name: string): boolean {
+function isNamed(codes: Uint8Array, start: number, end: number, name: string): boolean {
   if (end - start !== name.length) return false
-  for (let i = 0; i < name.length; i++) if ((text.charCodeAt(start + i) | 32) !== name.charCodeAt(i)) return false
+  for (let i = 0; i < name.length; i++) if ((codes[start + i]! | 32) !== name.charCodeAt(i)) return false
   return true
 }
 
 const SENT_BY_UDP = 'SIP/2.0/UDP '
 
-/** A Via over UDP, the only one of its line, whose parameters are tokens: where its parts lie. */
+/** A Via over UDP, the only one of its line, whose parameters are tokens. */
 export interface PlainVia {
   host: string
   port: number | undefined
@@ -135,20 +142,20 @@ export interface PlainVia {
   rport: boolean
 }
 
-/** Null where it is not plain. */
-export function readPlainVia(text: string, start: number, end: number): PlainVia | null {
-  if (!text.startsWith(SENT_BY_UDP, start)) return null
+/** Its parts, cut out of the text that its octets are; null where it is not plain. */
+export function readPlainVia(text: string, codes: Uint8Array, start: number, end: number): PlainVia | null {
+  if (!begins(codes, start, SENT_BY_UDP)) return null
   const host = start + SENT_BY_UDP.length
   let i = host
-  while (i < end && inHost(text.charCodeAt(i))) i++
+  while (i < end && inHost(codes[i]!)) i++
   if (i === host) return null
   const afterHost = i
   let port: number | undefined
-  if (i < end && text.charCodeAt(i) === COLON) {
+  if (i < end && codes[i] === COLON) {
     port = 0
     const digits = ++i
     for (; i < end && i - digits < 6; i++) {
-      const digit = text.charCodeAt(i) - 48
+      const digit = codes[i]! - 48
       if (digit < 0 || digit > 9) break
       port = port * 10 + digit
     }
@@ -157,18 +164,18 @@ export function readPlainVia(text: string, start: number, end: number): PlainVia
   let branch: string | undefined
   let rport = false
   while (i < end) {
-    if (text.charCodeAt(i) !== SEMICOLON) return null
+    if (codes[i] !== SEMICOLON) return null
     const name = ++i
-    while (i < end && inToken(text.charCodeAt(i))) i++
+    while (i < end && inToken(codes[i]!)) i++
     if (i === name) return null
     const stop = i
     let value = i
-    if (i < end && text.charCodeAt(i) === EQUALS) {
+    if (i < end && codes[i] === EQUALS) {
       value = ++i
-      while (i < end && inToken(text.charCodeAt(i))) i++
+      while (i < end && inToken(codes[i]!)) i++
     }
-    if (isNamed(text, name, stop, 'rport')) rport = true
-    else if (branch === undefined && isNamed(text, name, stop, 'branch')) branch = text.slice(value, i)
+    if (isNamed(codes, name, stop, 'rport')) rport = true
+    else if (branch === undefined && isNamed(codes, name, stop, 'branch')) branch = text.slice(value, i)
   }
   return { host: text.slice(host, afterHost), port, branch, rport }
 }

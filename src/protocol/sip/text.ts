@@ -84,11 +84,11 @@ export function isToken(text: string): boolean {
   return text.length > 0
 }
 
-/** A number of decimal digits alone, at most `max`; null when it is anything else. */
-export function parseDigits(text: string, max: number): number | null {
-  if (text.length === 0 || text.length > 10) return null
+/** The number of decimal digits alone that stands there, at most `max`; null when it is anything else. */
+export function parseDigits(text: string, max: number, start = 0, end = text.length): number | null {
+  if (start === end || end - start > 10) return null
   let n = 0
-  for (let i = 0; i < text.length; i++) {
+  for (let i = start; i < end; i++) {
     const digit = text.charCodeAt(i) - 48
     if (digit < 0 || digit > 9) return null
     n = n * 10 + digit
