@@ -29,7 +29,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   #early: EarlyUpdates | null = null
   /** The offer of the INVITE is no longer what is open. */
   #updated = false
-  readonly #earlyKey: string
+  /** Of its dialog, early and confirmed. */
+  readonly #dialogKey: string
   /** Whether the caller's own word is that responses shall, or can, be reliable. */
   readonly #reliability: 'required' | 'supported' | null
   #reliable: ReliableProvisionals | null = null
@@ -41,14 +42,14 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#transaction = transaction
     // They name the dialog in many places, for longer than anybody needs the rest.
     request.belongsTo(cutFree(request.callId), cutFree(request.fromTag ?? ''))
-    this.#earlyKey = dialogKey(request.callId, transaction.toTag, request.fromTag ?? '')
+    this.#dialogKey = dialogKey(request.callId, transaction.toTag, request.fromTag ?? '')
     this.#reliability = request.lists('require', RELIABLE)
       ? 'required'
       : request.lists('supported', RELIABLE)
         ? 'supported'
         : null
     // Behind all that may be malformed, so that nothing stays of what is refused.
-    core.early.set(this.#earlyKey, this)
+    core.early.set(this.#dialogKey, this)
     transaction.user = this
   }
 
@@ -92,7 +93,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
 
   refuse(status: number, options?: ResponseOptions): void {
     if (!this.#transaction.respond(responseParts(status, options))) return
-    this.#core.early.delete(this.#earlyKey)
+    this.#core.early.delete(this.#dialogKey)
     this.#reliable?.stop()
   }
 
@@ -107,7 +108,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     const { request } = this
     const bytes = this.#transaction.respond(parts)
     if (!bytes) return null
-    this.#core.early.delete(this.#earlyKey)
+    this.#core.early.delete(this.#dialogKey)
     this.#reliable?.stop()
     const dialog = dialogOfServer(request, source, toTag, contact)
     if (this.#early) {
@@ -116,7 +117,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
       this.#early.dialog = dialog
     }
     if (timed.kind === 'granted') dialog.interval = timed.interval
-    const session = new ConfirmedSession(this.#core, dialog, request.description)
+    const session = new ConfirmedSession(this.#core, dialog, request.description, this.#dialogKey)
     session.awaitAck(request.cseq.sequence, bytes, hop)
     return session
   }

@@ -9,12 +9,14 @@ import { ReceivedSubscribe } from './notifier.ts'
 import { SipParseError } from './parse-error.ts'
 import { checkRules } from './request-checks.ts'
 import type { ServerTransaction } from './server-transaction.ts'
+import { serverKey } from './transactions.ts'
 import type { Hop } from './types.ts'
 import { responseRoute } from './via.ts'
 
 /** Where a request goes that has come in: to its transaction, its dialog, or the product. Its syntax has been checked. */
 export function receiveRequest(core: Core, request: SipRequest, source: Hop): void {
-  const known = core.transactions.serverOf(request)
+  const key = serverKey(request)
+  const known = core.transactions.serverOf(key)
   if (request.method === 'ACK') {
     receiveAck(core, request, source, known)
     return
@@ -31,7 +33,7 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
     receiveCancel(core, request, source)
     return
   }
-  const transaction = core.transactions.addServer(request, source, tag === undefined ? token(8) : '')
+  const transaction = core.transactions.addServer(request, source, tag === undefined ? token(8) : '', key)
   // §8.2.2.2: the same request over another road.
   if (transaction.merged) return void transaction.respond({ status: 482 })
   try {

@@ -51,13 +51,14 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
   /** What a bye() that waits for an ACK will send (§15: no BYE before the ACK of our 2xx, or 64*T1). */
   #waitingBye: { headers: HeaderList | undefined; done: () => void } | null = null
 
-  constructor(core: Core, dialog: Dialog, remoteBody: Uint8Array) {
+  /** `key`: that of its dialog, where it has been made before. */
+  constructor(core: Core, dialog: Dialog, remoteBody: Uint8Array, key?: string) {
     this.#core = core
     this.#dialog = dialog
     this.remoteBody = remoteBody
     this.heardAt = core.options.clock.now()
     this.ended = this.#end.promise
-    this.#key = dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag)
+    this.#key = key ?? dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag)
     core.dialogs.set(this.#key, this)
     this.#own = new OwnRequests(core, dialog, {
       refreshed: (response) => this.#refreshTarget(response),

@@ -64,9 +64,9 @@ export class Transactions {
     return branch === undefined ? undefined : this.#clients.find(branch, response.cseq.method)
   }
 
-  /** §17.2.3: the server transaction that a request repeats, or that an ACK acknowledges. */
-  serverOf(request: SipRequest): ServerTransaction | undefined {
-    return this.#servers.get(serverKey(request, request.method === 'ACK' ? 'INVITE' : request.method))
+  /** §17.2.3: the server transaction of this {@link serverKey}: that a request repeats, or that an ACK acknowledges. */
+  serverOf(key: string): ServerTransaction | undefined {
+    return this.#servers.get(key)
   }
 
   /** §9.2: the INVITE that a CANCEL means. */
@@ -74,13 +74,13 @@ export class Transactions {
     return this.#servers.get(serverKey(cancel, 'INVITE'))
   }
 
-  addServer(request: SipRequest, source: Hop, toTag: string): ServerTransaction {
+  addServer(request: SipRequest, source: Hop, toTag: string, key = serverKey(request)): ServerTransaction {
     let merge = request.toTag === undefined ? mergeKey(request) : ''
     const merged = merge !== '' && this.#merged.has(merge)
     // The first one stands for all of them.
     if (merged) merge = ''
     const held = this.#heldOf(source.address)
-    const transaction = new ServerTransaction(this, serverKey(request, request.method), merge, request, source, toTag, held)
+    const transaction = new ServerTransaction(this, key, merge, request, source, toTag, held)
     transaction.merged = merged
     this.#servers.set(transaction.key, transaction)
     held.count += 1
@@ -132,7 +132,8 @@ function sameHop(a: Hop, b: Hop): boolean {
   return a.address === b.address && a.port === b.port
 }
 
-function serverKey(request: SipRequest, method: string): string {
+/** By which a server transaction is found: an ACK that of its INVITE. */
+export function serverKey(request: SipRequest, method = request.method === 'ACK' ? 'INVITE' : request.method): string {
   const { via } = request
   const { branch } = via
   if (branch?.startsWith(COOKIE) && branch.length > COOKIE.length)
