@@ -140,5 +140,5 @@ export function flat(text: string): string {
 /** A text that may have been cut out of a message, without that message. */
 export function cutFree(text: string): string {
   // V8 copies what is shorter.
-  return text.length < 13 ? text : flat(` ${text}`).slice(1)
+  return text.length < 13 ? text : flat(text.charAt(0) + text.slice(1))
 }
