@@ -7,13 +7,13 @@ import { parseDigits } from './text.ts'
 export interface SipUri {
   readonly scheme: 'sip' | 'sips' | 'tel'
   /** Unescaped. For tel, the number. Absent when the URI has none. */
-  readonly user?: string
+  readonly user: string | undefined
   /** Host name or address; an IPv6 address without its brackets. '' for tel. */
   readonly host: string
-  readonly port?: number
+  readonly port: number | undefined
   readonly params: Params
   /** What stands behind `?`, as it came. */
-  readonly headers?: string
+  readonly headers: string | undefined
 }
 
 export interface UriParts {
@@ -99,21 +99,15 @@ export function parseUri(text: string): SipUri {
     if (stop > end) params = parseParams(text.slice(end, stop), 0)
     if (question >= 0) headers = text.slice(question + 1)
   }
-  return {
-    scheme,
-    host,
-    params,
-    ...(user !== undefined && { user }),
-    ...(port !== undefined && { port }),
-    ...(headers !== undefined && { headers }),
-  }
+  return { scheme, user, host, port, params, headers }
 }
 
 function parseTel(text: string, i: number): SipUri {
   const semicolon = text.indexOf(';', i)
   const number = text.slice(i, semicolon >= 0 ? semicolon : text.length)
   if (!/^\+?[0-9A-Fa-f*#().-]+$/.test(number)) throw new SipParseError(400, 'Malformed tel URI')
-  return { scheme: 'tel', user: number, host: '', params: semicolon >= 0 ? parseParams(text, semicolon) : NO_PARAMS }
+  const params = semicolon >= 0 ? parseParams(text, semicolon) : NO_PARAMS
+  return { scheme: 'tel', user: number, host: '', port: undefined, params, headers: undefined }
 }
 
 /** Nothing but what means itself in a user and in a parameter. */
