@@ -1,6 +1,5 @@
-import type { Duplex } from 'node:stream'
 import type { RecognitionEngine, SpeechEngine } from './engine.ts'
-import { CallGone, placeOf, VerbError, verbError } from './error.ts'
+import { CallGone, VerbError } from './error.ts'
 import { hear } from './hear.ts'
 import { coachOf, heardOf, listenedFor, musicOf, pickUpOf } from './params.ts'
 import { CallStream } from './stream.ts'
@@ -30,22 +29,18 @@ import type {
   StreamOptions,
   Target,
 } from './types.ts'
+import { type Commander, Verbs } from './verbs.ts'
 
 /** Samples a second of an engine of the program's own. */
 const ENGINE_RATE = 24_000
+
+const GONE = () => new CallGone()
 
 /** With what the switch answers `call.stream`. */
 interface OpenedStream {
   socket: string
   token: string
   rateHz: number
-}
-
-/** What a call needs of the agent that has it. */
-export interface Commander {
-  command(method: string, params: object): Promise<unknown>
-  /** Opens the audio socket of this name. */
-  audio(socket: string): Duplex
 }
 
 export interface CallEvents {
@@ -80,10 +75,10 @@ export class Call {
   /** Ms within which the call had to be decided when it was offered; then the stored default route is taken. */
   readonly deadlineMs: number
   #commander: Commander
-  #controller = new AbortController()
+  #verbs: Verbs
+  #controller: AbortController | null = null
   #cause: CallCause | null = null
-  #gone = false
-  #pending = new Set<(error: unknown) => void>()
+  #why: () => VerbError = GONE
   #listeners: { [E in keyof CallEvents]: CallEvents[E][] } = { digit: [], partial: [], amd: [], progress: [], ended: [] }
 
   constructor(
@@ -106,10 +101,15 @@ export class Call {
     this.splitFrom = offered.split
     this.deadlineMs = offered.deadlineMs
     this.#commander = commander
+    this.#verbs = new Verbs(commander)
   }
 
   /** Aborts when the call ends. Hand it to `fetch` and the like. */
   get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#cause) this.#controller.abort(this.#why())
+    }
     return this.#controller.signal
   }
 
@@ -179,7 +179,7 @@ export class Call {
     const { rate, hear, live } = options
     const opened = (await this.#verb('call.stream', { rateHz: rate, hear, live })) as OpenedStream
     if (this.#cause) throw new CallGone()
-    const stream = new CallStream(this.#commander.audio(opened.socket), opened, this.#controller.signal)
+    const stream = new CallStream(this.#commander.audio(opened.socket), opened, this.signal)
     await stream.ready
     return stream
   }
@@ -417,33 +417,21 @@ export class Call {
 
   /** @internal Whether a verb has been told that the call is over, which may be a moment before the call is. */
   get _gone(): boolean {
-    return this.#gone || this.#cause !== null
+    return this.#verbs.gone || this.#cause !== null
   }
 
   /** @internal The switch says that the call is over, or the link to it is. */
-  _end(cause: CallCause, why: () => VerbError = () => new CallGone()): void {
+  _end(cause: CallCause, why: () => VerbError = GONE): void {
     if (this.#cause) return
     this.#cause = cause
-    for (const reject of this.#pending) reject(why())
-    this.#pending.clear()
-    this.#controller.abort(why())
+    this.#why = why
+    this.#verbs.end(why)
+    this.#controller?.abort(why())
     for (const listener of this.#listeners.ended) listener(cause)
   }
 
   #verb(method: string, params: object): Promise<unknown> {
     if (this.#cause) return Promise.reject(new CallGone())
-    const asked = placeOf(this.#verb)
-    return new Promise((resolve, reject) => {
-      const fail = (reason: unknown) => {
-        const error = verbError(reason, asked)
-        this.#gone ||= error instanceof CallGone
-        reject(error)
-      }
-      this.#pending.add(fail)
-      this.#commander
-        .command(method, { call: this.id, ...params })
-        .then(resolve, fail)
-        .finally(() => this.#pending.delete(fail))
-    })
+    return this.#verbs.send(method, { call: this.id, ...params }, new Error())
   }
 }

@@ -1,3 +1,4 @@
+import { placeless } from '#lib/index.ts'
 import type { Refusal } from './types.ts'
 
 /** A verb that could not be carried out. */
@@ -50,28 +51,30 @@ export class InvalidArgument extends VerbError {
   }
 }
 
-/** Where a program has asked for something. */
-export interface Place {
-  stack?: string
-}
-
-/** The place above a function of ours. It costs next to nothing until somebody reads it. */
-export function placeOf(above: (...args: never[]) => unknown): Place {
-  const place: Place = {}
-  Error.captureStackTrace(place, above)
-  return place
-}
-
 /**
  * The errors above from what came over the link: its verdict's code says which. Its stack is that of whoever asked, since the
- * link's would lead a program's author nowhere.
+ * link's would lead a program's author nowhere: `asked` was made by the function that every verb goes through.
  */
-export function verbError(reason: unknown, asked: Place = {}): unknown {
-  const error = errorOf(reason)
-  // From where the call was handed to the program it is the link's way again.
-  const frames = asked.stack?.replace(/^[^\n]*/, '').replace(/\n +at (async )?#take [\s\S]*/, '')
-  if (error instanceof VerbError && frames) error.stack = `${error.name}: ${error.message}${frames}`
+export function verbError(reason: unknown, asked?: Error): unknown {
+  if (!asked) return errorOf(reason)
+  const error = placeless(() => errorOf(reason))
+  if (error instanceof VerbError) leadTo(error, asked)
   return error
+}
+
+/** A stack is text only once somebody reads it: each call whose caller hangs up has an error, which few do. */
+function leadTo(error: VerbError, asked: Error): void {
+  const head = `${error.name}: ${error.message}`
+  let stack: string | undefined
+  const read = () => {
+    // That function's own frame says nothing, and from where the call was handed to the program it is the link's way again.
+    stack ??= head + (asked.stack ?? '').replace(/^[^\n]*\n[^\n]*/, '').replace(/\n +at (async )?#take [\s\S]*/, '')
+    return stack
+  }
+  const write = (text: string) => {
+    stack = text
+  }
+  Object.defineProperty(error, 'stack', { configurable: true, get: read, set: write })
 }
 
 function errorOf(reason: unknown): unknown {

@@ -29,3 +29,14 @@ export class TielineError extends Error {
     this.details = details
   }
 }
+
+/** Makes an error whose place says nothing to anybody: taking down the stack costs more than all else about it. */
+export function placeless<E>(make: () => E): E {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}

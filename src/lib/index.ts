@@ -1,7 +1,7 @@
 export { type Clock, sleep, systemClock, type Timer, TurnedClock } from './clock.ts'
 export { CommandFailed, run, SYSTEM_PATH } from './command.ts'
 export { type Confinement, confine } from './confine.ts'
-export { type Fault, TielineError, type Verdict } from './error.ts'
+export { type Fault, placeless, TielineError, type Verdict } from './error.ts'
 export { type Id, type IdPrefix, idOf, isId, newId, token, uuidOf } from './id.ts'
 export { changesBetween, type PatchStep, patched } from './json-patch.ts'
 export { type Log, processLog, silentLog } from './log.ts'

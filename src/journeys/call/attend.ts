@@ -2,7 +2,7 @@ import { type Id, TielineError } from '#lib/index.ts'
 import type { OfferedCall } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { type Departure, Desk, type Verb } from './desk.ts'
-import { CallOver, verbError } from './over.ts'
+import { callOver, verbError } from './over.ts'
 import { perform } from './verb.ts'
 
 /**
@@ -18,7 +18,7 @@ export async function attend(call: Call, kind: 'offered' | 'resumed', split?: Id
   if (!x.agents.connected(subscriber.id)) return 'agent-down'
   const desk = new Desk(x.clock)
   call.desk = desk
-  if (call.cause) desk.close(new CallOver(call.cause))
+  if (call.cause) desk.close(callOver(call.cause))
   x.agents.offer(subscriber.id, kind, offered(call, deadlineMs, split)).then(
     ({ outcome }) => desk.leave(outcome),
     (error: unknown) => {

@@ -28,7 +28,7 @@ import type { Hold } from './hold.ts'
 import type { LegKeys } from './keys.ts'
 import { showLeg } from './lamp.ts'
 import { goneSince } from './life.ts'
-import { CallOver, OVER } from './over.ts'
+import { callOver, OVER } from './over.ts'
 import { OF_PAIR } from './pair.ts'
 import type { Pickup } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
@@ -241,7 +241,7 @@ export class Call {
     for (const leg of this.legs) leg.end(cause)
     // From here on a restart has nothing to carry on; leases that are still held then are closed by it.
     this.x.record({ type: 'call', at: this.now(), call: this.id, state: null })
-    this.desk?.close(new CallOver(cause))
+    this.desk?.close(callOver(cause))
     for (const run of this.#onOver) run()
     this.#signal?.abort(OVER)
   }

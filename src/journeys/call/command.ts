@@ -11,7 +11,7 @@ import { heard } from './gather.ts'
 import { hold, retrieve } from './hold.ts'
 import { joinedSoon } from './joined.ts'
 import { originate } from './originate.ts'
-import { CallOver } from './over.ts'
+import { callOver } from './over.ts'
 import { parkJoined } from './park.ts'
 import { pausePlay } from './prompt.ts'
 import { pauseRecordings } from './recording.ts'
@@ -53,8 +53,8 @@ export async function command(
 ): Promise<unknown> {
   if (name === 'call.make') return originate(x, subscriber, params as VerbMethods['call.make']['params'], 'agent')
   const call = x.calls.get(params.call)
-  if (!call || call.subscriber.id !== subscriber || !call.desk) throw new CallOver(causeOf('switch', 'hangup'))
-  if (call.cause) throw new CallOver(call.cause)
+  if (!call || call.subscriber.id !== subscriber || !call.desk) throw callOver(causeOf('switch', 'hangup'))
+  if (call.cause) throw callOver(call.cause)
   if (name === 'call.hangup') {
     call.decided = true
     return hangup(call)
@@ -66,7 +66,7 @@ export async function command(
   const aside = (ASIDES as Partial<Record<VerbName, Aside>>)[name]
   if (aside) return aside(call, params as never, signal)
   // Its agent may have been lost while it waited.
-  if (!call.desk) throw new CallOver(causeOf('switch', 'hangup'))
+  if (!call.desk) throw callOver(causeOf('switch', 'hangup'))
   return call.desk.submit(name, params, signal)
 }
 

@@ -7,7 +7,7 @@ import type { Call } from './call.ts'
 import type { Pairing } from './codecs.ts'
 import { answerBody, watchDialog } from './dialog.ts'
 import { textOf } from './offer.ts'
-import { CallOver } from './over.ts'
+import { CallOver, callOver } from './over.ts'
 import { pairUp } from './pair.ts'
 import { reoffer } from './reoffer.ts'
 import { causeOfError } from './run.ts'
@@ -70,7 +70,7 @@ export function answerCaller(call: Call, content: string): void {
   const session = a.incoming?.accept({ body: { type: 'application/sdp', content } })
   if (!session) {
     call.end(causeOf('caller', 'cancelled'))
-    throw new CallOver(call.cause ?? causeOf('caller', 'cancelled'))
+    throw callOver(call.cause ?? causeOf('caller', 'cancelled'))
   }
   if (!call.media.has(a.id)) a.description = content
   a.connect(session)

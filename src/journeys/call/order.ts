@@ -6,7 +6,7 @@ import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
 import { hold, retrieve } from './hold.ts'
 import { originate } from './originate.ts'
-import { CallOver } from './over.ts'
+import { callOver } from './over.ts'
 import { parkJoined } from './park.ts'
 import { transferByCommand } from './transfer.ts'
 
@@ -18,7 +18,7 @@ export async function order(
   by: 'operator' | 'subscriber',
 ): Promise<unknown> {
   const call = x.calls.get(id)
-  if (!call || call.cause) throw new CallOver(call?.cause ?? causeOf('switch', 'hangup'))
+  if (!call || call.cause) throw callOver(call?.cause ?? causeOf('switch', 'hangup'))
   const given = { ...params, call: id }
   switch (verb) {
     case 'hold':

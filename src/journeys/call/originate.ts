@@ -10,7 +10,7 @@ import { watchDialog } from './dialog.ts'
 import { type Ears, ears } from './ears.ts'
 import type { Exchange } from './exchange.ts'
 import { attemptAll } from './fork.ts'
-import { CallOver, verbError } from './over.ts'
+import { CallOver, callOver, verbError } from './over.ts'
 import { Patience } from './patience.ts'
 import { alertingCall, answerOrPickup, Pickup, takesPlace } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
@@ -38,7 +38,7 @@ export function originate(
   if (!subscriber || !isId('call', wanted.call))
     return Promise.reject(verbError('invalid-argument', 'call is the id of a call to be'))
   const known = x.calls.get(wanted.call)
-  if (known && known.subscriber.id !== id) return Promise.reject(new CallOver())
+  if (known && known.subscriber.id !== id) return Promise.reject(callOver())
   if (known) return Promise.resolve({ call: known.id })
   let pickup: Pickup | null = null
   try {
@@ -179,7 +179,7 @@ function answered(call: Call, leg: Leg, session: Session): void {
 
 function give(call: Call, cause: CallCause): never {
   call.end(cause)
-  throw new CallOver(cause)
+  throw callOver(cause)
 }
 
 function notReached({ cause }: Call): TielineError {

@@ -1,4 +1,4 @@
-import { TielineError } from '#lib/index.ts'
+import { placeless, TielineError } from '#lib/index.ts'
 import type { CallCause } from '#platform/words/index.ts'
 
 /** The call is over: what its steps and verbs reject with from then on. Not a fault; the call itself knows the cause. */
@@ -9,8 +9,13 @@ export class CallOver extends TielineError {
   }
 }
 
-/** The one that steps reject with: made once, since every call ends and a stack trace of it says nothing. */
-export const OVER = new CallOver()
+/** Its stack is not taken down: every call ends, and where that was noticed says nothing. */
+export function callOver(cause?: CallCause): CallOver {
+  return placeless(() => new CallOver(cause))
+}
+
+/** The one that steps reject with: made once. */
+export const OVER = callOver()
 
 /** A verb that cannot be carried out. */
 export function verbError(

@@ -1,4 +1,4 @@
-import { TielineError, type Verdict } from '#lib/index.ts'
+import { placeless, TielineError, type Verdict } from '#lib/index.ts'
 
 /** Why a link is no more. */
 export type LinkLostReason =
@@ -53,7 +53,12 @@ export function toWire(error: unknown): WireError {
   return { code, message: error.message, data: { verdict: error.verdict, details: error.details } }
 }
 
+/** Its place would be the reading of the link, whoever has asked. */
 export function fromWire(error: WireError): TielineError {
+  return placeless(() => errorOf(error))
+}
+
+function errorOf(error: WireError): TielineError {
   const verdict = error.data?.verdict
   if (typeof verdict?.code === 'string') return new TielineError(error.message, verdict, error.data?.details ?? {})
   return linkError(error.code === -32601 ? 'no-such-method' : 'internal', error.message)
