@@ -250,13 +250,13 @@ export function checkVerb<V extends VerbName>(verb: V, params: unknown): VerbMet
   const { required, fields } = VERBS[verb]
   const given = (typeof params === 'object' && params !== null ? params : {}) as Record<string, unknown>
   const checked: Record<string, unknown> = { call: given.call }
-  for (const [name, check] of Object.entries(fields)) {
+  for (const name in fields) {
     const value = given[name]
     if (value === undefined || value === null) {
       if (required.includes(name)) throw invalid(verb, name, 'is missing')
       continue
     }
-    const wrong = check(value)
+    const wrong = fields[name]!(value)
     if (wrong) throw invalid(verb, name, wrong)
     checked[name] = value
   }
@@ -264,8 +264,8 @@ export function checkVerb<V extends VerbName>(verb: V, params: unknown): VerbMet
     throw invalid(verb, 'file', 'or text, tone, signal or list, one of them, must be given')
   if (verb === 'call.announce' && sourcesOf(checked) !== 1)
     throw invalid(verb, 'text', 'or file, tone or signal, one of them, must be given')
-  const { call: _, ...named } = checked
-  if (verb === 'call.pickUp' && Object.keys(named).length !== 1)
+  // Beside the call itself.
+  if (verb === 'call.pickUp' && Object.keys(checked).length !== 2)
     throw invalid(verb, 'slot', 'or user, other or leg, one of them, must be given')
   return checked as VerbMethods[V]['params']
 }
