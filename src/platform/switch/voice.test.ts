@@ -27,6 +27,7 @@ async function voice() {
   const asked: Asked[] = []
   const state = { mute: false, there: true }
   const open: { call: never; endpoint: never }[] = []
+  const opening: string[] = []
   const note = (method: string) => (params: unknown) => {
     asked.push([method, params])
     return state.mute ? new Promise<null>(() => {}) : null
@@ -39,6 +40,8 @@ async function voice() {
       methods: {
         'endpoint.open': ({ call, endpoint }: VoiceMethods['endpoint.open']['params']) => {
           open.push({ call, endpoint } as never)
+          opening.push(endpoint)
+          if (state.mute) return new Promise(() => {})
           return { address: '127.0.0.1', port: 20_000 }
         },
         claim: () => ({ endpoints: state.there ? open : [] }),
@@ -53,6 +56,7 @@ async function voice() {
   return {
     pool,
     asked,
+    opening,
     state,
     /** Waits until so much has been asked of it. */
     async heard(count: number) {
@@ -84,6 +88,21 @@ test('what voice was being told as its link broke is told again, once it is ther
     far.asked.map(([method]) => method),
     ['endpoint.describe', 'endpoint.describe'],
   )
+})
+
+test('an endpoint that voice was opening as it died is opened by the next one', async () => {
+  await using far = await voice()
+  far.state.mute = true
+  const opened = far.pool.open(newId('call'), newId('sub'), 'node')
+  for (let tries = 0; far.opening.length < 1 && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
+  far.state.mute = false
+  await far.restart()
+  const endpoint = await opened
+  assert.equal(far.opening.length, 2)
+  assert.equal(far.opening[1], endpoint.id)
+  assert.notEqual(far.opening[0], endpoint.id, 'where the link alone broke, the first is there and is nobody’s')
+  far.pool.close()
+  await assert.rejects(far.pool.open(newId('call'), newId('sub'), 'node'), VoiceUnavailable)
 })
 
 test('where voice has died with the endpoint, what it was being told fails as what comes later', async () => {

@@ -1,6 +1,6 @@
 import { type Clock, type Id, type Log, newId, type Timer } from '#lib/index.ts'
 import type { IpFamily, Realm, VoiceMethods, VoiceNotifications } from '#platform/words/index.ts'
-import { connectLink, type LinkClient } from '#protocol/link/index.ts'
+import { connectLink, type LinkClient, LinkLost } from '#protocol/link/index.ts'
 import { AT_ONCE_MS, type EndpointSnapshot, VoiceEndpoint, VoiceUnavailable } from './voice-endpoint.ts'
 
 /** The switch's side of a link to voice. */
@@ -86,16 +86,27 @@ export class VoicePool {
     { call, realm, family }: { call: Id<'call'>; realm: Realm; family: IpFamily | undefined },
     subscriber: Id<'sub'>,
   ): Promise<EndpointSnapshot> {
-    const voice = this.#home(subscriber)
-    const id = newId('med')
     try {
-      await this.#links[voice]?.ready(AT_ONCE_MS)
-      const wanted = { call, endpoint: id, realm, ...(family ? { family } : {}) }
-      const { address, port } = await this.call(voice, 'endpoint.open', wanted, AT_ONCE_MS)
-      return { id, voice, address, port }
+      return await this.#openAt(this.#home(subscriber), { call, realm, ...(family ? { family } : {}) })
     } catch (error) {
       this.#leave(subscriber)
       throw new VoiceUnavailable(error)
+    }
+  }
+
+  /** A process that dies with the question is there again within moments, and is asked again. */
+  async #openAt(voice: number, wanted: Omit<Params<'endpoint.open'>, 'endpoint'>): Promise<EndpointSnapshot> {
+    const until = this.#clock.now() + AT_ONCE_MS
+    for (;;) {
+      await this.#links[voice]?.ready(Math.max(0, until - this.#clock.now()))
+      // Another one each time: whether the former was opened is not known.
+      const id = newId('med')
+      try {
+        const { address, port } = await this.call(voice, 'endpoint.open', { ...wanted, endpoint: id }, AT_ONCE_MS)
+        return { id, voice, address, port }
+      } catch (error) {
+        if (!(error instanceof LinkLost)) throw error
+      }
     }
   }
 
