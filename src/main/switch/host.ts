@@ -1,4 +1,4 @@
-import type { Id, Log } from '#lib/index.ts'
+import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
 import type { AgentMemory } from '#platform/resource/index.ts'
 import {
   type ChannelState,
@@ -9,7 +9,7 @@ import {
   type MemoryMethods,
   type Realm,
 } from '#platform/words/index.ts'
-import { connectLink } from '#protocol/link/index.ts'
+import { connectLink, type Link } from '#protocol/link/index.ts'
 
 export interface HostClient {
   /** Asks for a TCP socket in a realm. Rejects when host says no, or cannot be asked. */
@@ -20,20 +20,24 @@ export interface HostClient {
 export interface FollowOptions {
   path: string
   log: Log
+  clock: Clock
   channels: Map<Id<'sub'>, ChannelState>
   memory: AgentMemory
 }
+
+type Types = { answers: MemoryMethods; calls: HostMethods; hears: HostNotifications }
 
 /**
  * Keeps what host says of the channels, and leases the memory of its sandboxes. While host cannot be asked, nothing is known, and a
  * channel is simply tried.
  */
-export function followHost({ path, log, channels, memory }: FollowOptions): HostClient {
-  const client = connectLink<{ answers: MemoryMethods; calls: HostMethods; hears: HostNotifications }>({
+export function followHost({ path, log, clock, channels, memory }: FollowOptions): HostClient {
+  const client = connectLink<Types>({
     path,
     hello: { process: 'switch', version: 1 },
     maxLineBytes: LONGEST_LINE,
     log,
+    clock,
     onConnected(link) {
       link.call('channel.list', {}, { timeoutMs: 5000 }).then(
         (list) => {
@@ -41,11 +45,7 @@ export function followHost({ path, log, channels, memory }: FollowOptions): Host
         },
         (error: unknown) => log.warn({ err: error }, 'host did not say how the channels are'),
       )
-      memory.asking()
-      link.call('memory.list', {}, { timeoutMs: 5000 }).then(
-        (there) => memory.settle(there),
-        (error: unknown) => log.warn({ err: error }, 'host did not say which sandboxes there are'),
-      )
+      void askForSandboxes(link, memory, log)
     },
     methods: {
       async 'memory.take'(wanted) {
@@ -69,5 +69,22 @@ export function followHost({ path, log, channels, memory }: FollowOptions): Host
       await link.call('socket.stream', { realm, id, ...(family ? { family } : {}) }, { timeoutMs: 2000 })
     },
     close: () => client.close(),
+  }
+}
+
+/** Until host has said, nothing that a former switch has left is given back: one that does not answer is asked again. */
+async function askForSandboxes(link: Link<Types>, memory: AgentMemory, log: Log): Promise<void> {
+  for (let late = true; late && link.isOpen; ) {
+    memory.asking()
+    late = await link.call('memory.list', {}, { timeoutMs: 5000 }).then(
+      (there) => {
+        memory.settle(there)
+        return false
+      },
+      (error: unknown) => {
+        log.warn({ err: error }, 'host did not say which sandboxes there are')
+        return error instanceof TielineError && error.verdict.code === 'timeout'
+      },
+    )
   }
 }
