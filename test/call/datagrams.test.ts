@@ -110,7 +110,8 @@ test('a socket that is full stops nobody: what waits is bounded and leaves in it
   const [socket, far] = [await here.socket(OURS), await here.listener(here.far, THEIRS)]
   const ELSEWHERE = 5000
   const began = performance.now()
-  for (let i = 0; i < ELSEWHERE; i++) socket.send(Buffer.from(String(i).padEnd(1200)), far)
+  let kept = 0
+  for (let i = 0; i < ELSEWHERE; i++) if (socket.send(Buffer.from(String(i).padEnd(1200)), far)) kept++
   await new Promise((resolve) => setTimeout(resolve, 50))
   assert.ok(performance.now() - began < 5000, 'it waited for the socket')
   assert.equal(far.texts.length, 0)
@@ -120,6 +121,7 @@ test('a socket that is full stops nobody: what waits is bounded and leaves in it
   await new Promise((resolve) => setTimeout(resolve, 300))
   const { length } = far.texts
   assert.ok(length < ELSEWHERE, `${length} were kept`)
+  assert.equal(length, kept, 'what is dropped is said to be')
   assert.deepEqual(
     far.texts,
     Array.from({ length }, (_, i) => String(i)),
@@ -130,7 +132,8 @@ test('a socket that is full stops nobody: what waits is bounded and leaves in it
 
 test('what waits for the turn’s end leaves by the socket that is there then, also where one with a queue was replaced', async () => {
   await using here = await place()
-  const sockets = new HeldSockets(new Outbox({ flush() {} }), silentLog, () => {})
+  const outbox = new Outbox({ flush() {} })
+  const sockets = new HeldSockets(outbox, silentLog, () => {})
   const held = sockets.at(OURS)
   const near = await here.listener(here.near, OURS)
   await inside(here.far, 'ip', 'link', 'set', 'tlfar', 'arp', 'off')
@@ -148,4 +151,21 @@ test('what waits for the turn’s end leaves by the socket that is there then, a
   held.take(await here.socket(OURS))
   await until('what had to wait for a socket has come', () => near.texts.length === 3)
   assert.deepEqual(near.texts, ['by the second', 'by none', 'by the third'])
+  assert.equal(outbox.dropped, 0)
+})
+
+test('what finds no room is counted, where a socket is full and where there is none yet', async () => {
+  await using here = await place()
+  await inside(here.far, 'ip', 'link', 'set', 'tlfar', 'arp', 'off')
+  const outbox = new Outbox({ flush() {} })
+  const sockets = new HeldSockets(outbox, silentLog, () => {})
+  const held = sockets.at(OURS)
+  for (let i = 0; i < 300; i++) held.send(text(i), { address: THEIRS, port: 4000 })
+  await new Promise(setImmediate)
+  assert.equal(outbox.dropped, 300 - 256)
+  held.take(await here.socket(OURS))
+  for (let i = 0; i < 5000; i++) held.send(Buffer.alloc(1200), { address: THEIRS, port: 4000 })
+  await new Promise(setImmediate)
+  assert.ok(outbox.dropped > 1000, `${outbox.dropped} were dropped`)
+  sockets.close()
 })

@@ -20,7 +20,7 @@ export interface SwitchParts {
 
 /** The figures of the switch at this moment (PITFALLS O06). */
 export function switchMetrics({ exchange, carriers, journal, traces, load, toll, strangers, count }: SwitchParts): Metric[] {
-  const { transactions, sessions, subscriptions, repeats } = exchange.realms.counts
+  const { transactions, sessions, subscriptions, repeats, dropped } = exchange.realms.counts
   return [
     ...callMetrics(exchange),
     gauge('tieline_sip_transactions', 'SIP transactions that are alive', transactions),
@@ -29,6 +29,7 @@ export function switchMetrics({ exchange, carriers, journal, traces, load, toll,
     ...count.metrics(repeats),
     counter('tieline_sip_shed_total', 'New SIP requests refused under load', load.shed),
     counter('tieline_sip_strangers_total', 'Datagrams dropped of sources that are no trunk and no site', strangers.dropped),
+    counter('tieline_datagrams_dropped_total', 'Datagrams to be sent that found no room to wait for their socket in', dropped),
     gauge('tieline_event_loop_lag_seconds', 'How late the event loop was lately', load.lagMs / 1000, { process: 'switch' }),
     gauge('tieline_resident_bytes', 'Memory of the process', process.memoryUsage.rss(), { process: 'switch' }),
     ...resourceMetrics(exchange),

@@ -32,14 +32,15 @@ export class DatagramSocket {
 
   /**
    * What libc does not take at once goes Node's way, which waits until the socket is writable and knows scopes. As long as
-   * something waits there, all goes that way.
+   * something waits there, all goes that way. False where too many wait already.
    */
-  send(bytes: Uint8Array, to: Place): void {
-    if (this.#fd < 0) return
-    if (this.#queued === 0 && this.#sender.send(this.#fd, bytes, to.address, to.port)) return
-    if (this.#queued === QUEUED) return
+  send(bytes: Uint8Array, to: Place): boolean {
+    if (this.#fd < 0) return true
+    if (this.#queued === 0 && this.#sender.send(this.#fd, bytes, to.address, to.port)) return true
+    if (this.#queued === QUEUED) return false
     this.#socket.send(bytes, to.port, to.address, this.#left)
     this.#queued++
+    return true
   }
 
   /** Idempotent. */

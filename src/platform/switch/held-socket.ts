@@ -56,8 +56,13 @@ class HeldSocket {
   }
 
   #write(bytes: Uint8Array, to: Place): void {
-    if (this.#socket) this.#socket.send(bytes, to)
-    else if (this.#waiting.length < WAITING) this.#waiting.push({ bytes, to })
+    if (!(this.#socket ? this.#socket.send(bytes, to) : this.#wait(bytes, to))) this.#outbox.dropped += 1
+  }
+
+  #wait(bytes: Uint8Array, to: Place): boolean {
+    if (this.#waiting.length === WAITING) return false
+    this.#waiting.push({ bytes, to })
+    return true
   }
 }
 

@@ -8,6 +8,8 @@ interface Letter {
  * from us, a restarted switch knows too (DESIGN §5). One `write` a turn serves all of the turn's messages.
  */
 export class Outbox {
+  /** Datagrams that found no room to wait for their socket in. */
+  dropped = 0
   readonly #flush: () => void
   #letters: Letter[] = []
   #scheduled = false

@@ -329,9 +329,10 @@ export class Realms {
     parts.connections.close()
   }
 
-  /** What is alive in all realms. */
-  get counts(): { transactions: number; sessions: number; subscriptions: number; repeats: number } {
-    const sum = { transactions: 0, sessions: 0, subscriptions: 0, repeats: this.#repeatsOfGone }
+  /** What is alive in all realms, and how often something came again or was dropped. */
+  get counts(): { transactions: number; sessions: number; subscriptions: number; repeats: number; dropped: number } {
+    const { dropped } = this.#options.outbox
+    const sum = { transactions: 0, sessions: 0, subscriptions: 0, repeats: this.#repeatsOfGone, dropped }
     for (const { agent } of this.#realms.values()) {
       sum.transactions += agent.counts.transactions
       sum.sessions += agent.counts.sessions

@@ -315,10 +315,10 @@ export interface Session {
   snapshot(): SessionSnapshot
 }
 
-/** Plain JSON: all of a dialog that must outlive the process (RFC 3261 §12). */
 /** An ACK is told by its branch, as the dialog tells the rest. Its text stands where it has a body; older releases kept that alone. */
 export type AckSnapshot = { branch: string } | { message: string }
 
+/** Plain JSON: all of a dialog that must outlive the process (RFC 3261 §12). */
 export interface SessionSnapshot {
   callId: string
   localTag: string
