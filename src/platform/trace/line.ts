@@ -128,8 +128,10 @@ export class CallLines {
     let at = 0
     for (let next = 0; at + FIXED <= bytes.length; at = next) {
       const end = at + bytes.readUInt32LE(at)
+      // Before it is aligned, which is right up to 31 bits: a length that is damaged may be any.
+      if (end < at + FIXED || end > bytes.length) break
       next = aligned(end)
-      if (end < at + FIXED || next > bytes.length) break
+      if (next > bytes.length) break
       const owner = bytes.readUIntLE(at + KIND_AT + 1, 3)
       if (bytes[at + KIND_AT] === HEAD) this.#meet(owner, bytes, at + FIXED, end)
       else {

@@ -42,8 +42,14 @@ export class Ring {
     await this.#ready
     this.#reached = Math.max(this.#reached, latest)
     const file = await this.#open(bytes.length)
-    for (let written = 0; written < bytes.length; )
-      written += (await file.handle.write(bytes, written, bytes.length - written, file.size + written)).bytesWritten
+    try {
+      for (let written = 0; written < bytes.length; )
+        written += (await file.handle.write(bytes, written, bytes.length - written, file.size + written)).bytesWritten
+    } catch (error) {
+      // The next write may end where one of these lines begins, and would have it for its own.
+      await file.handle.truncate(file.size)
+      throw error
+    }
     file.size += bytes.length
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -171,6 +172,48 @@ test('a damaged record is passed over, and the log says so; so is a message at n
   assert.deepEqual(await second.texts(call), ['INVITE', 'ACK'])
   assert.deepEqual(said, [{ call, damaged: 2 }])
   await second.store.close()
+})
+
+test('a length that is damaged holds nobody up: what is behind it in its file is lost, and no more', async (t) => {
+  for (const length of [0, 15, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, 0xffff_ffff]) {
+    const directory = place(t)
+    const first = opened(directory)
+    const call = first.made()
+    first.say(call, 'INVITE')
+    first.say(call, 'BYE')
+    await first.store.close()
+    const file = join(directory, readdirSync(directory)[0]!)
+    const bytes = readFileSync(file)
+    bytes.writeUInt32LE(length, bytes.indexOf('BYE') - 16)
+    writeFileSync(file, bytes)
+    const second = opened(directory)
+    second.say(call, 'ACK')
+    assert.deepEqual(await second.texts(call), ['INVITE', 'ACK'], String(length))
+    await second.store.close()
+  }
+})
+
+test('lines that the disk took in part are nobody else’s afterwards', async (t) => {
+  const directory = place(t)
+  const { say, texts, made, store } = opened(directory)
+  const [a, b] = [made(), made()]
+  const handle = await open(directory)
+  const { write } = Object.getPrototypeOf(handle)
+  await handle.close()
+  const full = t.mock.method(
+    Object.getPrototypeOf(handle),
+    'write',
+    async function (this: FileHandle, bytes: Buffer, from: number, length: number, at: number) {
+      if (full.mock.callCount() > 0) throw new Error('ENOSPC')
+      return write.call(this, bytes, from, length - 1, at)
+    },
+  )
+  for (const text of ['B1', 'B2', 'B3']) say(b, text)
+  await texts(b)
+  full.mock.restore()
+  say(a, 'A1')
+  assert.deepEqual(await texts(a), ['A1'])
+  await store.close()
 })
 
 test('what another release has kept is removed at the start, and nothing else', async (t) => {
