@@ -37,7 +37,8 @@ export interface Replay {
   eventNumbers: Map<Id<'sub'>, number>
   /**
    * The last moment at which the process was proven to live that last wrote of this lease's call: where the lease is
-   * closed, for review, when the call cannot be carried on. Who carries a call on appends its state, which moves this.
+   * closed, for review, when the call cannot be carried on. Who carries a call on appends its state, which moves this; who
+   * carries on what an agent holds says that.
    */
   lastProven(lease: Lease): Instant
   /** Bytes of a torn last write that were cut off, and damaged records further up that were passed over. */

@@ -11,6 +11,8 @@ interface Kept {
 
 interface KeptLease {
   lease: Lease
+  /** When the process that holds it, where it is an agent's, has last said so. */
+  by: Instant
   segment: number
 }
 
@@ -72,7 +74,7 @@ export class LiveState {
       case 'lease.taken':
       case 'lease.moved':
         this.#leave(this.#leases.get(record.lease.id), line)
-        this.#leases.set(record.lease.id, { lease: { ...record.lease }, segment })
+        this.#leases.set(record.lease.id, { lease: { ...record.lease }, by: record.at, segment })
         if (record.lease.call) this.#writes(record.lease.call, record.at.boot)
         return
       case 'lease.answered': {
@@ -80,6 +82,11 @@ export class LiveState {
         if (!kept) return
         kept.lease.answered ??= record.at
         if (kept.lease.call) this.#writes(kept.lease.call, record.at.boot)
+        return
+      }
+      case 'lease.carried': {
+        const kept = this.#leases.get(record.lease)
+        if (kept) kept.by = record.at
         return
       }
       case 'lease.released':
@@ -132,7 +139,7 @@ export class LiveState {
     const found: { record: JournalRecord; json: string }[] = []
     for (const kept of this.#leases.values()) {
       if (kept.segment !== segment) continue
-      const record: JournalRecord = { type: 'lease.taken', at: kept.lease.taken, lease: kept.lease }
+      const record: JournalRecord = { type: 'lease.taken', at: kept.by, lease: kept.lease }
       if (found.push(written(record)) >= limit) return found
     }
     for (const kept of this.#calls.values()) {
@@ -157,8 +164,7 @@ export class LiveState {
   replay(): Pick<Replay, 'leases' | 'calls' | 'registrations' | 'tolls' | 'eventNumbers' | 'lastProven'> {
     const proven = new Map(this.#proven)
     const boots = new Map(this.#boots)
-    // What is no call's is carried on by each process that comes, without a word of it.
-    const last = [...proven.values()].at(-1)
+    const holders = new Map([...this.#leases].map(([id, { by }]) => [id, by.boot]))
     const newest = [...this.#newest.values()].map(({ json }): JournalRecord => JSON.parse(json))
     return {
       leases: [...this.#leases.values()].map(({ lease }) => ({ ...lease })),
@@ -167,7 +173,8 @@ export class LiveState {
       tolls: newest.flatMap((record) => (record.type === 'toll' ? [record] : [])),
       eventNumbers: this.#eventNumbers(),
       lastProven(lease) {
-        const known = lease.call ? proven.get(boots.get(lease.call) ?? lease.taken.boot) : last
+        const boot = lease.call ? boots.get(lease.call) : holders.get(lease.id)
+        const known = proven.get(boot ?? lease.taken.boot)
         return known ?? lease.answered ?? lease.taken
       },
     }
@@ -232,6 +239,7 @@ export class LiveState {
     const calls = new Set([...this.#calls.keys(), ...[...this.#leases.values()].flatMap(({ lease }) => lease.call ?? [])])
     for (const call of this.#boots.keys()) if (!calls.has(call)) this.#boots.delete(call)
     const boots = new Set(this.#boots.values())
+    for (const { lease, by } of this.#leases.values()) if (!lease.call) boots.add(by.boot)
     const last = [...this.#proven.keys()].at(-1)
     for (const boot of this.#proven.keys()) if (boot !== last && !boots.has(boot)) this.#proven.delete(boot)
   }

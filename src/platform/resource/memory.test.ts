@@ -37,7 +37,8 @@ function world({ boot = 'b1', clock = new TurnedClock() } = {}) {
   const of = (type: 'lease.taken' | 'lease.released') =>
     records.flatMap((entry) => (entry.type === type && 'lease' in entry ? [entry as { lease: Lease; review?: boolean }] : []))
   const events = () => records.flatMap((entry) => (entry.type === 'event' ? [entry.event] : []))
-  return { clock, registry, memory, records, of, events, sizes, configure, calendar }
+  const carried = () => records.flatMap((entry) => (entry.type === 'lease.carried' ? [entry] : []))
+  return { clock, registry, memory, records, of, events, carried, sizes, configure, calendar }
 }
 
 const sandbox = (name: string, more: Partial<SandboxMemory> = {}): SandboxMemory => ({
@@ -161,7 +162,7 @@ test('a switch that was killed goes on with what host says is there, and closes 
   const { clock } = before
   const proven = { wall: clock.wall() + 5000, mono: clock.now() + 5000, boot: 'b1' }
   clock.turn(DAY)
-  const { memory, registry, of, records } = world({ boot: 'b2', clock })
+  const { memory, registry, of, records, carried } = world({ boot: 'b2', clock })
   registry.restore(leases)
   memory.restore({ leases, lastProven: () => proven })
   clock.turn(2 * 3_600_000)
@@ -174,6 +175,11 @@ test('a switch that was killed goes on with what host says is there, and closes 
   const [lost, cut, ...more] = of('lease.released')
   assert.deepEqual([lost?.lease.subscriber, lost?.lease.released, lost?.review], [globex, proven, true])
   assert.deepEqual([cut?.lease.subscriber, cut?.lease.reason, more], [acme, 'day', []])
+  const kept = leases.find(({ subscriber }) => subscriber === acme)
+  assert.deepEqual(
+    carried().map(({ lease, at }) => [lease, at.boot]),
+    [[kept?.id, 'b2']],
+  )
   // What is asked for only waits to be asked for again; what is there is a fact, and leased.
   assert.deepEqual(
     [...registry.held()].map(({ detail }) => detail?.sandbox),

@@ -113,6 +113,9 @@ export class AgentMemory {
       if (at) this.#release(sandbox, 'crash', { at, review: true })
       else this.#release(sandbox, 'stopped')
     }
+    // Whoever comes next closes what is gone by then at our last moment, and not at that of a switch that never knew of it.
+    for (const sandbox of this.#former.keys())
+      this.#o.record({ type: 'lease.carried', at: this.#now(), lease: this.#held.get(sandbox)!.lease.id })
     this.#former.clear()
     this.#wake()
     for (const one of there) if (one.granted && !this.#held.has(one.sandbox) && !freed.has(one.sandbox)) this.#acknowledge(one)

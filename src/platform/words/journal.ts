@@ -12,6 +12,8 @@ export type JournalRecord =
   | { type: 'lease.answered'; at: Instant; lease: Id<'lse'> }
   /** Another call of the same subscriber holds it from now on. Carries the whole lease. */
   | { type: 'lease.moved'; at: Instant; lease: Lease }
+  /** What a former process had leased for an agent is there still: from now on this one holds it. Older releases did not say so. */
+  | { type: 'lease.carried'; at: Instant; lease: Id<'lse'> }
   /**
    * Carries the whole lease, with `released` and `reason`, so that usage follows from this one record, in whatever order
    * and however often it is read. `review` is set where a crash closed it at the last proven moment.
