@@ -102,7 +102,7 @@ export class ClientTransaction implements TimerOwner {
   uncut(ms: number): void {
     const { wheel, times } = this.#all
     if (this.#state === 'Proceeding' && this.method !== 'INVITE')
-      wheel.arm(this.#life, Math.max(0, wheel.left(this.#life) + times.transaction - ms), 'F')
+      wheel.arm(this.#life, Math.max(0, wheel.left(this.#life) + Math.max(0, times.transaction - ms)), 'F')
   }
 
   /** An INVITE that has been cancelled waits 64*T1 from now for its final answer (RFC 3261 §9.1). */

@@ -108,6 +108,21 @@ test('timer F runs from the start, whenever a provisional answer comes: what is 
   assert.equal(a.counts.transactions, 0)
 })
 
+test('a patience longer than timer F cuts nothing: a provisional answer does not shorten what is left (§17.1.2.2)', async () => {
+  const net = new SimulatedNetwork()
+  const b = peer(net, '10.0.0.2')
+  const a = net.userAgent('10.0.0.1', { timers: { t1: 50 } })
+  let over = false
+  const failed = assert.rejects(a.request({ ...CALL, method: 'OPTIONS', silenceMs: 4000 }), { reason: 'timeout' })
+  void failed.then(() => (over = true))
+  await net.clock.turnAsync(2900)
+  b.send(b.got[0]!.replace(/^.*\r\n/, 'SIP/2.0 100 Trying\r\n'), '10.0.0.1')
+  await net.clock.turnAsync(200)
+  assert.equal(over, false)
+  await net.clock.turnAsync(200)
+  assert.equal(over, true)
+})
+
 test('timers G, H and I: a refusal is repeated until its ACK, which is then absorbed for T4', () => {
   const net = new SimulatedNetwork()
   const x = peer(net, '10.0.0.9')
