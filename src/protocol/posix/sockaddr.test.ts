@@ -27,6 +27,8 @@ test('what is no plain address has no length', () => {
     '1.2.3.4.5',
     '1.2.3.256',
     '1.2.3.0004',
+    '010.2.3.4',
+    '1.2.3.00',
     '1.2.3.a',
     'sip.example',
     '::g',

@@ -31,7 +31,7 @@ export function writeSockaddr(bytes: Uint8Array, start: number, address: string,
   return 28
 }
 
-/** Writes dotted decimal as four bytes; false where it is anything else. */
+/** Writes dotted decimal as four bytes; false where it is anything else, as with a leading zero, which some read as octal. */
 function writeIpv4(bytes: Uint8Array, start: number, text: string): boolean {
   let place = 0
   let digits = 0
@@ -42,7 +42,7 @@ function writeIpv4(bytes: Uint8Array, start: number, text: string): boolean {
       place++
       digits = 0
       value = 0
-    } else if (code >= ZERO && code <= NINE && digits < 3) {
+    } else if (code >= ZERO && code <= NINE && (digits === 0 || (digits < 3 && value > 0))) {
       digits++
       value = value * 10 + code - ZERO
       if (value > 255) return false
