@@ -364,7 +364,10 @@ export class Call {
 
   #trace(leg: Leg, callId: string, callerTag: string | undefined): void {
     const { realm, direction } = leg.facts
-    this.x.trace.own({ realm, callId, direction, callerTag, call: this.id, leg: leg.id, subscriber: this.subscriber.id })
+    const { trace, calls } = this.x
+    trace.own({ realm, callId, direction, callerTag, call: this.id, leg: leg.id, subscriber: this.subscriber.id })
+    // It may have forgotten this call, whose end nobody would tell it again.
+    if (!calls.has(this.id)) trace.over(this.id)
   }
 
   #legEnded(leg: Leg, cause: CallCause): void {
