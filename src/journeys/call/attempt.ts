@@ -203,12 +203,13 @@ async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops
       silenceOf(call, road, { count: hops.length, isLast: options.lastRoad && left.length === 0 }),
       offer.sdp,
     )
+    const isAnswer = !(end instanceof Error)
+    // Where the leg has ended since the answer came, the session ends at once.
+    if (isAnswer) leg.connect(end)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
-    if (!(end instanceof Error)) {
+    if (isAnswer) {
       tellAlive(call, next)
-      const session = end as Session
-      leg.connect(session)
-      return { kind: 'answered', leg, session }
+      return { kind: 'answered', leg, session: end }
     }
     cause = causeOfFailure(end, call.x.realms.get(leg.facts.realm)?.trouble(next.hop))
     const narrow = cause.reason === 'not-acceptable' ? blame(call, offer.choice, new NotAcceptable('refused')) : null
@@ -251,13 +252,19 @@ function movesOn({ road, emergency }: AttemptOptions, how: AttemptEnd, { reason 
 const FINAL_TO_EMERGENCIES: ReadonlySet<string> = new Set(['busy', 'busy-everywhere', 'declined', 'cancelled'])
 
 /** Sends the offer; where it asks for protection, is refused for it and can do without, once more in the clear. */
-async function tryOffers(options: AttemptOptions, leg: Leg, next: NextHop, silenceMs: number, offer: string): Promise<unknown> {
+async function tryOffers(
+  options: AttemptOptions,
+  leg: Leg,
+  next: NextHop,
+  silenceMs: number,
+  offer: string,
+): Promise<Session | Error> {
   const media = options.call.media.get(leg.id)
   for (let said: string | null = media?.offerAnew() ?? offer; ; ) {
     const invite = sendInvite(options, leg, next, silenceMs, said)
     leg.originate(invite)
     // A leg that ends meanwhile cancels it.
-    const end = await invite.answered.catch((error: unknown) => error)
+    const end = await invite.answered.catch((error: Error) => error)
     const refused = !leg.cause && end instanceof SipFailure && REFUSED_MEDIA.has(end.status)
     said = refused ? (media?.offerInClear() ?? null) : null
     if (said === null) return end

@@ -1,0 +1,43 @@
+import { test } from 'node:test'
+import { until } from '../peer/clock.ts'
+import { formatMessage, type Message } from '../peer/sip/message.ts'
+import { accepted, StreamPeer } from '../peer/sip/stream-peer.ts'
+import { World } from './harness.ts'
+import { dial, invite, place, reach } from './stream-caller.ts'
+
+function cancelOf({ uri, headers }: Message): Message {
+  const left = headers.filter(([name]) => !name.startsWith('Content'))
+  return {
+    method: 'CANCEL',
+    uri: uri!,
+    headers: left.map(([name, value]) => [name, name === 'CSeq' ? '1 CANCEL' : value]),
+    body: '',
+  }
+}
+
+test('S18 a CANCEL that comes in one segment with the 2xx: who has answered is acknowledged and let go', async () => {
+  await using world = await World.open()
+  await reach(world, { transport: 'tcp' })
+  const peer = await StreamPeer.open(`${world.net}.3`, 5060)
+  world.defer(() => peer.close())
+  // The carrier's connection is there from a call before.
+  const before = await place(world, await dial(world))
+  before.hangup()
+  await world.quiet()
+  const [connection] = peer.connections
+  const count = (method: string) => connection!.requests(method).length
+  const [acks, byes] = [count('ACK'), count('BYE')]
+  // Its own caller is called there, too.
+  const wanted = invite(world)
+  const answer = connection!.onMessage
+  connection!.onMessage = (message) => {
+    if (message.method !== 'INVITE') return answer(message)
+    const ok = accepted(message, { address: peer.address, port: peer.port, transport: 'tcp' })
+    connection!.socket.write(Buffer.concat([formatMessage(ok), formatMessage(cancelOf(wanted))]))
+  }
+  connection!.send(wanted)
+  await until('the caller to hear of its CANCEL', () => connection!.responses('INVITE').includes(487), 4000)
+  await until('the answer to be acknowledged', () => count('ACK') > acks, 2000)
+  await until('who has answered to be let go', () => count('BYE') > byes, 2000)
+  await world.quiet()
+})
