@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '#lib/index.ts'
+import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Alerting } from '#platform/words/index.ts'
+import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
-import { alertingCall, isRelayed, Pickup } from './pickup.ts'
+import type { Patience } from './patience.ts'
+import { alertingCall, answerOrPickup, isRelayed, Pickup } from './pickup.ts'
+import type { Joiner } from './wish.ts'
 
 const [acme, globex] = [newId('sub'), newId('sub')]
 
@@ -67,7 +72,7 @@ test('S18 the first who comes has it; the next one, and whoever is on the way, i
   pickup.onOver(({ reason }) => told.push(reason))
   const joiner = { call: ringingFor(acme), leg: { id: newId('leg') } } as unknown as Parameters<Pickup['take']>[0]
   const came: unknown[] = []
-  pickup.onCame = (one) => came.push(one)
+  pickup.onCame((one) => void came.push(one))
   const taken = pickup.take(joiner)
   assert.deepEqual(came, [joiner])
   assert.equal((await pickup.take({ ...joiner })).reason, 'answered-elsewhere')
@@ -94,4 +99,18 @@ test('the sound of a caller whom a pick-up has failed for stays where anybody wh
   assert.equal(relayed({ cause: null, isConnected: true }, port), true, 'it has answered')
   assert.equal(relayed({ cause: null, isConnected: true }, none), false, 'its sound passes by us')
   assert.equal(relayed({ cause: over, isConnected: false }, port), false, 'it is over')
+})
+
+test('who comes while nobody looks, between one target and the next, is the first to be looked at', async () => {
+  const call = ringingFor(acme)
+  const pickup = call.pickup!
+  const joiner = { call: ringingFor(acme, { pickup: false }), leg: {} } as unknown as Joiner
+  const leg = {} as Leg
+  const patience = { giveUp() {} } as unknown as Patience
+  const unanswered = { kind: 'failed' } as Attempt
+  const first = await answerOrPickup(pickup, { searching: Promise.resolve(unanswered), patience, takeIn: () => assert.fail() })
+  assert.equal(first, unanswered)
+  void pickup.take(joiner)
+  const searching = sleep(200).then(() => unanswered)
+  assert.deepEqual(await answerOrPickup(pickup, { searching, patience, takeIn: async () => leg }), { kind: 'picked', leg })
 })

@@ -18,8 +18,7 @@ export class Pickup implements Disposable {
   readonly call: Call
   /** Whoever it rang at has answered. */
   answered = false
-  /** Told of the first one that comes, or comes next. */
-  onCame: ((joiner: Joiner) => void) | null = null
+  #onCame: ((joiner: Joiner) => void) | null = null
   #onOver: readonly ((cause: CallCause) => void)[] = []
   #taken: { joiner: Joiner; refuse(cause: CallCause): void } | null = null
   #over: CallCause | null = null
@@ -29,12 +28,18 @@ export class Pickup implements Disposable {
     call.pickup = this
   }
 
+  /** Tells `run` of the first one that comes, or comes next; at once where it is there already. */
+  onCame(run: (joiner: Joiner) => void): void {
+    this.#onCame = run
+    if (this.#taken) run(this.#taken.joiner)
+  }
+
   /** Whoever comes first has the call, which ends its own. Resolves with why somebody has not got it, and else never. */
   take(joiner: Joiner): Promise<CallCause> {
     if (this.#over || this.#taken) return Promise.resolve(this.#over ?? causeOf('switch', 'answered-elsewhere'))
     const { promise, resolve } = Promise.withResolvers<CallCause>()
     this.#taken = { joiner, refuse: resolve }
-    this.onCame?.(joiner)
+    this.#onCame?.(joiner)
     return promise
   }
 
@@ -143,8 +148,7 @@ export async function answerOrPickup(
 /** What the search comes to, or who comes before that. */
 function foundOrCame(searching: Promise<Attempt>, pickup: Pickup): Promise<Attempt | { kind: 'came'; joiner: Joiner }> {
   return new Promise((resolve, reject) => {
-    const onCame = (joiner: Joiner) => resolve({ kind: 'came', joiner })
-    pickup.onCame = onCame
+    pickup.onCame((joiner) => resolve({ kind: 'came', joiner }))
     searching.then(resolve, reject)
   })
 }
