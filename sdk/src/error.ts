@@ -68,7 +68,11 @@ function leadTo(error: VerbError, asked: Error): void {
   let stack: string | undefined
   const read = () => {
     // That function's own frame says nothing, and from where the call was handed to the program it is the link's way again.
-    stack ??= head + (asked.stack ?? '').replace(/^[^\n]*\n[^\n]*/, '').replace(/\n +at (async )?#take [\s\S]*/, '')
+    stack ??=
+      head +
+      String(asked.stack ?? '')
+        .replace(/^[^\n]*\n?[^\n]*/, '')
+        .replace(/\n +at (async )?#take [\s\S]*/, '')
     return stack
   }
   const write = (text: string) => {
