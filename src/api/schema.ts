@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox'
-import { CODEC_NAMES, type CodecName, TONE_COUNTRIES } from '#protocol/audio/index.ts'
+import { CODEC_NAMES } from '#platform/words/index.ts'
+import { type CodecName, TONE_COUNTRIES } from '#protocol/audio/index.ts'
 
 /** Schemas that more than one route speaks of. They check, document and give the types. */
 

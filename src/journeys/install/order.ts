@@ -17,6 +17,7 @@ import {
 } from '#platform/subscriber/index.ts'
 import {
   type Allocation,
+  CODEC_NAMES,
   type CodecPolicy,
   type DigitPolicy,
   KINDS,
@@ -25,7 +26,7 @@ import {
   type Survival,
   type TonePolicy,
 } from '#platform/words/index.ts'
-import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { canonical, completePbx, type PbxOrder } from './pbx.ts'
 import { checkTls } from './trust.ts'
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { CODEC_NAMES, type CodecName } from '#protocol/audio/index.ts'
+import { CODEC_NAMES } from '#platform/words/index.ts'
+import type { CodecName } from '#protocol/audio/index.ts'
 import { usage } from './error.ts'
 
 /** Collects an option that may be given again and again. */

@@ -1,6 +1,7 @@
 export type * from './agent.ts'
 export type * from './alarm.ts'
 export type * from './call.ts'
+export * from './codec.ts'
 export * from './config.ts'
 export type * from './event.ts'
 export type * from './host.ts'

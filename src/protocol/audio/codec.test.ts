@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import koffi from 'koffi'
 import { type AudioCodec, frameOf, LONGEST_DECODED, type SoundRate } from './codec.ts'
-import { CODEC_NAMES, codecOf } from './codecs.ts'
+import { CODECS, codecOf } from './codecs.ts'
 import { gainOfRepeats, syllables } from './opus.fixture.ts'
 import { opusCodec } from './opus.ts'
 
@@ -50,8 +50,7 @@ function through(
   return { pcm: Int16Array.from(out), lengths }
 }
 
-for (const name of CODEC_NAMES) {
-  const codec = codecOf(name)
+for (const [name, codec] of CODECS) {
   describe(name, () => {
     test('a tone comes through at every rate and packet length', () => {
       for (const from of RATES) {

@@ -4,7 +4,7 @@ import { G722_CODEC } from './g722.ts'
 import { L16_CODECS } from './l16.ts'
 import { opusCodec } from './opus.ts'
 
-const CODECS: ReadonlyMap<string, AudioCodec> = new Map(
+export const CODECS: ReadonlyMap<string, AudioCodec> = new Map(
   [...G711_CODECS, G722_CODEC, ...L16_CODECS, opusCodec].map((codec) => [codec.name, codec]),
 )
 
@@ -17,5 +17,3 @@ export function codecOf(name: CodecName): AudioCodec {
 export function alike(name: CodecName): readonly CodecName[] {
   return name === 'PCMU' ? ['PCMU', 'PCMA'] : name === 'PCMA' ? ['PCMA', 'PCMU'] : [name]
 }
-
-export const CODEC_NAMES: readonly CodecName[] = [...CODECS.values()].map(({ name }) => name)

@@ -16,7 +16,7 @@ export {
   RATE,
   type SoundRate,
 } from './codec.ts'
-export { alike, CODEC_NAMES, codecOf } from './codecs.ts'
+export { alike, codecOf } from './codecs.ts'
 export { Concealer } from './concealer.ts'
 export { countryTone, TONE_COUNTRIES, TONE_NAMES, type ToneName } from './country-tones.ts'
 export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts'
