@@ -73,6 +73,8 @@ function once(stamp, state, title, work) {
   if (existsSync(path) && readFileSync(path, 'utf8') === state) return
   say(title)
   const started = Date.now()
+  // What is cut off half-way is not what any state says. Nor is a stamp that another tree shares by a hard link ours to write into.
+  rmSync(path, { force: true })
   work()
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, state)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -61,6 +61,18 @@ test('on another system, and with a Node that is too old, set-up says so', async
   const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.0' } })"
   assert.match((await as('old.mjs', old)).said, /^set-up: Node 18\.20\.0 is too old: install Node 20 or newer\.\n$/)
   assert.equal(mac.code, 1)
+})
+
+test('what was cut off half-way is done again, also where the tree is by then as it was before', async () => {
+  writeFileSync(join(copy, 'npm.mjs'), 'process.exit(Number(process.env.CODE))\n')
+  const lock = readFileSync(join(copy, 'package-lock.json'), 'utf8')
+  const setUp = (code: number) => sh(`CODE=${code} npm_execpath=./npm.mjs ./node setup/run.mjs check`)
+  assert.match((await setUp(0)).said, /^set-up: installing npm packages/)
+  assert.doesNotMatch((await setUp(0)).said, /installing/)
+  writeFileSync(join(copy, 'package-lock.json'), `${lock}\n`)
+  assert.match((await setUp(1)).said, /npm could not install the packages/)
+  writeFileSync(join(copy, 'package-lock.json'), lock)
+  assert.match((await setUp(0)).said, /^set-up: installing npm packages/)
 })
 
 test('a Debian package that cannot be had is named, with its reason and what to do', async () => {
