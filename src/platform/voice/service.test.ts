@@ -166,6 +166,28 @@ test('R02 a switch that is found dead late takes nothing from the one that has c
   assert.equal((await service.status()).endpoints, 0)
 })
 
+test('R02 what the link broke over is closed, and what was asked for again after it, for the same call, is not', async (t) => {
+  const clock = new TurnedClock()
+  const { service } = start(t, { first: 27_080, last: 27_085 }, 'exit 1', clock)
+  const call = newId('call')
+  const open = async () => {
+    const endpoint = newId('med')
+    await service['endpoint.open']({ call, endpoint, realm: 'node' })
+    return endpoint
+  }
+  const broken = service.switchCame()
+  await open()
+  service.switchLost(broken)
+  service.switchCame()
+  const again = await open()
+  clock.turn(15_000)
+  const deadline = performance.now() + 5000
+  while ((await service.status()).endpoints > 1 && performance.now() < deadline) await pause(5)
+  await pause(50)
+  await service['endpoint.watch']({ endpoint: again, timeoutMs: 0 })
+  assert.equal((await service.status()).endpoints, 1)
+})
+
 test('M07 a main thread that is blocked for 400 ms again and again delays no packet: no burst, no gap, right times', async (t) => {
   const { service, open } = start(t, { first: 27_040, last: 27_049 })
   const far = new Worker(new URL('./arrivals.fixture.ts', import.meta.url))

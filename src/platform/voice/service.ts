@@ -81,6 +81,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   /** Endpoints that wait for their ports. */
   readonly #opening = new Set<Id<'med'>>()
   #switches = 0
+  #lastLost = 0
   readonly #verbs = new Map<Id<'verb'>, Verb>()
 
   constructor(options: VoiceOptions) {
@@ -326,6 +327,7 @@ export class VoiceService implements Methods, AsyncDisposable {
 
   /** That switch is gone: its calls wait 15 s for one that claims them. */
   switchLost(number: number): void {
+    this.#lastLost = Math.max(this.#lastLost, number)
     const left = [...this.#sessions.values()].filter(({ claimedBy }) => claimedBy <= number)
     this.#claims.lost(left.map(({ call }) => call))
   }
@@ -368,9 +370,10 @@ export class VoiceService implements Methods, AsyncDisposable {
     return stats
   }
 
+  /** Closes all of these calls, but for what a switch has opened or claimed since. */
   async #abandon(calls: Id<'call'>[]): Promise<void> {
     const abandoned = new Set(calls)
-    const sessions = [...this.#sessions.values()].filter(({ call }) => abandoned.has(call))
+    const sessions = [...this.#sessions.values()].filter((one) => abandoned.has(one.call) && one.claimedBy <= this.#lastLost)
     if (sessions.length > 0)
       this.#options.log.warn({ endpoints: sessions.length }, 'endpoints that no switch has claimed are closed')
     await Promise.all(sessions.map((session) => this.#close(session)))
