@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
@@ -112,6 +112,32 @@ test('a crash is closed at the last proven moment of the process that held the c
     ],
   )
   await third.close()
+})
+
+test('B06 a lease that compaction writes again is still of the process that carries its call on', async (t) => {
+  const directory = directoryOf(t)
+  const { clock, open, at, lease, taken, state } = world(directory)
+  const held = lease()
+  const first = await open()
+  first.append(taken(held))
+  first.append(state(held.call, 1))
+  await first.close()
+  const second = await open({ segmentBytes: 3000 })
+  second.append(state(held.call, 2))
+  for (let i = 1; i <= 300; i++) {
+    clock.turn(1000)
+    if (i === 60) second.append(state(held.call, 3))
+    second.append({ type: 'beat', at: at() })
+    await second.sync()
+    second.shipped(second.status().position)
+    if (i % 20 > 0) continue
+    const copy = directoryOf(t)
+    cpSync(directory, copy, { recursive: true })
+    const third = await world(copy).open()
+    assert.equal(third.replay().lastProven(held).boot, 'b2', `after ${i} beats`)
+    await third.close()
+  }
+  await second.close()
 })
 
 test('a write torn at any byte is cut off, and the journal goes on from the last whole turn', async (t) => {

@@ -75,7 +75,8 @@ export class LiveState {
       case 'lease.moved':
         this.#leave(this.#leases.get(record.lease.id), line)
         this.#leases.set(record.lease.id, { lease: { ...record.lease }, by: record.at, segment })
-        if (record.lease.call) this.#writes(record.lease.call, record.at.boot)
+        // Written again it tells who leased it, which may be long ago; whoever carries a call on has written its state.
+        if (record.lease.call && !this.#boots.has(record.lease.call)) this.#writes(record.lease.call, record.at.boot)
         return
       case 'lease.answered': {
         const kept = this.#leases.get(record.lease)
