@@ -134,12 +134,15 @@ abstract class SipMessage {
 
   /** How many there are, over all lines. */
   get vias(): number {
-    const { codes, lines } = this.#head
+    const { text, codes, lines } = this.#head
     const i = findNumber(lines, VIA)
     if (i < 0) return 0
-    const only = findNumber(lines, VIA, i + PER_LINE) < 0
-    // Nothing is left out of the only one where there was nothing to split.
-    return only && codes && this.via.text.length === lines[i + 3]! - lines[i + 2]! ? 1 : this.list('via').length
+    if (!codes || findNumber(lines, VIA, i + PER_LINE) >= 0) return this.list('via').length
+    const start = lines[i + 2]!
+    const end = lines[i + 3]!
+    const comma = text.indexOf(',', start)
+    if (comma >= 0 && comma < end) return this.list('via').length
+    return start === end ? 0 : 1
   }
 
   #readParty(number: number, name: string): Party {

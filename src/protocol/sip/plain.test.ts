@@ -86,6 +86,19 @@ test('a plain Via says what the parser reads in it', () => {
   )
 })
 
+test('how many Vias there are is told of those that nobody can read as well', () => {
+  for (const [line, count] of [
+    ['Via: nonsense', 1],
+    ['Via: ', 0],
+    ['Via: SIP/2.0/UDP h;x', 1],
+    ['Via: nonsense, more', 2],
+  ] as const)
+    for (const end of ['\r\n', '\n']) {
+      const response = parseMessage(Buffer.from(['SIP/2.0 200 OK', line, 'CSeq: 1 BYE', '', ''].join(end)))
+      assert.equal(response.vias, count, `${line} before ${JSON.stringify(end)}`)
+    }
+})
+
 test('a head that is written in an unusual manner says the same', () => {
   const usual = [
     'INVITE sip:b@h SIP/2.0',
