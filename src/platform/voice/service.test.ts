@@ -166,6 +166,17 @@ test('R02 a switch that is found dead late takes nothing from the one that has c
   assert.equal((await service.status()).endpoints, 0)
 })
 
+test('R02 what still waited for its port as the link broke is nobody’s, and gives the port back', async (t) => {
+  const { service } = start(t, { first: 27_086, last: 27_089 })
+  const broken = service.switchCame()
+  const opened = service['endpoint.open']({ call: newId('call'), endpoint: newId('med'), realm: 'node' })
+  service.switchLost(broken)
+  service.switchCame()
+  await assert.rejects(opened, (error) => error instanceof TielineError && error.verdict.code === 'call-gone')
+  const { endpoints, portsInUse } = await service.status()
+  assert.deepEqual({ endpoints, portsInUse }, { endpoints: 0, portsInUse: 0 })
+})
+
 test('R02 what the link broke over is closed, and what was asked for again after it, for the same call, is not', async (t) => {
   const clock = new TurnedClock()
   const { service } = start(t, { first: 27_080, last: 27_085 }, 'exit 1', clock)

@@ -65,6 +65,10 @@ function gone(endpoint: string): TielineError {
   )
 }
 
+function invalid(message: string, http: number): TielineError {
+  return new TielineError(message, { code: 'invalid-argument', fault: 'system', retry: false, http })
+}
+
 /** Voice processing: everything that the switch may ask of this process, one method each. */
 export class VoiceService implements Methods, AsyncDisposable {
   readonly #options: VoiceOptions
@@ -81,7 +85,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   /** Endpoints that wait for their ports. */
   readonly #opening = new Set<Id<'med'>>()
   #switches = 0
-  #lastLost = 0
+  #lastLost = -1
   readonly #verbs = new Map<Id<'verb'>, Verb>()
 
   constructor(options: VoiceOptions) {
@@ -112,16 +116,17 @@ export class VoiceService implements Methods, AsyncDisposable {
 
   async 'endpoint.open'({ call, endpoint, realm, family }: VoiceMethods['endpoint.open']['params']) {
     if (this.#sessions.has(endpoint) || this.#opening.has(endpoint)) {
-      throw new TielineError('The endpoint is there already.', {
-        code: 'invalid-argument',
-        fault: 'system',
-        retry: false,
-        http: 409,
-      })
+      throw invalid('The endpoint is there already.', 409)
     }
     this.#opening.add(endpoint)
+    const claimedBy = this.#switches
     try {
       const pair = await this.#pool.take(realm, family)
+      if (claimedBy <= this.#lastLost) {
+        // Whoever has asked was lost meanwhile, never hears of it, and asks again for another one.
+        this.#pool.give(pair)
+        throw gone(endpoint)
+      }
       const session = new Session({
         engine: this.#engine,
         clock: this.#options.clock,
@@ -130,7 +135,7 @@ export class VoiceService implements Methods, AsyncDisposable {
         call,
         pair,
       })
-      session.claimedBy = this.#switches
+      session.claimedBy = claimedBy
       this.#sessions.set(endpoint, session)
       return { address: pair.rtp.address, port: pair.rtp.port }
     } finally {
@@ -146,12 +151,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   async 'endpoint.join'({ a, b }: VoiceMethods['endpoint.join']['params']) {
     const [first, second] = [this.#session(a), this.#session(b)]
     if (first.call !== second.call || first === second) {
-      throw new TielineError('Only two endpoints of one call can be joined.', {
-        code: 'invalid-argument',
-        fault: 'system',
-        retry: false,
-        http: 422,
-      })
+      throw invalid('Only two endpoints of one call can be joined.', 422)
     }
     this.#interrupt(first)
     this.#interrupt(second)
