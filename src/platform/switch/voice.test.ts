@@ -20,6 +20,11 @@ const DESCRIPTION: EndpointDescription = {
   direction: 'sendrecv',
 }
 
+async function reaches(list: unknown[], count: number) {
+  for (let tries = 0; list.length < count && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.equal(list.length, count)
+}
+
 /** The far end of a link to voice: it answers `open` and `claim`, and to nothing else a word as long as it is `mute`. */
 async function voice() {
   const directory = mkdtempSync(join(tmpdir(), 'tl-voice-'))
@@ -59,10 +64,9 @@ async function voice() {
     opening,
     state,
     /** Waits until so much has been asked of it. */
-    async heard(count: number) {
-      for (let tries = 0; asked.length < count && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
-      assert.equal(asked.length, count)
-    },
+    heard: (count: number) => reaches(asked, count),
+    /** Waits until so many endpoints have been. */
+    opens: (count: number) => reaches(opening, count),
     async restart() {
       await server.close()
       server = await serve()
@@ -94,7 +98,7 @@ test('an endpoint that voice was opening as it died is opened by the next one', 
   await using far = await voice()
   far.state.mute = true
   const opened = far.pool.open(newId('call'), newId('sub'), 'node')
-  for (let tries = 0; far.opening.length < 1 && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
+  await far.opens(1)
   far.state.mute = false
   await far.restart()
   const endpoint = await opened
@@ -103,6 +107,18 @@ test('an endpoint that voice was opening as it died is opened by the next one', 
   assert.notEqual(far.opening[0], endpoint.id, 'where the link alone broke, the first is there and is nobody’s')
   far.pool.close()
   await assert.rejects(far.pool.open(newId('call'), newId('sub'), 'node'), VoiceUnavailable)
+})
+
+test('an endpoint that voice has died of twice is not asked for again', async () => {
+  await using far = await voice()
+  far.state.mute = true
+  const opened = far.pool.open(newId('call'), newId('sub'), 'node').catch((error: unknown) => error)
+  for (const count of [1, 2]) {
+    await far.opens(count)
+    await far.restart()
+  }
+  assert.ok((await opened) instanceof VoiceUnavailable)
+  assert.equal(far.opening.length, 2)
 })
 
 test('where voice has died with the endpoint, what it was being told fails as what comes later', async () => {

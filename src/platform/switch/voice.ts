@@ -94,10 +94,10 @@ export class VoicePool {
     }
   }
 
-  /** A process that dies with the question is there again within moments, and is asked again. */
+  /** A process that dies with the question is there again within moments, and is asked once more; it may be the question that kills. */
   async #openAt(voice: number, wanted: Omit<Params<'endpoint.open'>, 'endpoint'>): Promise<EndpointSnapshot> {
     const until = this.#clock.now() + AT_ONCE_MS
-    for (;;) {
+    for (let again = false; ; again = true) {
       await this.#links[voice]?.ready(Math.max(0, until - this.#clock.now()))
       // Another one each time: whether the former was opened is not known.
       const id = newId('med')
@@ -105,7 +105,7 @@ export class VoicePool {
         const { address, port } = await this.call(voice, 'endpoint.open', { ...wanted, endpoint: id }, AT_ONCE_MS)
         return { id, voice, address, port }
       } catch (error) {
-        if (!(error instanceof LinkLost)) throw error
+        if (again || !(error instanceof LinkLost)) throw error
       }
     }
   }
