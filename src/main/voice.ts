@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { processLog, systemClock } from '#lib/index.ts'
 import { RecordingWriter } from '#platform/recording/index.ts'
+import { openHomer, toldLog } from '#platform/trace/index.ts'
 import { Handover, VoiceService } from '#platform/voice/index.ts'
 import {
   type AddressGone,
@@ -24,8 +25,10 @@ const VERSION = 1
 /** The voice process: waits for what host says, links up, and serves the switch until it is told to stop. */
 async function main(): Promise<void> {
   const { config, directory, run, index = 0 } = await started()
-  const log = processLog(`voice-${index}`, config.log.level)
+  const own = processLog(`voice-${index}`, config.log.level)
   const clock = systemClock
+  const homer = openHomer(config, own)?.export
+  const log = homer ? toldLog(own, { level: config.log.level, clock, tell: (line) => homer.line(line) }) : own
   const libc = loadLibc()
   const hello = { process: 'voice', version: VERSION, facts: { index } }
   const handover = new Handover(libc, clock)
@@ -47,6 +50,7 @@ async function main(): Promise<void> {
     notify(name, params) {
       for (const peer of server.peers) peer.notify(name, params)
     },
+    ...(homer ? { onControl: (seen) => homer.control(seen) } : {}),
     onDeath(error) {
       log.error({ error: error.message, stack: error.stack }, 'the media thread died')
       process.exit(1)

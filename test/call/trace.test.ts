@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
 import { ladder } from '../../src/main/cli/ladder.ts'
 import { until } from '../peer/clock.ts'
+import { chunksOf } from '../peer/hep.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 import { Program } from './program.ts'
@@ -186,16 +187,4 @@ test('O03 Homer is told the events, leases and log lines of a call, too, under i
 function sdpOf(type: 'audio' | 'image', address: string): string {
   const media = type === 'audio' ? 'audio 30000 RTP/AVP 0' : 'image 30000 udptl t38'
   return `v=0\r\no=- 1 1 IN IP4 ${address}\r\ns=-\r\nc=IN IP4 ${address}\r\nt=0 0\r\nm=${media}\r\n`
-}
-
-/** The chunks of a HEP3 packet by type, read by the specification alone: magic, whole length, then vendor, type, length, value. */
-function chunksOf(packet: Buffer): Map<number, Buffer> {
-  assert.equal(packet.toString('latin1', 0, 4), 'HEP3')
-  assert.equal(packet.readUInt16BE(4), packet.length)
-  const chunks = new Map<number, Buffer>()
-  for (let at = 6; at < packet.length; at += packet.readUInt16BE(at + 4)) {
-    assert.equal(packet.readUInt16BE(at), 0)
-    chunks.set(packet.readUInt16BE(at + 2), packet.subarray(at + 6, at + packet.readUInt16BE(at + 4)))
-  }
-  return chunks
 }

@@ -33,12 +33,14 @@ export class VoiceProcess implements AsyncDisposable {
   #host: LinkServer<HostEnd> | undefined
   #link: LinkClient<SwitchEnd> | undefined
 
-  private constructor(directory: string, ports: { first: number; last: number }) {
+  private constructor(directory: string, ports: { first: number; last: number }, more: Partial<PlatformConfig>) {
     this.directory = directory
     this.child = fork(join(import.meta.dirname, '../../src/main/voice.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.exited = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)))
     const start: StartMessage['start'] = {
-      config: { media: { address: addressOf('node'), ports }, voice: { processes: 1 }, log: { level: 'warn' } } as PlatformConfig,
+      config: {
+        ...{ media: { address: addressOf('node'), ports }, voice: { processes: 1 }, log: { level: 'warn' }, ...more },
+      } as PlatformConfig,
       directory,
       run: directory,
       index: 0,
@@ -47,8 +49,8 @@ export class VoiceProcess implements AsyncDisposable {
   }
 
   /** Starts the process and connects to it as a switch. `ports` are of loopback, outside the ephemeral range. */
-  static async start(ports = { first: 21_000, last: 21_999 }): Promise<VoiceProcess> {
-    const voice = new VoiceProcess(mkdtempSync(join(tmpdir(), 'voice-')), ports)
+  static async start(ports = { first: 21_000, last: 21_999 }, more: Partial<PlatformConfig> = {}): Promise<VoiceProcess> {
+    const voice = new VoiceProcess(mkdtempSync(join(tmpdir(), 'voice-')), ports, more)
     try {
       voice.#host = await serveLink<HostEnd>({
         path: join(voice.directory, LINKS.host),

@@ -1,6 +1,6 @@
 import type { Id } from '#lib/index.ts'
-import type { SeenMessage } from '#platform/words/index.ts'
-import { encodeHep, HEP_PROTOCOL } from '#protocol/hep/index.ts'
+import type { SeenControl, SeenMessage } from '#platform/words/index.ts'
+import { encodeHep, HEP_PROTOCOL, rtcpJson } from '#protocol/hep/index.ts'
 import { entryOfRecord } from './entry.ts'
 import type { OwnedDialog, TracedCall, TraceSink } from './tap.ts'
 import type { CallLine } from './told-log.ts'
@@ -12,8 +12,8 @@ const UDP = 17
 type Place = { address: string; port: number }
 
 /**
- * Sends to Homer what is kept of a call: each message, without secrets, and as lines of a log its events, its leases, and what the
- * log says of it. All of it has the call's own id as correlation id (O03).
+ * Sends to Homer what is kept of a call: each message, without secrets, the reports of its sound (RTCP), and as lines of a log its
+ * events, its leases, and what the log says of it. All of it has the call's own id as correlation id (O03).
  */
 export class HepExport implements TraceSink {
   readonly #send: (packet: Buffer) => void
@@ -43,6 +43,22 @@ export class HepExport implements TraceSink {
   record(call: Id<'call'>, _traced: TracedCall | undefined, wall: number, json: string): void {
     const found = entryOfRecord(JSON.parse(json))
     if (found) this.#line(call, wall, { call, subscriber: found.subscriber, ...found.entry })
+  }
+
+  /** What is told of a call's sound by RTCP: as JSON, a packet for each report. */
+  control({ call, direction, bytes, wall, local, peer }: SeenControl): void {
+    const [source, destination] = direction === 'in' ? [peer, local] : [local, peer]
+    for (const text of rtcpJson(bytes)) {
+      this.#send(
+        encodeHep({
+          ...{ protocol: HEP_PROTOCOL.rtcp, source, destination, wall },
+          ipProtocol: UDP,
+          captureId: this.#captureId,
+          correlationId: call,
+          payload: Buffer.from(text),
+        }),
+      )
+    }
   }
 
   /** A line that the log has of a call. */

@@ -1,4 +1,4 @@
-export { HepExport } from './export.ts'
+export { openHomer } from './homer.ts'
 export { TraceStore } from './store.ts'
 export { type DialogOwner, Tap, type TraceSink } from './tap.ts'
 export { toldLog } from './told-log.ts'

@@ -64,6 +64,8 @@ export type MediaReport =
   | { type: 'streamed'; slot: number; stream: number; pcm: Int16Array; gone: number; skipped: number; cleared: number | null }
   /** `last`: there is nothing more to be known. */
   | { type: 'detected'; slot: number; detect: number; found: Found | null; last: boolean }
+  /** RTCP, in the clear, where somebody watches it; with whom it was exchanged, and when, ms since the epoch. */
+  | { type: 'control'; slot: number; sent: boolean; peer: { address: string; port: number }; bytes: Uint8Array; wall: number }
   | { type: 'closed'; slot: number; stats: MediaStats }
   /** A bug that a packet or a command has met: it was dropped, the loop goes on. */
   | { type: 'fault'; message: string; stack: string }

@@ -6,6 +6,8 @@ import type { MediaCommand, MediaReport } from './command.ts'
 export interface EngineOptions {
   libc: Libc
   log: Log
+  /** Whether it reports RTCP, too. */
+  controls: boolean
   /** The media thread is dead: nothing works any more, the process has to end. */
   onDeath(error: Error): void
 }
@@ -29,7 +31,7 @@ export class Engine {
   #stopped: Promise<void> | undefined
   readonly #ended: Promise<void>
 
-  constructor({ libc, log, onDeath }: EngineOptions) {
+  constructor({ libc, log, controls, onDeath }: EngineOptions) {
     this.#libc = libc
     this.#wake = libc.eventfd(0, EVENTFD_FLAGS)
     if (this.#wake < 0) throw new Error(`eventfd failed: errno ${libc.errno()}`)
@@ -37,7 +39,7 @@ export class Engine {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { port: port2, wake: this.#wake },
+      workerData: { port: port2, wake: this.#wake, controls },
       transferList: [port2],
     })
     port1.on('message', (reports: MediaReport[]) => {

@@ -6,13 +6,14 @@ import {
   EPOLLIN,
   type Libc,
   type Memory,
+  readSockaddr,
   reserve,
 } from '#protocol/posix/index.ts'
 import type { MediaCommand, MediaReport } from './command.ts'
 import { Detecting } from './detecting.ts'
 import { Endpoint, FALLEN_SILENT_MS } from './endpoint.ts'
 import { Intake } from './intake.ts'
-import { Receiver } from './receiver.ts'
+import { Receiver, type ShowControl } from './receiver.ts'
 import { Rooms } from './rooms.ts'
 import { Sender } from './sender.ts'
 import { Streams } from './streams.ts'
@@ -47,6 +48,8 @@ export interface MediaLoopOptions {
   /** 32 random bits. */
   random(): number
   report(report: MediaReport): void
+  /** Whether RTCP is reported, too. */
+  controls?: boolean
   /** What was reported in a round may go. */
   flush(): void
   /** The next commands, if there are any. */
@@ -69,6 +72,7 @@ export class MediaLoop {
   readonly #sender: Sender
   readonly #rooms: Rooms
   readonly #streams: Streams
+  readonly #show: ShowControl | undefined
   readonly #endpoints: (Endpoint | undefined)[] = []
   #count = 0
   #running = true
@@ -85,7 +89,12 @@ export class MediaLoop {
     this.#sender = new Sender(this.#transmitter, options.report)
     this.#rooms = new Rooms(this.#transmitter, options.report)
     this.#streams = new Streams(this.#transmitter, options.report)
-    this.#receiver = new Receiver(this.#transmitter, this.#sender, options.epoch)
+    if (options.controls) {
+      this.#show = ({ slot }, sent, bytes, peer, now) => {
+        options.report({ type: 'control', slot, sent, peer, bytes, wall: options.epoch + now })
+      }
+    }
+    this.#receiver = new Receiver(this.#transmitter, this.#sender, options.epoch, this.#show)
     const fault = (error: unknown) => this.#fault(error)
     this.#intake = new Intake(this.#eventView, this.#endpoints, this.#transmitter, this.#receiver, fault)
     this.#control(EPOLL_CTL_ADD, options.wake, -1)
@@ -154,7 +163,12 @@ export class MediaLoop {
   #tell(endpoint: Endpoint, now: number, goodbye: boolean): void {
     const { control, out } = endpoint
     const { bytes } = this.#transmitter
-    this.#transmitter.sendControl(endpoint, control.write(bytes, out, this.#options.epoch + now, now, goodbye))
+    const length = control.write(bytes, out, this.#options.epoch + now, now, goodbye)
+    if (endpoint.gate && this.#show) {
+      const peer = { ...readSockaddr(endpoint.gate.target, 0), port: control.port }
+      this.#show(endpoint, true, bytes.slice(0, length), peer, now)
+    }
+    this.#transmitter.sendControl(endpoint, length)
   }
 
   #detected(endpoint: Endpoint, detecting: Detecting, now: number): void {

@@ -1,5 +1,5 @@
 import { type CodecName, codecOf, DECODE, type Law } from '#protocol/audio/index.ts'
-import { portOf } from '#protocol/posix/index.ts'
+import { portOf, readSockaddr } from '#protocol/posix/index.ts'
 import { looksLikeRtcp, RTP_HEADER_BYTES, RtpReader, readControl } from '#protocol/rtp/index.ts'
 import { conversion, type Endpoint, isLaw } from './endpoint.ts'
 import type { Sender } from './sender.ts'
@@ -10,6 +10,15 @@ import { LARGEST_PACKET, type Transmitter } from './transmitter.ts'
 /** Samples of a packet that are cut anew: 200 ms, as much as is held. */
 const LARGEST_PAYLOAD = 1600
 
+/** Somebody watches RTCP. */
+export type ShowControl = (
+  endpoint: Endpoint,
+  sent: boolean,
+  bytes: Uint8Array,
+  peer: { address: string; port: number },
+  now: number,
+) => void
+
 /** What comes in: judged, counted, and given to whoever listens. Never throws on any bytes. */
 export class Receiver {
   readonly #transmitter: Transmitter
@@ -18,12 +27,14 @@ export class Receiver {
   readonly #key = new Int16Array(LARGEST_PAYLOAD)
 
   readonly #epoch: number
+  readonly #show: ShowControl | undefined
 
   /** `epoch` is the wall-clock time at which the monotonic clock was 0, ms. */
-  constructor(transmitter: Transmitter, sender: Sender, epoch: number) {
+  constructor(transmitter: Transmitter, sender: Sender, epoch: number, show?: ShowControl) {
     this.#transmitter = transmitter
     this.#sender = sender
     this.#epoch = epoch
+    this.#show = show
   }
 
   /** Judges the datagram in hand, of `length` bytes, from an endpoint's RTP socket. */
@@ -106,6 +117,7 @@ export class Receiver {
       endpoint.stats.packetsRefused++
       return
     }
+    this.#show?.(endpoint, false, bytes.slice(0, clear), readSockaddr(source, 0), now)
     endpoint.heardAt = now
     endpoint.control.read(report, endpoint.out, this.#epoch + now, now)
     if (report.ssrc === endpoint.ssrc && !report.goodbye) endpoint.control.port = portOf(source, 0)

@@ -1,8 +1,14 @@
 import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
-import type { AddressGone, HeardByProgram, PlatformConfig, Realm, VerbEnd, VoiceMethods } from '#platform/words/index.ts'
-import { dtmfFrequencies, toneCycle } from '#protocol/audio/index.ts'
+import type {
+  AddressGone,
+  HeardByProgram,
+  PlatformConfig,
+  Realm,
+  SeenControl,
+  VerbEnd,
+  VoiceMethods,
+} from '#platform/words/index.ts'
 import { type Libc, loadLibc, MSG_DONTWAIT, reserve } from '#protocol/posix/index.ts'
-import { EVENT_KEYS } from '#protocol/rtp/index.ts'
 import { AudioDoor, type Ticket } from './audio-door.ts'
 import { Claims } from './claims.ts'
 import type { Found } from './command.ts'
@@ -13,6 +19,7 @@ import { Detections } from './detections.ts'
 import { Engine } from './engine.ts'
 import { type GatherResult, gather } from './gather.ts'
 import { PortPool, type SocketSource } from './pool.ts'
+import { pressKeys } from './press.ts'
 import { type PromptMakers, preparePrompt } from './prompt.ts'
 import { type CreateSoundFile, record } from './recording.ts'
 import { type Notify, type Playback, Session } from './session.ts'
@@ -32,6 +39,8 @@ export interface VoiceOptions {
   directory: string
   createRecording: CreateSoundFile
   notify: Notify
+  /** Shown the RTCP of all calls. */
+  onControl?(seen: SeenControl): void
   onDeath(error: Error): void
   libc?: Libc
   /** For tests: the speech program and its time, the rest of ports. */
@@ -91,7 +100,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   constructor(options: VoiceOptions) {
     const { clock, log, media, share, sockets, directory, onDeath, libc = loadLibc(), quarantineMs } = options
     this.#options = options
-    this.#engine = new Engine({ libc, log, onDeath })
+    this.#engine = new Engine({ libc, log, controls: options.onControl !== undefined, onDeath })
     this.#pool = new PortPool({
       clock,
       log,
@@ -131,6 +140,7 @@ export class VoiceService implements Methods, AsyncDisposable {
         engine: this.#engine,
         clock: this.#options.clock,
         notify: this.#options.notify,
+        onControl: this.#options.onControl,
         endpoint,
         call,
         pair,
@@ -376,6 +386,9 @@ export class VoiceService implements Methods, AsyncDisposable {
     const sessions = [...this.#sessions.values()].filter((one) => abandoned.has(one.call) && one.claimedBy <= this.#lastLost)
     if (sessions.length > 0)
       this.#options.log.warn({ endpoints: sessions.length }, 'endpoints that no switch has claimed are closed')
+    for (const { call, endpoint } of sessions) {
+      this.#options.log.info({ call, endpoint }, 'an endpoint of a call that no switch has claimed is closed')
+    }
     await Promise.all(sessions.map((session) => this.#close(session)))
   }
 
@@ -422,20 +435,6 @@ export class VoiceService implements Methods, AsyncDisposable {
       if (verb.plays && verb.session === session && id !== except) verb.controller.abort('interrupted')
     }
   }
-}
-
-/** To a far end without telephone-events the tones themselves are sent. */
-async function pressKeys(
-  session: Session,
-  { digits, onMs, offMs }: Omit<VoiceMethods['dtmf']['params'], 'endpoint'>,
-): Promise<void> {
-  if (session.hearsEvents) {
-    await session.press(digits, onMs, offMs).done
-    return
-  }
-  const keys = [...digits.toUpperCase()].filter((key) => EVENT_KEYS.includes(key))
-  const pcm = toneCycle(keys.map((key) => ({ frequencies: dtmfFrequencies(key), onMs, offMs })))
-  await session.play({ pcm, samples: pcm.length }).done
 }
 
 /** Empties a socket without waiting. */

@@ -1,5 +1,5 @@
 import type { Clock, Id } from '#lib/index.ts'
-import type { Detection, EndpointDescription, MediaStats, Realm, VoiceNotifications } from '#platform/words/index.ts'
+import type { Detection, EndpointDescription, MediaStats, Realm, SeenControl, VoiceNotifications } from '#platform/words/index.ts'
 import { Presses } from '#protocol/rtp/index.ts'
 import { isPrivate } from './address.ts'
 import type { Found, MediaCommand, MediaReport, PlayEnd } from './command.ts'
@@ -36,6 +36,8 @@ export interface SessionOptions {
   engine: Engine
   clock: Clock
   notify: Notify
+  /** Shown its RTCP, where the engine reports it. */
+  onControl?: ((seen: SeenControl) => void) | undefined
   endpoint: Id<'med'>
   call: Id<'call'>
   pair: PortPair
@@ -56,6 +58,7 @@ export class Session {
   readonly #engine: Engine
   readonly #clock: Clock
   readonly #notify: Notify
+  readonly #onControl: SessionOptions['onControl']
   readonly #gone = new AbortController()
   readonly #playing = new Map<number, (result: { end: PlayEnd; playedMs: number }) => void>()
   readonly #recording = new Map<number, (pcm: Int16Array, last: boolean) => void>()
@@ -68,10 +71,11 @@ export class Session {
   /** Whether the far end understands telephone-events. */
   hearsEvents = false
 
-  constructor({ engine, clock, notify, endpoint, call, pair }: SessionOptions) {
+  constructor({ engine, clock, notify, onControl, endpoint, call, pair }: SessionOptions) {
     this.#engine = engine
     this.#clock = clock
     this.#notify = notify
+    this.#onControl = onControl
     this.endpoint = endpoint
     this.call = call
     this.pair = pair
@@ -252,6 +256,12 @@ export class Session {
       case 'streamed':
         if (this.#streaming?.stream === report.stream) this.#streaming.hear(report)
         return
+      case 'control': {
+        const { sent, bytes, wall, peer } = report
+        const { address, port } = this.pair.rtcp
+        this.#onControl?.({ call: this.call, direction: sent ? 'out' : 'in', bytes, wall, local: { address, port }, peer })
+        return
+      }
       case 'closed':
         this.#engine.release(this.slot)
         this.#closed.resolve(report.stats)

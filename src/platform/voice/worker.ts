@@ -4,13 +4,14 @@ import type { MediaCommand, MediaReport } from './command.ts'
 import { MediaLoop } from './loop.ts'
 
 /** The media thread: blocks in the loop until it is told to stop. It never returns to an event loop while it runs. */
-const { port, wake } = workerData as { port: MessagePort; wake: number }
+const { port, wake, controls } = workerData as { port: MessagePort; wake: number; controls: boolean }
 
 let reports: MediaReport[] = []
 
 const loop = new MediaLoop({
   libc: loadLibc(),
   wake,
+  controls,
   now: () => performance.now(),
   epoch: performance.timeOrigin,
   random: () => crypto.getRandomValues(new Uint32Array(1))[0]!,

@@ -21,6 +21,17 @@ export type TraceEntry = { at: string; leg?: Id<'leg'> } & (
 /** What the switch knows of a call that is up or was lately; null when it knows nothing, or no more. */
 export type CallTrace = { call: Id<'call'>; subscriber: Id<'sub'>; entries: TraceEntry[]; dropped: number } | null
 
+/** An RTCP packet of a call's sound, in the clear. */
+export interface SeenControl {
+  call: Id<'call'>
+  direction: 'in' | 'out'
+  bytes: Uint8Array
+  /** Ms since the epoch. */
+  wall: number
+  local: { address: string; port: number }
+  peer: { address: string; port: number }
+}
+
 /** A SIP message on the wire of one realm, whole, with what it takes to know its dialog. */
 export interface SeenMessage {
   realm: Realm

@@ -12,4 +12,4 @@ export {
   MSG_DONTWAIT,
   reserve,
 } from './libc.ts'
-export { portOf, SOCKADDR_BYTES, sameHost, samePort, writeSockaddr } from './sockaddr.ts'
+export { portOf, readSockaddr, SOCKADDR_BYTES, sameHost, samePort, writeSockaddr } from './sockaddr.ts'

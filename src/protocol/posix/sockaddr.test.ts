@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
+import { readSockaddr, SOCKADDR_BYTES, writeSockaddr } from './sockaddr.ts'
 
 /** What is written over old bytes, as hexadecimal digits. */
 function written(address: string, port = 5060): string {
@@ -38,4 +38,12 @@ test('what is no plain address has no length', () => {
     others.filter((address) => written(address) !== ''),
     [],
   )
+})
+
+test('what was written is read again', () => {
+  const bytes = new Uint8Array(SOCKADDR_BYTES + 1)
+  for (const [address, read = address] of [['192.0.2.255'], ['2001:db8::7', '2001:db8:0:0:0:0:0:7']]) {
+    writeSockaddr(bytes, 1, address!, 65_535)
+    assert.deepEqual(readSockaddr(bytes, 1), { address: read, port: 65_535 })
+  }
 })

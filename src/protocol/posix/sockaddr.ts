@@ -86,3 +86,11 @@ export function samePort(a: Uint8Array, aStart: number, b: Uint8Array, bStart: n
 export function portOf(bytes: Uint8Array, start: number): number {
   return (bytes[start + 2]! << 8) | bytes[start + 3]!
 }
+
+/** What `struct sockaddr_in` or `sockaddr_in6` at `start` says. An IPv6 address has all its groups. */
+export function readSockaddr(bytes: Uint8Array, start: number): { address: string; port: number } {
+  const port = portOf(bytes, start)
+  if (bytes[start] === AF_INET) return { address: bytes.subarray(start + 4, start + 8).join('.'), port }
+  const words = Array.from({ length: 8 }, (_, i) => ((bytes[start + 8 + 2 * i]! << 8) | bytes[start + 9 + 2 * i]!).toString(16))
+  return { address: words.join(':'), port }
+}
