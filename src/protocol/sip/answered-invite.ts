@@ -46,8 +46,7 @@ export class AnsweredInvite implements ClientUser {
     const dialog = dialogOfResponse(this.#base, response)
     // §13.2.2.4: the ACK has the number of the INVITE, whatever the PRACKs have counted (PITFALLS S10).
     const { localSequence: sequence } = dialog
-    this.#early.continue(dialog)
-    return { dialog, sequence }
+    return { dialog: this.#early.confirmed(dialog), sequence }
   }
 
   /** Keeps the ACK for the repeats of its 2xx. */

@@ -50,17 +50,19 @@ export class EarlyDialogs implements DialogUser {
     this.#dialogs.set(tag, early)
     if (!known) this.#core.early.set(keyOf(early.dialog), this)
     const headers = [['RAck', `${number} ${response.cseq.sequence} INVITE`] as const]
-    sendEarly(this.#core, early, { method: 'PRACK', user: NOBODY, headers })
+    sendEarly(this.#core, early.dialog, { method: 'PRACK', user: NOBODY, headers })
     return true
   }
 
-  /** The fork's confirmed dialog counts on from where its early one has come to, whose place it takes. */
-  continue(dialog: Dialog): void {
-    const early = this.#dialogs?.get(dialog.remoteTag)
-    if (!early) return
-    dialog.localSequence = early.dialog.localSequence
-    dialog.remoteSequence = early.dialog.remoteSequence
-    early.dialog = dialog
+  /**
+   * The dialog of a 2xx: where the fork has an early one, that is it from now on, with the route set and the target of the answer
+   * (§13.2.2.4). So it counts on, and what is still on its way in it tells where it is.
+   */
+  confirmed(dialog: Dialog): Dialog {
+    const early = this.#dialogs?.get(dialog.remoteTag)?.dialog
+    if (!early) return dialog
+    const { routeSet, remoteTarget, updates } = dialog
+    return Object.assign(early, { routeSet, remoteTarget, updates })
   }
 
   receive(request: SipRequest, transaction: ServerTransaction): void {

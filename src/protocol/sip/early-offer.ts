@@ -11,8 +11,8 @@ import type { IncomingRequest, ResponseOptions } from './types.ts'
 
 /** An early dialog, as far as UPDATE is concerned (RFC 3311). */
 export interface EarlyUpdates {
-  /** Once the INVITE is answered, the confirmed one. */
-  dialog: Dialog
+  /** Once the INVITE is answered, it is the confirmed one. */
+  readonly dialog: Dialog
   /** Whose offer has no answer yet: that of the INVITE, or of an UPDATE. */
   open: 'ours' | 'theirs' | null
 }
@@ -63,23 +63,23 @@ export function sendUpdate(core: Core, early: EarlyUpdates | null, body: Respons
         reject(new SipFailure('timeout', 408))
       },
     }
-    sendEarly(core, early, { method: 'UPDATE', user, contact, body })
+    sendEarly(core, early.dialog, { method: 'UPDATE', user, contact, body })
   })
 }
 
-/** Sends a request in an early dialog. Challenged behind the answer, it goes on in the dialog that the answer has made of it. */
+/** Sends a request in an early dialog. Challenged behind the answer, it goes on in what the answer has made of that. */
 export function sendEarly(
   core: Core,
-  early: Pick<EarlyUpdates, 'dialog'>,
+  dialog: Dialog,
   request: { method: string; user: ClientUser } & Partial<Pick<RequestParts, 'headers' | 'contact' | 'body'>>,
 ): void {
   const { method, user, headers, contact, body } = request
-  let sequence = ++early.dialog.localSequence
+  let sequence = ++dialog.localSequence
   const renumber = () => {
-    sequence = ++early.dialog.localSequence
+    sequence = ++dialog.localSequence
   }
-  const make = (via: string) => ({ ...requestInside(early.dialog, method, sequence, via), headers, contact, body })
-  sendInside(core, early.dialog, { user, make, renumber })
+  const make = (via: string) => ({ ...requestInside(dialog, method, sequence, via), headers, contact, body })
+  sendInside(core, dialog, { user, make, renumber })
 }
 
 function refreshTarget(dialog: Dialog, message: SipRequest | SipResponse): void {

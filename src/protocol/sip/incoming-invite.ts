@@ -110,12 +110,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     if (!bytes) return null
     this.#core.early.delete(this.#dialogKey)
     this.#reliable?.stop()
-    const dialog = dialogOfServer(request, source, toTag, contact)
-    if (this.#early) {
-      const { remoteTarget, remoteSequence, localSequence } = this.#early.dialog
-      Object.assign(dialog, { remoteTarget, remoteSequence, localSequence })
-      this.#early.dialog = dialog
-    }
+    const early = this.#early?.dialog
+    const dialog = early ? Object.assign(early, { contact }) : dialogOfServer(request, source, toTag, contact)
     if (timed.kind === 'granted') dialog.interval = timed.interval
     const session = new ConfirmedSession(this.#core, dialog, request.description, this.#dialogKey)
     session.awaitAck(request.cseq.sequence, bytes, hop)
