@@ -97,7 +97,7 @@ function started(): Promise<StartMessage['start']> {
 
 function handlers(service: VoiceService): Handlers<VoiceMethods, SwitchLink> {
   return {
-    'endpoint.open': (params) => service['endpoint.open'](params),
+    'endpoint.open': (params, { signal }) => service['endpoint.open'](params, signal),
     'endpoint.describe': (params) => service['endpoint.describe'](params),
     'endpoint.move': (params) => service['endpoint.move'](params),
     'endpoint.join': (params) => service['endpoint.join'](params),

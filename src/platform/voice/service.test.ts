@@ -168,10 +168,9 @@ test('R02 a switch that is found dead late takes nothing from the one that has c
 
 test('R02 what still waited for its port as the link broke is nobody’s, and gives the port back', async (t) => {
   const { service } = start(t, { first: 27_086, last: 27_089 })
-  const broken = service.switchCame()
-  const opened = service['endpoint.open']({ call: newId('call'), endpoint: newId('med'), realm: 'node' })
-  service.switchLost(broken)
-  service.switchCame()
+  const asker = new AbortController()
+  const opened = service['endpoint.open']({ call: newId('call'), endpoint: newId('med'), realm: 'node' }, asker.signal)
+  asker.abort()
   await assert.rejects(opened, (error) => error instanceof TielineError && error.verdict.code === 'call-gone')
   const { endpoints, portsInUse } = await service.status()
   assert.deepEqual({ endpoints, portsInUse }, { endpoints: 0, portsInUse: 0 })

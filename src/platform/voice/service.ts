@@ -94,7 +94,7 @@ export class VoiceService implements Methods, AsyncDisposable {
   /** Endpoints that wait for their ports. */
   readonly #opening = new Set<Id<'med'>>()
   #switches = 0
-  #lastLost = -1
+  #lastLost = 0
   readonly #verbs = new Map<Id<'verb'>, Verb>()
 
   constructor(options: VoiceOptions) {
@@ -123,7 +123,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     return this.#door.listen(path)
   }
 
-  async 'endpoint.open'({ call, endpoint, realm, family }: VoiceMethods['endpoint.open']['params']) {
+  async 'endpoint.open'({ call, endpoint, realm, family }: VoiceMethods['endpoint.open']['params'], signal?: AbortSignal) {
     if (this.#sessions.has(endpoint) || this.#opening.has(endpoint)) {
       throw invalid('The endpoint is there already.', 409)
     }
@@ -131,7 +131,7 @@ export class VoiceService implements Methods, AsyncDisposable {
     const claimedBy = this.#switches
     try {
       const pair = await this.#pool.take(realm, family)
-      if (claimedBy <= this.#lastLost) {
+      if (signal?.aborted) {
         // Whoever has asked was lost meanwhile, never hears of it, and asks again for another one.
         this.#pool.give(pair)
         throw gone(endpoint)
