@@ -82,6 +82,12 @@ export function isId<P extends IdPrefix>(prefix: P, value: unknown): value is Id
   return typeof value === 'string' && value.startsWith(`${prefix}_`) && /^[0-9a-f]{32}$/.test(value.slice(prefix.length + 1))
 }
 
+/** The first id of this prefix in a text. */
+export function idIn<P extends IdPrefix>(prefix: P, text: string): Id<P> | null {
+  const found = new RegExp(`\\b${prefix}_[0-9a-f]{32}\\b`).exec(text)
+  return found ? (found[0] as Id<P>) : null
+}
+
 /** A token of `bytes` random bytes in hex: tags, branches, one-time tokens. */
 export function token(bytes = 8): string {
   return randomHex(bytes * 2)

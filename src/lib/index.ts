@@ -2,6 +2,6 @@ export { type Clock, sleep, systemClock, type Timer, TurnedClock } from './clock
 export { CommandFailed, run, SYSTEM_PATH } from './command.ts'
 export { type Confinement, confine } from './confine.ts'
 export { type Fault, placeless, TielineError, type Verdict } from './error.ts'
-export { type Id, type IdPrefix, idOf, isId, newId, token, uuidOf } from './id.ts'
+export { type Id, type IdPrefix, idIn, idOf, isId, newId, token, uuidOf } from './id.ts'
 export { changesBetween, type PatchStep, patched } from './json-patch.ts'
 export { type Log, processLog, silentLog } from './log.ts'

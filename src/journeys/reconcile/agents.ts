@@ -1,8 +1,8 @@
-import type { Clock, Id, Log } from '#lib/index.ts'
+import { type Clock, type Id, idIn, type Log } from '#lib/index.ts'
 import { AgentSupervisor, type AgentSupervisorOptions, type SandboxParts } from '#platform/agent/index.ts'
 import { type ChannelPlan, namespacePath } from '#platform/channel/index.ts'
 import { SWITCH_NAME } from '#platform/subscriber/index.ts'
-import type { AgentStatus, Sealed, SubscriberConfig } from '#platform/words/index.ts'
+import type { AgentSaid, AgentStatus, Sealed, SubscriberConfig } from '#platform/words/index.ts'
 
 export interface AgentsOptions {
   instance: string
@@ -18,6 +18,8 @@ export interface AgentsOptions {
   /** The platform's CA, PEM. */
   ca(): string
   onStatus(status: AgentStatus): void
+  /** Told the lines that name a call, where anybody is to know. */
+  onSaid?: ((said: AgentSaid) => void) | undefined
   memory(
     subscriber: Id<'sub'>,
     ...wanted: Parameters<AgentSupervisorOptions['memory']>
@@ -25,6 +27,17 @@ export interface AgentsOptions {
 }
 
 type Sub = Id<'sub'>
+
+/** Of a line, as much as is told. */
+const TOLD_CHARACTERS = 2000
+
+function linesOfCalls(printed: string[]): AgentSaid['lines'] {
+  return printed.flatMap((line) => {
+    const text = line.slice(0, TOLD_CHARACTERS)
+    const call = idIn('call', text)
+    return call ? [{ call, text }] : []
+  })
+}
 
 /** One agent for each subscriber whose namespace stands. */
 export class Agents {
@@ -42,7 +55,7 @@ export class Agents {
     this.#places.set(plan.subscriber, plan)
     await this.#end(plan.subscriber) // in the namespace that was there before
     if (this.#places.get(plan.subscriber) !== plan) return // it has gone again meanwhile
-    const { instance, firstUid, parts, linkSocket, directory, logs, clock, log, onStatus, memory } = this.#options
+    const { instance, firstUid, parts, linkSocket, directory, logs, clock, log, onStatus, onSaid, memory } = this.#options
     const supervisor = new AgentSupervisor({
       subscriber: subscriber.id,
       name: subscriber.name,
@@ -51,6 +64,7 @@ export class Agents {
       namespace: namespacePath(plan.namespace),
       ...{ linkSocket, parts, directory, logs, clock, log, onStatus },
       memory: (agent, mebibytes) => memory(subscriber.id, agent, mebibytes),
+      onPrinted: onSaid && ((printed) => onSaid({ subscriber: subscriber.id, wall: clock.wall(), lines: linesOfCalls(printed) })),
     })
     this.#supervisors.set(subscriber.id, supervisor)
     this.apply(subscriber)

@@ -4,4 +4,5 @@ export { type HostLink, type HostMethodsParts, hostMethods, type Peer } from './
 export { NodeMemory } from './memory.ts'
 export { NodeKeeper, type NodeKeeperOptions } from './node-keeper.ts'
 export { Realms, type RealmsOptions } from './realms.ts'
+export { SaidByAgents } from './said.ts'
 export { SnapshotFile } from './snapshot-file.ts'

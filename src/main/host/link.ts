@@ -4,7 +4,7 @@ import { type HostLink, type HostMethodsParts, hostMethods, type Peer } from '#j
 import type { Log } from '#lib/index.ts'
 import type { Libc } from '#platform/channel/index.ts'
 import { LINKS, LONGEST_LINE } from '#platform/words/index.ts'
-import { type LinkServer, serveLink } from '#protocol/link/index.ts'
+import { type Link, type LinkServer, serveLink } from '#protocol/link/index.ts'
 import type { Children } from './children.ts'
 
 export interface HostLinkOptions {
@@ -13,11 +13,12 @@ export interface HostLinkOptions {
   children: Children
   log: Log
   methods: Omit<HostMethodsParts, 'peerOf'>
+  onSwitch(link: Link<HostLink>): void
 }
 
 /** Serves the link on which control publishes, and voice asks for sockets. */
 export async function serveHost(options: HostLinkOptions): Promise<LinkServer<HostLink>> {
-  const { run, libc, children, log, methods } = options
+  const { run, libc, children, log, methods, onSwitch } = options
   const peerOf = (stream: Socket): Peer | null => {
     // The kernel says who connected; what a process says of itself counts for nothing here.
     const { pid, uid } = libc.peerOf((stream as Socket & { _handle: { fd: number } })._handle.fd)
@@ -33,7 +34,7 @@ export async function serveHost(options: HostLinkOptions): Promise<LinkServer<Ho
     maxLineBytes: LONGEST_LINE,
     log,
     onPeer(link) {
-      if (peerOf(link.stream as Socket)?.name === 'switch') methods.memory.linked(link)
+      if (peerOf(link.stream as Socket)?.name === 'switch') onSwitch(link)
     },
     methods: hostMethods({ ...methods, peerOf: ({ link }) => peerOf(link.stream as Socket) }),
   })

@@ -1,6 +1,15 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Agents, endpointFile, type HostLink, NodeKeeper, NodeMemory, Realms, SnapshotFile } from '#journeys/reconcile/index.ts'
+import {
+  Agents,
+  endpointFile,
+  type HostLink,
+  NodeKeeper,
+  NodeMemory,
+  Realms,
+  SaidByAgents,
+  SnapshotFile,
+} from '#journeys/reconcile/index.ts'
 import { type Clock, type Log, systemClock } from '#lib/index.ts'
 import { prepareSandbox } from '#platform/agent/index.ts'
 import { type Libc, loadLibc, openKernelTunnel, Sockets, userspaceTunnels } from '#platform/channel/index.ts'
@@ -22,7 +31,7 @@ import {
 } from '#platform/node/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { type HostNotifications, LINKS, type PlatformConfig, type SipTls } from '#platform/words/index.ts'
-import type { LinkServer } from '#protocol/link/index.ts'
+import type { Link, LinkServer } from '#protocol/link/index.ts'
 import { Children } from './children.ts'
 import { serveHost } from './link.ts'
 
@@ -66,14 +75,18 @@ export async function startHost({ config, kernelWireGuard, stack }: HostOptions)
   })
   realms.openNode()
   const server = Promise.withResolvers<LinkServer<HostLink>>()
-  const { keeper, agents, memory, snapshot } = makeKeeper(ground, realms, kernelWireGuard, tellerOf(server.promise))
+  const { keeper, agents, memory, said, snapshot } = makeKeeper(ground, realms, kernelWireGuard, tellerOf(server.promise))
   const host = { name: 'host', pid: process.pid, uid: 0, restarts: 0, startedAt }
   const processes = () => [host, ...children.statuses]
   const methods = {
     ...{ instance: config.instance, keeper, realms, agents, memory, snapshot, probeAccount: ground.accounts.tunnel, processes },
     sipTls: () => sipTls?.status ?? null,
   }
-  const link = await serveHost({ run: ground.paths.run, libc: ground.libc, children, log, methods })
+  const onSwitch = (here: Link<HostLink>) => {
+    memory.linked(here)
+    said.linked(here)
+  }
+  const link = await serveHost({ run: ground.paths.run, libc: ground.libc, children, log, methods, onSwitch })
   stack.use(link)
   server.resolve(link)
 
@@ -162,6 +175,7 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
   const { openText: unseal } = createSealer(ground.sealingKey)
   const snapshot = new SnapshotFile(join(paths.host, 'snapshot.json'), log)
   const memory = new NodeMemory()
+  const said = new SaidByAgents()
   const agents = new Agents({
     instance,
     firstUid: config.agents.firstUid,
@@ -176,6 +190,7 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
     ...{ clock, log, unseal },
     ca: () => snapshot.current?.ca ?? '',
     onStatus: (status) => tell('agent.state', status),
+    onSaid: config.hep ? (what) => said.tell(what) : undefined,
     memory: (subscriber, agent, mebibytes) => memory.take({ subscriber, agent, mebibytes }),
   })
   const useKernel = channel.implementation === 'kernel' || (channel.implementation === 'auto' && kernelWireGuard)
@@ -193,5 +208,5 @@ function makeKeeper(ground: Ground, realms: Realms, kernelWireGuard: boolean, te
       tell('channel.state', status)
     },
   })
-  return { keeper, agents, memory, snapshot }
+  return { keeper, agents, memory, said, snapshot }
 }

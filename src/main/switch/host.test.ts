@@ -29,7 +29,7 @@ test('host is asked again which sandboxes there are, where it has not said', asy
       },
     },
   })
-  const client = followHost({ path, log: silentLog, clock, channels: new Map(), memory })
+  const client = followHost({ path, log: silentLog, clock, channels: new Map(), memory, onSaid() {} })
   try {
     await asked.promise
     await clock.turnAsync(5000)

@@ -1,6 +1,7 @@
 import { type Clock, type Id, type Log, TielineError } from '#lib/index.ts'
 import type { AgentMemory } from '#platform/resource/index.ts'
 import {
+  type AgentSaid,
   type ChannelState,
   type HostMethods,
   type HostNotifications,
@@ -23,6 +24,7 @@ export interface FollowOptions {
   clock: Clock
   channels: Map<Id<'sub'>, ChannelState>
   memory: AgentMemory
+  onSaid(said: AgentSaid): void
 }
 
 type Types = { answers: MemoryMethods; calls: HostMethods; hears: HostNotifications }
@@ -31,7 +33,7 @@ type Types = { answers: MemoryMethods; calls: HostMethods; hears: HostNotificati
  * Keeps what host says of the channels, and leases the memory of its sandboxes. While host cannot be asked, nothing is known, and a
  * channel is simply tried.
  */
-export function followHost({ path, log, clock, channels, memory }: FollowOptions): HostClient {
+export function followHost({ path, log, clock, channels, memory, onSaid }: FollowOptions): HostClient {
   const client = connectLink<Types>({
     path,
     hello: { process: 'switch', version: 1 },
@@ -59,6 +61,7 @@ export function followHost({ path, log, clock, channels, memory }: FollowOptions
         if (state === 'removed') channels.delete(subscriber)
         else channels.set(subscriber, state)
       },
+      'agent.said': (said) => onSaid(said),
       'memory.free': ({ sandbox, reason }) => memory.free(sandbox, reason),
     },
   })

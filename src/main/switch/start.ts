@@ -280,7 +280,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   tellDeployments({ configuration, clock, boot, record })
   configuration.onChange(() => telephones.forget((subscriber, user) => passwords(subscriber, user) !== undefined))
   configuration.onChange(() => lamps.checkAll())
-  const host = followHost({ path: path.join(run, LINKS.host), log, clock, channels, memory })
+  const host = followHost({ path: path.join(run, LINKS.host), log, clock, channels, memory, onSaid: wire.said })
   const left = journal.replay()
   telephones.restore(left.registrations)
   // Whoever has nothing left is cut in the next turn: its call has to be there by then.

@@ -48,9 +48,11 @@ test('two files of a bounded size are kept, and the tail reaches over both', (t)
 })
 
 test('an agent that says too much has lines dropped, and the log says how many', (t) => {
-  const o = output(t, { bytesPerSecond: 100 })
+  const told: string[] = []
+  const o = output(t, { bytesPerSecond: 100, onKept: (lines: string[]) => void told.push(...lines) })
   for (let i = 0; i < 100; i++) o.output.write(['x'.repeat(75)])
   assert.equal(o.output.tail(1000).length, 3)
+  assert.equal(told.length, 3, 'whoever listens is told no more')
   o.clock.turn(2000)
   o.output.write(['again'])
   assert.deepEqual(

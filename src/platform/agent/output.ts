@@ -11,6 +11,8 @@ export interface OutputOptions {
   maxFileBytes?: number
   /** Bytes a second that an agent may say in the long run; more is dropped and counted. Default 64 KiB. */
   bytesPerSecond?: number
+  /** Told the lines that are kept, as they were printed. */
+  onKept?(lines: string[]): void
 }
 
 const MAX_LINE = 4096
@@ -67,12 +69,18 @@ export class AgentOutput {
   write(lines: string[]): void {
     const time = new Date(this.#options.clock.wall()).toISOString()
     let text = ''
+    const kept: string[] = []
     for (const line of lines) {
       const whole = `${time} ${line.slice(0, MAX_LINE)}\n`
       if (!this.#spend(whole.length)) this.#dropped++
-      else text += this.#confess(time) + whole
+      else {
+        text += this.#confess(time) + whole
+        kept.push(line)
+      }
     }
-    if (text !== '') this.#append(text)
+    if (text === '') return
+    this.#append(text)
+    this.#options.onKept?.(kept)
   }
 
   /** The newest lines, oldest first. */

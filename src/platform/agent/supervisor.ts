@@ -36,6 +36,8 @@ export interface AgentSupervisorOptions {
   clock: Clock
   log: Log
   onStatus(status: AgentStatus): void
+  /** Told what the agent has printed, where anybody is to know. */
+  onPrinted?: ((lines: string[]) => void) | undefined
   /** Memory for a sandbox, before it is started. Rejects where there is none, with why. */
   memory(agent: Id<'agt'>, mebibytes: number): Promise<MemoryHold>
   /** Ms of the first and longest pause before a new start; default 250 and 30,000. */
@@ -87,7 +89,8 @@ export class AgentSupervisor implements AsyncDisposable {
 
   constructor(options: AgentSupervisorOptions) {
     this.#o = options
-    this.#output = new AgentOutput({ file: join(options.logs, `${options.name}.log`), clock: options.clock })
+    const { logs, name, clock, onPrinted } = options
+    this.#output = new AgentOutput({ file: join(logs, `${name}.log`), clock, ...(onPrinted ? { onKept: onPrinted } : {}) })
     this.#status = { subscriber: options.subscriber, state: 'none', reason: '', version: null, pid: null, restarts: 0 }
   }
 

@@ -73,6 +73,19 @@ test('a dialog is remembered for 32 s after its call, and no longer', () => {
   assert.equal(tap.size, 0)
 })
 
+test('O03 a call is its own subscriber’s alone, while it is up and for 32 s', () => {
+  const { tap, clock } = tapped()
+  const leg = owner('in', 'a')
+  assert.equal(tap.isCallOf(leg.call, leg.subscriber), false)
+  tap.own(leg)
+  assert.deepEqual([tap.isCallOf(leg.call, leg.subscriber), tap.isCallOf(leg.call, newId('sub'))], [true, false])
+  tap.over(leg.call)
+  assert.equal(tap.isCallOf(leg.call, leg.subscriber), true)
+  clock.turn(32_000)
+  tap.over(newId('call'))
+  assert.equal(tap.isCallOf(leg.call, leg.subscriber), false)
+})
+
 test('a flood that belongs to no call keeps nothing but the newest 64', () => {
   const { tap, told } = tapped()
   for (let i = 0; i < 1000; i++) tap.see(seen('in', 'INVITE', 'a', `call-${i}`))

@@ -110,6 +110,11 @@ export class Tap {
     return size
   }
 
+  /** Whether it is a call of this subscriber, up or over for less than a while. */
+  isCallOf(call: Id<'call'>, subscriber: Id<'sub'>): boolean {
+    return this.#calls.get(call)?.dialogs?.owner.subscriber === subscriber
+  }
+
   see(seen: SeenMessage): void {
     if (this.#sinks.length === 0) return
     const legs = this.#legs.get(seen.realm)?.get(seen.callId)

@@ -34,6 +34,14 @@ export interface CandidateStatus extends AgentFailure {
   verdict: 'trying' | 'proven' | 'failed'
 }
 
+/** What an agent has printed of calls, by the ids that it names: whether they are its own, host does not know. */
+export interface AgentSaid {
+  subscriber: Id<'sub'>
+  /** Ms since the epoch. */
+  wall: number
+  lines: { call: Id<'call'>; text: string }[]
+}
+
 /** One step of `tieline channel check`; steps stop to be tried after the first that fails. */
 export interface CheckStep {
   step: 'namespace' | 'handshake' | 'gateway' | 'dns' | 'route' | 'route-back' | 'mtu'
@@ -112,6 +120,8 @@ export interface HostNotifications {
   'agent.state': AgentStatus
   /** To the switch alone: a sandbox is gone, and its memory is free. */
   'memory.free': { sandbox: string; reason: string }
+  /** To the switch alone, where Homer is told of calls: lines that an agent has printed and that name a call. */
+  'agent.said': AgentSaid
 }
 
 /** The message that carries a socket over Node's IPC channel; its second argument is Node's own handle, not read from yet. */
