@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '../peer/clock.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { DID, World } from './harness.ts'
-
-/** Lets a test turn the clock of the switch. */
-const TURNS = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
+import { TURNED, turn } from './turned-clock.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -17,7 +14,7 @@ for (const [refresher, seconds, reason] of [
   ['uas', 77, 'dialog-gone'],
 ] as const)
   test(`S31 B06 a caller that is silently gone, where ${refresher === 'uac' ? 'it' : 'the switch'} refreshes: both legs get BYE, and it is paid for until it was last there`, async () => {
-    await using world = await World.open({ execArgv: TURNS })
+    await using world = await World.open(TURNED)
     world.second.rules = [{ user: '*', does: 'answer', ringMs: 10 }]
     const headers: [string, string][] = [
       ['Supported', 'timer'],
@@ -30,21 +27,20 @@ for (const [refresher, seconds, reason] of [
     const other = await until('the other leg', () => world.second.calls.find(({ phase }) => phase === 'up'), 3000)
     await pause(50)
     world.carrier.socket.onRequest = () => {}
-    const turn = async (ms: number) => {
-      world.child('switch').send({ turn: ms })
-      await world.link.call('status', {})
+    const after = async (passed: number) => {
+      await turn(world, passed)
       await pause(30)
     }
     // Half of the interval first: what is sent then is sent before the end is due.
-    await turn(45_500)
+    await after(45.5)
     assert.equal(heard.filter(({ method }) => method === 'UPDATE' || method === 'INVITE').length > 0, refresher === 'uas')
-    await turn((seconds - 45.5 - 1.5) * 1000)
+    await after(seconds - 45.5 - 1.5)
     assert.equal(other.phase, 'up')
-    await turn(3000)
+    await after(3)
     await until('BYE for the one that is there', () => other.phase === 'ended', 3000)
     await until('BYE for the one that is gone', () => heard.some(({ method }) => method === 'BYE'), 3000)
     assert.match(other.report().ending?.reason ?? '', /Q\.850;cause=(41|102)/)
-    await turn(32_500)
+    await after(32.5)
     await world.quiet()
     const ends = (await world.events()).filter(({ type }) => type === 'leg.cleared')
     assert.deepEqual([ends.length, new Set(ends.map(({ cause }) => cause?.reason)).has(reason)], [2, true])

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { sleep, until } from '../peer/clock.ts'
@@ -9,15 +8,14 @@ import { headerOf, headersOf, type Message } from '../peer/sip/message.ts'
 import { register } from '../peer/sip/register.ts'
 import { newBranch, newTag } from '../peer/sip/socket.ts'
 import { DID, World } from './harness.ts'
+import { TURNED, turn } from './turned-clock.ts'
 
 const OWN = { user: '101', password: 'circle of life' }
 
 let world: World
 let desk: FarEnd
 before(async () => {
-  // A clock that is turned looks as if the switch had stood still.
-  const execArgv = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
-  world = await World.open({ voice: true, execArgv, load: { shedAboveMs: 1e12 } })
+  world = await World.open({ voice: true, ...TURNED })
   const telephones = [{ name: OWN.user, password: createSealer(world.sealingKey).seal(OWN.password) }]
   await world.change({ telephones, defaultRoute: { user: OWN.user } })
   desk = await FarEnd.open({ address: `${world.net}.75`, port: 5060, name: 'desk', watched: [] })
@@ -25,11 +23,6 @@ before(async () => {
   desk.rules = [{ user: OWN.user, does: 'answer', ringMs: 5 }]
 })
 after(() => world[Symbol.asyncDispose]())
-
-async function turn(seconds: number): Promise<void> {
-  world.child('switch').send({ turn: seconds * 1000 })
-  await world.link.call('status', {})
-}
 
 const signOn = (more: { expires?: number; contact?: string } = {}) =>
   register(desk.socket, { to: world.siteSwitch, ...OWN, expires: 60, ...more })
@@ -65,14 +58,14 @@ const answerTo = (challenged: Message) =>
 
 test('a contact is called as long as it has asked for, and is nowhere after that unless it comes again', async () => {
   assert.equal((await signOn()).status, 200)
-  await turn(40)
+  await turn(world, 40)
   assert.equal((await signOn()).status, 200)
-  await turn(40)
+  await turn(world, 40)
   const call = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
   await until('an answer', () => call.phase === 'up', 3000)
   call.hangup()
   await world.quiet()
-  await turn(30)
+  await turn(world, 30)
   assert.deepEqual(await contacts(), [])
   const missed = await world.carrier.place({ to: world.node, from: '+32470123456', number: DID })
   await until('a refusal', () => missed.phase === 'ended', 3000)
@@ -104,7 +97,7 @@ test('S44 an answer is good once for each count and for five minutes: then its n
   const stale = (message: Message) => /stale=true/i.test(headerOf(message, 'www-authenticate'))
   const again = await says(3, callId, answer)
   assert.deepEqual([again.status, stale(again)], [401, true], 'who has listened comes in by it no more')
-  await turn(301)
+  await turn(world, 301)
   const late = await says(4, callId, answerTo(again))
   assert.deepEqual([late.status, stale(late)], [401, true])
   const wrong = await says(5, callId, answerTo(late).replace(/response="[^"]+"/, `response="${'0'.repeat(32)}"`))

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { sleep, until } from '../peer/clock.ts'
@@ -7,12 +6,20 @@ import { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
 import { DID, World } from './harness.ts'
+import { TURNED, turn } from './turned-clock.ts'
 
 const SECONDS_AWAY = 600
 
+/** What is asked meanwhile gets its answers. */
+async function turnInSteps(world: World, seconds: number): Promise<void> {
+  for (let left = seconds; left > 0; left -= 5) {
+    await turn(world, Math.min(5, left))
+    await sleep(15)
+  }
+}
+
 test('S57 a carrier that is away for ten minutes: its trunk is registered again within a minute of its return, after few questions and one challenge, and calls go there', async () => {
-  const execArgv = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
-  await using world = await World.open({ execArgv, log: 'error', load: { shedAboveMs: 1e12 } })
+  await using world = await World.open({ ...TURNED, log: 'error' })
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
   const asked: Message[] = []
@@ -29,23 +36,16 @@ test('S57 a carrier that is away for ten minutes: its trunk is registered again 
     return states.find(({ registration }) => registration !== null)?.registration?.state
   }
   await until('a registration', async () => (await state()) === 'registered', 4000)
-  const turn = async (seconds: number) => {
-    for (let left = seconds; left > 0; left -= 5) {
-      world.child('switch').send({ turn: Math.min(5, left) * 1000 })
-      await world.link.call('status', {})
-      await sleep(15)
-    }
-  }
   const receive = world.second.socket.onRequest
   world.second.socket.onRequest = () => {}
-  await turn(SECONDS_AWAY)
+  await turnInSteps(world, SECONDS_AWAY)
   assert.equal(await state(), 'waiting')
   const meanwhile = distinct()
   assert.ok(meanwhile >= 5 && meanwhile < SECONDS_AWAY / 10, `it asked ${meanwhile} times in ten minutes`)
   const [before, asks] = [gate.registers.length, distinct()]
   gate.nonce = 'of the carrier that has started again'
   world.second.socket.onRequest = receive
-  await turn(60)
+  await turnInSteps(world, 60)
   assert.equal(await state(), 'registered')
   assert.ok(gate.registers.length - before <= 2, `${gate.registers.length - before} registrations`)
   assert.ok(distinct() - asks <= 4, `no loop of refusals: it asked ${distinct() - asks} times`)
@@ -56,8 +56,7 @@ test('S57 a carrier that is away for ten minutes: its trunk is registered again 
 })
 
 test('S57 RFC 3263 §4.3 a registrar that says 100 and then takes its time is waited for, and no other server is asked meanwhile', async () => {
-  const execArgv = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
-  await using world = await World.open({ execArgv, log: 'error', load: { shedAboveMs: 1e12 } })
+  await using world = await World.open({ ...TURNED, log: 'error' })
   const { socket } = world.second
   const asked: Message[] = []
   const slow = socket.onRequest
@@ -85,11 +84,7 @@ test('S57 RFC 3263 §4.3 a registrar that says 100 and then takes its time is wa
   await until('its REGISTER', () => asked.length > 0, 4000)
   // Its 100 is there before the clock is turned.
   await sleep(100)
-  for (let seconds = 0; seconds < 20; seconds += 5) {
-    world.child('switch').send({ turn: 5000 })
-    await world.link.call('status', {})
-    await sleep(15)
-  }
+  await turnInSteps(world, 20)
   assert.equal(others.length, 0)
   socket.send(socket.response(asked.at(-1)!, 200, 'OK', 'reg', [['Expires', '3600']], ''), {
     address: world.node.address,

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { newId } from '#lib/index.ts'
@@ -12,14 +11,7 @@ import { PeerConnection, StreamPeer } from '../peer/sip/stream-peer.ts'
 import { createTestCa } from './agent-ca.ts'
 import { DID, World } from './harness.ts'
 import { dial, invite, place, reach } from './stream-caller.ts'
-
-/** A test turns the clock of the switch by this. */
-const TURNS = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
-
-async function turn(world: World, seconds: number): Promise<void> {
-  world.child('switch').send({ turn: seconds * 1000 })
-  await world.link.call('status', {})
-}
+import { TURNED, turn } from './turned-clock.ts'
 
 test('S41 RFC 3261 §18.2.2 whose connection is gone before its answer has it at the port that its Via names, by a new one', async () => {
   await using world = await World.open()
@@ -79,7 +71,7 @@ test('S43 two trunks with one server and a certificate each: two connections, ea
 
 test('R07 a thousand idle connections of one source are held to its share, those of strangers to none, and a call by TLS comes in beside them', async () => {
   const own = await (await createTestCa()).switch()
-  await using world = await World.open({ sipTls: own, execArgv: TURNS })
+  await using world = await World.open({ sipTls: own, ...TURNED })
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const idle: Socket[] = []
   world.defer(() => idle.forEach((socket) => void socket.destroy()))
@@ -109,7 +101,7 @@ test('R07 a thousand idle connections of one source are held to its share, those
 })
 
 test('F07 a message that dribbles, or whose head never ends, is waited for 10 s and no longer; calls of others do not notice', async () => {
-  await using world = await World.open({ execArgv: TURNS, load: { shedAboveMs: 1e12 } })
+  await using world = await World.open(TURNED)
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const legit = await dial(world)
   const up = await place(world, legit)
@@ -136,7 +128,7 @@ test('F07 a message that dribbles, or whose head never ends, is waited for 10 s 
 })
 
 test('RFC 5626 §4.4.1 an idle connection of ours is kept open by pings; over UDP what is a ping, or STUN, is neither answered nor a fault', async () => {
-  await using world = await World.open({ execArgv: TURNS, load: { shedAboveMs: 1e12 } })
+  await using world = await World.open(TURNED)
   await reach(world, { transport: 'tcp' })
   const peer = await StreamPeer.open(`${world.net}.3`, 5060)
   world.defer(() => peer.close())

@@ -1,23 +1,19 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { sleep } from '../peer/clock.ts'
 import { headerOf } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
+import { TURNED, turn as turnOn } from './turned-clock.ts'
 
-/** The test turns the clock of the switch. */
 let world: World
 before(async () => {
-  const execArgv = ['--import', join(import.meta.dirname, 'turn.fixture.ts')]
-  // A clock that is turned looks as if the switch had stood still.
-  world = await World.open({ media: 'direct', execArgv, load: { shedAboveMs: 1e12 } })
+  world = await World.open({ media: 'direct', ...TURNED })
 })
 after(() => world[Symbol.asyncDispose]())
 
 async function turn(seconds: number): Promise<void> {
-  world.child('switch').send({ turn: seconds * 1000 })
-  await world.link.call('status', {})
+  await turnOn(world, seconds)
   await sleep(30)
 }
 
