@@ -4,9 +4,10 @@ import { newId } from '#lib/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
 import type { TrunkConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
-import { headerOf, type Message } from '../peer/sip/message.ts'
+import { cseqOf, headerOf, type Message } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
+import { readSdp } from '../peer/sip/sdp.ts'
 import { DID, World } from './harness.ts'
 
 const CALLER = '+32470123456'
@@ -151,6 +152,54 @@ for (const algorithm of ['MD5', 'SHA-256'] as const) {
     await world.quiet()
   })
 }
+
+test('S45 S10 RFC 3311 an UPDATE of ours before the answer is challenged, also behind the answer: it is sent again with credentials, and its answer crosses', async () => {
+  await using world = await World.open({ media: 'direct' })
+  await setTrunk(world, 'other', { credentials: credentials(world) })
+  const b = ScriptedLeg.await(world.second)
+  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
+  const body = ScriptedLeg.await(world.carrier).sdp({ port: 30_100 })
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body })
+  const invite = await b.next('INVITE')
+  const answer: [string, string][] = [['Require', '100rel'], ['RSeq', '7'], allow]
+  b.reply(invite, 183, { headers: answer, body: b.sdp({ port: 31_100 }) })
+  b.reply(await b.next('PRACK'), 200)
+  a.prack(await a.next('183'))
+  await a.next('200 PRACK')
+  const challenge = (nonce: string): [string, string][] => [
+    ['Proxy-Authenticate', `Digest realm="carrier", nonce="${nonce}", qop="auth", algorithm=MD5`],
+  ]
+  const authorized = (message: Message) => [
+    cseqOf(message).number,
+    /nonce="(\w+)"/.exec(headerOf(message, 'proxy-authorization'))?.[1],
+  ]
+  a.ask('UPDATE', { body: a.sdp({ port: 30_200, version: 2 }) })
+  const first = await b.next('UPDATE')
+  assert.deepEqual(authorized(first), [3, undefined], 'behind the PRACK')
+  b.reply(first, 407, { headers: challenge('one') })
+  const again = await b.next('UPDATE')
+  assert.deepEqual(authorized(again), [4, 'one'])
+  assert.equal(readSdp(again.body)?.port, 30_200)
+  b.reply(again, 200, { body: b.sdp({ port: 31_200, version: 2 }) })
+  assert.equal(readSdp((await a.next('200 UPDATE')).body)?.port, 31_200)
+  // The answer overtakes the challenge.
+  a.ask('UPDATE', { body: a.sdp({ port: 30_300, version: 3 }) })
+  const crossed = await b.next('UPDATE')
+  assert.deepEqual(authorized(crossed), [5, 'one'])
+  b.reply(invite, 200)
+  await b.next('ACK')
+  b.reply(crossed, 407, { headers: challenge('two') })
+  const late = await b.next('UPDATE')
+  assert.deepEqual(authorized(late), [6, 'two'])
+  b.reply(late, 200, { body: b.sdp({ port: 31_300, version: 3 }) })
+  assert.equal(readSdp((await a.next('200 UPDATE')).body)?.port, 31_300)
+  a.ack(await a.next('200 INVITE'))
+  a.ask('BYE')
+  const bye = await b.next('BYE')
+  assert.deepEqual(authorized(bye), [7, 'two'])
+  b.reply(bye, 200)
+  await world.quiet()
+})
 
 test('S43 S44 F05 two trunks at one server of a carrier, each with an account of its own: a challenge is answered by the account of the trunk that the call goes over', async () => {
   await using world = await World.open()

@@ -6,10 +6,12 @@ import { sleep, until } from '../peer/clock.ts'
 import type { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { StreamPeer } from '../peer/sip/stream-peer.ts'
 import { createTestCa } from './agent-ca.ts'
 import { DID } from './harness.ts'
 import { CALLER, NAME, NamesWorld } from './names-world.ts'
+import { TURNED, turn } from './turned-clock.ts'
 
 /** What a far end is sent, by method. */
 function listen({ socket }: FarEnd, method: string): Message[] {
@@ -360,4 +362,38 @@ test('S34 a 503 with Retry-After puts its server behind the others for that time
   assert.deepEqual([names.world.second.calls.length, spare.calls.length], [2, 2])
   for (const { call } of [first, second, third]) call.hangup()
   await names.world.quiet()
+})
+
+test('§17.1.2.2 S34 one of several servers that says 100 has 64*T1 from when it was asked, and not from its 100; then the leg is over', async () => {
+  await using names = await NamesWorld.open({ ...TURNED, media: 'direct' })
+  const { world } = names
+  const next = await names.server(4)
+  const others = listen(next, 'INFO')
+  names.srv([{ last: 3 }, { last: 4 }])
+  await names.name()
+  const b = ScriptedLeg.await(world.second)
+  b.shown = `sip:x@${NAME}`
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+  const invite = await b.next('INVITE')
+  b.reply(invite, 200, { body: b.sdp() })
+  await b.next('ACK')
+  a.ack(await a.next('200 INVITE'))
+  const pass = async (seconds: number) => {
+    await turn(world, seconds)
+    await sleep(50)
+  }
+  a.ask('INFO', { headers: [['Content-Type', 'application/dtmf-relay']], body: 'Signal=5\r\nDuration=160\r\n' })
+  const info = await b.next('INFO')
+  await pass(1)
+  b.reply(info, 100)
+  await sleep(50)
+  await pass(29)
+  assert.deepEqual([a.count('BYE'), b.count('BYE'), others.length], [0, 0, 0])
+  await pass(3)
+  a.reply(await a.next('BYE', 1500), 200)
+  b.reply(await b.next('BYE'), 200)
+  await world.quiet()
+  assert.equal(others.length, 0, 'whoever has said something is not passed by')
+  const reasons = (await world.events()).filter(({ type }) => type === 'leg.cleared').map(({ cause }) => cause?.reason)
+  assert.ok(reasons.includes('dialog-gone'), `${reasons}`)
 })
