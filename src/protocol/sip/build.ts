@@ -1,6 +1,6 @@
 import { SipTextRefused } from './failure.ts'
-import type { SipRequest } from './message.ts'
-import { CALL_ID, CSEQ, FROM, isCredential } from './names.ts'
+import { HeaderName, type SipRequest } from './message.ts'
+import { HEADER, isCredential } from './names.ts'
 import { type MessageName, OutgoingMessage } from './outgoing-message.ts'
 import { reasonPhrase } from './reason.ts'
 import { breaksOut, isToken, unfitForUri } from './text.ts'
@@ -102,16 +102,20 @@ export function buildRequest(parts: RequestParts): OutgoingMessage {
   return finish(name, head + extraLines(parts.headers), parts)
 }
 
+const FROM = new HeaderName(HEADER.from, 'From')
+const CALL_ID = new HeaderName(HEADER.callId, 'Call-ID')
+const CSEQ = new HeaderName(HEADER.cseq, 'CSeq')
+
 /** The headers that every response copies from its request but To (RFC 3261 §8.2.6.2); `via` replaces the topmost Via. */
 export function responsePrefix(request: SipRequest, via?: string): string {
   // As lines when nothing is replaced, so that a request whose Via cannot be read can be answered all the same.
-  const lines = via === undefined ? viaLines(request.headers('via')) : `Via: ${via}\r\n${viaLines(restOfVias(request))}`
-  return lines + request.lineOf(FROM, 'From: ') + request.lineOf(CALL_ID, 'Call-ID: ') + request.lineOf(CSEQ, 'CSeq: ')
+  const lines = via === undefined ? viaLines(request.headers(HEADER.via)) : `Via: ${via}\r\n${viaLines(restOfVias(request))}`
+  return lines + request.lineOf(FROM) + request.lineOf(CALL_ID) + request.lineOf(CSEQ)
 }
 
 /** All but the topmost. */
 function restOfVias(request: SipRequest): readonly string[] {
-  return request.vias === 1 ? NONE : request.list('via').slice(1)
+  return request.vias === 1 ? NONE : request.list(HEADER.via).slice(1)
 }
 
 const NONE: readonly string[] = []
@@ -138,11 +142,11 @@ export function buildResponseWith(
   parts: ResponseParts,
   toTag = parts.toTag,
 ): OutgoingMessage {
-  let to = request.header('to')
+  let to = request.header(HEADER.to)
   if (to !== undefined && toTag && !hasTag(request)) to += `;tag=${toTag}`
   let head = statusLine(parts.status, parts.reason) + prefix
   if (to !== undefined) head += `To: ${to}\r\n`
-  if (parts.recordRoute) for (const value of request.headers('record-route')) head += `Record-Route: ${value}\r\n`
+  if (parts.recordRoute) for (const value of request.headers(HEADER.recordRoute)) head += `Record-Route: ${value}\r\n`
   if (parts.contact) head += line('Contact', parts.contact)
   return finish(nameOfAnswer(request, parts.status), head + extraLines(parts.headers), parts)
 }

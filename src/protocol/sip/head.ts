@@ -17,8 +17,15 @@ export interface Head {
   readonly text: string
   /** The octets of a usual head, one for each character of the text; null where values have to be unfolded and trimmed. */
   readonly codes: Uint8Array | null
+  /** Where the start line ends. */
+  readonly startLine: number
   /** For each line: the header's number; where its name begins; where its value begins and ends. */
   readonly lines: readonly number[]
+}
+
+/** One with its octets. */
+export interface UsualHead extends Head {
+  readonly codes: Uint8Array
 }
 
 /** Octets and lines of a usual head; one that has more is read the other way. */
@@ -30,7 +37,7 @@ const found = new Int32Array(MOST_LINES * PER_LINE)
  * Reads the lines of a head as nearly everybody writes it, in one pass over its octets: ASCII without controls, each line
  * ended by CRLF, none folded, an empty one at the end. Null where it is another.
  */
-export function readLines(codes: Uint8Array): { lines: number[]; startLine: number; end: number } | null {
+export function readHead(codes: Buffer): UsualHead | null {
   const most = Math.min(codes.length, MOST_OCTETS)
   const startLine = endOfText(codes, 0, most)
   if (codes[startLine] !== CR || codes[startLine + 1] !== LF) return null
@@ -61,7 +68,7 @@ export function readLines(codes: Uint8Array): { lines: number[]; startLine: numb
   if (codes[at + 1] !== LF) return null
   const lines = new Array<number>(used)
   for (let i = 0; i < used; i++) lines[i] = found[i]!
-  return { lines, startLine, end: at - 2 }
+  return { text: codes.toString('latin1', 0, at - 2), codes, startLine, lines }
 }
 
 /** The first octet that is neither printable ASCII nor a blank. */
@@ -96,11 +103,11 @@ export function readAnyLines(text: string, from: number): { lines: number[]; bad
   return { lines, bad: false }
 }
 
-/** The first line from `from` on that has this name, in any spelling; -1 where there is none. */
-export function findLine({ text, lines }: Head, name: string, from = 0): number {
-  const number = numberOf(name)
+/** The first line from `from` on that has this number, or this name in any spelling; -1 where there is none. */
+export function findLine({ text, lines }: Head, name: string | number, from = 0): number {
+  const number = typeof name === 'number' ? name : numberOf(name)
   if (number !== undefined) return findNumber(lines, number, from)
-  const canonical = canonicalName(name)
+  const canonical = canonicalName(name as string)
   const known = numberOf(canonical)
   if (known !== undefined) return findNumber(lines, known, from)
   for (let i = from; i < lines.length; i += PER_LINE) {

@@ -1,11 +1,11 @@
 import { type NameAddr, parseNameAddr, parseVia, Via } from './address.ts'
 import { findLine, findNumber, type Head, PER_LINE } from './head.ts'
-import { methodAt } from './methods.ts'
+import { knownMethod, methodAt } from './methods.ts'
 import { bodyOfType } from './multipart.ts'
-import { CALL_ID, CONTACT, CONTENT_TYPE, CSEQ, FIRST_CREDENTIAL, FROM, TO, VIA } from './names.ts'
+import { FIRST_CREDENTIAL, HEADER } from './names.ts'
 import { SipParseError } from './parse-error.ts'
-import { isPlainUri, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
-import { isToken, parseDigits, skipBlanks, splitList, unfold } from './text.ts'
+import { begins, digitsAt, octetsOf, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
+import { isToken, parseDigits, skipBlanks, splitList, unfitForTag, unfold } from './text.ts'
 import { parseUri, type SipUri } from './uri.ts'
 
 export interface CSeq {
@@ -16,14 +16,22 @@ export interface CSeq {
 const BLANK = 32
 
 const SDP = 'application/sdp'
+const SDP_OCTETS = octetsOf(SDP)
+
+/** A header whose lines are copied into messages of ours, and how it is written there. */
+export class HeaderName {
+  readonly number: number
+  readonly begin: string
+  readonly octets: Uint8Array
+
+  constructor(number: number, name: string) {
+    this.number = number
+    this.begin = `${name}: `
+    this.octets = octetsOf(this.begin)
+  }
+}
 
 const NO_DESCRIPTION = new Uint8Array(0)
-
-/** A From or To as far as it has been read: a plain one without making anything of it but its tag. */
-interface Party {
-  tag: string | undefined
-  whole: NameAddr | undefined
-}
 
 /** What requests and responses share. A header is parsed when it is first asked for, and once. */
 abstract class SipMessage {
@@ -31,10 +39,14 @@ abstract class SipMessage {
   readonly body: Uint8Array
   readonly #head: Head
   #via: Via | undefined
-  #from: Party | undefined
-  #to: Party | undefined
+  /** Of a plain From or To nothing is made but its tag; null where there is none. */
+  #fromTag: string | null | undefined
+  #from: NameAddr | undefined
+  #toTag: string | null | undefined
+  #to: NameAddr | undefined
   #cseq: CSeq | undefined
   #callId: string | undefined
+  #contactUri: string | undefined
 
   constructor(head: Head, body: Uint8Array) {
     this.#head = head
@@ -46,11 +58,6 @@ abstract class SipMessage {
     return this.#head.text
   }
 
-  /** Its octets where they are those of {@link head}, one for each character. */
-  protected get codes(): Uint8Array | null {
-    return this.#head.codes
-  }
-
   #value(i: number): string {
     const { text, codes, lines } = this.#head
     const value = text.slice(lines[i + 2], lines[i + 3])
@@ -58,14 +65,17 @@ abstract class SipMessage {
     return (value.includes('\n') ? unfold(value) : value).trim()
   }
 
-  /** The first line's value of this name, in any spelling; unfolded, not split at commas. */
-  header(name: string): string | undefined {
+  /**
+   * The first line's value of this name, in any spelling, or of its number among {@link HEADER}, which is the quicker way; unfolded,
+   * not split at commas.
+   */
+  header(name: string | number): string | undefined {
     const i = findLine(this.#head, name)
     return i < 0 ? undefined : this.#value(i)
   }
 
   /** The values of all lines of this name. */
-  headers(name: string): string[] {
+  headers(name: string | number): string[] {
     const values: string[] = []
     for (let i = findLine(this.#head, name); i >= 0; i = findLine(this.#head, name, i + PER_LINE)) values.push(this.#value(i))
     return values
@@ -79,7 +89,7 @@ abstract class SipMessage {
   }
 
   /** All elements of a comma-separated header, over all of its lines. Not for headers whose values hold bare commas. */
-  list(name: string): string[] {
+  list(name: string | number): string[] {
     const values = this.headers(name)
     if (values.length === 0) return values
     if (values.length === 1) return splitList(values[0]!)
@@ -87,7 +97,7 @@ abstract class SipMessage {
   }
 
   /** Whether one of the elements of a comma-separated header is this one. */
-  lists(name: string, element: string): boolean {
+  lists(name: string | number, element: string): boolean {
     for (let i = findLine(this.#head, name); i >= 0; i = findLine(this.#head, name, i + PER_LINE)) {
       const value = this.#value(i)
       if (value === element || (value.includes(element) && splitList(value).includes(element))) return true
@@ -95,17 +105,17 @@ abstract class SipMessage {
     return false
   }
 
-  /** The first line of this header, to be copied into a message of ours; `name` is how it begins there. '' where it is absent. */
-  lineOf(number: number, name: string): string {
+  /** The first line of this header, to be copied into a message of ours; '' where it is absent. */
+  lineOf({ number, begin, octets }: HeaderName): string {
     const { text, codes, lines } = this.#head
     const i = findNumber(lines, number)
     if (i < 0) return ''
     const next = i + PER_LINE < lines.length ? lines[i + PER_LINE + 1]! : -1
     // A line that is nothing but well-written is taken as it is, with its line end.
-    const whole = next === lines[i + 3]! + 2 && codes !== null
-    const named = lines[i + 2] === lines[i + 1]! + name.length && text.startsWith(name, lines[i + 1])
-    if (whole && named) return text.slice(lines[i + 1], next)
-    return `${name}${this.#value(i)}\r\n`
+    const whole = codes !== null && next === lines[i + 3]! + 2
+    if (whole && lines[i + 2] === lines[i + 1]! + octets.length && begins(codes, lines[i + 1]!, octets))
+      return text.slice(lines[i + 1], next)
+    return `${begin}${this.#value(i)}\r\n`
   }
 
   /** The only line of this header. */
@@ -125,7 +135,7 @@ abstract class SipMessage {
 
   #readVia(): Via {
     const { text, codes, lines } = this.#head
-    const i = findNumber(lines, VIA)
+    const i = findNumber(lines, HEADER.via)
     if (i < 0) throw new SipParseError(400, 'Missing via')
     const value = this.#value(i)
     const plain = codes && readPlainVia(text, codes, lines[i + 2]!, lines[i + 3]!)
@@ -135,9 +145,9 @@ abstract class SipMessage {
   /** How many there are, over all lines. */
   get vias(): number {
     const { text, codes, lines } = this.#head
-    const i = findNumber(lines, VIA)
+    const i = findNumber(lines, HEADER.via)
     if (i < 0) return 0
-    if (!codes || findNumber(lines, VIA, i + PER_LINE) >= 0) return this.list('via').length
+    if (!codes || findNumber(lines, HEADER.via, i + PER_LINE) >= 0) return this.list('via').length
     const start = lines[i + 2]!
     const end = lines[i + 3]!
     const comma = text.indexOf(',', start)
@@ -145,28 +155,36 @@ abstract class SipMessage {
     return start === end ? 0 : 1
   }
 
-  #readParty(number: number, name: string): Party {
-    const { text, codes, lines } = this.#head
-    const i = this.#single(number, name)
-    const at = codes ? tagOfPlain(codes, lines[i + 2]!, lines[i + 3]!) : -1
-    if (at >= 0) return { tag: at === 0 ? undefined : text.slice(at >> 10, (at >> 10) + (at & 1023)), whole: undefined }
-    const whole = parseNameAddr(this.#value(i))
-    return { tag: whole.tag, whole }
-  }
-
-  #wholeParty(party: Party, number: number): NameAddr {
-    party.whole ??= parseNameAddr(this.#value(findNumber(this.#head.lines, number)))
-    return party.whole
-  }
-
   get fromTag(): string | undefined {
-    this.#from ??= this.#readParty(FROM, 'from')
-    return this.#from.tag
+    if (this.#fromTag === undefined) {
+      const i = this.#single(HEADER.from, 'from')
+      this.#fromTag = this.#plainTag(i)
+      if (this.#fromTag === undefined) {
+        this.#from = parseNameAddr(this.#value(i))
+        this.#fromTag = this.#from.tag ?? null
+      }
+    }
+    return this.#fromTag ?? undefined
   }
 
   get toTag(): string | undefined {
-    this.#to ??= this.#readParty(TO, 'to')
-    return this.#to.tag
+    if (this.#toTag === undefined) {
+      const i = this.#single(HEADER.to, 'to')
+      this.#toTag = this.#plainTag(i)
+      if (this.#toTag === undefined) {
+        this.#to = parseNameAddr(this.#value(i))
+        this.#toTag = this.#to.tag ?? null
+      }
+    }
+    return this.#toTag ?? undefined
+  }
+
+  /** The tag of the plain address in a line, null where it has none; undefined where the address is another. */
+  #plainTag(i: number): string | null | undefined {
+    const { text, codes, lines } = this.#head
+    const at = codes ? tagOfPlain(codes, lines[i + 2]!, lines[i + 3]!) : -1
+    if (at < 0) return undefined
+    return at === 0 ? null : text.slice(at >> 10, (at >> 10) + (at & 1023))
   }
 
   /** Reads what names its dialog. @throws SipParseError */
@@ -177,21 +195,27 @@ abstract class SipMessage {
   }
 
   get from(): NameAddr {
-    this.#from ??= this.#readParty(FROM, 'from')
-    return this.#wholeParty(this.#from, FROM)
+    this.#from ??= parseNameAddr(this.#value(this.#single(HEADER.from, 'from')))
+    return this.#from
   }
 
   get to(): NameAddr {
-    this.#to ??= this.#readParty(TO, 'to')
-    return this.#wholeParty(this.#to, TO)
+    this.#to ??= parseNameAddr(this.#value(this.#single(HEADER.to, 'to')))
+    return this.#to
   }
 
-  /** Reads the URIs of From and To, as far as they are not plain. @throws SipParseError */
+  /**
+   * Reads From and To as far as they are not plain: their URIs, and their tags, which stand in all that we send inside the dialog.
+   * @throws SipParseError
+   */
   checkParties(): void {
-    this.#from ??= this.#readParty(FROM, 'from')
-    this.#to ??= this.#readParty(TO, 'to')
-    void this.#from.whole?.uri
-    void this.#to.whole?.uri
+    const { fromTag, toTag } = this
+    const [from, to] = [this.#from, this.#to]
+    if ((from && fromTag && unfitForTag(fromTag)) || (to && toTag && unfitForTag(toTag))) {
+      throw new SipParseError(400, 'Malformed tag')
+    }
+    void from?.uri
+    void to?.uri
   }
 
   /** The first Contact; undefined when there is none, or when it is `*`. */
@@ -205,9 +229,15 @@ abstract class SipMessage {
    * @throws SipParseError
    */
   get contactUri(): string | undefined {
+    this.#contactUri ??= this.#readContactUri()
+    return this.#contactUri
+  }
+
+  #readContactUri(): string | undefined {
     const { text, codes, lines } = this.#head
-    const i = findNumber(lines, CONTACT)
-    const plain = i < 0 || !codes ? null : uriOfPlain(text, codes, lines[i + 2]!, lines[i + 3]!)
+    const i = findNumber(lines, HEADER.contact)
+    if (i < 0) return undefined
+    const plain = codes ? uriOfPlain(text, codes, lines[i + 2]!, lines[i + 3]!) : null
     if (plain !== null) return plain
     const { contact } = this
     return contact && contact.uri.scheme !== 'tel' ? contact.address : undefined
@@ -215,16 +245,16 @@ abstract class SipMessage {
 
   get cseq(): CSeq {
     if (!this.#cseq) {
-      const { text, codes, lines } = this.#head
-      const i = this.#single(CSEQ, 'cseq')
-      this.#cseq = codes ? parseCSeq(text, lines[i + 2], lines[i + 3]) : parseCSeq(this.#value(i))
+      const { codes, lines } = this.#head
+      const i = this.#single(HEADER.cseq, 'cseq')
+      this.#cseq = (codes && plainCSeq(codes, lines[i + 2]!, lines[i + 3]!)) ?? parseCSeq(this.#value(i))
     }
     return this.#cseq
   }
 
   get callId(): string {
     if (this.#callId === undefined) {
-      const value = this.#value(this.#single(CALL_ID, 'call-id'))
+      const value = this.#value(this.#single(HEADER.callId, 'call-id'))
       if (!value) throw new SipParseError(400, 'Missing call-id')
       this.#callId = value
     }
@@ -234,7 +264,7 @@ abstract class SipMessage {
   /** What names its dialog outlives the message: these texts say the same, and do not keep the message with them. */
   belongsTo(callId: string, fromTag: string): void {
     this.#callId = callId
-    if (this.#from?.tag) this.#from.tag = fromTag
+    if (this.#fromTag) this.#fromTag = fromTag
   }
 
   /** Route values in order, as texts. */
@@ -249,9 +279,11 @@ abstract class SipMessage {
 
   /** The media type of the body, lower case, without parameters; '' when there is no Content-Type. */
   get contentType(): string {
-    const i = findNumber(this.#head.lines, CONTENT_TYPE)
-    const value = i < 0 ? '' : this.#value(i)
-    if (value === SDP) return SDP
+    const { codes, lines } = this.#head
+    const i = findNumber(lines, HEADER.contentType)
+    if (i < 0) return ''
+    if (codes && lines[i + 3]! - lines[i + 2]! === SDP.length && begins(codes, lines[i + 2]!, SDP_OCTETS)) return SDP
+    const value = this.#value(i)
     const semicolon = value.indexOf(';')
     return (semicolon < 0 ? value : value.slice(0, semicolon)).trim().toLowerCase()
   }
@@ -265,13 +297,24 @@ abstract class SipMessage {
   }
 }
 
-/** §8.1.1.5: a number less than 2**31 and a method. One that is not cannot be counted on either. */
-function parseCSeq(text: string, start = 0, end = text.length): CSeq {
+const MOST_SEQUENCE = 2 ** 31 - 1
+
+/** A number, one blank and a method that is known; null for another. */
+function plainCSeq(codes: Uint8Array, start: number, end: number): CSeq | null {
   let stop = start
-  while (stop < end && text.charCodeAt(stop) > BLANK) stop++
+  while (stop < end && codes[stop] !== BLANK) stop++
+  const sequence = digitsAt(codes, MOST_SEQUENCE, start, stop)
+  const method = knownMethod(codes, stop + 1, end)
+  return sequence !== null && method ? { sequence, method } : null
+}
+
+/** §8.1.1.5: a number less than 2**31 and a method. One that is not cannot be counted on either. */
+function parseCSeq(text: string): CSeq {
+  let stop = 0
+  while (text.charCodeAt(stop) > BLANK) stop++
   const begin = skipBlanks(text, stop)
-  const method = methodAt(text, begin, end)
-  const sequence = begin > stop ? parseDigits(text, 2 ** 31 - 1, start, stop) : null
+  const method = methodAt(text, begin, text.length)
+  const sequence = begin > stop ? parseDigits(text, MOST_SEQUENCE, 0, stop) : null
   if (sequence === null || !method || (!isToken(method) && /\s/.test(method))) throw new SipParseError(400, 'Malformed cseq')
   return { sequence, method }
 }
@@ -284,13 +327,16 @@ export class SipRequest extends SipMessage {
   readonly method: string
   /** The Request-URI as it came. */
   readonly uri: string
+  /** Whether the Request-URI is known to be plain. */
+  readonly #plain: boolean
   #target: SipUri | undefined
   #maxForwards: number | null | undefined
 
-  constructor(method: string, uri: string, head: Head, body: Uint8Array) {
+  constructor(method: string, uri: string, head: Head, body: Uint8Array, plain = false) {
     super(head, body)
     this.method = method
     this.uri = uri
+    this.#plain = plain
   }
 
   /** The Request-URI, parsed. */
@@ -301,15 +347,13 @@ export class SipRequest extends SipMessage {
 
   /** Reads the Request-URI, if it is not plain. @throws SipParseError */
   checkTarget(): void {
-    const start = this.method.length + 1
-    const plain = this.codes !== null && isPlainUri(this.codes, start, start + this.uri.length)
-    if (!plain && this.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
+    if (!this.#plain && this.target.headers !== undefined) throw new SipParseError(400, 'Headers in the Request-URI')
   }
 
   /** Null when the header is absent. */
   get maxForwards(): number | null {
     if (this.#maxForwards === undefined) {
-      const value = this.header('max-forwards')
+      const value = this.header(HEADER.maxForwards)
       const n = value === undefined ? null : parseDigits(value, 255)
       if (value !== undefined && n === null) throw new SipParseError(400, 'Malformed max-forwards')
       this.#maxForwards = n

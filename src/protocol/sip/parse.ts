@@ -1,8 +1,9 @@
-import { findNumber, type Head, PER_LINE, readAnyLines, readLines } from './head.ts'
+import { findNumber, type Head, PER_LINE, readAnyLines, readHead, type UsualHead } from './head.ts'
 import { SipRequest, SipResponse } from './message.ts'
-import { methodAt } from './methods.ts'
-import { CONTENT_LENGTH } from './names.ts'
+import { knownMethod, methodAt } from './methods.ts'
+import { HEADER } from './names.ts'
 import { SipParseError } from './parse-error.ts'
+import { begins, digitsAt, isPlainUri, octetsOf } from './plain.ts'
 import { isToken, parseDigits, unfitForUri } from './text.ts'
 
 const NO_BODY = new Uint8Array(0)
@@ -24,9 +25,9 @@ function findEndOfHead(bytes: Buffer): { end: number; body: number } | null {
 /** §18.3: bytes past Content-Length are dropped; fewer than it says, or none that can be read, make the message malformed. */
 function cutBody({ text, codes, lines }: Head, bytes: Uint8Array, start: number): Uint8Array | SipParseError {
   let length = -1
-  for (let i = findNumber(lines, CONTENT_LENGTH); i >= 0; i = findNumber(lines, CONTENT_LENGTH, i + PER_LINE)) {
+  for (let i = findNumber(lines, HEADER.contentLength); i >= 0; i = findNumber(lines, HEADER.contentLength, i + PER_LINE)) {
     const n = codes
-      ? parseDigits(text, 2 ** 31, lines[i + 2], lines[i + 3])
+      ? digitsAt(codes, 2 ** 31, lines[i + 2]!, lines[i + 3]!)
       : parseDigits(text.slice(lines[i + 2], lines[i + 3]).trim(), 2 ** 31)
     if (n === null || (length >= 0 && n !== length)) return new SipParseError(400, 'Malformed content-length')
     length = n
@@ -56,13 +57,35 @@ function parse(bytes: Uint8Array, headOnly: boolean): SipRequest | SipResponse {
   let start = 0
   while (buffer[start] === CR || buffer[start] === LF) start++
   if (start > 0) buffer = buffer.subarray(start)
-  const usual = readLines(buffer)
-  if (!usual) return parseUnusual(buffer, headOnly)
-  const head = { text: buffer.toString('latin1', 0, usual.end), codes: buffer, lines: usual.lines }
-  const body = headOnly ? NO_BODY : cutBody(head, buffer, usual.end + 4)
-  const message = parseStartLine(head.text.slice(0, usual.startLine), head, body)
+  const head = readHead(buffer)
+  if (!head) return parseUnusual(buffer, headOnly)
+  const body = headOnly ? NO_BODY : cutBody(head, buffer, head.text.length + 4)
+  const known = body instanceof SipParseError ? NO_BODY : body
+  const message = plainMessage(head, known) ?? parseStartLine(head.text.slice(0, head.startLine), head, known)
   if (body instanceof SipParseError) throw withRequest(body, message)
   return message
+}
+
+const VERSION = ' SIP/2.0'
+const VERSION_OCTETS = octetsOf(VERSION)
+const STATUS_OCTETS = octetsOf('SIP/2.0 ')
+const STATUS_LINE = STATUS_OCTETS.length + 3
+
+/** The message of a start line as nearly everybody writes it: a known method to a plain URI, or a status. Null for another one. */
+function plainMessage(head: UsualHead, body: Uint8Array): SipRequest | SipResponse | null {
+  const { text, codes, startLine } = head
+  if (begins(codes, 0, STATUS_OCTETS)) {
+    const status = digitsAt(codes, 699, STATUS_OCTETS.length, STATUS_LINE)
+    if (status === null || status < 100 || (startLine > STATUS_LINE && codes[STATUS_LINE] !== SPACE)) return null
+    return new SipResponse(status, text.slice(STATUS_LINE + 1, startLine), head, body)
+  }
+  let start = 0
+  while (start < startLine && codes[start] !== SPACE) start++
+  const method = knownMethod(codes, 0, start)
+  const end = startLine - VERSION.length
+  start++
+  if (!method || !isPlainUri(codes, start, end) || !begins(codes, end, VERSION_OCTETS)) return null
+  return new SipRequest(method, text.slice(start, end), head, body, true)
 }
 
 /** Any other: with other line ends, with folded lines, in UTF-8, without an end, or with something that does not belong there. */
@@ -76,9 +99,9 @@ function parseUnusual(buffer: Buffer, headOnly: boolean): SipRequest | SipRespon
   if (lineEnd < 0) lineEnd = text.length
   const line = text.slice(0, text.charCodeAt(lineEnd - 1) === CR ? lineEnd - 1 : lineEnd)
   const { lines, bad } = readAnyLines(text, lineEnd + 1)
-  const head = { text, codes: null, lines }
+  const head = { text, codes: null, startLine: lineEnd, lines }
   const body = headOnly || !end ? NO_BODY : cutBody(head, buffer, end.body)
-  const message = parseStartLine(line, head, body)
+  const message = parseStartLine(line, head, body instanceof SipParseError ? NO_BODY : body)
   const fault = !end ? 'Head without end' : bad ? 'Malformed header line' : lone ? 'CR without LF' : ''
   const error = fault ? new SipParseError(400, fault) : body instanceof SipParseError ? body : null
   if (error) throw withRequest(error, message)
@@ -90,9 +113,8 @@ function withRequest(error: SipParseError, message: SipRequest | SipResponse): S
   return error
 }
 
-function parseStartLine(line: string, head: Head, body: Uint8Array | SipParseError): SipRequest | SipResponse {
-  const known = body instanceof SipParseError ? NO_BODY : body
-  return line.startsWith('SIP/') ? parseStatusLine(line, head, known) : parseRequestLine(line, head, known)
+function parseStartLine(line: string, head: Head, body: Uint8Array): SipRequest | SipResponse {
+  return line.startsWith('SIP/') ? parseStatusLine(line, head, body) : parseRequestLine(line, head, body)
 }
 
 function parseStatusLine(line: string, head: Head, body: Uint8Array): SipResponse {
@@ -102,8 +124,6 @@ function parseStatusLine(line: string, head: Head, body: Uint8Array): SipRespons
     throw new SipParseError(400, 'Malformed status line')
   return new SipResponse(status, line.slice(12), head, body)
 }
-
-const VERSION = ' SIP/2.0'
 
 function parseRequestLine(line: string, head: Head, body: Uint8Array): SipRequest {
   const first = line.indexOf(' ')

@@ -19,7 +19,10 @@ const BACKSLASH = 92
 /** Said of what is not plain. */
 const NOT_PLAIN = -1
 
-const SIP = 'sip:'
+const SIP = octetsOf('sip:')
+const TAG = octetsOf('tag')
+const RPORT = octetsOf('rport')
+const BRANCH = octetsOf('branch')
 
 /** Behind a `sip:user@host:port` with plain parameters that begins at `i`; -1 where it is something else. */
 function endOfUri(codes: Uint8Array, i: number, end: number): number {
@@ -92,10 +95,13 @@ export function tagOfPlain(codes: Uint8Array, start: number, end: number): numbe
 export function uriOfPlain(text: string, codes: Uint8Array, start: number, end: number): string | null {
   // A name in quotes may hold a bracket.
   if (codes[start] === QUOTE || tagOfPlain(codes, start, end) < 0) return null
-  const open = text.indexOf('<', start)
-  if (open >= 0 && open < end) return text.slice(open + 1, text.indexOf('>', open))
-  const semicolon = text.indexOf(';', start)
-  return text.slice(start, semicolon >= 0 && semicolon < end ? semicolon : end)
+  let open = start
+  while (open < end && codes[open] !== LESS) open++
+  const first = open < end ? open + 1 : start
+  const behind = open < end ? GREATER : SEMICOLON
+  let stop = first
+  while (stop < end && codes[stop] !== behind) stop++
+  return text.slice(first, stop)
 }
 
 /** The first `tag` of the parameters from `i` on, all of them tokens with tokens. */
@@ -108,30 +114,47 @@ function tagIn(codes: Uint8Array, i: number, end: number): number {
     if (i === name) return NOT_PLAIN
     const stop = i
     if (i === end || codes[i] !== EQUALS) {
-      if (isNamed(codes, name, i, 'tag')) return NOT_PLAIN
+      if (isNamed(codes, name, i, TAG)) return NOT_PLAIN
       continue
     }
     const value = ++i
     while (i < end && inToken(codes[i]!)) i++
     if (i === value || i - value > 1023) return NOT_PLAIN
-    if (tag === 0 && isNamed(codes, name, stop, 'tag')) tag = value * 1024 + i - value
+    if (tag === 0 && isNamed(codes, name, stop, TAG)) tag = value * 1024 + i - value
   }
   return tag
 }
 
-function begins(codes: Uint8Array, start: number, word: string): boolean {
-  for (let i = 0; i < word.length; i++) if (codes[start + i] !== word.charCodeAt(i)) return false
+/** A word of ASCII as octets, to be compared with others: a text is asked for each of its characters, at a price. */
+export function octetsOf(word: string): Uint8Array {
+  return new TextEncoder().encode(word)
+}
+
+export function begins(codes: Uint8Array, start: number, word: Uint8Array): boolean {
+  for (let i = 0; i < word.length; i++) if (codes[start + i] !== word[i]) return false
   return true
 }
 
 /** Whether this is the name of a parameter, which is a token, in any spelling. */
-function isNamed(codes: Uint8Array, start: number, end: number, name: string): boolean {
+function isNamed(codes: Uint8Array, start: number, end: number, name: Uint8Array): boolean {
   if (end - start !== name.length) return false
-  for (let i = 0; i < name.length; i++) if ((codes[start + i]! | 32) !== name.charCodeAt(i)) return false
+  for (let i = 0; i < name.length; i++) if ((codes[start + i]! | 32) !== name[i]) return false
   return true
 }
 
-const SENT_BY_UDP = 'SIP/2.0/UDP '
+/** The number of decimal digits alone that stands there, at most `max`; null when it is anything else. */
+export function digitsAt(codes: Uint8Array, max: number, start: number, end: number): number | null {
+  if (start === end || end - start > 10) return null
+  let n = 0
+  for (let i = start; i < end; i++) {
+    const digit = codes[i]! - 48
+    if (digit < 0 || digit > 9) return null
+    n = n * 10 + digit
+  }
+  return n <= max ? n : null
+}
+
+const SENT_BY_UDP = octetsOf('SIP/2.0/UDP ')
 
 /** A Via over UDP, the only one of its line, whose parameters are tokens. */
 export interface PlainVia {
@@ -174,8 +197,8 @@ export function readPlainVia(text: string, codes: Uint8Array, start: number, end
       value = ++i
       while (i < end && inToken(codes[i]!)) i++
     }
-    if (isNamed(codes, name, stop, 'rport')) rport = true
-    else if (branch === undefined && isNamed(codes, name, stop, 'branch')) branch = text.slice(value, i)
+    if (isNamed(codes, name, stop, RPORT)) rport = true
+    else if (branch === undefined && isNamed(codes, name, stop, BRANCH)) branch = text.slice(value, i)
   }
   return { host: text.slice(host, afterHost), port, branch, rport }
 }

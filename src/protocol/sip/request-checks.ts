@@ -1,8 +1,8 @@
 import { ALLOW, SUPPORTED } from './core.ts'
 import type { SipRequest } from './message.ts'
+import { HEADER } from './names.ts'
 import { SipParseError } from './parse-error.ts'
 import { answerInterval } from './session-interval.ts'
-import { unfitForTag } from './text.ts'
 import type { HeaderList } from './types.ts'
 
 /** A request that is refused before anybody is asked. */
@@ -25,13 +25,11 @@ const WITH_CONTACT: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'REGISTER
 export function checkSyntax(request: SipRequest): void {
   // Via comes first: without it there is nowhere to answer to.
   void request.via
-  const { cseq, fromTag, toTag } = request
-  void request.callId
+  const { cseq } = request
+  request.checkTags()
   void request.maxForwards
   if (cseq.method !== request.method) throw new SipParseError(400, 'CSeq of another method')
   request.checkTarget()
-  // They stand in all that we send inside the dialog.
-  if ((fromTag && unfitForTag(fromTag)) || (toTag && unfitForTag(toTag))) throw new SipParseError(400, 'Malformed tag')
   try {
     request.checkParties()
     if (WITH_CONTACT.has(request.method)) void request.contactUri
@@ -47,7 +45,9 @@ export function checkRules(request: SipRequest): Refusal | null {
   // §11: an OPTIONS with Max-Forwards 0 is a question to whoever it has reached.
   if (request.maxForwards === 0 && request.method !== 'OPTIONS') return { status: 483 }
   const required =
-    request.header('require') === undefined ? [] : request.list('require').filter((option) => !SUPPORTED.includes(option))
+    request.header(HEADER.require) === undefined
+      ? []
+      : request.list(HEADER.require).filter((option) => !SUPPORTED.includes(option))
   if (required.length > 0) return { status: 420, headers: [['Unsupported', required.join(', ')]] }
   // RFC 4028 §9: a session interval that is too short.
   if (request.method === 'INVITE' || request.method === 'UPDATE') {
@@ -61,10 +61,10 @@ const SDP = 'application/sdp'
 
 /** §8.2.3: a body that an INVITE of ours can have; §21.4.7: and one that may answer it. */
 function checkOffer(request: SipRequest): Refusal | null {
-  const accept = request.header('accept')
+  const accept = request.header(HEADER.accept)
   if (accept !== undefined && !/(?:application\/(?:sdp|\*)|\*\/\*)/i.test(accept)) return { status: 406 }
   if (request.body.length === 0) return null
-  const encoding = request.header('content-encoding')
+  const encoding = request.header(HEADER.contentEncoding)
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return { status: 415, headers: [['Accept-Encoding', 'identity']] }
   }

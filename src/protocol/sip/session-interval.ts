@@ -1,4 +1,5 @@
 import type { SipRequest, SipResponse } from './message.ts'
+import { HEADER } from './names.ts'
 import type { HeaderList } from './types.ts'
 
 /** The option tag of RFC 4028. */
@@ -23,7 +24,7 @@ export type IntervalAnswer =
 /** §9: what we, the answering side, make of a request; pure. A wish below 90 s gets 422 from whoever understands that. */
 export function answerInterval(request: SipRequest): IntervalAnswer {
   const wish = read(request)
-  const supported = request.lists('supported', TIMER)
+  const supported = request.lists(HEADER.supported, TIMER)
   if (!wish && !supported) return { kind: 'none' }
   if (wish && wish.seconds < MIN_INTERVAL_S && supported) {
     return { kind: 'too-small', headers: [['Min-SE', String(MIN_INTERVAL_S)]] }
@@ -54,13 +55,13 @@ export function askInterval(seconds: number, refresher?: 'uac' | 'uas'): HeaderL
 
 /** Seconds in Min-SE; 0 where there is none that can be read. */
 export function minimumOf(message: SipRequest | SipResponse): number {
-  const text = message.header('min-se')
+  const text = message.header(HEADER.minSe)
   const seconds = text === undefined ? null : /^\s*(\d{1,9})/.exec(text)
   return seconds ? Number(seconds[1]) : 0
 }
 
 function read(message: SipRequest | SipResponse): { seconds: number; refresher: 'uac' | 'uas' | null } | null {
-  const text = message.header('session-expires')
+  const text = message.header(HEADER.sessionExpires)
   const seconds = text === undefined ? null : /^\s*(\d{1,9})\s*(?:;|$)/.exec(text)
   if (!text || !seconds) return null
   const refresher = /;\s*refresher\s*=\s*(uac|uas)\b/i.exec(text)?.[1]?.toLowerCase()
