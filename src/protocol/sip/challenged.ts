@@ -79,6 +79,10 @@ export class Challenged implements ClientUser {
     this.#user.onTimeout()
   }
 
+  onSilence(): void {
+    this.#user.onSilence?.()
+  }
+
   /** Whether the response is a challenge that is worth an answer; it is kept then. */
   #takes(response: SipResponse): boolean {
     const place = PLACES.find(({ status }) => status === response.status)

@@ -3,7 +3,7 @@ import { type ClientAction, type InviteClientEvent, type InviteClientState, invi
 import { type RequestClientEvent, type RequestClientState, requestClient } from './client-request-fsm.ts'
 import type { SipResponse } from './message.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
-import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
+import { Timed } from './timer-wheel.ts'
 import type { Transactions } from './transactions.ts'
 import type { Hop } from './types.ts'
 
@@ -11,6 +11,8 @@ import type { Hop } from './types.ts'
 export interface ClientUser {
   onResponse(response: SipResponse): void
   onTimeout(): void
+  /** Nothing at all has come for as long as {@link ClientTransaction.start} was told. */
+  onSilence?(): void
   /** The request was challenged: takes the transaction that `send` puts in its place, or says that nobody wants it any more. */
   replace?(send: () => ClientTransaction): boolean
 }
@@ -18,8 +20,11 @@ export interface ClientUser {
 /** What a sent request leaves in its transaction: enough for its ACK and its CANCEL (RFC 3261 §17.1.1.3, §9.1). */
 export type SentParts = Pick<RequestParts, 'method' | 'uri' | 'via' | 'from' | 'to' | 'callId' | 'sequence' | 'routes'>
 
-/** One client transaction: the timers and the sending around {@link inviteClient} and {@link requestClient}. */
-export class ClientTransaction implements TimerOwner {
+/**
+ * One client transaction: the timers and the sending around {@link inviteClient} and {@link requestClient}. Itself it is the one
+ * timer of all of them, armed for whichever runs out first.
+ */
+export class ClientTransaction extends Timed {
   readonly branch: string
   readonly method: string
   /** Let go of with the user. */
@@ -31,15 +36,17 @@ export class ClientTransaction implements TimerOwner {
   /** Let go of with a final answer that nothing follows: behind it may be a whole call. */
   #user: ClientUser | null
   readonly #reliable: boolean
-  /** Of timers A and E; let go of with the final answer. */
-  #repeat: WheelTimer | null = new WheelTimer(this)
-  readonly #life = new WheelTimer(this)
+  /** The ticks of timers A or E, of B or F, and of the user's patience with silence; -1 for none. */
+  #repeatAt = -1
+  #giveUpAt = -1
+  #silentAt = -1
   #state: InviteClientState | RequestClientState
   #interval: number
   #ack: OutgoingMessage | null = null
   #resent = false
 
   constructor(all: Transactions, branch: string, sent: SentParts, message: OutgoingMessage, hop: Hop, user: ClientUser) {
+    super()
     this.#all = all
     this.method = sent.method
     this.#sent = sent
@@ -67,15 +74,34 @@ export class ClientTransaction implements TimerOwner {
     return this.#state
   }
 
-  /** Sends the request and starts timers A and B, or E and F; `timeoutMs` cuts the latter. */
-  start(timeoutMs?: number): void {
+  /** Sends the request and starts timers A and B, or E and F; `timeoutMs` cuts the latter. `silenceMs`: {@link ClientUser.onSilence}. */
+  start(timeoutMs?: number, silenceMs?: number): void {
     const { times, wheel, transport } = this.#all
-    const invite = this.method === 'INVITE'
     // §17.1.1.2, §17.1.2.2: a reliable transport repeats by itself; whether it still lives is asked once (PITFALLS S41).
-    if (this.#reliable) this.#armRepeat(2 * times.t1, 'suspect')
-    else this.#armRepeat(this.#interval, invite ? 'A' : 'E')
-    wheel.arm(this.#life, Math.min(timeoutMs ?? times.transaction, times.transaction), invite ? 'B' : 'F')
+    this.#repeatAt = wheel.tickIn(this.#reliable ? 2 * times.t1 : this.#interval)
+    this.#giveUpAt = wheel.tickIn(Math.min(timeoutMs ?? times.transaction, times.transaction))
+    if (silenceMs !== undefined) this.#silentAt = wheel.tickIn(silenceMs)
+    this.#arm()
     if (this.#message) transport.send(this.#message, this.hop)
+  }
+
+  /** Until the final answer: for what is first of repeating, giving up and silence. */
+  #arm(): void {
+    const { wheel } = this.#all
+    const [repeatAt, giveUpAt, silentAt] = [this.#repeatAt, this.#giveUpAt, this.#silentAt]
+    const invite = this.method === 'INVITE'
+    let at = giveUpAt
+    let name = invite ? 'B' : 'F'
+    if (silentAt >= 0 && (at < 0 || silentAt < at)) {
+      at = silentAt
+      name = 'silence'
+    }
+    if (repeatAt >= 0 && (at < 0 || repeatAt < at)) {
+      at = repeatAt
+      name = this.#reliable ? 'suspect' : invite ? 'A' : 'E'
+    }
+    if (at < 0) wheel.cancel(this)
+    else wheel.armAt(this, at, name)
   }
 
   /** Another user hears of what comes from now on. */
@@ -86,37 +112,45 @@ export class ClientTransaction implements TimerOwner {
   /** Goes on where a former process was, which may have had provisional answers: sends nothing by itself. */
   resume(timeoutMs: number): void {
     this.#state = 'Proceeding'
-    this.#all.wheel.arm(this.#life, timeoutMs, 'B')
+    this.#giveUpAt = this.#all.wheel.tickIn(timeoutMs)
+    this.#arm()
   }
 
   /** Sends the request no more, and waits for an answer of any kind all the same. */
   stopRepeating(): void {
-    if (this.#repeat) this.#all.wheel.cancel(this.#repeat)
+    if (this.#repeatAt < 0) return
+    this.#repeatAt = -1
+    this.#arm()
   }
 
-  #armRepeat(ms: number, name: string): void {
-    if (this.#repeat) this.#all.wheel.arm(this.#repeat, ms, name)
+  #repeatIn(ms: number): void {
+    this.#repeatAt = this.#all.wheel.tickIn(ms)
+    this.#arm()
   }
 
   /** `ms` in {@link start} was for want of any answer: one has come, and timer F has what is left of it (§17.1.2.2). */
   uncut(ms: number): void {
+    if (this.#state !== 'Proceeding' || this.method === 'INVITE') return
     const { wheel, times } = this.#all
-    if (this.#state === 'Proceeding' && this.method !== 'INVITE')
-      wheel.arm(this.#life, Math.max(0, wheel.left(this.#life) + Math.max(0, times.transaction - ms)), 'F')
+    this.#giveUpAt += wheel.tickIn(Math.max(0, times.transaction - ms)) - wheel.tickIn(0)
+    this.#arm()
   }
 
   /** An INVITE that has been cancelled waits 64*T1 from now for its final answer (RFC 3261 §9.1). */
   limit(): void {
-    if (this.#state === 'Proceeding' || this.#state === 'Calling')
-      this.#all.wheel.arm(this.#life, this.#all.times.transaction, 'B')
+    if (this.#state !== 'Proceeding' && this.#state !== 'Calling') return
+    this.#giveUpAt = this.#all.wheel.tickIn(this.#all.times.transaction)
+    this.#arm()
   }
 
   receive(response: SipResponse): void {
     const { status } = response
+    this.#silentAt = -1
     if (status >= 200) {
       this.#message = null
-      this.stopRepeating()
-      this.#repeat = null
+      // Timer D, K or M takes their place.
+      this.#repeatAt = -1
+      this.#giveUpAt = -1
     }
     if (this.method === 'INVITE') {
       this.#inviteEvent(status < 200 ? '1xx' : status < 300 ? '2xx' : '300-699', response)
@@ -137,7 +171,14 @@ export class ClientTransaction implements TimerOwner {
   }
 
   onTimer(name: string): void {
-    if (name === 'suspect') {
+    if (name === 'silence') {
+      const silent = this.#silentAt >= 0
+      this.#silentAt = -1
+      this.#arm()
+      if (silent) this.#user?.onSilence?.()
+    } else if (name === 'suspect') {
+      this.#repeatAt = -1
+      this.#arm()
       if (this.#state === 'Calling' || this.#state === 'Trying') this.#all.transport.suspect?.(this.hop)
     } else if (this.method === 'INVITE') this.#inviteEvent(name as InviteClientEvent)
     else this.#requestEvent(name as RequestClientEvent)
@@ -155,7 +196,7 @@ export class ClientTransaction implements TimerOwner {
 
   #become(state: InviteClientState | RequestClientState, actions: readonly ClientAction[], response?: SipResponse): void {
     // §17.1.1.2: once answered, timer B means nothing any more: how long it may ring is the transaction user's to say.
-    if (this.#state === 'Calling' && state === 'Proceeding') this.#all.wheel.cancel(this.#life)
+    if (this.#state === 'Calling' && state === 'Proceeding') this.#giveUpAt = -1
     this.#state = state
     if (state === 'Terminated') this.#end()
     for (const action of actions) this.#act(action, response)
@@ -183,28 +224,27 @@ export class ClientTransaction implements TimerOwner {
         return
       case 'double A':
         this.#interval *= 2
-        this.#armRepeat(this.#interval, 'A')
+        this.#repeatIn(this.#interval)
         return
       case 'double E':
         this.#interval = Math.min(2 * this.#interval, times.t2)
-        this.#armRepeat(this.#interval, 'E')
+        this.#repeatIn(this.#interval)
         return
       case 'E to T2':
-        this.#armRepeat(times.t2, 'E')
+        this.#repeatIn(times.t2)
         return
       case 'stop A':
         this.stopRepeating()
         return
       case 'start D':
         // §17.1.1.2, §17.1.2.2: nothing comes twice over a reliable transport.
-        wheel.arm(this.#life, this.#reliable ? 0 : times.d, 'D')
+        wheel.arm(this, this.#reliable ? 0 : times.d, 'D')
         return
       case 'start M':
-        wheel.arm(this.#life, times.transaction, 'M')
+        wheel.arm(this, times.transaction, 'M')
         return
       case 'start K':
-        this.stopRepeating()
-        wheel.arm(this.#life, this.#reliable ? 0 : times.t4, 'K')
+        wheel.arm(this, this.#reliable ? 0 : times.t4, 'K')
     }
   }
 
@@ -218,8 +258,7 @@ export class ClientTransaction implements TimerOwner {
   }
 
   #end(): void {
-    this.stopRepeating()
-    this.#all.wheel.cancel(this.#life)
+    this.#all.wheel.cancel(this)
     this.#all.removeClient(this)
   }
 }

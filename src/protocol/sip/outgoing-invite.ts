@@ -10,14 +10,13 @@ import type { SipResponse } from './message.ts'
 import type { Replaces } from './replaces.ts'
 import { ConfirmedSession } from './session.ts'
 import { askInterval, grantedInterval, INTERVAL_S, minimumOf } from './session-interval.ts'
-import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
 import type { HeaderList, InviteOptions, OutgoingInvite, OutgoingSnapshot, Session } from './types.ts'
 
 /** How long an INVITE of a former process, which nobody cancels, may still bring answers. */
 const ABANDONED_MS = 180_000
 
 /** An INVITE of ours, from its sending to the last of its forks (RFC 3261 §13.2). */
-export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
+export class SentInvite implements OutgoingInvite, ClientUser {
   readonly callId: string
   readonly answered: Promise<Session>
   readonly #core: Core
@@ -25,7 +24,6 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   readonly #localTag: string
   readonly #contact: string
   readonly #outcome = Promise.withResolvers<Session>()
-  readonly #firstResponse = new WheelTimer(this)
   #onProvisional: ((response: SipResponse) => void) | undefined
   #onResent: (() => void) | undefined
   #firstResponseMs: number | undefined
@@ -59,16 +57,12 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   }
 
   #launch(): void {
-    const { wheel, times } = this.#core.transactions
-    const ms = this.#firstResponseMs
-    if (ms !== undefined && ms < times.transaction) wheel.arm(this.#firstResponse, ms, 'first response')
-    this.#transaction.start()
+    this.#transaction.start(undefined, this.#firstResponseMs)
   }
 
   /** Challenged (§22.2): goes on in another transaction, unless the caller has given up meanwhile. */
   replace(send: () => ClientTransaction): boolean {
     if (this.#settled) return false
-    this.#core.transactions.wheel.cancel(this.#firstResponse)
     this.#provisional = false
     this.#transaction = send()
     this.#launch()
@@ -83,7 +77,8 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
     this.#transaction.resume(ABANDONED_MS)
   }
 
-  onTimer(): void {
+  onSilence(): void {
+    if (this.#settled) return
     // The far end may be slow rather than dead: should it wake up after all, it is cancelled.
     this.#transaction.stopRepeating()
     this.#cancel ??= { headers: undefined, sent: false }
@@ -96,10 +91,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   }
 
   onResponse(response: SipResponse): void {
-    if (!this.#provisional) {
-      this.#provisional = true
-      this.#core.transactions.wheel.cancel(this.#firstResponse)
-    }
+    this.#provisional = true
     if (response.status >= 200) {
       this.#onFinal(response)
       return
@@ -182,7 +174,6 @@ export class SentInvite implements OutgoingInvite, ClientUser, TimerOwner {
   }
 
   #fail(failure: SipFailure): void {
-    this.#core.transactions.wheel.cancel(this.#firstResponse)
     if (this.#settled) return
     this.#settle()
     this.#outcome.reject(failure)

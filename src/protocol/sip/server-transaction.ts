@@ -3,7 +3,7 @@ import type { SipRequest } from './message.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 import { type InviteServerEvent, type InviteServerState, inviteServer, type ServerAction } from './server-invite-fsm.ts'
 import { type RequestServerEvent, type RequestServerState, requestServer } from './server-request-fsm.ts'
-import { type TimerOwner, WheelTimer } from './timer-wheel.ts'
+import { Timed, WheelTimer } from './timer-wheel.ts'
 import type { Held, Transactions } from './transactions.ts'
 import type { Hop } from './types.ts'
 import { responseRoute } from './via.ts'
@@ -13,8 +13,11 @@ export interface Cancellable {
   cancel(): void
 }
 
-/** One server transaction: the timers and the sending around {@link inviteServer} and {@link requestServer}. */
-export class ServerTransaction implements TimerOwner {
+/**
+ * One server transaction: the timers and the sending around {@link inviteServer} and {@link requestServer}. Itself it is the
+ * timer of its life: H, I, J or L.
+ */
+export class ServerTransaction extends Timed {
   readonly key: string
   /** What a merged request shares with this one (RFC 3261 §8.2.2.2); '' inside a dialog, and of a merged one. */
   readonly mergeKey: string
@@ -34,7 +37,6 @@ export class ServerTransaction implements TimerOwner {
   readonly #reliable: boolean
   /** Of timer G, which few transactions have. */
   #repeat: WheelTimer | null = null
-  readonly #life = new WheelTimer(this)
   /** Dropped with the final answer: what lingers is only the bytes. */
   #request: SipRequest | null
   #prefix: string
@@ -43,6 +45,7 @@ export class ServerTransaction implements TimerOwner {
   #interval: number
 
   constructor(all: Transactions, key: string, mergeKey: string, request: SipRequest, source: Hop, toTag: string, held: Held) {
+    super()
     this.held = held
     this.#all = all
     this.key = key
@@ -57,7 +60,7 @@ export class ServerTransaction implements TimerOwner {
     const route = responseRoute(request, source)
     this.hop = route.hop
     this.#prefix = responsePrefix(request, route.via)
-    if (!this.#invite) all.wheel.arm(this.#life, all.times.transaction, 'J')
+    if (!this.#invite) all.wheel.arm(this, all.times.transaction, 'J')
   }
 
   get state(): InviteServerState | RequestServerState {
@@ -118,7 +121,7 @@ export class ServerTransaction implements TimerOwner {
     for (const action of actions) this.#act(action)
     if (state === 'Terminated') {
       this.#stopRepeating()
-      this.#all.wheel.cancel(this.#life)
+      this.#all.wheel.cancel(this)
       this.#all.removeServer(this)
     }
   }
@@ -144,18 +147,18 @@ export class ServerTransaction implements TimerOwner {
         this.#stopRepeating()
         return
       case 'start H':
-        wheel.arm(this.#life, times.transaction, 'H')
+        wheel.arm(this, times.transaction, 'H')
         return
       case 'start I':
-        wheel.arm(this.#life, this.#reliable ? 0 : times.t4, 'I')
+        wheel.arm(this, this.#reliable ? 0 : times.t4, 'I')
         return
       case 'start J':
-        wheel.arm(this.#life, this.#reliable ? 0 : times.transaction, 'J')
+        wheel.arm(this, this.#reliable ? 0 : times.transaction, 'J')
         return
       case 'start L':
         // The transaction user repeats its 2xx by itself; kept for repeats of the INVITE only.
         this.#last = null
-        wheel.arm(this.#life, times.transaction, 'L')
+        wheel.arm(this, times.transaction, 'L')
     }
   }
 

@@ -1,4 +1,4 @@
-import { AcceptedAnswer } from './accepted-answer.ts'
+import { AcceptedAnswer, type AnswerOwner } from './accepted-answer.ts'
 import { SentAck } from './ack.ts'
 import { Acknowledgement } from './acknowledgement.ts'
 import { type Core, type DialogUser, NOBODY, retryAfter } from './core.ts'
@@ -28,7 +28,7 @@ import type {
 type State = 'confirmed' | 'ending' | 'over'
 
 /** A confirmed dialog with its invite usage (RFC 3261 §12, §14, §15). */
-export class ConfirmedSession implements Session, DialogUser, TimedSession {
+export class ConfirmedSession implements Session, DialogUser, TimedSession, AnswerOwner {
   readonly remoteBody: Uint8Array
   readonly ended: Promise<SessionEnd>
   /** Of the clock's `now`. */
@@ -126,7 +126,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
   /** Repeats our 2xx until its ACK comes. */
   awaitAck(sequence: number, message: OutgoingMessage, hop: Hop, onAck?: (body: Uint8Array) => void): void {
     this.#answer?.stop()
-    this.#answer = new AcceptedAnswer(this.#core, sequence, message, hop, () => this.#onNoAck(), onAck)
+    this.#answer = new AcceptedAnswer(this.#core, this, sequence, message, hop, onAck)
   }
 
   /** Takes up what a snapshot says was pending. */
@@ -241,7 +241,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession {
     this.#dialog.remoteTarget = contactOf(message) ?? this.#dialog.remoteTarget
   }
 
-  #onNoAck(): void {
+  onNoAck(): void {
     this.#answer = null
     this.#acknowledgement.fails(new SipFailure('timeout', 408))
     this.#giveUp('no-ack')

@@ -10,21 +10,32 @@ export interface TimerOwner {
   onTimer(name: string): void
 }
 
-/** A timer that its owner keeps and arms again and again: a link in a slot's list, no closure, no allocation. */
-export class WheelTimer {
-  readonly owner: TimerOwner
+/** A timer: a link in a slot's list, no closure, no allocation when it is armed. Whoever needs but one is it. */
+export abstract class Timed implements TimerOwner {
   name = ''
   /** The tick at which it runs out; -1 while it is not armed. */
   tick = -1
-  prev: WheelTimer | null = null
-  next: WheelTimer | null = null
-
-  constructor(owner: TimerOwner) {
-    this.owner = owner
-  }
+  prev: Timed | null = null
+  next: Timed | null = null
 
   get armed(): boolean {
     return this.tick >= 0
+  }
+
+  abstract onTimer(name: string): void
+}
+
+/** A timer that its owner keeps, beside others, and arms again and again. */
+export class WheelTimer extends Timed {
+  readonly #owner: TimerOwner
+
+  constructor(owner: TimerOwner) {
+    super()
+    this.#owner = owner
+  }
+
+  onTimer(name: string): void {
+    this.#owner.onTimer(name)
   }
 }
 
@@ -35,7 +46,7 @@ export class WheelTimer {
 export class TimerWheel {
   readonly #clock: Clock
   readonly #onError: (error: unknown) => void
-  readonly #slots: (WheelTimer | null)[] = new Array(SLOTS).fill(null)
+  readonly #slots: (Timed | null)[] = new Array(SLOTS).fill(null)
   #wake: Timer | null = null
   #wakeTick = 0
   /** The last tick whose slot has been emptied. */
@@ -55,25 +66,40 @@ export class TimerWheel {
     return this.#size
   }
 
+  /** The tick that a timer has which runs out in `ms`. */
+  tickIn(ms: number): number {
+    return Math.ceil((this.#clock.now() + ms) / TICK_MS)
+  }
+
   /** Arms a timer, or arms it anew, to run out in `ms`. */
-  arm(timer: WheelTimer, ms: number, name: string): void {
-    this.cancel(timer)
-    const now = this.#clock.now()
-    if (this.#size === 0) this.#done = Math.max(this.#done, Math.floor(now / TICK_MS))
+  arm(timer: Timed, ms: number, name: string): void {
+    this.armAt(timer, this.tickIn(ms), name)
+  }
+
+  /** The same, for a tick of {@link tickIn}. */
+  armAt(timer: Timed, at: number, name: string): void {
+    if (timer.tick >= 0) this.#unlink(timer)
+    if (this.#size === 0) this.#done = Math.max(this.#done, Math.floor(this.#clock.now() / TICK_MS))
     timer.name = name
-    timer.tick = Math.max(Math.ceil((now + ms) / TICK_MS), this.#done + 1)
-    const slot = timer.tick % SLOTS
+    const tick = Math.max(at, this.#done + 1)
+    timer.tick = tick
+    const slot = tick % SLOTS
     const head = this.#slots[slot] ?? null
     timer.next = head
     if (head) head.prev = timer
     this.#slots[slot] = timer
     this.#size++
     // While slots are being run, the next wake-up is found when all of them have been.
-    if (!this.#running && (!this.#wake || timer.tick < this.#wakeTick)) this.#sleepUntil(timer.tick)
+    if (!this.#running && (!this.#wake || tick < this.#wakeTick)) this.#sleepUntil(tick)
   }
 
-  cancel(timer: WheelTimer): void {
+  cancel(timer: Timed): void {
     if (timer.tick < 0) return
+    this.#unlink(timer)
+    if (this.#size === 0) this.#stop()
+  }
+
+  #unlink(timer: Timed): void {
     if (timer.prev) timer.prev.next = timer.next
     else this.#slots[timer.tick % SLOTS] = timer.next
     if (timer.next) timer.next.prev = timer.prev
@@ -81,12 +107,6 @@ export class TimerWheel {
     timer.next = null
     timer.tick = -1
     this.#size--
-    if (this.#size === 0) this.#stop()
-  }
-
-  /** Ms until an armed timer runs out. */
-  left(timer: WheelTimer): number {
-    return timer.tick * TICK_MS - this.#clock.now()
   }
 
   /** Forgets all timers. */
@@ -126,7 +146,7 @@ export class TimerWheel {
 
   #runSlot(slot: number, upTo: number): void {
     // Collected first: an owner may arm or cancel any timer, neighbours in the list included.
-    let due: WheelTimer[] | null = null
+    let due: Timed[] | null = null
     for (let timer = this.#slots[slot] ?? null; timer; timer = timer.next) {
       if (timer.tick > upTo) continue
       if (due) due.push(timer)
@@ -137,7 +157,7 @@ export class TimerWheel {
       if (timer.tick < 0 || timer.tick > upTo) continue
       this.cancel(timer)
       try {
-        timer.owner.onTimer(timer.name)
+        timer.onTimer(timer.name)
       } catch (error) {
         this.#onError(error)
       }
