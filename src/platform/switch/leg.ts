@@ -171,7 +171,7 @@ export class Leg {
       return
     }
     this.#wasConnected = true
-    void session.ended.then((end) => this.end(endCause(end.by, this.facts.direction)))
+    session.whenEnded((end) => this.end(endCause(end.by, this.facts.direction)))
     this.#enter('connected')
   }
 

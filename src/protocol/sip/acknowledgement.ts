@@ -3,7 +3,7 @@ type Body = { body: Uint8Array }
 /** Whether the ACK of a 2xx of ours has come; a promise of it is made for whoever asks, and few do. The first word counts. */
 export class Acknowledgement {
   #promised: PromiseWithResolvers<Body> | null = null
-  #word: Body | Error | null = null
+  #word: Uint8Array | Error | null = null
 
   get awaited(): Promise<Body> {
     if (!this.#promised) {
@@ -15,8 +15,8 @@ export class Acknowledgement {
     return this.#promised.promise
   }
 
-  comes(acknowledged: Body): void {
-    this.#word ??= acknowledged
+  comes(body: Uint8Array): void {
+    this.#word ??= body
     this.#tell()
   }
 
@@ -27,6 +27,6 @@ export class Acknowledgement {
 
   #tell(): void {
     if (this.#word instanceof Error) this.#promised?.reject(this.#word)
-    else if (this.#word) this.#promised?.resolve(this.#word)
+    else if (this.#word) this.#promised?.resolve({ body: this.#word })
   }
 }

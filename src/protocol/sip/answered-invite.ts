@@ -1,25 +1,16 @@
 import { SentAck } from './ack.ts'
-import type { ClientUser, SentParts } from './client-transaction.ts'
+import type { ClientTransaction, ClientUser, SentParts } from './client-transaction.ts'
 import { type Core, NOBODY } from './core.ts'
-import { type Dialog, dialogOfClient, requestInside } from './dialog.ts'
+import { type Dialog, dialogOfClient } from './dialog.ts'
 import type { EarlyDialogs } from './early-dialogs.ts'
-import { sendInside } from './inside.ts'
+import { DialogRequest, sendInside } from './inside.ts'
 import type { SipResponse } from './message.ts'
 import type { Hop } from './types.ts'
 
-/** What a dialog of an INVITE of ours is made of, besides its response. */
-export interface InviteBase {
-  sent: SentParts
-  hop: Hop
-  localTag: string
-  contact: string
-}
-
-/** The dialog that a response to an INVITE of ours begins or belongs to. */
-export function dialogOfResponse({ sent, hop, localTag, contact }: InviteBase, response: SipResponse): Dialog {
-  // A large INVITE may have gone by TCP; what follows is small again (PITFALLS S38).
-  const to: Hop = hop.large ? { ...hop, transport: 'udp' } : hop
-  return dialogOfClient(sent, localTag, contact, response, to)
+/** What we are called in all dialogs of one INVITE of ours. */
+export interface OwnName {
+  readonly localTag: string
+  readonly contact: string
 }
 
 /**
@@ -28,25 +19,31 @@ export function dialogOfResponse({ sent, hop, localTag, contact }: InviteBase, r
  */
 export class AnsweredInvite implements ClientUser {
   readonly #core: Core
-  readonly #base: InviteBase
-  readonly #early: EarlyDialogs
+  readonly #sent: SentParts
+  readonly #hop: Hop
+  readonly #localTag: string
+  readonly #contact: string
+  readonly #early: EarlyDialogs | null
   /** Of the fork that answered first, and of the others. */
   #firstTag = ''
   #firstAck: SentAck | null = null
   #others: Map<string, SentAck> | null = null
 
-  constructor(core: Core, base: InviteBase, early: EarlyDialogs) {
+  constructor(core: Core, { sent, hop }: ClientTransaction, { localTag, contact }: OwnName, early: EarlyDialogs | null) {
     this.#core = core
-    this.#base = base
+    this.#sent = sent
+    this.#hop = hop
+    this.#localTag = localTag
+    this.#contact = contact
     this.#early = early
   }
 
   /** The dialog of a 2xx, which goes on counting where its PRACKs stopped, and the number that its ACK has. */
   dialogOf(response: SipResponse): { dialog: Dialog; sequence: number } {
-    const dialog = dialogOfResponse(this.#base, response)
+    const dialog = dialogOfClient(this.#sent, this.#localTag, this.#contact, response, this.#hop)
     // §13.2.2.4: the ACK has the number of the INVITE, whatever the PRACKs have counted (PITFALLS S10).
     const { localSequence: sequence } = dialog
-    return { dialog: this.#early.confirmed(dialog), sequence }
+    return { dialog: this.#early?.confirmed(dialog) ?? dialog, sequence }
   }
 
   /** Keeps the ACK for the repeats of its 2xx. */
@@ -74,11 +71,6 @@ export class AnsweredInvite implements ClientUser {
   hangUp(response: SipResponse): void {
     const { dialog, sequence } = this.dialogOf(response)
     this.acknowledged(dialog.remoteTag, SentAck.send(this.#core, dialog, sequence))
-    const renumber = () => {
-      dialog.localSequence += 1
-    }
-    renumber()
-    const make = (via: string) => requestInside(dialog, 'BYE', dialog.localSequence, via)
-    sendInside(this.#core, dialog, { user: NOBODY, make, renumber })
+    sendInside(this.#core, dialog, new DialogRequest(dialog, 'BYE', NOBODY))
   }
 }

@@ -18,6 +18,13 @@ export interface DialogUser {
   repeatAck(sequence: number): void
 }
 
+/** Makes a request of ours for wherever it goes, each time anew. */
+export interface RequestMaker {
+  make(via: string): RequestParts
+  /** Gives what it makes a new CSeq: where this is there, a challenge is answered with credentials (§22.2). */
+  renumber?(): void
+}
+
 /** The methods that we understand, inside or outside of a dialog. */
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER'
 
@@ -80,13 +87,12 @@ export class Core {
     return this.#places.nextHop(dialog)
   }
 
-  /** Does something with all places of the next request: at once, unless DNS has to be asked first. */
-  withPlaces(dialog: Dialog, use: (places: readonly Hop[]) => void): void {
-    const places = this.#places.of(dialog)
-    if (!(places instanceof Promise)) {
-      use(places)
-      return
-    }
+  /** Where the next request goes; its places are a promise where DNS has to be asked first, for {@link whenFound}. */
+  placeOf(dialog: Dialog): Hop | Promise<readonly Hop[]> {
+    return this.#places.of(dialog)
+  }
+
+  whenFound(places: Promise<readonly Hop[]>, use: (places: readonly Hop[]) => void): void {
     places
       .then((found) => {
         if (!this.closed) use(found)
@@ -101,32 +107,32 @@ export class Core {
   /**
    * Builds a request with a new branch, and adds its transaction; the caller starts it. One that is too large for a
    * datagram goes by TCP where the hop takes that, and by UDP in fragments where it doesn't (§18.1.1, PITFALLS S38).
-   * `renumber` gives what `make` makes a new CSeq: where it is there, a challenge is answered with credentials (§22.2).
    */
-  newClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts, renumber?: () => void): ClientTransaction {
-    const credentials = renumber && this.options.credentials?.(hop)
-    if (!credentials) return this.#addClient(hop, user, make)
+  newClient(hop: Hop, user: ClientUser, maker: RequestMaker): ClientTransaction {
+    const credentials = maker.renumber && this.options.credentials?.(hop)
+    if (!credentials) return this.#addClient(hop, user, maker)
     const challenged = new Challenged(user, credentials, this.#met.of(`${credentials.user}@${hop.address}:${hop.port}`))
-    return this.#addClient(hop, challenged, (via) => {
-      const parts = make(via)
+    const make = (via: string) => {
+      const parts = maker.make(via)
       const send = (again: ClientUser, headers: HeaderList) => {
-        renumber()
-        return this.#addClient(hop, again, (v) => withHeaders(make(v), headers))
+        maker.renumber?.()
+        return this.#addClient(hop, again, { make: (v) => withHeaders(maker.make(v), headers) })
       }
       challenged.prepare({ method: parts.method, uri: parts.uri, send })
       return withHeaders(parts, challenged.headers(parts.method, parts.uri))
-    })
+    }
+    return this.#addClient(hop, challenged, { make })
   }
 
-  #addClient(hop: Hop, user: ClientUser, make: (via: string) => RequestParts): ClientTransaction {
+  #addClient(hop: Hop, user: ClientUser, maker: RequestMaker): ClientTransaction {
     const branch = this.transactions.newBranch()
     let to = hop
-    let parts = make(this.via(branch, to))
+    let parts = maker.make(this.via(branch, to))
     let message = buildRequest(parts)
     if (hop.transport === 'udp' && message.isLongerThan(LARGE_BYTES)) {
       if (hop.large) {
         to = { ...hop, transport: hop.large }
-        parts = make(this.via(branch, to))
+        parts = maker.make(this.via(branch, to))
         message = buildRequest(parts)
       } else {
         this.log.info({ bytes: message.length, method: parts.method }, 'A large SIP request goes by UDP in fragments')

@@ -29,10 +29,11 @@ export function dialogOfServer(invite: SipRequest, source: Hop, localTag: string
     remoteTarget: contactOf(invite) ?? invite.from.address,
     contact,
     hop: source,
+    interval: null,
   }
 }
 
-/** §12.1.2: the dialog that a 2xx to our INVITE makes. */
+/** §12.1.2: the dialog that a response to our INVITE, which went to `hop`, begins or belongs to. */
 export function dialogOfClient(
   sent: { uri: string; from: string; to: string; callId: string; sequence: number },
   localTag: string,
@@ -51,9 +52,12 @@ export function dialogOfClient(
     localSequence: sent.sequence,
     remoteSequence: null,
     routeSet: routesOf(response).reverse(),
-    remoteTarget: contactOf(response) ?? sent.uri,
+    // For as long as the call is up, nothing else of the response is needed.
+    remoteTarget: cutFree(contactOf(response) ?? sent.uri),
     contact,
-    hop,
+    // A large INVITE may have gone by TCP; what follows is small again (PITFALLS S38).
+    hop: hop.large ? { ...hop, transport: 'udp' } : hop,
+    interval: null,
   }
 }
 

@@ -1,7 +1,8 @@
 import { type Core, type DialogUser, NOBODY } from './core.ts'
 import { type Dialog, dialogKey } from './dialog.ts'
-import { type EarlyUpdates, inOrder, receiveUpdate, sendEarly, sendUpdate } from './early-offer.ts'
+import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
+import { DialogRequest, sendInside } from './inside.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
 import type { ServerTransaction } from './server-transaction.ts'
@@ -9,6 +10,11 @@ import type { IncomingRequest, ResponseOptions } from './types.ts'
 
 /** Early dialogs of one INVITE that are kept: forks of more are nobody's honest doing. */
 export const MOST_FORKS = 32
+
+/** An INVITE of ours, as offers of its callees need it. */
+interface Updated {
+  readonly onUpdate?: ((request: IncomingRequest) => void) | undefined
+}
 
 /**
  * The early dialogs of an INVITE of ours, one for each fork, as far as reliable provisional responses make them
@@ -20,22 +26,27 @@ export class EarlyDialogs implements DialogUser {
   #dialogs: Map<string, EarlyUpdates & { number: number; answered: boolean }> | null = null
   /** The one that has answered last. */
   #answered: EarlyUpdates | null = null
-  /** A callee makes an offer of its own. */
-  onUpdate: ((request: IncomingRequest) => void) | undefined
+  /** Told of an offer that a callee makes of its own. */
+  #invite: Updated | null
 
-  constructor(core: Core) {
+  constructor(core: Core, invite: Updated) {
     this.#core = core
+    this.#invite = invite
+  }
+
+  /** The number of a response that asks to be acknowledged; one without RSeq gets no PRACK (PITFALLS S08). */
+  static numberOf(response: SipResponse): number | null {
+    const text = response.header('rseq')
+    const number = text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null
+    return number !== null && response.toTag !== undefined && response.list('require').includes(RELIABLE) ? number : null
   }
 
   /**
-   * Acknowledges a provisional response where it asks for that. False for one that has been seen before or came out of
-   * order, or of one fork more than are kept: nobody is told of it (§4). A response without RSeq gets no PRACK (PITFALLS S08).
+   * Acknowledges a reliable provisional response. False for one that has been seen before or came out of
+   * order, or of one fork more than are kept: nobody is told of it (§4).
    */
-  heard(response: SipResponse, dialogOf: () => Dialog): boolean {
-    const text = response.header('rseq')
-    const number = text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null
-    const tag = response.toTag
-    if (number === null || tag === undefined || !response.list('require').includes(RELIABLE)) return true
+  heard(response: SipResponse, number: number, dialogOf: () => Dialog): boolean {
+    const tag = response.toTag ?? ''
     const known = this.#dialogs?.get(tag)
     if (known ? number !== known.number + 1 : (this.#dialogs?.size ?? 0) >= MOST_FORKS) return false
     const early = known ?? { dialog: dialogOf(), number, open: 'ours', answered: false }
@@ -50,7 +61,7 @@ export class EarlyDialogs implements DialogUser {
     this.#dialogs.set(tag, early)
     if (!known) this.#core.early.set(keyOf(early.dialog), this)
     const headers = [['RAck', `${number} ${response.cseq.sequence} INVITE`] as const]
-    sendEarly(this.#core, early.dialog, { method: 'PRACK', user: NOBODY, headers })
+    sendInside(this.#core, early.dialog, new DialogRequest(early.dialog, 'PRACK', NOBODY, { headers }))
     return true
   }
 
@@ -70,7 +81,7 @@ export class EarlyDialogs implements DialogUser {
     const known = early && this.#core.isPeer(early.dialog, transaction.source) && IN_EARLY.has(request.method)
     if (!known) return void transaction.respond({ status: 481 })
     if (!inOrder(early.dialog, request, transaction)) return
-    if (request.method === 'UPDATE') receiveUpdate(early, request, transaction, this.onUpdate)
+    if (request.method === 'UPDATE') receiveUpdate(early, request, transaction, this.#invite?.onUpdate)
     else answerByDefault(new ReceivedRequest(request, transaction))
   }
 
@@ -84,7 +95,7 @@ export class EarlyDialogs implements DialogUser {
 
   /** The INVITE has its final answer, or will never have one: nothing is early any more. */
   close(): void {
-    this.onUpdate = undefined
+    this.#invite = null
     for (const { dialog } of this.#dialogs?.values() ?? []) this.#core.early.delete(keyOf(dialog))
   }
 }

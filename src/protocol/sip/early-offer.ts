@@ -1,10 +1,9 @@
-import type { RequestParts } from './build.ts'
 import type { ClientUser } from './client-transaction.ts'
 import { type Core, retryAfter } from './core.ts'
-import { contactOf, type Dialog, requestInside } from './dialog.ts'
+import { contactOf, type Dialog } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { ReceivedRequest } from './incoming-request.ts'
-import { sendInside } from './inside.ts'
+import { DialogRequest, sendInside } from './inside.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import type { IncomingRequest, ResponseOptions } from './types.ts'
@@ -63,23 +62,8 @@ export function sendUpdate(core: Core, early: EarlyUpdates | null, body: Respons
         reject(new SipFailure('timeout', 408))
       },
     }
-    sendEarly(core, early.dialog, { method: 'UPDATE', user, contact, body })
+    sendInside(core, early.dialog, new DialogRequest(early.dialog, 'UPDATE', user, { contact, body }))
   })
-}
-
-/** Sends a request in an early dialog. Challenged behind the answer, it goes on in what the answer has made of that. */
-export function sendEarly(
-  core: Core,
-  dialog: Dialog,
-  request: { method: string; user: ClientUser } & Partial<Pick<RequestParts, 'headers' | 'contact' | 'body'>>,
-): void {
-  const { method, user, headers, contact, body } = request
-  let sequence = ++dialog.localSequence
-  const renumber = () => {
-    sequence = ++dialog.localSequence
-  }
-  const make = (via: string) => ({ ...requestInside(dialog, method, sequence, via), headers, contact, body })
-  sendInside(core, dialog, { user, make, renumber })
 }
 
 function refreshTarget(dialog: Dialog, message: SipRequest | SipResponse): void {

@@ -1,19 +1,51 @@
 import type { RequestParts } from './build.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
-import type { Core } from './core.ts'
-import type { Dialog } from './dialog.ts'
+import type { Core, RequestMaker } from './core.ts'
+import { type Dialog, requestInside } from './dialog.ts'
 import type { SipResponse } from './message.ts'
 import type { Hop } from './types.ts'
 
 /** Ms that a server has for its first answer while another one is left (RFC 3263 §4.3). */
 const PATIENCE_MS = 1500
 
-export interface InsideRequest {
+export interface InsideRequest extends RequestMaker {
   /** `begun`, where it is there, has to start the transaction; `ms`: at most so long without any answer. */
-  user: ClientUser & { begun?(transaction: ClientTransaction, ms?: number): void }
-  make(via: string): RequestParts
-  /** Gives what `make` makes a new CSeq: for an answer to a challenge. */
+  readonly user: ClientUser & { begun?(transaction: ClientTransaction, ms?: number): void }
   renumber(): void
+}
+
+/** What a request inside a dialog has beyond what all of them have. */
+export type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
+
+/** A request inside a dialog, with the dialog's next number. */
+export class DialogRequest implements InsideRequest {
+  readonly user: InsideRequest['user']
+  readonly #dialog: Dialog
+  readonly #method: string
+  readonly #extra: Extra | null
+  #sequence: number
+
+  constructor(dialog: Dialog, method: string, user: InsideRequest['user'], extra: Extra | null = null) {
+    this.user = user
+    this.#dialog = dialog
+    this.#method = method
+    this.#extra = extra
+    this.#sequence = ++dialog.localSequence
+  }
+
+  renumber(): void {
+    this.#sequence = ++this.#dialog.localSequence
+  }
+
+  make(via: string): RequestParts {
+    const parts = requestInside(this.#dialog, this.#method, this.#sequence, via)
+    if (!this.#extra) return parts
+    const { headers, body, contact } = this.#extra
+    parts.headers = headers
+    parts.body = body
+    parts.contact = contact
+    return parts
+  }
 }
 
 /**
@@ -21,9 +53,14 @@ export interface InsideRequest {
  * until one of them serves, at which the dialog is from then on.
  */
 export function sendInside(core: Core, dialog: Dialog, request: InsideRequest): void {
-  core.withPlaces(dialog, (places) => {
+  const place = core.placeOf(dialog)
+  if (!(place instanceof Promise)) {
+    begin(request.user, core.newClient(place, request.user, request))
+    return
+  }
+  core.whenFound(place, (places) => {
     const [only] = places
-    if (only && places.length === 1) begin(request.user, core.newClient(only, request.user, request.make, request.renumber))
+    if (only && places.length === 1) begin(request.user, core.newClient(only, request.user, request))
     else new Tries(core, dialog, places, request).next()
   })
 }
@@ -53,11 +90,11 @@ class Tries implements ClientUser {
   }
 
   next(): void {
-    const { user, make, renumber } = this.#request
+    const { user } = this.#request
     this.#hop = this.#left.shift() ?? this.#dialog.hop
     const ms = this.#left.length === 0 ? undefined : PATIENCE_MS
     this.#lives = false
-    this.#transaction = this.#core.newClient(this.#hop, this, make, renumber)
+    this.#transaction = this.#core.newClient(this.#hop, this, this.#request)
     begin(user, this.#transaction, ms)
   }
 

@@ -61,7 +61,7 @@ class Notifier implements Subscription, DialogUser {
     return new Promise((resolve, reject) => {
       const onResponse = (response: SipResponse) => response.status >= 200 && resolve(response)
       const onTimeout = () => reject(new SipFailure('timeout', 408))
-      this.#core.newClient(hop, { onResponse, onTimeout }, make).start()
+      this.#core.newClient(hop, { onResponse, onTimeout }, { make }).start()
     })
   }
 

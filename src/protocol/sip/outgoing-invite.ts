@@ -1,9 +1,10 @@
 import { token } from '#lib/index.ts'
-import { AnsweredInvite, dialogOfResponse, type InviteBase } from './answered-invite.ts'
+import { AnsweredInvite, type OwnName } from './answered-invite.ts'
 import type { RequestParts } from './build.ts'
 import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
-import { type Core, withAllow } from './core.ts'
+import { type Core, type RequestMaker, withAllow } from './core.ts'
+import { dialogOfClient } from './dialog.ts'
 import { EarlyDialogs, MOST_FORKS } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
 import type { SipResponse } from './message.ts'
@@ -15,66 +16,68 @@ import type { HeaderList, InviteOptions, OutgoingInvite, OutgoingSnapshot, Sessi
 /** How long an INVITE of a former process, which nobody cancels, may still bring answers. */
 const ABANDONED_MS = 180_000
 
+const IGNORED = () => {}
+
 /** An INVITE of ours, from its sending to the last of its forks (RFC 3261 §13.2). */
 export class SentInvite implements OutgoingInvite, ClientUser {
   readonly callId: string
+  readonly localTag: string
+  readonly contact: string
   readonly answered: Promise<Session>
   readonly #core: Core
-  #transaction: ClientTransaction
-  readonly #localTag: string
-  readonly #contact: string
-  readonly #outcome = Promise.withResolvers<Session>()
-  #onProvisional: ((response: SipResponse) => void) | undefined
-  #onResent: (() => void) | undefined
-  #firstResponseMs: number | undefined
-  readonly #early: EarlyDialogs
-  /** Asks again with a longer session interval (RFC 4028 §7.3); false where it has been longer before. */
-  lengthen: ((seconds: number) => boolean) | undefined
-  /** Of the forks that have rung. */
-  readonly #tags = new Set<string>()
+  readonly #answer: (session: Session) => void
+  readonly #refuse: (failure: SipFailure) => void
+  #transaction!: ClientTransaction
+  /** What it is made of; null once nobody above waits for it, and of a former process's. */
+  #request: InviteRequest | null = null
+  /** Made with the first response that is reliable. */
+  #early: EarlyDialogs | null = null
+  #onUpdate: OutgoingInvite['onUpdate']
+  /** Of the forks that have rung, in that order. */
+  #tags: string[] | null = null
   #settled = false
   #provisional = false
   #final = false
   #cancel: { headers: HeaderList | undefined; sent: boolean } | null = null
 
-  constructor(core: Core, made: { transaction(user: ClientUser): ClientTransaction; localTag: string; contact: string }) {
+  constructor(core: Core, callId: string, { localTag, contact }: OwnName) {
     this.#core = core
-    this.#early = new EarlyDialogs(core)
-    this.#localTag = made.localTag
-    this.#contact = made.contact
-    this.#transaction = made.transaction(this)
-    this.callId = this.#transaction.sent.callId
-    this.answered = this.#outcome.promise
+    this.callId = callId
+    this.localTag = localTag
+    this.contact = contact
+    const { promise, resolve, reject } = Promise.withResolvers<Session>()
+    this.answered = promise
+    this.#answer = resolve
+    this.#refuse = reject
     // Whoever cancels need not look at how it ended.
-    this.answered.catch(() => {})
+    promise.catch(IGNORED)
   }
 
-  start(options: InviteOptions): void {
-    this.#onProvisional = options.onProvisional
-    this.#onResent = options.onResent
-    this.#firstResponseMs = options.firstResponseMs
-    this.#launch()
+  start(request: InviteRequest): void {
+    this.#request = request
+    this.#begin(this.#core.newClient(request.options.to, this, request))
   }
 
-  #launch(): void {
-    this.#transaction.start(undefined, this.#firstResponseMs)
+  #begin(transaction: ClientTransaction): void {
+    this.#transaction = transaction
+    transaction.start(undefined, this.#request?.options.firstResponseMs)
   }
 
   /** Challenged (§22.2): goes on in another transaction, unless the caller has given up meanwhile. */
   replace(send: () => ClientTransaction): boolean {
     if (this.#settled) return false
     this.#provisional = false
-    this.#transaction = send()
-    this.#launch()
-    this.#onResent?.()
+    this.#begin(send())
+    this.#request?.options.onResent?.()
     return true
   }
 
   /** Takes up an INVITE that a former process has sent. Whatever comes of it, nobody waits for a session any more. */
-  resume(): void {
+  resume(transaction: ClientTransaction): void {
+    this.#transaction = transaction
     this.#provisional = true
     this.#fail(new SipFailure('gone', 487))
-    this.#transaction.resume(ABANDONED_MS)
+    transaction.resume(ABANDONED_MS)
   }
 
   onSilence(): void {
@@ -86,7 +89,7 @@ export class SentInvite implements OutgoingInvite, ClientUser {
   }
 
   onTimeout(): void {
-    this.#early.close()
+    this.#early?.close()
     this.#fail(new SipFailure('timeout', 408))
   }
 
@@ -102,47 +105,57 @@ export class SentInvite implements OutgoingInvite, ClientUser {
     }
     if (response.status === 100) return
     const { toTag: tag } = response
-    if (tag !== undefined && this.#tags.size < MOST_FORKS) this.#tags.add(tag)
-    if (this.#early.heard(response, () => dialogOfResponse(this.#base, response))) this.#onProvisional?.(response)
+    if (tag !== undefined) this.#rings(tag)
+    if (this.#isNews(response)) this.#request?.options.onProvisional?.(response)
+  }
+
+  #rings(tag: string): void {
+    if (!this.#tags) this.#tags = [tag]
+    else if (this.#tags.length < MOST_FORKS && !this.#tags.includes(tag)) this.#tags.push(tag)
+  }
+
+  /** A reliable response is told once, and in order. */
+  #isNews(response: SipResponse): boolean {
+    const number = EarlyDialogs.numberOf(response)
+    if (number === null) return true
+    this.#early ??= new EarlyDialogs(this.#core, this)
+    const { sent, hop } = this.#transaction
+    return this.#early.heard(response, number, () => dialogOfClient(sent, this.localTag, this.contact, response, hop))
   }
 
   is({ callId, toTag, fromTag }: Replaces): boolean {
-    return !this.#settled && callId === this.callId && toTag === this.#localTag && this.#tags.has(fromTag)
+    return !this.#settled && callId === this.callId && toTag === this.localTag && this.#tags?.includes(fromTag) === true
   }
 
   get onUpdate(): OutgoingInvite['onUpdate'] {
-    return this.#early.onUpdate
+    return this.#onUpdate
   }
 
   set onUpdate(handler: OutgoingInvite['onUpdate']) {
-    this.#early.onUpdate = this.#settled ? undefined : handler
+    this.#onUpdate = this.#settled ? undefined : handler
   }
 
   update(body: NonNullable<InviteOptions['body']>): Promise<SipResponse> {
-    return this.#settled ? Promise.reject(new SipFailure('gone', 481)) : this.#early.update(body)
+    if (this.#settled) return Promise.reject(new SipFailure('gone', 481))
+    return this.#early?.update(body) ?? Promise.reject(new SipFailure('refused', 488))
   }
 
   get early(): OutgoingInvite['early'] {
-    const remoteTag = this.#settled ? undefined : [...this.#tags].at(-1)
-    return remoteTag === undefined ? null : { callId: this.callId, localTag: this.#localTag, remoteTag }
-  }
-
-  get #base(): InviteBase {
-    const { sent, hop } = this.#transaction
-    return { sent, hop, localTag: this.#localTag, contact: this.#contact }
+    const remoteTag = this.#settled ? undefined : this.#tags?.at(-1)
+    return remoteTag === undefined ? null : { callId: this.callId, localTag: this.localTag, remoteTag }
   }
 
   #onFinal(response: SipResponse): void {
     // PITFALLS S32: the far end wants a longer session interval, which is nobody's failure.
-    if (response.status === 422 && !this.#settled && this.lengthen?.(minimumOf(response))) return
+    if (response.status === 422 && this.#lengthen(minimumOf(response))) return
     this.#final = true
-    this.#early.close()
+    this.#early?.close()
     if (response.status >= 300) {
       this.#fail(new SipFailure('refused', response.status, response))
       return
     }
     // The first 2xx: those that follow meet what stays in our place, and the call is let go of long before the last timer.
-    const answered = new AnsweredInvite(this.#core, this.#base, this.#early)
+    const answered = new AnsweredInvite(this.#core, this.#transaction, this, this.#early)
     this.#transaction.handOver(answered)
     if (this.#settled) {
       answered.hangUp(response)
@@ -153,7 +166,14 @@ export class SentInvite implements OutgoingInvite, ClientUser {
     dialog.interval = grantedInterval(response)
     const session = new ConfirmedSession(this.#core, dialog, response.description)
     answered.acknowledged(dialog.remoteTag, session.sendAck(sequence))
-    this.#outcome.resolve(session)
+    this.#answer(session)
+  }
+
+  /** Asks again with a longer session interval (RFC 4028 §7.3); false where it has been longer before. */
+  #lengthen(seconds: number): boolean {
+    const request = this.#request
+    if (!request?.lengthen(seconds)) return false
+    return this.replace(() => this.#core.newClient(request.options.to, this, request))
   }
 
   cancel(headers?: HeaderList): void {
@@ -176,16 +196,14 @@ export class SentInvite implements OutgoingInvite, ClientUser {
   #fail(failure: SipFailure): void {
     if (this.#settled) return
     this.#settle()
-    this.#outcome.reject(failure)
+    this.#refuse(failure)
   }
 
   /** What comes from now on concerns nobody above: the call is let go of, long before the last of the timers. */
   #settle(): void {
     this.#settled = true
-    this.#onProvisional = undefined
-    this.#onResent = undefined
-    this.#early.onUpdate = undefined
-    this.lengthen = undefined
+    this.#request = null
+    this.#onUpdate = undefined
   }
 
   snapshot(): OutgoingSnapshot | null {
@@ -201,45 +219,65 @@ function throughContact(text: string): string {
   return end < 0 ? text : text.slice(0, end)
 }
 
+/** What an INVITE of ours is made of, each time that it is sent. */
+class InviteRequest implements RequestMaker, OwnName {
+  readonly options: InviteOptions
+  readonly localTag: string
+  readonly contact: string
+  readonly callId: string
+  readonly #from: string
+  readonly #maxForwards: number | undefined
+  readonly #headers: HeaderList
+  #sequence = 1
+  #seconds = INTERVAL_S
+
+  constructor(core: Core, options: InviteOptions) {
+    this.options = options
+    this.localTag = token(8)
+    this.contact = core.contact(options.contact, options.to)
+    this.callId = options.callId ?? token(16)
+    this.#from = `${options.from};tag=${this.localTag}`
+    const { maxForwards, headers } = splitMaxForwards(withAllow(options.headers))
+    this.#maxForwards = maxForwards
+    this.#headers = headers
+  }
+
+  make(via: string): RequestParts {
+    const { uri, toHeader, body } = this.options
+    return {
+      method: 'INVITE',
+      uri,
+      via,
+      from: this.#from,
+      to: toHeader,
+      callId: this.callId,
+      sequence: this.#sequence,
+      maxForwards: this.#maxForwards,
+      contact: this.contact,
+      headers: [...this.#headers, ...askInterval(this.#seconds)],
+      body,
+      fromTag: this.localTag,
+    }
+  }
+
+  renumber(): void {
+    this.#sequence += 1
+  }
+
+  /** Asks for a longer session interval from now on; false where it has been as long before. */
+  lengthen(seconds: number): boolean {
+    if (seconds <= this.#seconds) return false
+    this.#seconds = seconds
+    this.renumber()
+    return true
+  }
+}
+
 /** Sends a new INVITE. */
 export function sendInvite(core: Core, options: InviteOptions): SentInvite {
-  const localTag = token(8)
-  const contact = core.contact(options.contact, options.to)
-  const { maxForwards, headers } = splitMaxForwards(withAllow(options.headers))
-  const callId = options.callId ?? token(16)
-  const from = `${options.from};tag=${localTag}`
-  let sequence = 1
-  let seconds = INTERVAL_S
-  const make = (via: string): RequestParts => ({
-    method: 'INVITE',
-    uri: options.uri,
-    via,
-    from,
-    to: options.toHeader,
-    callId,
-    sequence,
-    maxForwards,
-    contact,
-    headers: [...headers, ...askInterval(seconds)],
-    body: options.body,
-    fromTag: localTag,
-  })
-  const renumber = () => {
-    sequence += 1
-  }
-  const invite = new SentInvite(core, {
-    localTag,
-    contact,
-    transaction: (user) => core.newClient(options.to, user, make, renumber),
-  })
-  const lengthen = (wanted: number) => {
-    if (wanted <= seconds) return false
-    seconds = wanted
-    renumber()
-    return invite.replace(() => core.newClient(options.to, invite, make, renumber))
-  }
-  invite.lengthen = lengthen
-  invite.start(options)
+  const request = new InviteRequest(core, options)
+  const invite = new SentInvite(core, request.callId, request)
+  invite.start(request)
   return invite
 }
 

@@ -1,14 +1,11 @@
 import { SentAck } from './ack.ts'
-import type { RequestParts } from './build.ts'
 import { type Core, withAllow } from './core.ts'
-import { type Dialog, requestInside } from './dialog.ts'
+import type { Dialog } from './dialog.ts'
 import { SipFailure } from './failure.ts'
-import { type InsideRequest, sendInside } from './inside.ts'
+import { DialogRequest, type Extra, type InsideRequest, sendInside } from './inside.ts'
 import type { SipResponse } from './message.ts'
 import { SentReinvite } from './sent-reinvite.ts'
 import type { HeaderList, ResponseOptions } from './types.ts'
-
-type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
 
 /** The session, as its own requests need it. */
 export interface RequestOwner {
@@ -19,7 +16,7 @@ export interface RequestOwner {
   /** The status of a final answer, or 408 for none: it may be the end of the dialog (§12.2.1.2). */
   judge(status: number): void
   /** Keeps the ACK for the repeats of its 2xx. */
-  acknowledged(ack: SentAck): void
+  acks(ack: SentAck): void
 }
 
 /** What we send inside a confirmed dialog (RFC 3261 §12.2.1, §14.1). */
@@ -38,19 +35,8 @@ export class OwnRequests {
     this.#owner = owner
   }
 
-  send(method: string, user: InsideRequest['user'], extra: Extra = {}): void {
-    let sequence = ++this.#dialog.localSequence
-    const renumber = () => {
-      sequence = ++this.#dialog.localSequence
-    }
-    const make = (via: string) => {
-      const parts = requestInside(this.#dialog, method, sequence, via)
-      parts.headers = extra.headers
-      parts.body = extra.body
-      parts.contact = extra.contact
-      return parts
-    }
-    sendInside(this.#core, this.#dialog, { user, make, renumber })
+  send(method: string, user: InsideRequest['user'], extra: Extra | null = null): void {
+    sendInside(this.#core, this.#dialog, new DialogRequest(this.#dialog, method, user, extra))
   }
 
   request(method: string, options: ResponseOptions): Promise<SipResponse> {
@@ -105,7 +91,7 @@ export class OwnRequests {
   /** Acknowledges a 2xx of theirs. */
   ack(sequence: number, body?: ResponseOptions['body']): SentAck {
     const ack = SentAck.send(this.#core, this.#dialog, sequence, body)
-    this.#owner.acknowledged(ack)
+    this.#owner.acks(ack)
     return ack
   }
 }

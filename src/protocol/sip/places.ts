@@ -38,15 +38,15 @@ export class Places {
   }
 
   /**
-   * All of them, at least one. A name's server where the dialog came about goes first, since it knows of it; where DNS tells nothing
+   * The only one, or all of a name's, at least one. A name's server where the dialog came about goes first, since it knows of it; where DNS tells nothing
    * that may be gone to, it is the only one, and the last resort else.
    */
-  of(dialog: Dialog): readonly Hop[] | Promise<readonly Hop[]> {
+  of(dialog: Dialog): Hop | Promise<readonly Hop[]> {
     const { hop } = dialog
     const place = this.#nextPlace(dialog)
     const { locate } = this.#options
     const known = !place || 'address' in place || !locate
-    if (known || this.#options.clock.now() < (this.#untold.get(dialog) ?? 0)) return [this.nextHop(dialog)]
+    if (known || this.#options.clock.now() < (this.#untold.get(dialog) ?? 0)) return this.nextHop(dialog)
     return locate(place, hop).then(
       (servers) => {
         const { flow: _flow, bound: _bound, ...like } = hop

@@ -1,13 +1,14 @@
 import { AcceptedAnswer, type AnswerOwner } from './accepted-answer.ts'
 import { SentAck } from './ack.ts'
 import { Acknowledgement } from './acknowledgement.ts'
+import type { ClientUser } from './client-transaction.ts'
 import { type Core, type DialogUser, NOBODY, retryAfter } from './core.ts'
 import { contactOf, type Dialog, dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
 import { OutgoingMessage } from './outgoing-message.ts'
-import { OwnRequests } from './own-requests.ts'
+import { OwnRequests, type RequestOwner } from './own-requests.ts'
 import { ReceivedReinvite } from './reinvite.ts'
 import type { Replaces } from './replaces.ts'
 import type { ServerTransaction } from './server-transaction.ts'
@@ -28,9 +29,8 @@ import type {
 type State = 'confirmed' | 'ending' | 'over'
 
 /** A confirmed dialog with its invite usage (RFC 3261 §12, §14, §15). */
-export class ConfirmedSession implements Session, DialogUser, TimedSession, AnswerOwner {
+export class ConfirmedSession implements Session, DialogUser, TimedSession, AnswerOwner, RequestOwner {
   readonly remoteBody: Uint8Array
-  readonly ended: Promise<SessionEnd>
   /** Of the clock's `now`. */
   heardAt: number
   onReinvite?: ((invite: IncomingReinvite) => void) | undefined
@@ -40,11 +40,15 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   readonly #dialog: Dialog
   readonly #key: string
   readonly #acknowledgement = new Acknowledgement()
-  readonly #end = Promise.withResolvers<SessionEnd>()
+  #end: SessionEnd | null = null
+  #whenEnded: ((end: SessionEnd) => void) | null = null
+  /** Made for whoever asks. */
+  #ended: PromiseWithResolvers<SessionEnd> | null = null
   #state: State = 'confirmed'
   #answer: AcceptedAnswer | null = null
   #ack: SentAck | null = null
-  readonly #own: OwnRequests
+  /** Made with the first of them. */
+  #own: OwnRequests | null = null
   /** Of a session that has an interval. */
   #timer: SessionTimer | null = null
   #reinvite: ReceivedReinvite | null = null
@@ -57,29 +61,53 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     this.#dialog = dialog
     this.remoteBody = remoteBody
     this.heardAt = core.options.clock.now()
-    this.ended = this.#end.promise
     this.#key = key ?? dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag)
     core.dialogs.set(this.#key, this)
-    this.#own = new OwnRequests(core, dialog, {
-      refreshed: (response) => this.#refreshTarget(response),
-      judge: (status) => this.#judge(status),
-      heard: () => this.#heard(),
-      acknowledged: (ack) => {
-        this.#ack = ack
-      },
-    })
     this.#setInterval(dialog.interval ?? null)
   }
 
   /** Acknowledges the 2xx that made the session (§13.2.2.4). */
   sendAck(sequence: number): SentAck {
-    const ack = this.#own.ack(sequence)
-    this.#acknowledgement.comes({ body: this.remoteBody })
+    const ack = this.#requests.ack(sequence)
+    this.#acknowledgement.comes(this.remoteBody)
     return ack
   }
 
   get acknowledged(): Promise<{ body: Uint8Array }> {
     return this.#acknowledgement.awaited
+  }
+
+  get ended(): Promise<SessionEnd> {
+    if (!this.#ended) {
+      this.#ended = Promise.withResolvers<SessionEnd>()
+      if (this.#end) this.#ended.resolve(this.#end)
+    }
+    return this.#ended.promise
+  }
+
+  whenEnded(told: (end: SessionEnd) => void): void {
+    if (this.#end) void Promise.resolve(this.#end).then(told)
+    else this.#whenEnded = told
+  }
+
+  #tellEnd(end: SessionEnd): void {
+    this.#end = end
+    this.#ended?.resolve(end)
+    if (this.#whenEnded) void Promise.resolve(end).then(this.#whenEnded)
+    this.#whenEnded = null
+  }
+
+  get #requests(): OwnRequests {
+    this.#own ??= new OwnRequests(this.#core, this.#dialog, this)
+    return this.#own
+  }
+
+  get #inviting(): boolean {
+    return this.#own?.inviting === true
+  }
+
+  acks(ack: SentAck): void {
+    this.#ack = ack
   }
 
   #setInterval(interval: SessionInterval | null): void {
@@ -92,12 +120,12 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   refresh(headers: HeaderList): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
     const body = this.describe?.()
-    if (this.#dialog.updates || !body) return this.#own.request('UPDATE', { headers: [...headers, ['Supported', TIMER]] })
+    if (this.#dialog.updates || !body) return this.#requests.request('UPDATE', { headers: [...headers, ['Supported', TIMER]] })
     if (this.#busy) return Promise.reject(new SipFailure('glare', 491))
-    return this.#own.reinvite(body, headers)
+    return this.#requests.reinvite(body, headers)
   }
 
-  #heard(): void {
+  heard(): void {
     this.heardAt = this.#core.options.clock.now()
   }
 
@@ -107,7 +135,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
 
   /** §14.1: another INVITE is open in either direction. */
   get #busy(): boolean {
-    return this.#own.inviting || this.#reinvite !== null || this.#answer !== null
+    return this.#inviting || this.#reinvite !== null || this.#answer !== null
   }
 
   get ownsCallId(): boolean {
@@ -138,7 +166,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
       return
     }
     if (pending) this.#ack = SentAck.former(this.#core, this.#dialog, pending.sequence, pending)
-    this.#acknowledgement.comes({ body: new Uint8Array(0) })
+    this.#acknowledgement.comes(new Uint8Array(0))
   }
 
   repeatAck(sequence: number): void {
@@ -148,11 +176,11 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   receiveAck(ack: SipRequest, source: Hop): void {
     const answer = this.#answer
     if (!answer || ack.cseq.sequence !== answer.sequence || !this.#core.isPeer(this.#dialog, source)) return
-    this.#heard()
+    this.heard()
     answer.stop()
     this.#answer = null
     answer.onAck?.(ack.description)
-    this.#acknowledgement.comes({ body: ack.description })
+    this.#acknowledgement.comes(ack.description)
     this.#flushBye()
   }
 
@@ -169,7 +197,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     }
     dialog.remoteSequence = sequence
     request.belongsTo(dialog.callId, dialog.remoteTag)
-    this.#heard()
+    this.heard()
     // RFC 5626 §5.3: whoever is reached by its own connection alone has come by another one.
     if (dialog.hop.bound && transaction.source.flow) dialog.hop = { ...transaction.source, bound: true }
     if (request.method === 'BYE') {
@@ -194,8 +222,8 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   /** RFC 3311 §5.2: an offer beside an open one of ours gets 491, beside one of theirs 500. */
   #onUpdate(request: SipRequest, transaction: ServerTransaction): ReceivedRequest | null {
     const offers = request.description.length > 0
-    if (offers && (this.#own.inviting || this.#reinvite)) {
-      transaction.respond(this.#own.inviting ? { status: 491 } : { status: 500, headers: [retryAfter()] })
+    if (offers && (this.#inviting || this.#reinvite)) {
+      transaction.respond(this.#inviting ? { status: 491 } : { status: 500, headers: [retryAfter()] })
       return null
     }
     const timed = answerInterval(request)
@@ -220,7 +248,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     if (this.#reinvite || this.#answer) {
       return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
-    if (this.#own.inviting) return void transaction.respond({ status: 491 })
+    if (this.#inviting) return void transaction.respond({ status: 491 })
     if (!this.onReinvite) return void transaction.respond({ status: 488 })
     const timed = answerInterval(request)
     const reinvite: ReceivedReinvite = new ReceivedReinvite(this.#core, request, transaction, (accepted) => {
@@ -234,6 +262,10 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     reinvite.contact = this.#dialog.contact
     this.#reinvite = reinvite
     this.onReinvite(reinvite)
+  }
+
+  refreshed(response: SipResponse): void {
+    this.#refreshTarget(response)
   }
 
   /** §12.2.2: a target refresh request moves the remote target (PITFALLS S25). */
@@ -250,7 +282,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   /** Ended by us, since the far end has not done what proves that it lives. */
   #giveUp(by: 'no-ack' | 'expired'): void {
     if (this.#state === 'over') return
-    if (this.#state === 'confirmed') this.#end.resolve({ by })
+    if (this.#state === 'confirmed') this.#tellEnd({ by })
     if (this.#waitingBye) {
       this.#flushBye()
       return
@@ -266,7 +298,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     return new Promise((done) => {
       if (this.#answer) this.#waitingBye = { headers, done }
       else this.#sendBye(headers, done)
-      this.#end.resolve({ by: 'local' })
+      this.#tellEnd({ by: 'local' })
     })
   }
 
@@ -277,43 +309,41 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   }
 
   #sendBye(headers: HeaderList | undefined, done: () => void): void {
-    const over = () => {
-      this.#finish({ by: 'local' })
-      done()
-    }
-    const onResponse = (response: SipResponse) => {
-      if (response.status >= 200) over()
-    }
     this.#timer?.stop()
-    this.#own.send('BYE', { onResponse, onTimeout: over }, { headers })
+    this.#requests.send('BYE', new SentBye(this, done), headers ? { headers } : null)
+  }
+
+  /** Our BYE has its final answer, or will have none. */
+  left(): void {
+    this.#finish({ by: 'local' })
   }
 
   request(method: string, options: ResponseOptions = {}): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
-    return this.#own.request(method, options)
+    return this.#requests.request(method, options)
   }
 
   reinvite(body: ResponseOptions['body'] | null): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
     if (this.#busy) return Promise.reject(new SipFailure('glare', 491))
-    return this.#own.reinvite(body, [])
+    return this.#requests.reinvite(body, [])
   }
 
   acknowledge(body: ResponseOptions['body']): void {
-    this.#own.acknowledge(body)
+    this.#requests.acknowledge(body)
   }
 
   /** §12.2.1.2: 481 and 408, or no answer, end the dialog. */
-  #judge(status: number): void {
+  judge(status: number): void {
     if (this.#state !== 'confirmed' || (status !== 481 && status !== 408)) return
-    if (status === 408) this.#own.send('BYE', NOBODY)
+    if (status === 408) this.#requests.send('BYE', NOBODY)
     this.#finish({ by: 'gone' })
   }
 
   #finish(end: SessionEnd): void {
     if (this.#state === 'over') return
     // Whoever has left this state has said why.
-    if (this.#state === 'confirmed') this.#end.resolve(end)
+    if (this.#state === 'confirmed') this.#tellEnd(end)
     this.#state = 'over'
     this.#timer?.stop()
     if (this.#answer) {
@@ -342,5 +372,25 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
       snapshot.pending = { kind: 'ack', sequence: ack.sequence, ...ack.snapshot }
     }
     return snapshot
+  }
+}
+
+/** Whatever answers our BYE, the session is over. */
+class SentBye implements ClientUser {
+  readonly #session: ConfirmedSession
+  readonly #done: () => void
+
+  constructor(session: ConfirmedSession, done: () => void) {
+    this.#session = session
+    this.#done = done
+  }
+
+  onResponse(response: SipResponse): void {
+    if (response.status >= 200) this.onTimeout()
+  }
+
+  onTimeout(): void {
+    this.#session.left()
+    this.#done()
   }
 }

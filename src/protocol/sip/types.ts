@@ -295,6 +295,8 @@ export interface Session {
    */
   readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
+  /** The same for the one who holds it, without a promise for as long as it is up; never within a call of the session's own. */
+  whenEnded(told: (end: SessionEnd) => void): void
   /** When the far end last said something inside it that shows that it has it, too: ms of the clock's `now`. */
   readonly heardAt: number
   /** Sends BYE; does nothing when it is over. Resolves when answered or timed out. */

@@ -145,7 +145,8 @@ class SocketUserAgent implements UserAgent {
           return true
         },
       }
-      begin(this.#core.newClient(options.to, user, (via) => ({ ...fixed, via, sequence }), renumber))
+      const make = (via: string) => ({ ...fixed, via, sequence })
+      begin(this.#core.newClient(options.to, user, { make, renumber }))
     })
   }
 
@@ -179,12 +180,12 @@ class SocketUserAgent implements UserAgent {
     }
     const name = { is: 'INVITE', callId: request.callId, fromTag: request.fromTag ?? '' }
     const message = new OutgoingMessage(name, snapshot.message)
-    const invite = new SentInvite(this.#core, {
+    const invite = new SentInvite(this.#core, request.callId, {
       localTag: request.fromTag ?? '',
       contact: request.header('contact') ?? this.#core.contact(undefined, snapshot.hop),
-      transaction: (user) => this.#core.transactions.addClient(request.via.branch ?? '', sent, message, snapshot.hop, user),
     })
-    invite.resume()
+    const branch = request.via.branch ?? ''
+    invite.resume(this.#core.transactions.addClient(branch, sent, message, snapshot.hop, invite))
     return invite
   }
 
