@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Id, newId } from '#lib/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
-import { until } from '../peer/clock.ts'
+import { sleep, until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, type Message, tagOf } from '../peer/sip/message.ts'
 import { register } from '../peer/sip/register.ts'
+import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
 import { type Commanded, Program } from './program.ts'
 
@@ -292,4 +293,111 @@ test('R04 a pick-up for which there is no room, or whose telephone is gone, fail
   await until('its end', () => next.phase === 'ended', 3000)
   await world.quiet()
   assert.ok((await world.leases()).every(({ released }) => released !== null))
+})
+
+for (const why of ['for which there is no room', 'whose telephone is gone'] as const)
+  test(`R04 S12 a pick-up ${why} waits for the PRACK that the caller owes, and fails then; the call rings on, and the next one has it`, async () => {
+    const { world, desk, invites } = await open()
+    await using _ = world
+    const { allocations } = world.snapshot.subscribers[0]!
+    const allow = (ceiling: number) =>
+      world.change({ allocations: allocations.map((one) => (one.kind === 'voice.relay' ? { ...one, ceiling } : one)) })
+    const body = ScriptedLeg.await(world.carrier).sdp()
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Require', '100rel']], body })
+    const rings = await a.next('180')
+    const pick = () =>
+      world.pbx.place({
+        ...{ to: world.siteSwitch, from: '200', number: '101' },
+        headers: [replaces(invites[0]!, desk.calls[0]!)],
+      })
+    const gone = why === 'whose telephone is gone'
+    if (!gone) await allow(0)
+    const first = await pick()
+    await until('it to be answered', () => first.phase === 'up', 3000)
+    if (gone) first.hangup()
+    await sleep(300)
+    assert.deepEqual([first.phase, desk.calls[0]!.phase], [gone ? 'ended' : 'up', 'setup'])
+    a.prack(rings)
+    await a.next('200 PRACK')
+    await until('it to be let go', () => first.phase === 'ended', 3000)
+    if (!gone) assert.match(first.report().ending?.reason ?? '', /cause=17/)
+    await sleep(100)
+    assert.deepEqual([desk.calls[0]!.phase, desk.calls.length, a.count('200')], ['setup', 1, 0], 'it rings on')
+    await allow(1)
+    const next = await pick()
+    a.ack(await a.next('200 INVITE'))
+    await until('the other to be silent', () => desk.calls[0]!.phase === 'ended', 3000)
+    a.ask('BYE')
+    await until('its end', () => next.phase === 'ended', 3000)
+    await over(world, 0)
+    assert.ok((await world.leases()).every(({ released }) => released !== null))
+  })
+
+test('S18 who rings are called one after the other: a call is picked up while one of them is let go, before the next one rings, and by somebody who is called for it meanwhile', async () => {
+  const { world, desk } = await open()
+  await using _ = world
+  const secret = createSealer(world.sealingKey).seal(PASSWORD)
+  const telephones = ['101', '102'].map((name) => ({ name, password: secret }))
+  const ring = telephones.map(({ name }) => ({ at: [{ user: name }], seconds: name === '101' ? 1 : 60 }))
+  await world.change({ telephones, users: [{ name: 'sales', ring }], defaultRoute: { user: 'sales' } })
+  assert.equal((await register(desk.socket, { to: world.siteSwitch, user: '102', password: PASSWORD, expires: 60 })).status, 200)
+  const place = async () => {
+    const from = (await world.events()).length
+    const [first, second] = [ScriptedLeg.await(desk), ScriptedLeg.await(desk)]
+    const caller = await world.carrier.place({ to: world.node, from: CALLER, number: DID, tone: 400 })
+    const invite = await first.next('INVITE')
+    first.reply(invite, 180)
+    await until('its ringing', () => caller.report().timeline.some(({ what }) => what === '< 180'), 3000)
+    return { caller, first, second, invite, from }
+  }
+  const pick = async (ringMs: number) => {
+    world.pbx.rules = [{ user: '103', does: 'answer', ringMs, tone: 700 }]
+    const { id } = (await world.link.call('call.list', {})).find(({ state }) => state === 'setup')!
+    return world.link.call('call.order', { call: id, order: { verb: 'pickup', params: { by: { pbx: '103' } } }, by: 'operator' })
+  }
+  const cancelled = async (leg: ScriptedLeg, invite: Message, cancel?: Message) => {
+    leg.reply(cancel ?? (await leg.next('CANCEL', 3000)), 200)
+    leg.reply(invite, 487)
+    await leg.next('ACK')
+  }
+  const talk = async ({ caller, from }: { caller: Call; from: number }) => {
+    const taker = world.pbx.calls.at(-1)!
+    await until('both to hear each other', () => heard(caller, 700) && heard(taker, 400), 6000)
+    caller.hangup()
+    await until('its end', () => taker.phase === 'ended', 3000)
+    const events = await over(world, from)
+    assert.equal(events.filter(({ type }) => type === 'call.cleared').length, 2)
+  }
+
+  // The first one is told to be silent, and has not said so.
+  const letGo = await place()
+  const cancel = await letGo.first.next('CANCEL', 4000)
+  assert.deepEqual(await pick(5), { pickedUp: true })
+  await cancelled(letGo.first, letGo.invite, cancel)
+  for (const invite of letGo.second.heard.filter(({ method }) => method === 'INVITE')) {
+    await letGo.second.next('INVITE')
+    letGo.second.reply(invite, 180)
+    await cancelled(letGo.second, invite)
+  }
+  await talk(letGo)
+
+  // The next one is called, and does not ring yet.
+  const silent = await place()
+  silent.first.reply(silent.invite, 486)
+  await silent.first.next('ACK')
+  const unheard = await silent.second.next('INVITE')
+  assert.deepEqual(await pick(5), { pickedUp: true })
+  silent.second.reply(unheard, 180)
+  await cancelled(silent.second, unheard)
+  await talk(silent)
+
+  // Somebody is called for it while the first one rings, and answers while the second one does.
+  const meanwhile = await place()
+  const picked = pick(1500)
+  await cancelled(meanwhile.first, meanwhile.invite)
+  const rung = await meanwhile.second.next('INVITE')
+  meanwhile.second.reply(rung, 180)
+  assert.deepEqual(await picked, { pickedUp: true })
+  await cancelled(meanwhile.second, rung)
+  await talk(meanwhile)
 })
