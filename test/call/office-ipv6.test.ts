@@ -50,19 +50,48 @@ test('two offices with the same IPv6 network: the PBX of each rings at its IPv6 
       50,
     )
     assert.equal((await peers[i]!.report(its!.call)).media!.strangers, 0, 'from where the description says')
-    const [call] = await platform.calls(world.offices[i]!.plan.name)
-    const trace = await platform.api<{ entries: { kind: string; message?: string; realm?: string; local?: string }[] }>(
-      'GET',
-      `/v1/calls/${call!.id}/trace`,
-    )
-    const inside = trace.entries.filter(({ kind, realm }) => kind === 'sip' && realm !== 'node')
-    const invite = inside[0]!.message!
+    const inside = await scene.inside(world.offices[i]!.plan.name)
+    const invite = inside[0]!
     assert.match(invite, /^INVITE sip:101@\[fd12:3456::10\]:5060/)
     assert.match(invite, /\r\nVia: SIP\/2\.0\/UDP \[fd6c:8a27:4e10::1\]:5060;/)
     assert.match(invite, /\r\nContact: <sip:\[fd6c:8a27:4e10::1\]:5060>/)
     assert.match(invite, /\r\nc=IN IP6 fd6c:8a27:4e10::1\r\n/)
-    assert.doesNotMatch(inside.map(({ message }) => message).join(''), /10\.210\./, 'IPv4 is told to nobody there')
+    assert.doesNotMatch(inside.join(''), /10\.210\./, 'IPv4 is told to nobody there')
   }
   for (const id of calls) await world.carrier.hangup(id)
+  await until('the end', async () => (await platform.calls()).length === 0, 8000, 50)
+})
+
+test('a voice process is killed under a call with an office that has nothing but IPv6: both hear each other again, and the office is told of a port at the same address', {
+  timeout: 120_000,
+}, async () => {
+  await using scene = await OfficeWorld.open({
+    offices: ['acme'],
+    before: (office) => giveIpv6(office, { only: true }),
+    install: [...NETWORK, '--pbx', `[${OFFICE6.pbx}]`],
+  })
+  const { world, platform } = scene
+  await using pbx = await pbx6(world.office('acme'))
+  const id = await scene.call(0)
+  assert.equal((await world.carrier.wait(id, 'up')).phase, 'up')
+  const [its] = await pbx.list()
+  const ends: [SipPeer, string, number][] = [
+    [world.carrier, id, TONES.offices[0]],
+    [pbx, its!.call, TONES.caller],
+  ]
+  const counts = () =>
+    Promise.all(ends.map(async ([peer, call, hz]) => (await heardBy(peer, call)).filter((what) => what === hz).length))
+  await until('both hear each other', async () => (await counts()).every((count) => count > 0), 10_000, 50)
+  const told = async () =>
+    (await scene.inside('acme')).flatMap((message) => /^INVITE .*\r\nc=(.*?)\r\n.*m=audio (\d+) /s.exec(message)?.slice(1) ?? [])
+  for (const { name, pid } of await platform.processes()) if (/^voice/.test(name)) process.kill(pid!, 'SIGKILL')
+  await until('the office to be told', async () => (await told()).length === 4, 15_000, 50)
+  const [at, port, movedTo, anotherPort] = await told()
+  assert.equal(at, 'IN IP6 fd6c:8a27:4e10::1')
+  assert.equal(movedTo, at)
+  assert.notEqual(anotherPort, port)
+  const before = await counts()
+  await until('both hear each other again', async () => (await counts()).every((count, i) => count > before[i]! + 2), 10_000, 50)
+  await world.carrier.hangup(id)
   await until('the end', async () => (await platform.calls()).length === 0, 8000, 50)
 })

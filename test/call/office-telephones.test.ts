@@ -41,12 +41,7 @@ test('S42 S43 a telephone by TLS in one office and one by TCP in another, at the
     const heard = async () => (await world.carrier.report(id)).media!.heard.map(({ what }) => what)
     await until('its tone', async () => (await heard()).includes(TONES.offices[office]!), 10_000, 50)
     assert.ok(!(await heard()).includes(TONES.offices[1 - office]!), 'and not that of the other office')
-    const [call] = await platform.calls(name)
-    const trace = await platform.api<{ entries: { kind: string; message?: string; realm?: string }[] }>(
-      'GET',
-      `/v1/calls/${call!.id}/trace`,
-    )
-    const inside = trace.entries.flatMap(({ kind, realm, message }) => (kind === 'sip' && realm !== 'node' ? [message!] : []))
+    const inside = await scene.inside(name)
     assert.match(
       inside[0]!,
       new RegExp(`^INVITE [\\s\\S]*\\r\\nVia: SIP/2\\.0/${transport} ${channel.address.replaceAll('.', '\\.')}:`),

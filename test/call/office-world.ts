@@ -25,6 +25,10 @@ export interface Installed {
   telephones: { name: string; password: string }[]
 }
 
+interface Trace {
+  entries: { kind: string; message?: string; realm?: string }[]
+}
+
 /** The real platform and offices that run no program: calls go to the telephone 101 behind each PBX. */
 export class OfficeWorld implements AsyncDisposable {
   readonly world: World
@@ -63,6 +67,13 @@ export class OfficeWorld implements AsyncDisposable {
     return this.world.carrier.place({
       ...{ to: { address: PUBLIC.node, port: 5060 }, from: CALLER, number: numberOf(office), tone: TONES.caller },
     })
+  }
+
+  /** The SIP messages of an office's call on the side of its channel, oldest first. */
+  async inside(name: string): Promise<string[]> {
+    const [call] = await this.platform.calls(name)
+    const { entries } = await this.platform.api<Trace>('GET', `/v1/calls/${call!.id}/trace`)
+    return entries.flatMap(({ kind, realm, message }) => (kind === 'sip' && realm !== 'node' ? [message!] : []))
   }
 
   async stateOf(name: string): Promise<string> {
