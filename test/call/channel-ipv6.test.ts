@@ -114,9 +114,8 @@ test('a channel gets IPv6, and loses it, in place: what goes by IPv4 goes on', a
   await world.channels.reconcile([plain])
   assert.deepEqual(await addresses(namespace, '-6'), [])
   assert.deepEqual(await addresses(namespace, '-4'), [PLATFORM_ADDRESS])
-  // WireGuard is told of its peer anew both times, as at any change of a site's networks: a packet that is on its way then is lost.
   const received = Number(/ (\d+) received/.exec(await flow)?.[1])
-  assert.ok(received >= 55, `${received} of 60 packets came back`)
+  assert.ok(received >= 59, `${received} of 60 packets came back`)
   assert.equal(await world.channels.get(plain.id)!.verify(), 'intact')
   assert.equal(world.made.length, 1, 'it was never made anew')
   assert.deepEqual(

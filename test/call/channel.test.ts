@@ -116,6 +116,34 @@ test('wireguard-go runs as its own account with CAP_NET_ADMIN and nothing else',
   assert.doesNotMatch(await run('cat', [`/proc/${pid}/environ`]), /private|key/i)
 })
 
+test('networks of a site that come and go cost those that stay neither a packet nor the handshake', async () => {
+  await using world = channelWorld()
+  const acme = world.subscriber('acme', 1)
+  await world.channels.start()
+  await world.channels.reconcile([acme])
+  await world.site(acme)
+  await untilUp(world, acme)
+  const namespace = world.namespaceOf(acme)
+  const flow = inside(namespace, 'ping', '-n', '-q', '-c', '600', '-i', '0.003', '-W', '2', PBX_ADDRESS)
+  const before = world.channels.get(acme.id)!.status
+  const networks = [['10.9.0.0/16'], ['10.9.0.0/16', '10.8.0.0/16'], ['10.8.0.0/16'], []]
+  for (let i = 0; i < 12; i++) {
+    const siteNetworks = [...acme.channel.siteNetworks, ...networks[i % networks.length]!]
+    await world.channels.reconcile([{ ...acme, channel: { ...acme.channel, siteNetworks } }])
+    assert.equal(await world.channels.get(acme.id)!.verify(), 'intact')
+  }
+  // One may be lost by a machine that is busy; by the changes it was eight.
+  const received = Number(/ (\d+) received/.exec(await flow)?.[1])
+  assert.ok(received >= 598, `${received} of 600 packets came back`)
+  await world.channels.get(acme.id)!.poll()
+  const { receivedBytes, handshakeAgeSeconds } = world.channels.get(acme.id)!.status
+  assert.ok(
+    receivedBytes > before.receivedBytes + 600 * 84,
+    `${receivedBytes} bytes: its peer was told of anew, and counted from 0`,
+  )
+  assert.ok(handshakeAgeSeconds! > before.handshakeAgeSeconds!, 'the same handshake')
+})
+
 test('what is configured away is gone at once, with all that belonged to it', async () => {
   await using world = channelWorld()
   const [acme, globex] = [world.subscriber('acme', 1), world.subscriber('globex', 2)]

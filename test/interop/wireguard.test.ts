@@ -106,6 +106,20 @@ test('wg takes our configuration, and reports what we then read, alike by both r
       // And wg reads what the other road has set.
       await tunnel.configure({ ...config, peers: [{ ...config.peers[0]!, allowedIps: ['10.9.0.0/16'] }] })
       assert.match(await wg(`show ${name} allowed-ips`), /10\.9\.0\.0\/16/)
+      const { publicKey } = peer
+      for (const [before, allowedIps] of [
+        [['10.9.0.0/16'], ['10.9.0.0/16', 'fd00:1::/64']],
+        [
+          ['10.9.0.0/16', 'fd00:1::/64'],
+          ['fd00:1::/64', '10.8.0.0/16'],
+        ],
+      ] as const) {
+        await tunnel.reroute({ publicKey, before, allowedIps })
+        const said = await wg(`show ${name} allowed-ips`)
+        assert.deepEqual(said.trim().split(/\s+/).slice(1).toSorted(), [...allowedIps].toSorted())
+      }
+      const [, psk] = (await wg(`show ${name} preshared-keys`)).trim().split(/\s+/)
+      assert.equal(psk, presharedKey, 'and all else is as it was')
     } finally {
       await tunnel.close()
     }

@@ -93,10 +93,12 @@ export class Channel {
     if (!this.stands) return this.make()
     await this.#attempt(async () => {
       if (plan.rules !== before.rules) await loadRules(plan)
-      const keysChanged = JSON.stringify(plan.tunnel) !== JSON.stringify(before.tunnel)
-      if (keysChanged || String(plan.destinations) !== String(before.destinations)) {
+      if (JSON.stringify(plan.tunnel) !== JSON.stringify(before.tunnel)) {
         await this.#tunnel?.configure(this.#device())
         this.#handshake = null
+      } else if (String(plan.destinations) !== String(before.destinations)) {
+        const { peerPublicKey: publicKey } = plan.tunnel
+        await this.#tunnel?.reroute({ publicKey, before: before.destinations, allowedIps: plan.destinations })
       }
       await addressInterface(plan, this.#mtu)
       this.#print = await fingerprint(plan)

@@ -32,6 +32,9 @@ export const openKernelTunnel: OpenTunnel = async (request) => {
   let closed = false
   return {
     configure,
+    async reroute({ publicKey, allowedIps }) {
+      await runInside(namespace, ['wg', 'set', device, 'peer', publicKey, 'allowed-ips', allowedIps.join(',')])
+    },
     status: async () => parseDump(await runInside(namespace, ['wg', 'show', device, 'dump'])),
     died: new Promise(() => {}),
     pid: null,

@@ -74,19 +74,26 @@ export async function addressInterface(plan: ChannelPlan, mtu: number): Promise<
   await runInside(plan.namespace, ['sh', '-s'], `${script.join('\n')}\n`)
 }
 
-/** Addresses and routes of one family, by one process: there is hardly a moment without. */
+/** A mark of routes that stay, of no routing daemon's (`/etc/iproute2/rt_protos`). */
+const STAYS = 99
+
+/** Addresses and routes of one family. Those that stay are never away: they are marked, the others go, and the mark is taken off. */
 function batch(plan: ChannelPlan, family: '-4' | '-6', ofFamily: (address: string) => boolean): string[] {
   const device = plan.interface
   // An address that is looked for on the link first could not be bound meanwhile (RFC 4862 §5.4); in a tunnel nobody else has it.
   const how = family === '-6' ? ' nodad' : ''
+  const routes = (proto: string | number) =>
+    plan.destinations.filter(ofFamily).map((cidr) => `route replace ${cidr} dev ${device} proto ${proto}`)
   return [
     `ip ${family} -batch - <<END`,
     ...addressesOf(plan)
       .filter(ofFamily)
       .map((own) => `addr replace ${host(own)} dev ${device}${how}`),
     `link set ${device} up`,
+    ...routes(STAYS),
     `route flush dev ${device} proto static`,
-    ...plan.destinations.filter(ofFamily).map((cidr) => `route replace ${cidr} dev ${device} proto static`),
+    ...routes('static'),
+    `route flush dev ${device} proto ${STAYS}`,
     'END',
   ]
 }

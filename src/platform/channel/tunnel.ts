@@ -1,9 +1,11 @@
-import type { DeviceConfig, DeviceStatus } from '#protocol/wireguard/index.ts'
+import type { DeviceConfig, DeviceStatus, NetworkChange } from '#protocol/wireguard/index.ts'
 
 /** One WireGuard interface, of the kernel or of a userspace program. Made in the node's own namespace, then moved. */
 export interface Tunnel {
-  /** Makes the interface whole: keys, peers, port. */
+  /** Makes the interface whole: keys, peers, port. What was agreed with a peer is forgotten. */
   configure(device: DeviceConfig): Promise<void>
+  /** Gives its peer other networks, and leaves it what was agreed with it: nothing on its way is lost. */
+  reroute(change: NetworkChange): Promise<void>
   /** What it knows of its peer. Rejects when the interface is gone. */
   status(): Promise<DeviceStatus>
   /** Resolves with a reason when the interface has died by itself; never when it was closed. */

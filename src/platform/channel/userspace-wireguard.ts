@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { type Clock, confine, type Log, run, SYSTEM_PATH, sleep } from '#lib/index.ts'
-import { type DeviceConfig, parseUapi, UAPI_GET, uapiSet } from '#protocol/wireguard/index.ts'
+import { type DeviceConfig, newKeyPair, parseUapi, UAPI_GET, uapiNetworks, uapiSet } from '#protocol/wireguard/index.ts'
 import type { Libc, TunFormat } from './libc.ts'
 import type { OpenTunnel } from './tunnel.ts'
 
@@ -58,6 +58,7 @@ export function userspaceTunnels(options: UserspaceOptions): OpenTunnel {
       await run('ip', ['link', 'set', name, 'mtu', String(request.mtu), 'netns', request.namespace])
       return {
         configure,
+        reroute: async (change) => void parseUapi(await ask(path, uapiNetworks(change, newKeyPair().publicKey))),
         status: async () => parseUapi(await ask(path, UAPI_GET)),
         died,
         pid: child.pid ?? null,

@@ -17,6 +17,14 @@ export interface PeerConfig {
   keepaliveSeconds?: number
 }
 
+/** Other networks of a peer that is there. */
+export interface NetworkChange {
+  publicKey: string
+  /** CIDR. */
+  before: readonly string[]
+  allowedIps: readonly string[]
+}
+
 /** What an interface is. Never carries a secret. */
 export interface DeviceStatus {
   listenPort: number

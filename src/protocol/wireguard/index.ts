@@ -1,6 +1,6 @@
 export { toConfigText } from './config-text.ts'
-export type { DeviceConfig, DeviceStatus, PeerConfig, PeerStatus } from './device.ts'
+export type { DeviceConfig, DeviceStatus, NetworkChange, PeerConfig, PeerStatus } from './device.ts'
 export { parseDump } from './dump.ts'
 export { isKey, type KeyPair, newKeyPair, newPresharedKey, publicKeyOf } from './keys.ts'
 export { type SiteFile, toSiteFile } from './site-file.ts'
-export { parseUapi, UAPI_GET, uapiSet } from './uapi.ts'
+export { parseUapi, UAPI_GET, uapiNetworks, uapiSet } from './uapi.ts'

@@ -1,4 +1,4 @@
-import { type DeviceConfig, type DeviceStatus, oneLine, type PeerStatus } from './device.ts'
+import { type DeviceConfig, type DeviceStatus, type NetworkChange, oneLine, type PeerStatus } from './device.ts'
 import { keyFromHex, keyToHex } from './keys.ts'
 
 /** Asks a userspace implementation for all that it knows (https://www.wireguard.com/xplatform/). */
@@ -14,6 +14,19 @@ export function uapiSet(device: DeviceConfig): string {
     lines.push(`persistent_keepalive_interval=${peer.keepaliveSeconds ?? 0}`, 'replace_allowed_ips=true')
     for (const cidr of peer.allowedIps) lines.push(`allowed_ip=${cidr}`)
   }
+  return `${lines.map(oneLine).join('\n')}\n\n`
+}
+
+/**
+ * The request that gives a peer other networks than before, and leaves it its sessions. There is no word for taking one away, but for
+ * giving them all anew, between which packets would be lost: what goes is given to `nobody`, a peer that comes and goes for it.
+ */
+export function uapiNetworks({ publicKey, before, allowedIps }: NetworkChange, nobody: string): string {
+  const allowed = (cidrs: readonly string[]) => cidrs.map((cidr) => `allowed_ip=${cidr}`)
+  const lines = ['set=1', `public_key=${keyToHex(publicKey)}`, 'update_only=true', ...allowed(allowedIps)]
+  const gone = before.filter((cidr) => !allowedIps.includes(cidr))
+  const other = `public_key=${keyToHex(nobody)}`
+  if (gone.length > 0) lines.push(other, ...allowed(gone), other, 'remove=true')
   return `${lines.map(oneLine).join('\n')}\n\n`
 }
 

@@ -10,6 +10,7 @@ import {
   publicKeyOf,
   toConfigText,
   toSiteFile,
+  uapiNetworks,
   uapiSet,
 } from './index.ts'
 
@@ -72,6 +73,21 @@ test('a userspace interface is set whole, with keys in hexadecimal', () => {
   assert.match(lines[1]!, /^private_key=[0-9a-f]{64}$/)
   assert.ok(lines.includes('replace_peers=true'))
   assert.deepEqual(lines.slice(-4), ['allowed_ip=10.210.0.2/32', 'allowed_ip=192.168.1.0/24', '', ''])
+})
+
+test('other networks of a peer leave all else as it is: those that go are taken away by nobody’s key', () => {
+  const { publicKey } = device.peers[0]!
+  const nobody = newKeyPair().publicKey
+  const other = `public_key=${Buffer.from(nobody, 'base64').toString('hex')}`
+  const asked = (before: string[], allowedIps: string[]) =>
+    uapiNetworks({ publicKey, before, allowedIps }, nobody).split('\n').slice(2)
+  assert.deepEqual(asked(['10.0.0.0/8'], ['10.0.0.0/8', 'fd00::/8']), [
+    ...['update_only=true', 'allowed_ip=10.0.0.0/8', 'allowed_ip=fd00::/8', '', ''],
+  ])
+  assert.deepEqual(asked(['10.0.0.0/8', 'fd00::/8'], ['fd00::/8']), [
+    ...['update_only=true', 'allowed_ip=fd00::/8', other, 'allowed_ip=10.0.0.0/8', other, 'remove=true', '', ''],
+  ])
+  assert.throws(() => asked([], ['fd00::/8\nprivate_key=0']), /line break/)
 })
 
 test('the answer of a userspace interface is read without its secrets', () => {
