@@ -112,7 +112,7 @@ export class Challenged implements ClientUser {
   }
 }
 
-/** A request with these headers in front of its own. */
-export function withHeaders(parts: RequestParts, headers: HeaderList): RequestParts {
-  return headers.length > 0 ? { ...parts, headers: [...headers, ...(parts.headers ?? [])] } : parts
+/** A request with credentials. */
+export function withCredentials(parts: RequestParts, credentials: HeaderList): RequestParts {
+  return credentials.length > 0 ? { ...parts, credentials } : parts
 }

@@ -1,6 +1,6 @@
 import { type Log, token } from '#lib/index.ts'
 import { buildRequest, type RequestParts } from './build.ts'
-import { Challenged, MetChallenges, withHeaders } from './challenged.ts'
+import { Challenged, MetChallenges, withCredentials } from './challenged.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { Dialog } from './dialog.ts'
 import type { SipRequest } from './message.ts'
@@ -24,12 +24,6 @@ export interface RequestMaker {
   /** Gives what it makes a new CSeq: where this is there, a challenge is answered with credentials (§22.2). */
   renumber?(): void
 }
-
-/** The methods that we understand, inside or outside of a dialog. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER'
-
-/** The extensions that we understand (RFC 3262, RFC 3891, RFC 4028). */
-export const SUPPORTED: readonly string[] = ['100rel', 'replaces', 'timer']
 
 /** §18.1.1: above this a request should not go by UDP where the path's MTU is not known. */
 const LARGE_BYTES = 1300
@@ -116,10 +110,10 @@ export class Core {
       const parts = maker.make(via)
       const send = (again: ClientUser, headers: HeaderList) => {
         maker.renumber?.()
-        return this.#addClient(hop, again, { make: (v) => withHeaders(maker.make(v), headers) })
+        return this.#addClient(hop, again, { make: (v) => withCredentials(maker.make(v), headers) })
       }
       challenged.prepare({ method: parts.method, uri: parts.uri, send })
-      return withHeaders(parts, challenged.headers(parts.method, parts.uri))
+      return withCredentials(parts, challenged.headers(parts.method, parts.uri))
     }
     return this.#addClient(hop, challenged, { make })
   }
@@ -171,25 +165,6 @@ function ownNames(of: LocalPlace): OwnNames {
 export function sentOf(parts: RequestParts): ClientTransaction['sent'] {
   const { method, uri, via, from, to, callId, sequence, routes } = parts
   return { method, uri, via, from, to, callId, sequence, routes }
-}
-
-const CAPABILITIES: HeaderList = [
-  ['Allow', ALLOW],
-  ['Supported', SUPPORTED.join(', ')],
-]
-
-/** The product's headers, with an Allow and a Supported of ours where it has said none. */
-export function withAllow(headers: HeaderList | undefined): HeaderList {
-  if (!headers) return CAPABILITIES
-  const all: (readonly [name: string, value: string])[] = []
-  for (const capability of CAPABILITIES) if (!hasHeader(headers, capability[0])) all.push(capability)
-  for (const header of headers) all.push(header)
-  return all
-}
-
-function hasHeader(headers: HeaderList, name: string): boolean {
-  for (const [own] of headers) if (own.length === name.length && own.toLowerCase() === name.toLowerCase()) return true
-  return false
 }
 
 /** A user that cares for neither answers nor silence: of a BYE to a fork that nobody wanted. */

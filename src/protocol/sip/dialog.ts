@@ -2,6 +2,7 @@ import { isIP, SocketAddress } from 'node:net'
 import { parseNameAddr, withoutTag } from './address.ts'
 import type { RequestParts } from './build.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import { HEADER } from './names.ts'
 import { cutFree } from './text.ts'
 import type { Hop, HopName, SessionSnapshot, Transport } from './types.ts'
 import { parseUri } from './uri.ts'
@@ -20,8 +21,8 @@ export function dialogOfServer(invite: SipRequest, source: Hop, localTag: string
     callId: invite.callId,
     localTag,
     remoteTag: invite.fromTag ?? '',
-    local: withoutTag(invite.header('to')!),
-    remote: withoutTag(invite.header('from')!),
+    local: withoutTag(invite.header(HEADER.to)!),
+    remote: withoutTag(invite.header(HEADER.from)!),
     updates: allowsUpdate(invite),
     localSequence: 0,
     remoteSequence: invite.cseq.sequence,
@@ -73,7 +74,8 @@ export function contactOf(message: SipRequest | SipResponse): string | undefined
 /** Whether the far end says that it takes UPDATE (RFC 3311 §5.1). */
 function allowsUpdate(message: SipRequest | SipResponse): boolean {
   try {
-    return message.lists('allow', 'UPDATE') || message.list('allow').some((method) => method.toUpperCase() === 'UPDATE')
+    if (!message.has(HEADER.allow)) return false
+    return message.lists(HEADER.allow, 'UPDATE') || message.list(HEADER.allow).some((method) => method.toUpperCase() === 'UPDATE')
   } catch {
     return false
   }

@@ -4,6 +4,7 @@ import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-o
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import { DialogRequest, sendInside } from './inside.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import { HEADER } from './names.ts'
 import { RELIABLE } from './reliable-provisionals.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import type { IncomingRequest, ResponseOptions } from './types.ts'
@@ -36,9 +37,9 @@ export class EarlyDialogs implements DialogUser {
 
   /** The number of a response that asks to be acknowledged; one without RSeq gets no PRACK (PITFALLS S08). */
   static numberOf(response: SipResponse): number | null {
-    const text = response.header('rseq')
+    const text = response.header(HEADER.rseq)
     const number = text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null
-    return number !== null && response.toTag !== undefined && response.list('require').includes(RELIABLE) ? number : null
+    return number !== null && response.toTag !== undefined && response.list(HEADER.require).includes(RELIABLE) ? number : null
   }
 
   /**

@@ -1,10 +1,11 @@
 import type { ResponseParts } from './build.ts'
-import { type Core, type DialogUser, retryAfter, withAllow } from './core.ts'
+import { type Core, type DialogUser, retryAfter } from './core.ts'
 import { dialogKey, dialogOfServer } from './dialog.ts'
 import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
 import { SipFailure } from './failure.ts'
 import { responseParts } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
+import { HEADER } from './names.ts'
 import { RELIABLE, ReliableProvisionals } from './reliable-provisionals.ts'
 import type { Cancellable, ServerTransaction } from './server-transaction.ts'
 import { ConfirmedSession } from './session.ts'
@@ -43,9 +44,9 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     // They name the dialog in many places, for longer than anybody needs the rest.
     request.belongsTo(cutFree(request.callId), cutFree(request.fromTag ?? ''))
     this.#dialogKey = dialogKey(request.callId, transaction.toTag, request.fromTag ?? '')
-    this.#reliability = request.lists('require', RELIABLE)
+    this.#reliability = request.lists(HEADER.require, RELIABLE)
       ? 'required'
-      : request.lists('supported', RELIABLE)
+      : request.lists(HEADER.supported, RELIABLE)
         ? 'supported'
         : null
     // Behind all that may be malformed, so that nothing stays of what is refused.
@@ -101,9 +102,9 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     if (this.finished) return null
     const contact = this.#core.contact(options.contact, this.source)
     const timed = answerInterval(this.request)
-    const headers = withAllow(timed.kind === 'granted' ? [...timed.headers, ...(options.headers ?? [])] : options.headers)
     const parts = dialogParts(200, options, contact)
-    parts.headers = headers
+    parts.capable = true
+    if (timed.kind === 'granted') parts.headers = [...timed.headers, ...(options.headers ?? [])]
     const { source, hop, toTag } = this.#transaction
     const { request } = this
     const bytes = this.#transaction.respond(parts)

@@ -1,5 +1,5 @@
 import type { ResponseParts } from './build.ts'
-import { ALLOW } from './core.ts'
+import { ALLOW } from './capabilities.ts'
 import type { SipRequest } from './message.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import type { HeaderList, Hop, IncomingRequest, ResponseOptions } from './types.ts'

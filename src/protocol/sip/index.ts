@@ -1,6 +1,6 @@
 export { formatNameAddr, NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
 export { buildRequest, buildResponse, type MessageBody, type RequestParts, type ResponseParts } from './build.ts'
-export { ALLOW, SUPPORTED } from './core.ts'
+export { ALLOW, SUPPORTED } from './capabilities.ts'
 export type { Credentials, DigestAlgorithm } from './digest.ts'
 export { DigestGuard, type Verdict } from './digest-guard.ts'
 export { SipFailure, type SipFailureReason, SipTextRefused } from './failure.ts'

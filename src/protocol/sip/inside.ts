@@ -15,7 +15,7 @@ export interface InsideRequest extends RequestMaker {
 }
 
 /** What a request inside a dialog has beyond what all of them have. */
-export type Extra = Partial<Pick<RequestParts, 'headers' | 'body' | 'contact'>>
+export type Extra = Partial<Pick<RequestParts, 'capable' | 'headers' | 'body' | 'contact'>>
 
 /** A request inside a dialog, with the dialog's next number. */
 export class DialogRequest implements InsideRequest {
@@ -40,7 +40,8 @@ export class DialogRequest implements InsideRequest {
   make(via: string): RequestParts {
     const parts = requestInside(this.#dialog, this.#method, this.#sequence, via)
     if (!this.#extra) return parts
-    const { headers, body, contact } = this.#extra
+    const { capable = false, headers, body, contact } = this.#extra
+    parts.capable = capable
     parts.headers = headers
     parts.body = body
     parts.contact = contact

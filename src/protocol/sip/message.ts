@@ -74,6 +74,11 @@ abstract class SipMessage {
     return i < 0 ? undefined : this.#value(i)
   }
 
+  /** Whether there is a line of one of {@link HEADER}. */
+  has(number: number): boolean {
+    return findNumber(this.#head.lines, number) >= 0
+  }
+
   /** The values of all lines of this name. */
   headers(name: string | number): string[] {
     const values: string[] = []
@@ -220,7 +225,7 @@ abstract class SipMessage {
 
   /** The first Contact; undefined when there is none, or when it is `*`. */
   get contact(): NameAddr | undefined {
-    const first = this.list('contact')[0]
+    const first = this.list(HEADER.contact)[0]
     return first === undefined || first === '*' ? undefined : parseNameAddr(first)
   }
 
@@ -274,7 +279,7 @@ abstract class SipMessage {
 
   /** Record-Route values in order, as texts. */
   get recordRoutes(): string[] {
-    return this.list('record-route')
+    return this.list(HEADER.recordRoute)
   }
 
   /** The media type of the body, lower case, without parameters; '' when there is no Content-Type. */

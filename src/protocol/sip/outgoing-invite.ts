@@ -3,7 +3,7 @@ import { AnsweredInvite, type OwnName } from './answered-invite.ts'
 import type { RequestParts } from './build.ts'
 import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
-import { type Core, type RequestMaker, withAllow } from './core.ts'
+import type { Core, RequestMaker } from './core.ts'
 import { dialogOfClient } from './dialog.ts'
 import { EarlyDialogs, MOST_FORKS } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
@@ -237,7 +237,7 @@ class InviteRequest implements RequestMaker, OwnName {
     this.contact = core.contact(options.contact, options.to)
     this.callId = options.callId ?? token(16)
     this.#from = `${options.from};tag=${this.localTag}`
-    const { maxForwards, headers } = splitMaxForwards(withAllow(options.headers))
+    const { maxForwards, headers } = splitMaxForwards(options.headers ?? [])
     this.#maxForwards = maxForwards
     this.#headers = headers
   }
@@ -254,7 +254,9 @@ class InviteRequest implements RequestMaker, OwnName {
       sequence: this.#sequence,
       maxForwards: this.#maxForwards,
       contact: this.contact,
-      headers: [...this.#headers, ...askInterval(this.#seconds)],
+      capable: true,
+      headers: this.#headers,
+      interval: askInterval(this.#seconds),
       body,
       fromTag: this.localTag,
     }

@@ -1,5 +1,5 @@
 import { SentAck } from './ack.ts'
-import { type Core, withAllow } from './core.ts'
+import type { Core } from './core.ts'
 import type { Dialog } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { DialogRequest, type Extra, type InsideRequest, sendInside } from './inside.ts'
@@ -76,7 +76,7 @@ export class OwnRequests {
         this.#owner.judge(status)
       },
     })
-    const extra = { headers: withAllow(headers), contact: this.#dialog.contact, ...(body ? { body } : {}) }
+    const extra = { capable: true, headers, contact: this.#dialog.contact, ...(body ? { body } : {}) }
     this.send('INVITE', sent, extra)
     return sent.answered
   }

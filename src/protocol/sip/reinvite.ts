@@ -1,4 +1,4 @@
-import { type Core, withAllow } from './core.ts'
+import type { Core } from './core.ts'
 import { responseParts } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
@@ -38,8 +38,8 @@ export class ReceivedReinvite implements IncomingReinvite, Cancellable, TimerOwn
   }
 
   accept(options: ResponseOptions): Promise<Uint8Array> {
-    const headers = withAllow([...this.headers, ...(options.headers ?? [])])
-    const parts = { ...responseParts(200, { ...options, headers }), contact: this.contact }
+    const headers = [...this.headers, ...(options.headers ?? [])]
+    const parts = { ...responseParts(200, { ...options, headers }), contact: this.contact, capable: true }
     this.#settle(() => this.#transaction.respond(parts))
     return this.#acked.promise
   }

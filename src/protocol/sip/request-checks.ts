@@ -1,4 +1,4 @@
-import { ALLOW, SUPPORTED } from './core.ts'
+import { ALLOW, SUPPORTED } from './capabilities.ts'
 import type { SipRequest } from './message.ts'
 import { HEADER } from './names.ts'
 import { SipParseError } from './parse-error.ts'
