@@ -13,6 +13,7 @@ export {
 } from './change.ts'
 export { type BundleShelf, deploy, rollback, settleCandidates } from './deploy.ts'
 export type { InstallDeps } from './deps.ts'
+export { completeEnds } from './ends.ts'
 export { type Installed, install, siteFileOf } from './install.ts'
 export type { InstallOrder } from './order.ts'
 export { finishHalfDone, remove } from './remove.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type ApiDeps, balanceRoutes, billingRoutes, createApi } from '#api/index.ts'
-import { activateDue, finishHalfDone, type InstallDeps, settleCandidates } from '#journeys/install/index.ts'
+import { activateDue, completeEnds, finishHalfDone, type InstallDeps, settleCandidates } from '#journeys/install/index.ts'
 import { Watch } from '#journeys/watch/index.ts'
 import { type Clock, type Log, sleep } from '#lib/index.ts'
 import { shipJournal } from '#platform/cti/index.ts'
@@ -190,6 +190,7 @@ async function ready({ store, install, publisher, start, clock, log, signal }: R
     try {
       await makeReady(store, { node: config.node, capacities: config.capacities, sealer: install.sealer, clock })
       await ensureOperatorKey(install.store, directory, clock)
+      await completeEnds(install)
       await publisher.refresh()
       log.info({ number: publisher.number }, 'what should be is published')
       return
