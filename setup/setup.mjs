@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { forgetGone } from './compiled.mjs'
 import { packagesFor } from './packages.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -210,6 +211,11 @@ function sdkAndExamples() {
 function compiled() {
   const state = hashOf('package-lock.json', 'setup/warm.mjs', ...filesBelow('src'))
   once('compiled', state, 'compiling what the processes read', () => {
+    forgetGone({
+      cache: compileCache.NODE_COMPILE_CACHE,
+      list: join(root, 'node_modules/.cache/tieline-modules'),
+      files: ['src', 'test'].filter((folder) => existsSync(join(root, folder))).flatMap(filesBelow),
+    })
     const result = run(node, ['setup/warm.mjs'], { env: { ...process.env, ...compileCache } })
     if (!result.ok) throw new Missing(`The tree could not be compiled:\n${result.text}`)
   })
