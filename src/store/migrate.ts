@@ -6,8 +6,8 @@ import type { Database } from './database.ts'
 
 const DIRECTORY = new URL('./migrations/', import.meta.url)
 
-/** Numbers that two files have, by an oversight that databases in the world have kept: their names may not change any more. */
-const TWICE: ReadonlySet<string> = new Set(['0002', '0016'])
+/** Files whose number another one has, by an oversight that databases in the world have kept: their names may not change any more. */
+const SECONDS: ReadonlySet<string> = new Set(['0002_billing', '0016_trunk-choice'])
 
 /**
  * Runs the numbered files of `migrations/` in order, each once, all in one transaction under an advisory lock. A file is
@@ -36,7 +36,7 @@ export const provider: MigrationProvider = {
       if (!name) continue
       const number = name.slice(0, 4)
       if (migrations[name]) throw new Error(`two migrations are called ${name}`)
-      if (numbers.has(number) && !TWICE.has(number)) throw new Error(`two migrations have the number ${number}`)
+      if (numbers.has(number) && !SECONDS.has(name)) throw new Error(`two migrations have the number ${number}`)
       numbers.add(number)
       migrations[name] = extension === 'sql' ? await sqlMigration(file) : await import(new URL(file, DIRECTORY).href)
     }
