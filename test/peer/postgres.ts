@@ -1,8 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -89,6 +99,7 @@ export async function startPostgres(options: { listen?: string } = {}): Promise<
 async function emptyCluster(): Promise<string> {
   const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'))
   const cluster = join(MODULES, `.cache/tieline-cluster-${version}`)
+  removeOrphans(dirname(cluster), basename(cluster))
   if (existsSync(cluster)) return cluster
   const directory = mkdtempSync(join(tmpdir(), 'tlpg-'))
   try {
@@ -99,7 +110,7 @@ async function emptyCluster(): Promise<string> {
     await ended('initdb', unprivileged('initdb', settings, directory))
     // Beside its place first, so that it is there whole or not at all.
     mkdirSync(dirname(cluster), { recursive: true })
-    const draft = mkdtempSync(`${cluster}-`)
+    const draft = mkdtempSync(`${cluster}.${process.pid}-`)
     await ended('cp', spawn('cp', ['-a', data, join(draft, 'data')]))
     try {
       renameSync(join(draft, 'data'), cluster)
@@ -110,6 +121,16 @@ async function emptyCluster(): Promise<string> {
     return cluster
   } finally {
     rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** What was to become a cluster, and whoever made it was killed; and clusters of another version. */
+export function removeOrphans(cache: string, current: string): void {
+  const names = existsSync(cache) ? readdirSync(cache) : []
+  for (const name of names) {
+    if (!name.startsWith('tieline-cluster-') || name === current) continue
+    const [, maker] = /\.(\d+)-[^.]*$/.exec(name.startsWith(current) ? name.slice(current.length) : '') ?? []
+    if (!maker || !existsSync(`/proc/${maker}`)) rmSync(join(cache, name), { recursive: true, force: true })
   }
 }
 
