@@ -3,20 +3,10 @@ import { buildRequest, type RequestParts } from './build.ts'
 import { Challenged, MetChallenges, withCredentials } from './challenged.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { Dialog } from './dialog.ts'
-import type { SipRequest } from './message.ts'
+import { Dialogs } from './dialogs.ts'
 import { Places } from './places.ts'
-import type { ServerTransaction } from './server-transaction.ts'
 import { Transactions } from './transactions.ts'
 import type { HeaderList, Hop, LocalPlace, Transport, UserAgentOptions } from './types.ts'
-
-/** What a dialog, early or confirmed, is to the requests that come in for it. */
-export interface DialogUser {
-  receive(request: SipRequest, transaction: ServerTransaction): void
-  /** An ACK, which has no transaction of its own. */
-  receiveAck(ack: SipRequest, source: Hop): void
-  /** A 2xx to an INVITE whose transaction is gone: repeats its ACK. */
-  repeatAck(sequence: number): void
-}
 
 /** Makes a request of ours for wherever it goes, each time anew. */
 export interface RequestMaker {
@@ -35,11 +25,12 @@ export class Core {
   readonly transactions: Transactions
   readonly #places: Places
   closed = false
-  /** Dialogs by {@link dialogKey}; the early ones of INVITEs that came in by the same, with what tags they have. */
-  readonly dialogs = new Map<string, DialogUser>()
-  readonly early = new Map<string, DialogUser>()
+  /** Those of INVITEs, early and confirmed. */
+  readonly dialogs = new Dialogs()
+  /** How many of them are confirmed. */
+  sessions = 0
   /** Those that a SUBSCRIBE made (RFC 6665). */
-  readonly subscriptions = new Map<string, DialogUser>()
+  readonly subscriptions = new Dialogs()
   readonly #met = new MetChallenges()
   /** §8.2.7: answers that keep no state have one and the same tag. */
   readonly statelessTag = token(8)

@@ -10,11 +10,6 @@ import { parseUri } from './uri.ts'
 /** The state of a dialog (RFC 3261 §12): what a snapshot keeps of it. Requests inside it change it in place. */
 export type Dialog = Omit<SessionSnapshot, 'pending'>
 
-/** By which a dialog is found (§12: Call-ID, local tag, remote tag). */
-export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
-  return `${localTag} ${remoteTag} ${callId}`
-}
-
 /** §12.1.1: the dialog that our 2xx to an INVITE makes. */
 export function dialogOfServer(invite: SipRequest, source: Hop, localTag: string, contact: string): Dialog {
   return {

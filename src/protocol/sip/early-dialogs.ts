@@ -1,5 +1,5 @@
-import { type Core, type DialogUser, NOBODY } from './core.ts'
-import { type Dialog, dialogKey } from './dialog.ts'
+import { type Core, NOBODY } from './core.ts'
+import type { Dialog } from './dialog.ts'
 import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import { DialogRequest, sendInside } from './inside.ts'
@@ -21,7 +21,7 @@ interface Updated {
  * The early dialogs of an INVITE of ours, one for each fork, as far as reliable provisional responses make them
  * (RFC 3262 §4): each has its own numbers, target and CSeq (PITFALLS S13), and its callee may ask for something in it.
  */
-export class EarlyDialogs implements DialogUser {
+export class EarlyDialogs {
   readonly #core: Core
   /** Made with the first of them: few far ends answer reliably. */
   #dialogs: Map<string, EarlyUpdates & { number: number; answered: boolean }> | null = null
@@ -60,7 +60,6 @@ export class EarlyDialogs implements DialogUser {
     }
     this.#dialogs ??= new Map()
     this.#dialogs.set(tag, early)
-    if (!known) this.#core.early.set(keyOf(early.dialog), this)
     const headers = [['RAck', `${number} ${response.cseq.sequence} INVITE`] as const]
     sendInside(this.#core, early.dialog, new DialogRequest(early.dialog, 'PRACK', NOBODY, { headers }))
     return true
@@ -77,6 +76,11 @@ export class EarlyDialogs implements DialogUser {
     return Object.assign(early, { routeSet, remoteTarget, updates })
   }
 
+  /** Whether there is one with this fork. */
+  has(remoteTag: string): boolean {
+    return this.#invite !== null && this.#dialogs?.has(remoteTag) === true
+  }
+
   receive(request: SipRequest, transaction: ServerTransaction): void {
     const early = this.#dialogs?.get(request.fromTag ?? '')
     const known = early && this.#core.isPeer(early.dialog, transaction.source) && IN_EARLY.has(request.method)
@@ -90,20 +94,11 @@ export class EarlyDialogs implements DialogUser {
     return sendUpdate(this.#core, this.#answered, body)
   }
 
-  receiveAck(): void {}
-
-  repeatAck(): void {}
-
   /** The INVITE has its final answer, or will never have one: nothing is early any more. */
   close(): void {
     this.#invite = null
-    for (const { dialog } of this.#dialogs?.values() ?? []) this.#core.early.delete(keyOf(dialog))
   }
 }
 
 /** What makes sense before the answer, from whoever was called (RFC 3261 §15: no BYE). */
 const IN_EARLY: ReadonlySet<string> = new Set(['UPDATE', 'INFO', 'OPTIONS'])
-
-function keyOf({ callId, localTag, remoteTag }: Dialog): string {
-  return dialogKey(callId, localTag, remoteTag)
-}

@@ -1,6 +1,7 @@
 import type { ResponseParts } from './build.ts'
-import { type Core, type DialogUser, retryAfter } from './core.ts'
-import { dialogKey, dialogOfServer } from './dialog.ts'
+import { type Core, retryAfter } from './core.ts'
+import { dialogOfServer } from './dialog.ts'
+import type { DialogUser } from './dialogs.ts'
 import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
 import { SipFailure } from './failure.ts'
 import { responseParts } from './incoming-request.ts'
@@ -30,8 +31,6 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   #early: EarlyUpdates | null = null
   /** The offer of the INVITE is no longer what is open. */
   #updated = false
-  /** Of its dialog, early and confirmed. */
-  readonly #dialogKey: string
   /** Whether the caller's own word is that responses shall, or can, be reliable. */
   readonly #reliability: 'required' | 'supported' | null
   #reliable: ReliableProvisionals | null = null
@@ -43,19 +42,26 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#transaction = transaction
     // They name the dialog in many places, for longer than anybody needs the rest.
     request.belongsTo(cutFree(request.callId), cutFree(request.fromTag ?? ''))
-    this.#dialogKey = dialogKey(request.callId, transaction.toTag, request.fromTag ?? '')
     this.#reliability = request.lists(HEADER.require, RELIABLE)
       ? 'required'
       : request.lists(HEADER.supported, RELIABLE)
         ? 'supported'
         : null
     // Behind all that may be malformed, so that nothing stays of what is refused.
-    core.early.set(this.#dialogKey, this)
+    core.dialogs.add(this)
     transaction.user = this
   }
 
   get source(): Hop {
     return this.#transaction.source
+  }
+
+  get localTag(): string {
+    return this.#transaction.toTag
+  }
+
+  isNamed(callId: string, remoteTag: string): boolean {
+    return callId === this.request.callId && remoteTag === (this.request.fromTag ?? '')
   }
 
   get cancelled(): boolean {
@@ -94,7 +100,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
 
   refuse(status: number, options?: ResponseOptions): void {
     if (!this.#transaction.respond(responseParts(status, options))) return
-    this.#core.early.delete(this.#dialogKey)
+    this.#core.dialogs.delete(this)
     this.#reliable?.stop()
   }
 
@@ -109,12 +115,11 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     const { request } = this
     const bytes = this.#transaction.respond(parts)
     if (!bytes) return null
-    this.#core.early.delete(this.#dialogKey)
     this.#reliable?.stop()
     const early = this.#early?.dialog
     const dialog = early ? Object.assign(early, { contact }) : dialogOfServer(request, source, toTag, contact)
     if (timed.kind === 'granted') dialog.interval = timed.interval
-    const session = new ConfirmedSession(this.#core, dialog, request.description, this.#dialogKey)
+    const session = new ConfirmedSession(this.#core, dialog, request.description)
     session.awaitAck(request.cseq.sequence, bytes, hop)
     return session
   }
@@ -183,14 +188,6 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
       this.#early.open = null
     }
     return this.#early
-  }
-
-  receiveAck(): void {
-    // An ACK to an answer of 300 or more belongs to the transaction; there is no 2xx yet.
-  }
-
-  repeatAck(): void {
-    // We have not invited here.
   }
 
   snapshot(): IncomingSnapshot {

@@ -1,6 +1,7 @@
-import type { Core, DialogUser } from './core.ts'
+import type { Core } from './core.ts'
 import { retryAfter } from './core.ts'
-import { contactOf, type Dialog, dialogKey, dialogOfServer, requestInside } from './dialog.ts'
+import { contactOf, type Dialog, dialogOfServer, requestInside } from './dialog.ts'
+import type { DialogUser } from './dialogs.ts'
 import { SipFailure } from './failure.ts'
 import { ReceivedRequest, responseParts } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
@@ -45,13 +46,19 @@ class Notifier implements Subscription, DialogUser {
   onRefresh?: ((request: IncomingRequest) => void) | undefined
   readonly #core: Core
   readonly #dialog: Dialog
-  readonly #key: string
 
   constructor(core: Core, dialog: Dialog) {
     this.#core = core
     this.#dialog = dialog
-    this.#key = dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag)
-    core.subscriptions.set(this.#key, this)
+    core.subscriptions.add(this)
+  }
+
+  get localTag(): string {
+    return this.#dialog.localTag
+  }
+
+  isNamed(callId: string, remoteTag: string): boolean {
+    return callId === this.#dialog.callId && remoteTag === this.#dialog.remoteTag
   }
 
   notify({ headers, body }: ResponseOptions): Promise<SipResponse> {
@@ -89,7 +96,7 @@ class Notifier implements Subscription, DialogUser {
   }
 
   close(): void {
-    this.#core.subscriptions.delete(this.#key)
+    this.#core.subscriptions.delete(this)
     this.onRefresh = undefined
   }
 }

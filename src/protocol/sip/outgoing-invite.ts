@@ -5,10 +5,12 @@ import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { Core, RequestMaker } from './core.ts'
 import { dialogOfClient } from './dialog.ts'
+import type { DialogUser } from './dialogs.ts'
 import { EarlyDialogs, MOST_FORKS } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
-import type { SipResponse } from './message.ts'
+import type { SipRequest, SipResponse } from './message.ts'
 import type { Replaces } from './replaces.ts'
+import type { ServerTransaction } from './server-transaction.ts'
 import { ConfirmedSession } from './session.ts'
 import { askInterval, grantedInterval, INTERVAL_S, minimumOf } from './session-interval.ts'
 import type { HeaderList, InviteOptions, OutgoingInvite, OutgoingSnapshot, Session } from './types.ts'
@@ -19,7 +21,7 @@ const ABANDONED_MS = 180_000
 const IGNORED = () => {}
 
 /** An INVITE of ours, from its sending to the last of its forks (RFC 3261 §13.2). */
-export class SentInvite implements OutgoingInvite, ClientUser {
+export class SentInvite implements OutgoingInvite, ClientUser, DialogUser {
   readonly callId: string
   readonly localTag: string
   readonly contact: string
@@ -55,7 +57,10 @@ export class SentInvite implements OutgoingInvite, ClientUser {
 
   start(request: InviteRequest): void {
     this.#request = request
-    this.#begin(this.#core.newClient(request.options.to, this, request))
+    const transaction = this.#core.newClient(request.options.to, this, request)
+    // Behind all that may be refused.
+    this.#core.dialogs.add(this)
+    this.#begin(transaction)
   }
 
   #begin(transaction: ClientTransaction): void {
@@ -75,6 +80,7 @@ export class SentInvite implements OutgoingInvite, ClientUser {
   /** Takes up an INVITE that a former process has sent. Whatever comes of it, nobody waits for a session any more. */
   resume(transaction: ClientTransaction): void {
     this.#transaction = transaction
+    this.#core.dialogs.add(this)
     this.#provisional = true
     this.#fail(new SipFailure('gone', 487))
     transaction.resume(ABANDONED_MS)
@@ -89,7 +95,7 @@ export class SentInvite implements OutgoingInvite, ClientUser {
   }
 
   onTimeout(): void {
-    this.#early?.close()
+    this.#close()
     this.#fail(new SipFailure('timeout', 408))
   }
 
@@ -107,6 +113,20 @@ export class SentInvite implements OutgoingInvite, ClientUser {
     const { toTag: tag } = response
     if (tag !== undefined) this.#rings(tag)
     if (this.#isNews(response)) this.#request?.options.onProvisional?.(response)
+  }
+
+  /** It has its final answer, or will never have one: nothing is early any more. */
+  #close(): void {
+    this.#early?.close()
+    this.#core.dialogs.delete(this)
+  }
+
+  isNamed(callId: string, remoteTag: string): boolean {
+    return callId === this.callId && this.#early?.has(remoteTag) === true
+  }
+
+  receive(request: SipRequest, transaction: ServerTransaction): void {
+    this.#early?.receive(request, transaction)
   }
 
   #rings(tag: string): void {
@@ -149,7 +169,7 @@ export class SentInvite implements OutgoingInvite, ClientUser {
     // PITFALLS S32: the far end wants a longer session interval, which is nobody's failure.
     if (response.status === 422 && this.#lengthen(minimumOf(response))) return
     this.#final = true
-    this.#early?.close()
+    this.#close()
     if (response.status >= 300) {
       this.#fail(new SipFailure('refused', response.status, response))
       return
@@ -233,7 +253,7 @@ class InviteRequest implements RequestMaker, OwnName {
 
   constructor(core: Core, options: InviteOptions) {
     this.options = options
-    this.localTag = token(8)
+    this.localTag = core.dialogs.newTag()
     this.contact = core.contact(options.contact, options.to)
     this.callId = options.callId ?? token(16)
     this.#from = `${options.from};tag=${this.localTag}`

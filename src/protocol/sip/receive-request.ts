@@ -1,7 +1,7 @@
 import { token } from '#lib/index.ts'
 import { buildResponse } from './build.ts'
-import type { Core, DialogUser } from './core.ts'
-import { dialogKey } from './dialog.ts'
+import type { Core } from './core.ts'
+import type { DialogUser } from './dialogs.ts'
 import { ReceivedInvite } from './incoming-invite.ts'
 import { ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest } from './message.ts'
@@ -15,25 +15,25 @@ import { responseRoute } from './via.ts'
 
 /** Where a request goes that has come in: to its transaction, its dialog, or the product. Its syntax has been checked. */
 export function receiveRequest(core: Core, request: SipRequest, source: Hop): void {
-  const key = serverKey(request)
-  const known = core.transactions.serverOf(key)
+  const { toTag: tag } = request
+  const dialog = tag === undefined ? undefined : dialogOf(core, request, tag)
   if (request.method === 'ACK') {
-    receiveAck(core, request, source, known)
+    receiveAck(core, request, source, dialog)
     return
   }
+  const key = serverKey(request)
+  const known = dialog?.isNews?.(request) ? undefined : core.transactions.serverOf(key)
   if (known) {
     core.transactions.repeats += 1
     known.repeated()
     return
   }
-  const { toTag: tag } = request
-  const dialog = tag === undefined ? undefined : dialogOf(core, dialogKey(request.callId, tag, request.fromTag ?? ''))
   if (isRefused(core, request, source, dialog)) return
   if (request.method === 'CANCEL') {
     receiveCancel(core, request, source)
     return
   }
-  const transaction = core.transactions.addServer(request, source, tag === undefined ? token(8) : '', key)
+  const transaction = core.transactions.addServer(request, source, tag === undefined ? core.dialogs.newTag() : '', key)
   // §8.2.2.2: the same request over another road.
   if (transaction.merged) return void transaction.respond({ status: 482 })
   try {
@@ -51,8 +51,8 @@ export function receiveRequest(core: Core, request: SipRequest, source: Hop): vo
   }
 }
 
-function dialogOf(core: Core, key: string): DialogUser | undefined {
-  return core.dialogs.get(key) ?? core.early.get(key) ?? core.subscriptions.get(key)
+function dialogOf({ dialogs, subscriptions }: Core, { callId, fromTag = '' }: SipRequest, tag: string): DialogUser | undefined {
+  return dialogs.find(callId, tag, fromTag) ?? (subscriptions.size > 0 ? subscriptions.find(callId, tag, fromTag) : undefined)
 }
 
 /** Whether it is too much at the moment; answered without keeping anything of it, if at all. */
@@ -71,13 +71,12 @@ function isRefused(core: Core, request: SipRequest, source: Hop, dialog: DialogU
 }
 
 /** §17: an ACK is never answered, whatever is wrong with it (PITFALLS S24). */
-function receiveAck(core: Core, ack: SipRequest, source: Hop, known: ServerTransaction | undefined): void {
+function receiveAck(core: Core, ack: SipRequest, source: Hop, dialog: DialogUser | undefined): void {
+  // While no refusal waits for its ACK, this is that of a 2xx, whose transaction takes none.
+  const known = core.transactions.refusals > 0 ? core.transactions.serverOf(serverKey(ack)) : undefined
   // Some senders keep the branch of the INVITE for the ACK of its 2xx.
-  if (known && known.state !== 'Accepted') {
-    known.acknowledged()
-    return
-  }
-  core.dialogs.get(dialogKey(ack.callId, ack.toTag ?? '', ack.fromTag ?? ''))?.receiveAck(ack, source)
+  if (known && known.state !== 'Accepted') known.acknowledged()
+  else dialog?.receiveAck?.(ack, source)
 }
 
 /** §9.2 */

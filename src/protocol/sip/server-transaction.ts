@@ -117,9 +117,14 @@ export class ServerTransaction extends Timed {
   }
 
   #become(state: InviteServerState | RequestServerState, actions: readonly ServerAction[]): void {
+    const before = this.#state
     this.#state = state
+    if (this.#invite && state !== before) {
+      if (state === 'Completed') this.#all.refusals++
+      else if (before === 'Completed') this.#all.refusals--
+    }
     for (const action of actions) this.#act(action)
-    if (state === 'Terminated') {
+    if (state === 'Terminated' && before !== 'Terminated') {
       this.#stopRepeating()
       this.#all.wheel.cancel(this)
       this.#all.removeServer(this)

@@ -2,8 +2,9 @@ import { AcceptedAnswer, type AnswerOwner } from './accepted-answer.ts'
 import { SentAck } from './ack.ts'
 import { Acknowledgement } from './acknowledgement.ts'
 import type { ClientUser } from './client-transaction.ts'
-import { type Core, type DialogUser, NOBODY, retryAfter } from './core.ts'
-import { contactOf, type Dialog, dialogKey } from './dialog.ts'
+import { type Core, NOBODY, retryAfter } from './core.ts'
+import { contactOf, type Dialog } from './dialog.ts'
+import type { DialogUser } from './dialogs.ts'
 import { SipFailure } from './failure.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
 import type { SipRequest, SipResponse } from './message.ts'
@@ -38,7 +39,6 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   describe?: (() => ResponseOptions['body']) | undefined
   readonly #core: Core
   readonly #dialog: Dialog
-  readonly #key: string
   readonly #acknowledgement = new Acknowledgement()
   #end: SessionEnd | null = null
   #whenEnded: ((end: SessionEnd) => void) | null = null
@@ -52,17 +52,19 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   /** Of a session that has an interval. */
   #timer: SessionTimer | null = null
   #reinvite: ReceivedReinvite | null = null
+  /** The highest number that a request has come with, whatever became of it; null where none is known. */
+  #newest: number | null
   /** What a bye() that waits for an ACK will send (§15: no BYE before the ACK of our 2xx, or 64*T1). */
   #waitingBye: { headers: HeaderList | undefined; done: () => void } | null = null
 
-  /** `key`: that of its dialog, where it has been made before. */
-  constructor(core: Core, dialog: Dialog, remoteBody: Uint8Array, key?: string) {
+  constructor(core: Core, dialog: Dialog, remoteBody: Uint8Array) {
     this.#core = core
     this.#dialog = dialog
     this.remoteBody = remoteBody
     this.heardAt = core.options.clock.now()
-    this.#key = key ?? dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag)
-    core.dialogs.set(this.#key, this)
+    this.#newest = dialog.remoteSequence
+    core.dialogs.add(this)
+    core.sessions++
     this.#setInterval(dialog.interval ?? null)
   }
 
@@ -144,6 +146,22 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
 
   get callId(): string {
     return this.#dialog.callId
+  }
+
+  get localTag(): string {
+    return this.#dialog.localTag
+  }
+
+  isNamed(callId: string, remoteTag: string): boolean {
+    return callId === this.#dialog.callId && remoteTag === this.#dialog.remoteTag
+  }
+
+  isNews({ cseq: { sequence } }: SipRequest): boolean {
+    const newest = this.#newest
+    if (newest !== null && sequence <= newest) return false
+    this.#newest = sequence
+    // What has come before we knew of the dialog has had its answer, too.
+    return newest !== null
   }
 
   is({ callId, toTag, fromTag }: Replaces): boolean {
@@ -351,7 +369,8 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
       this.#answer = null
       this.#acknowledgement.fails(new SipFailure('gone', 481))
     }
-    this.#core.dialogs.delete(this.#key)
+    this.#core.dialogs.delete(this)
+    this.#core.sessions--
     // The INVITE lingers for its late answers, and the session with it, but not the call behind it.
     this.onReinvite = undefined
     this.onRequest = undefined

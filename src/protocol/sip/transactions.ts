@@ -24,6 +24,8 @@ export class Transactions {
   readonly wheel: TimerWheel
   /** Requests that came again since the start. */
   repeats = 0
+  /** INVITEs that are refused and wait for their ACK. */
+  refusals = 0
   readonly #clients = new ClientSlots()
   readonly #servers = new Map<string, ServerTransaction>()
   /** Of server transactions outside dialogs, what a merged request would share with them. */
@@ -98,7 +100,8 @@ export class Transactions {
   }
 
   removeServer(transaction: ServerTransaction): void {
-    if (this.#servers.delete(transaction.key)) this.#released(transaction.held)
+    this.#servers.delete(transaction.key)
+    this.#released(transaction.held)
     if (transaction.mergeKey) this.#merged.delete(transaction.mergeKey)
   }
 

@@ -1,7 +1,6 @@
 import { token } from '#lib/index.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import { Core } from './core.ts'
-import { dialogKey } from './dialog.ts'
 import { SipFailure } from './failure.ts'
 import { ReceivedInvite } from './incoming-invite.ts'
 import { SipRequest, type SipResponse } from './message.ts'
@@ -45,8 +44,8 @@ class SocketUserAgent implements UserAgent {
   }
 
   get counts(): { transactions: number; sessions: number; subscriptions: number } {
-    const { transactions, dialogs, subscriptions } = this.#core
-    return { transactions: transactions.size, sessions: dialogs.size, subscriptions: subscriptions.size }
+    const { transactions, sessions, subscriptions } = this.#core
+    return { transactions: transactions.size, sessions, subscriptions: subscriptions.size }
   }
 
   receive(bytes: Uint8Array, from: Hop): void {
@@ -91,7 +90,7 @@ class SocketUserAgent implements UserAgent {
     // A 2xx to an INVITE of a former process, or one whose transaction is over.
     const { cseq, status, callId, fromTag = '', toTag = '' } = response
     if (cseq.method !== 'INVITE' || status < 200 || status > 299) return
-    this.#core.dialogs.get(dialogKey(callId, fromTag, toTag))?.repeatAck(cseq.sequence)
+    this.#core.dialogs.find(callId, fromTag, toTag)?.repeatAck?.(cseq.sequence)
   }
 
   #malformed(error: SipParseError, from: Hop): void {
@@ -194,7 +193,7 @@ class SocketUserAgent implements UserAgent {
     this.#core.closed = true
     this.#core.transactions.close()
     this.#core.dialogs.clear()
-    this.#core.early.clear()
+    this.#core.sessions = 0
     this.#core.subscriptions.clear()
   }
 }
