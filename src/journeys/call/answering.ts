@@ -76,7 +76,7 @@ export class Answering {
     this.#snapshot = { ...what, leg: leg.id, lease: held.ids[0]! }
     this.#known = known
     if (known) this.#verdict.resolve(known)
-    call.listening.add(this)
+    call.listening = [...call.listening, this]
     call.save()
     call.awaitBeforeEnd(this.#run(), LAST_WORD_MS)
   }
@@ -106,7 +106,7 @@ export class Answering {
     })
     if (!end && !this.#known) this.#held.failed(['voice.detection'])
     this.#held[Symbol.dispose]()
-    this.#call.listening.delete(this)
+    this.#call.listening = this.#call.listening.filter((other) => other !== this)
     const ms = durationMs(this.#snapshot.startedAt, this.#call.now())
     if (!this.#known) this.#tell({ answeredBy: 'unknown', reason: end ? 'hangup' : 'failed', ms })
     if (this.#known) this.#last.resolve(this.#known)

@@ -5,6 +5,11 @@ import { type Departure, Desk, type Verb } from './desk.ts'
 import { callOver, verbError } from './over.ts'
 import { perform } from './verb.ts'
 
+/** Whether there is an agent that a call can be offered to, or one that is on its way. */
+export function isAttended({ x, subscriber }: Call): boolean {
+  return x.agents.connected(subscriber.id) || x.agents.expected(subscriber.id)
+}
+
 /**
  * The agent's part of a call: it is offered, and what its program commands is carried out, one verb after the other,
  * until the program has finished, fails, or lets the call wait too long. A call never waits on a program (DESIGN §4, 3).

@@ -1,7 +1,7 @@
 import { type Id, type Log, newId, type Timer } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
-import { type Farewell, Leg, type LegFacts, type LegHooks, type LegMedia, type VoiceEndpoint } from '#platform/switch/index.ts'
-import { CAUSES, causeOf, toldStatus, writeReason } from '#platform/trunk/index.ts'
+import { type Farewell, Leg, type LegFacts, type LegMedia, type LegOwner, type VoiceEndpoint } from '#platform/switch/index.ts'
+import { causeOf } from '#platform/trunk/index.ts'
 import {
   type CallCause,
   type CallView,
@@ -19,11 +19,13 @@ import {
   type SubscriberConfig,
 } from '#platform/words/index.ts'
 import type { Answering } from './answering.ts'
+import type { Carrying } from './carry.ts'
 import { isKept } from './codecs.ts'
 import type { Seat } from './conference.ts'
 import type { Consulting } from './consult.ts'
 import type { Desk } from './desk.ts'
 import type { Exchange } from './exchange.ts'
+import { farewell } from './farewell.ts'
 import type { Hold } from './hold.ts'
 import type { LegKeys } from './keys.ts'
 import { showLeg } from './lamp.ts'
@@ -58,21 +60,22 @@ export interface CallFacts {
 
 const NOTHING = Promise.resolve(null)
 
-/** Seconds in Retry-After where the node has no room. */
-const RETRY_AFTER_SECONDS = '5'
+/** What a call has none of until it is needed: most calls have nothing of it to their end. */
+const NONE: readonly never[] = []
+const NO_MEDIA: ReadonlyMap<Id<'leg'>, LegMedia> = new Map()
+const NO_HOLDS: ReadonlyMap<Leg, Hold> = new Map()
 
 /** A call: its legs, its leases, its events, its one cause. {@link close} says how it gives back what it has taken. */
-export class Call {
+export class Call implements LegOwner {
   readonly x: Exchange
   readonly facts: CallFacts
   readonly subscriber: SubscriberConfig
   readonly legs: Leg[] = []
-  readonly media = new Map<Id<'leg'>, LegMedia>()
   /** Legs that are over and whose last event waits for the figures of their sound. */
-  clearing: readonly { leg: Id<'leg'>; cause: CallCause }[] = []
+  clearing: readonly { leg: Id<'leg'>; cause: CallCause }[] = NONE
   /** We place it ourselves, and whoever is called first has not answered: it has no first leg yet. */
   originating = false
-  readonly recordings = new Set<CallRecording>()
+  recordings: readonly CallRecording[] = NONE
   seat: Seat | null = null
   /** What `play` or `say` plays. */
   playing: { endpoint: VoiceEndpoint; verb: Id<'verb'> } | null = null
@@ -83,9 +86,9 @@ export class Call {
   /** Who has answered, where the call was placed with `amd`. */
   answering: Answering | null = null
   /** What listens to who has answered its legs. */
-  readonly listening = new Set<Answering>()
+  listening: readonly Answering[] = NONE
   /** What hears the tones of networks behind the answers of its legs. */
-  readonly hearing = new Set<ProgressEar>()
+  hearing: readonly ProgressEar[] = NONE
   /** Resolves when that stream is over. */
   streamOver: Promise<unknown> = NOTHING
   desk: Desk | null = null
@@ -93,15 +96,14 @@ export class Call {
   joining: Promise<void> | null = null
   /** What has been asked of two joined legs and is being carried out; one at a time. */
   wish: Wish | null = null
-  onWish: ((wish: Wish) => void) | null = null
+  /** Two legs that talk, until something else becomes of them. */
+  carrying: Carrying | null = null
   consulting: Consulting | null = null
   /** Where it rings: who of the site may take it. */
   pickup: Pickup | null = null
   /** Where it is parked. */
   slot: Slot | null = null
-  readonly keys = new Map<Leg, LegKeys>()
-  /** Legs that we hold. */
-  readonly holds = new Map<Leg, Hold>()
+  keys: Map<Leg, LegKeys> | null = null
   /** Its sound is being moved to another voice process. */
   moving: Move | null = null
   /** Whether a program has commanded anything for it. */
@@ -118,30 +120,22 @@ export class Call {
   /** The audio passes by us: SDP and its changes go from leg to leg. */
   direct = false
   #phase: CallView['state'] = 'setup'
-  #onJoined: readonly (() => void)[] = []
-  #onOver: readonly (() => void)[] = []
+  #media: Map<Id<'leg'>, LegMedia> | null = null
+  #holds: Map<Leg, Hold> | null = null
+  #onJoined: readonly (() => void)[] = NONE
+  #onOver: readonly (() => void)[] = NONE
   #log: Log | null = null
   #signal: AbortController | null = null
   /** What the end of its sound is waited for by. */
-  readonly closing: Promise<unknown>[] = []
+  closing: readonly Promise<unknown>[] = NONE
   /** Work that its end waits for, each for so many ms. */
-  readonly lastWords: { done: Promise<void>; longestMs: number }[] = []
+  lastWords: readonly { done: Promise<void>; longestMs: number }[] = NONE
   /** The next switch carries it on: nothing of it is given back here. */
   handedOver = false
   readonly limit: Timer
   #cause: CallCause | null = null
   /** The first leg, where it has gone over to another call and there is none any more. */
   #parted: Leg | null = null
-  readonly #hooks: LegHooks = {
-    dialog: (leg, callId, callerTag) => this.#trace(leg, callId, callerTag),
-    changed: (leg) => {
-      this.save()
-      showLeg(this, leg)
-    },
-    rings: (leg) => showLeg(this, leg),
-    ended: (leg, cause) => this.#legEnded(leg, cause),
-    farewell,
-  }
 
   constructor(x: Exchange, subscriber: SubscriberConfig, facts: CallFacts) {
     this.x = x
@@ -161,6 +155,34 @@ export class Call {
     const first = this.legs[0] ?? this.#parted
     if (!first) throw new Error('a call has a first leg from its beginning')
     return first
+  }
+
+  /** The sound of its legs, by leg; that which passes by us is none of it. */
+  get media(): ReadonlyMap<Id<'leg'>, LegMedia> {
+    return this.#media ?? NO_MEDIA
+  }
+
+  putMedia(leg: Leg, media: LegMedia): void {
+    this.#media ??= new Map()
+    this.#media.set(leg.id, media)
+  }
+
+  dropMedia(leg: Leg): void {
+    this.#media?.delete(leg.id)
+  }
+
+  /** Legs that we hold. */
+  get holds(): ReadonlyMap<Leg, Hold> {
+    return this.#holds ?? NO_HOLDS
+  }
+
+  putHold(leg: Leg, hold: Hold): void {
+    this.#holds ??= new Map()
+    this.#holds.set(leg, hold)
+  }
+
+  dropHold(leg: Leg): void {
+    this.#holds?.delete(leg)
   }
 
   get phase(): CallView['state'] {
@@ -242,12 +264,13 @@ export class Call {
     // From here on a restart has nothing to carry on; leases that are still held then are closed by it.
     this.x.record({ type: 'call', at: this.now(), call: this.id, state: null })
     this.desk?.close(callOver(cause))
+    this.carrying?.end()
     for (const run of this.#onOver) run()
     this.#signal?.abort(OVER)
   }
 
   addLeg(facts: LegFacts): Leg {
-    const leg = new Leg(facts, this.#hooks)
+    const leg = new Leg(facts, this)
     this.legs.push(leg)
     return leg
   }
@@ -259,10 +282,10 @@ export class Call {
     to.legs.push(leg)
     this.#unpair(leg, 'transferred')
     this.x.registry.move(leg.id, this.id, to.id)
-    this.media.delete(leg.id)
-    this.keys.delete(leg)
+    this.dropMedia(leg)
+    this.keys?.delete(leg)
     to.answeredAt ??= this.answeredAt
-    leg.serve(to.#hooks)
+    leg.serve(to)
     this.save()
   }
 
@@ -324,7 +347,7 @@ export class Call {
       () => {},
       () => {},
     )
-    this.lastWords.push({ done, longestMs })
+    this.lastWords = [...this.lastWords, { done, longestMs }]
   }
 
   /** Closes what a leg has of voice, now; its port is given back when voice says so. */
@@ -334,14 +357,14 @@ export class Call {
       done?.(null)
       return
     }
-    this.media.delete(leg.id)
+    this.dropMedia(leg)
     const ports = this.leasesOf(leg).flatMap((lease) => (lease.kind === 'voice.port' ? [lease.id] : []))
     const reason = leg.cause?.reason ?? 'closed'
     const closed = media.close().then((stats) => {
       this.x.registry.release(ports, reason, { ...endOf(leg), ...(stats ? { detail: { media: stats } } : {}) })
       done?.(stats)
     })
-    this.closing.push(closed)
+    this.closing = [...this.closing, closed]
   }
 
   view(): CallView {
@@ -362,7 +385,7 @@ export class Call {
     return this.holds.has(leg) ? { ...leg.view(), state: 'hold' } : leg.view()
   }
 
-  #trace(leg: Leg, callId: string, callerTag: string | undefined): void {
+  legNamed(leg: Leg, callId: string, callerTag?: string): void {
     const { realm, direction } = leg.facts
     const { trace, calls } = this.x
     trace.own({ realm, callId, direction, callerTag, call: this.id, leg: leg.id, subscriber: this.subscriber.id })
@@ -370,13 +393,26 @@ export class Call {
     if (!calls.has(this.id)) trace.over(this.id)
   }
 
-  #legEnded(leg: Leg, cause: CallCause): void {
+  legChanged(leg: Leg): void {
+    this.save()
+    showLeg(this, leg)
+  }
+
+  legRings(leg: Leg): void {
+    showLeg(this, leg)
+  }
+
+  farewell(cause: CallCause, leg: Leg): Farewell {
+    return farewell(cause, leg)
+  }
+
+  legEnded(leg: Leg, cause: CallCause): void {
     const { registry } = this.x
     showLeg(this, leg)
     // Where the call has ended first, this leg was there.
     if (!this.#cause) leg.provenUntil ??= goneSince(this, leg, cause)
-    this.holds.delete(leg)
-    this.keys.delete(leg)
+    this.dropHold(leg)
+    this.keys?.delete(leg)
     this.#unpair(leg, cause.reason)
     const sounds = this.media.has(leg.id)
     const held = this.leasesOf(leg).filter(({ kind }) => !(sounds && kind === 'voice.port'))
@@ -385,13 +421,14 @@ export class Call {
       cause.reason,
       endOf(leg),
     )
-    if (leg.wasConnected) {
-      this.clearing = [...this.clearing, { leg: leg.id, cause }]
-      this.closeMedia(leg, (media) => this.#cleared(leg, cause, media))
-    } else {
+    if (!leg.wasConnected) {
       this.event('leg.failed', { leg, cause })
       this.closeMedia(leg)
-    }
+    } else if (sounds) {
+      this.clearing = [...this.clearing, { leg: leg.id, cause }]
+      this.closeMedia(leg, (media) => this.#cleared(leg, cause, media))
+    } else this.event('leg.cleared', { leg, cause })
+    this.carrying?.legEnded(leg)
     if (this.originating) this.#notThis(leg)
     else if (leg === this.legs[0]) this.end(cause)
     else this.save()
@@ -427,17 +464,4 @@ export class Call {
 /** Who was gone before that was found out is paid for until it was last there, and somebody may look at it (PITFALLS B06). */
 function endOf({ provenUntil }: Leg): { at?: Instant; review?: true } {
   return provenUntil ? { at: provenUntil, review: true } : {}
-}
-
-/**
- * What the far end of a leg is told: our words only, nothing of the other leg's (PITFALLS F08). That no trunk serves is 503 to a
- * site, and 500 to a carrier, which would send nobody's calls here any more (RFC 3261 §21.5.4).
- */
-function farewell(cause: CallCause, leg: Leg): Farewell {
-  const headers: [string, string][] = [['Reason', writeReason(cause)]]
-  const elsewhere = cause.reason === 'trunk-resting' && leg.facts.via === 'trunk'
-  const status = toldStatus(elsewhere ? causeOf('network', 'temporary-failure') : cause)
-  if (cause.retryAfterSeconds !== undefined) headers.push(['Retry-After', String(cause.retryAfterSeconds)])
-  else if (status === CAUSES.pool.sip) headers.push(['Retry-After', RETRY_AFTER_SECONDS])
-  return { status, headers }
 }

@@ -2,19 +2,31 @@ import type { Timer } from '#lib/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { Call } from './call.ts'
 
-/** The end of a call in its order: legs, audio, leases, the agent's last word, `call.cleared`. */
-const STEPS: readonly ((call: Call) => unknown)[] = [endLegs, closeAudio, giveBack, tellAgent, clear]
+/**
+ * Gives back whatever a call has taken, in this order: legs, audio, leases; then the agent's last word and `call.cleared`. A step that fails
+ * keeps no other from being taken. A promise where there is audio, as its end is waited for.
+ */
+export function close(call: Call): Promise<void> | undefined {
+  if (call.handedOver) return undefined
+  take(call, endLegs)
+  const silence = take(call, closeAudio)
+  if (silence) return silence.then(() => closeRest(call))
+  closeRest(call)
+  return undefined
+}
 
-/** Gives back whatever a call has taken: a step that fails keeps no other from being taken. */
-export async function close(call: Call): Promise<void> {
-  if (call.handedOver) return
-  for (const step of STEPS) {
-    try {
-      const work = step(call)
-      if (work) await work
-    } catch (error) {
-      call.log.error({ err: error }, 'a call could not be cleared as it should')
-    }
+function closeRest(call: Call): void {
+  take(call, giveBack)
+  take(call, tellAgent)
+  take(call, clear)
+}
+
+function take<T>(call: Call, step: (call: Call) => T): T | undefined {
+  try {
+    return step(call)
+  } catch (error) {
+    call.log.error({ err: error }, 'a call could not be cleared as it should')
+    return undefined
   }
 }
 
@@ -24,10 +36,10 @@ function endLegs(call: Call): void {
 }
 
 function closeAudio(call: Call): Promise<unknown> | undefined {
-  const { closing } = call
-  for (const { done, longestMs } of call.lastWords) closing.push(atMost(call, done, longestMs))
   for (const leg of call.legs) call.closeMedia(leg)
-  return closing.length > 0 ? Promise.allSettled(closing) : undefined
+  const { closing, lastWords } = call
+  if (closing.length + lastWords.length === 0) return undefined
+  return Promise.allSettled([...closing, ...lastWords.map(({ done, longestMs }) => atMost(call, done, longestMs))])
 }
 
 function atMost(call: Call, done: Promise<void>, longestMs: number): Promise<void> {

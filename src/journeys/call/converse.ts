@@ -2,7 +2,7 @@ import type { Leg } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type DialResult, durationMs, type SubscriberConfig } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
-import { carry } from './carry.ts'
+import { Carrying } from './carry.ts'
 import { follow as consult } from './consult.ts'
 import { liftAll } from './hold.ts'
 import { reachInstead } from './instead.ts'
@@ -17,7 +17,9 @@ import type { Split, Wish } from './wish.ts'
 export async function converse(call: Call, b: Leg): Promise<DialResult> {
   let leg = b
   for (;;) {
-    const next = await carry(call, leg)
+    const carrying = new Carrying(call, leg)
+    const wish = await carrying.wishOrEnd
+    const next = wish && !call.cause ? wish : carrying.result()
     const end = 'kind' in next ? await carryOut(call, next, leg) : wasCut(call, next) ? await pastChannel(call, leg, next) : next
     if ('status' in end) {
       if (call.cause) return end

@@ -2,19 +2,20 @@ import { ResourceUnavailable } from '#platform/resource/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import type { ProgressOptions, SubscriberConfig, Target } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
+import { converse } from './converse.ts'
 import type { Departure } from './desk.ts'
-import { dial } from './dial.ts'
 import { type Ears, ears } from './ears.ts'
+import { reach } from './reach.ts'
 
 /** What happens when no agent decides over a call any more. A program that has done its work is obeyed: the call ends. */
-export async function decideWithoutAgent(call: Call, why: Departure): Promise<void> {
+export function decideWithoutAgent(call: Call, why: Departure): Promise<void> | undefined {
   if (why === 'returned' && call.decided) {
     call.end(call.failure ?? causeOf('agent', 'agent-returned'))
-    return
+    return undefined
   }
   // Its agent, if there still is one, has had its time: it may not command what it does not hold.
   call.x.agents.ended(call.subscriber.id, call.id, { by: 'switch', reason: why })
-  await takeDefaultRoute(call, why)
+  return takeDefaultRoute(call, why)
 }
 
 /** What a telephone dials that is neither a number nor a name: its agent alone knows what is meant. */
@@ -33,8 +34,10 @@ async function takeDefaultRoute(call: Call, why: Departure): Promise<void> {
   const target = targetOf(call, defaultRoute)
   call.event('call.routed', { data: { by: 'default', why, target } })
   using listening = listens(call, progress)
-  const result = await dial(call, { target, via, timeoutMs: call.x.limits.ringMs, ears: listening ?? undefined })
-  call.end(result.cause)
+  const relay = listening !== null
+  const reached = await reach(call, { target, via, timeoutMs: call.x.limits.ringMs, ears: listening ?? undefined, relay })
+  const { cause } = 'leg' in reached ? await converse(call, reached.leg) : reached.failed
+  call.end(cause)
 }
 
 /** A PBX with numbers of its own is asked for the one that was called. */

@@ -46,7 +46,7 @@ export async function retrieve(call: Call, params: Params<'call.retrieve'>): Pro
 export async function holdLeg(call: Call, leg: Leg, options: { source: PromptSource | null; by: string }): Promise<void> {
   const { source, by } = options
   const held: Hold = { by, music: source ? { verb: newId('verb'), source, lease: lease(call, kindsOf(source), leg) } : null }
-  call.holds.set(leg, held)
+  call.putHold(leg, held)
   call.event('leg.held', { leg, data: { by } })
   call.save()
   const media = call.media.get(leg.id)
@@ -65,7 +65,7 @@ export async function holdLeg(call: Call, leg: Leg, options: { source: PromptSou
 export async function lift(call: Call, leg: Leg): Promise<void> {
   const held = call.holds.get(leg)
   if (!held) return
-  call.holds.delete(leg)
+  call.dropHold(leg)
   if (held.music) {
     call.media.get(leg.id)?.endpoint.stop(held.music.verb)
     held.music.lease[Symbol.dispose]()

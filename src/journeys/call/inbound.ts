@@ -4,7 +4,7 @@ import { type Demand, instantOf, type TrunkConfig } from '#platform/words/index.
 import type { IncomingInvite } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { readArrival } from './arrival.ts'
-import { attend } from './attend.ts'
+import { attend, isAttended } from './attend.ts'
 import { Call } from './call.ts'
 import { policyOf } from './codecs.ts'
 import { decideWithoutAgent } from './default.ts'
@@ -16,13 +16,13 @@ import { run } from './run.ts'
  * The road of a call that comes in on a trunk (DESIGN §4), step by step: what it needs is admitted, its agent decides,
  * the stored default route is taken where no agent does, and the end is always the same.
  */
-export async function inbound(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Promise<void> {
+export function inbound(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Promise<void> | undefined {
   if (invite.request.header('replaces') !== undefined) return replace(x, trunk, invite)
   const call = recognise(x, trunk, invite)
-  if (!call) return
-  await run(call, async () => {
+  if (!call) return undefined
+  return run(call, async () => {
     admit(call, trunk)
-    const departure = await attend(call, 'offered')
+    const departure = isAttended(call) ? await attend(call, 'offered') : 'agent-down'
     await decideWithoutAgent(call, departure)
   })
 }

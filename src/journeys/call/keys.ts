@@ -15,6 +15,7 @@ export class LegKeys {
 }
 
 export function keysOf(call: Call, leg: Leg): LegKeys {
+  call.keys ??= new Map()
   let keys = call.keys.get(leg)
   if (!keys) {
     keys = new LegKeys()

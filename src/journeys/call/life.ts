@@ -14,12 +14,12 @@ export function watchLife(call: Call, legs: readonly Leg[]): Watch {
   const { mediaTimeoutMs } = call.x.limits
   for (const leg of legs) {
     const media = call.media.get(leg.id)
+    if (!media) watch.proveInRhythm()
     if (!media || mediaTimeoutMs === 0) continue
     media.endpoint.watch(mediaTimeoutMs).catch(() => {})
     const onMedia: VoiceEndpoint['onMedia'] = (state, silentMs) => void heard(call, leg, state, silentMs, watch)
     media.endpoint.onMedia = onMedia
   }
-  proveInRhythm(call, legs, watch)
   return watch
 }
 
@@ -69,24 +69,11 @@ async function proves(call: Call, leg: Leg, watch: Watch): Promise<boolean> {
   return alive || watch.stopped || leg.cause !== null
 }
 
-/** Those of the legs whose sound passes by us. */
-function proveInRhythm(call: Call, legs: readonly Leg[], watch: Watch): void {
-  const silent = legs.filter((leg) => !call.media.has(leg.id))
-  if (silent.length === 0) return
-  const prove = async (leg: Leg) => {
-    if (!(await proves(call, leg, watch))) leg.end(causeOf('network', 'media-silent'))
-  }
-  watch.timer = call.x.clock.after(call.x.limits.directProofMs, async () => {
-    await Promise.all(silent.map(prove))
-    if (!watch.stopped) proveInRhythm(call, silent, watch)
-  })
-}
-
 /** What is watched until the legs are not joined any more. */
-class Watch implements Disposable {
+export class Watch implements Disposable {
   readonly #call: Call
   readonly #legs: readonly Leg[]
-  timer: Timer | null = null
+  #timer: Timer | null = null
   stopped = false
 
   constructor(call: Call, legs: readonly Leg[]) {
@@ -94,9 +81,27 @@ class Watch implements Disposable {
     this.#legs = legs
   }
 
+  /** Those of the legs whose sound passes by us. */
+  proveInRhythm(): void {
+    const { clock, limits } = this.#call.x
+    this.#timer ??= clock.after(limits.directProofMs, () => void this.#prove())
+  }
+
+  async #prove(): Promise<void> {
+    const call = this.#call
+    const silent = this.#legs.filter((leg) => !call.media.has(leg.id))
+    await Promise.all(
+      silent.map(async (leg) => {
+        if (!(await proves(call, leg, this))) leg.end(causeOf('network', 'media-silent'))
+      }),
+    )
+    this.#timer = null
+    if (!this.stopped && silent.length > 0) this.proveInRhythm()
+  }
+
   [Symbol.dispose](): void {
     this.stopped = true
-    this.timer?.cancel()
+    this.#timer?.cancel()
     for (const leg of this.#legs) {
       const endpoint = this.#call.media.get(leg.id)?.endpoint
       if (!endpoint) continue

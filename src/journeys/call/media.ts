@@ -66,7 +66,7 @@ export async function faceFamily(call: Call, leg: Leg, at: string): Promise<bool
   const media = call.media.get(leg.id)
   const own = media?.endpoint.snapshot.address
   if (!media || own === undefined || familyAt(call, leg, at) === familyAt(call, leg, own)) return false
-  call.media.delete(leg.id)
+  call.dropMedia(leg)
   await media.close()
   await openMedia(call, leg, at)
   return true
@@ -98,7 +98,7 @@ function mediaPolicy(call: Call, leg: Leg): LegPolicy {
 
 /** Ties audio to its leg: digits go to the agent, and what voice loses is moved, or ends the leg. */
 export function keepMedia(call: Call, leg: Leg, media: LegMedia): void {
-  call.media.set(leg.id, media)
+  call.putMedia(leg, media)
   const onFault: LegMedia['onFault'] = (error) => {
     if (media.endpoint.lost || call.moving?.legs.has(leg)) return
     call.log.error({ err: error, leg: leg.id }, 'voice did not do what a leg needs')

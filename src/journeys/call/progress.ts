@@ -60,7 +60,7 @@ export class ProgressEar implements Disposable {
   static resume(call: Call, { leg: id, lease, options, ...what }: ProgressSnapshot): void {
     const leg = call.legs.find((candidate) => candidate.id === id && !candidate.cause)
     const held = heldAgain(call, [lease])
-    const answering = [...call.listening].find((one) => one.leg === leg) ?? null
+    const answering = call.listening.find((one) => one.leg === leg) ?? null
     if (!leg || !held || (what.verb === null && !answering)) {
       held?.[Symbol.dispose]()
       return
@@ -101,7 +101,7 @@ export class ProgressEar implements Disposable {
     const call = this.#call
     const leftMs = (this.#options.afterAnswerSeconds ?? 0) * 1000 - durationMs(what.answeredAt, call.now())
     this.#answered.set(leg, what)
-    call.hearing.add(this)
+    call.hearing = [...call.hearing, this]
     if (what.verb) this.#detect(leg, what.verb)
     else if (answering) this.#follow(leg, answering)
     const timer: Timer = call.x.clock.after(Math.max(leftMs, TOLD_AGAIN_MS), () => this.#stop(leg))
@@ -160,7 +160,10 @@ export class ProgressEar implements Disposable {
   #letGo(): void {
     if (!this.#disposed || this.#stops.size > 0) return
     this.#held[Symbol.dispose]()
-    if (this.#call.hearing.delete(this)) this.#call.save()
+    const call = this.#call
+    if (!call.hearing.includes(this)) return
+    call.hearing = call.hearing.filter((other) => other !== this)
+    call.save()
   }
 
   #tell(leg: Leg, tone: ProgressTone, ms: number): void {

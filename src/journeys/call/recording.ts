@@ -39,8 +39,10 @@ export class CallRecording {
     this.#call = call
     this.#media = options.media
     call.event('recording.started', { data: { recording: this.id } })
-    call.recordings.add(this)
-    this.done = this.#run(options).finally(() => call.recordings.delete(this))
+    call.recordings = [...call.recordings, this]
+    this.done = this.#run(options).finally(() => {
+      call.recordings = call.recordings.filter((other) => other !== this)
+    })
     call.awaitBeforeEnd(this.done, LAST_WORD_MS)
   }
 
@@ -90,6 +92,6 @@ export class CallRecording {
 
 /** Leaves out what is heard from now on, or takes it in again, in every recording of the call. */
 export async function pauseRecordings(call: Call, { paused }: VerbMethods['call.pauseRecording']['params']): Promise<null> {
-  await Promise.all([...call.recordings].map((recording) => recording.pause(paused)))
+  await Promise.all(call.recordings.map((recording) => recording.pause(paused)))
   return null
 }

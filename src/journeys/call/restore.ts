@@ -190,7 +190,7 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
       leg.connect(session)
       watchDialog(call, leg, session)
       if (snapshot.held) leg.hold(true)
-      if (snapshot.holding) call.holds.set(leg, { by: 'restart', music: null })
+      if (snapshot.holding) call.putHold(leg, { by: 'restart', music: null })
       break
     }
   }

@@ -16,7 +16,8 @@ export async function run(call: Call, steps: () => Promise<void>): Promise<void>
     if (!(error instanceof TielineError)) call.log.error({ err: error }, 'a call was ended by a fault')
     call.end(causeOfError(error))
   }
-  await close(call)
+  const closing = close(call)
+  if (closing) await closing
 }
 
 /** The cause of a call that an error has ended. Where it was over already, its own cause stands. */

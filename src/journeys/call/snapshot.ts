@@ -95,8 +95,8 @@ function snapshotOf(call: Call): CallSnapshot {
     answeredAt: call.answeredAt,
     legs,
   }
-  if (call.listening.size > 0) snapshot.listening = [...call.listening].map((one) => one.snapshot)
-  if (call.hearing.size > 0) snapshot.hearing = [...call.hearing].flatMap((one) => one.snapshots)
+  if (call.listening.length > 0) snapshot.listening = call.listening.map((one) => one.snapshot)
+  if (call.hearing.length > 0) snapshot.hearing = call.hearing.flatMap((one) => one.snapshots)
   if (call.clearing.length > 0) snapshot.clearing = call.clearing
   return snapshot
 }

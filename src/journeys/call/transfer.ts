@@ -31,7 +31,7 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
   if ('leg' in reached) {
     call.wish = null
     await lift(call, call.a)
-    call.holds.delete(by)
+    call.dropHold(by)
     const whom = attended ? { call: to.joiner.call.id } : { target: to.target }
     call.event('leg.transferred', { leg: call.a, data: { by: by.id, to: reached.leg.id, ...whom } })
     void partWith(call, transfer)

@@ -57,7 +57,7 @@ export type Wish = Transfer | Parking | Consultation | Split
 export function wish(call: Call, what: Wish): boolean {
   if (!isFree(call)) return false
   call.wish = what
-  call.onWish?.(what)
+  call.carrying?.asked(what)
   return true
 }
 

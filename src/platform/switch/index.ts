@@ -1,7 +1,7 @@
 export { Configuration } from './configuration.ts'
 export { MessageCount } from './count.ts'
 export { KeptFile } from './kept-file.ts'
-export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegHooks } from './leg.ts'
+export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegOwner } from './leg.ts'
 export { Load } from './load.ts'
 export {
   ALL_CODECS,

@@ -43,18 +43,22 @@ export interface Farewell {
   headers: HeaderList
 }
 
-export interface LegHooks {
+/** Whose leg it is: a call. */
+export interface LegOwner {
   /** The leg has a dialog of this Call-ID; `callerTag` is known for one that has just come in. */
-  dialog(leg: Leg, callId: string, callerTag?: string): void
+  legNamed(leg: Leg, callId: string, callerTag?: string): void
   /** The state has changed, or the dialog: time for a snapshot. */
-  changed(leg: Leg): void
+  legChanged(leg: Leg): void
   /** It rings there. */
-  rings(leg: Leg): void
+  legRings(leg: Leg): void
   /** The leg is over: once, with its one cause. */
-  ended(leg: Leg, cause: CallCause): void
+  legEnded(leg: Leg, cause: CallCause): void
   /** What the other side is told for a cause. */
   farewell(cause: CallCause, leg: Leg): Farewell
 }
+
+const NO_DIALOG: Dialog = { kind: 'none' }
+const NOBODY: readonly string[] = []
 
 /**
  * One leg of a call: one SIP dialog, in the connection states of CSTA (ECMA-269 §6.1.5).
@@ -63,7 +67,7 @@ export interface LegHooks {
  *     null ──► alerting ────────────────► connected ◄──► hold        (leg in)
  *       └──────────┴────────────┴──────────────┴──► null | fail      (over; fail when never connected)
  *
- * Whatever happens, `hooks.ended` is called exactly once (PITFALLS C07).
+ * Whatever happens, `owner.legEnded` is called exactly once (PITFALLS C07).
  */
 export class Leg {
   readonly facts: LegFacts
@@ -76,25 +80,30 @@ export class Leg {
   /** The last moment at which its far end was known to be there, where it was gone before that was found out (PITFALLS B06). */
   provenUntil: Instant | null = null
   /** The site's users for whose sake it is called, beside whom it is called at. */
-  users: readonly string[] = []
+  users = NOBODY
   /** While it rang, telephones of the site were told by what it is picked up: its name is no secret of its far end's. */
   named = false
-  #hooks: LegHooks
+  #owner: LegOwner
   #state: ConnectionState = 'null'
-  #dialog: Dialog = { kind: 'none' }
+  #dialog = NO_DIALOG
   /** The Call-ID that was told last. */
   #told = ''
   #cause: CallCause | null = null
   #wasConnected = false
-  readonly ended: Promise<CallCause>
-  #resolveEnded!: (cause: CallCause) => void
+  #ended: PromiseWithResolvers<CallCause> | null = null
 
-  constructor(facts: LegFacts, hooks: LegHooks) {
+  constructor(facts: LegFacts, owner: LegOwner) {
     this.facts = facts
-    this.#hooks = hooks
-    this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve
-    })
+    this.#owner = owner
+  }
+
+  /** Resolves with its cause when it is over; made for whoever asks, and few do. */
+  get ended(): Promise<CallCause> {
+    if (!this.#ended) {
+      this.#ended = Promise.withResolvers()
+      if (this.#cause) this.#ended.resolve(this.#cause)
+    }
+    return this.#ended.promise
   }
 
   /** How its far end, which has called, wants to be heard: by its INVITE, or by what it has asked for before the answer. */
@@ -159,7 +168,7 @@ export class Leg {
     // Its dialog is as it was: there is nothing new that a restart would need.
     if (this.#state !== 'initiated') return
     this.#state = 'alerting'
-    this.#hooks.rings(this)
+    this.#owner.legRings(this)
   }
 
   /** The dialog is confirmed. Where the leg is over already, the session ends at once (S18). */
@@ -167,7 +176,7 @@ export class Leg {
     this.#dialog = { kind: 'session', session }
     this.#tellDialog(session.callId)
     if (this.#cause) {
-      void session.bye(this.#hooks.farewell(this.#cause, this).headers)
+      void session.bye(this.#owner.farewell(this.#cause, this).headers)
       return
     }
     this.#wasConnected = true
@@ -176,10 +185,10 @@ export class Leg {
   }
 
   /** Another call hears of it from now on. */
-  serve(hooks: LegHooks): void {
-    this.#hooks = hooks
-    if (this.session) hooks.dialog(this, this.session.callId)
-    hooks.changed(this)
+  serve(owner: LegOwner): void {
+    this.#owner = owner
+    if (this.session) owner.legNamed(this, this.session.callId)
+    owner.legChanged(this)
   }
 
   /** Held or retrieved by the far end. */
@@ -189,14 +198,14 @@ export class Leg {
 
   /** The dialog has changed inside (an ACK, a re-INVITE): time for a snapshot. */
   touch(): void {
-    if (!this.#cause) this.#hooks.changed(this)
+    if (!this.#cause) this.#owner.legChanged(this)
   }
 
   /** Ends it in whatever state it is; the far end is told. The first cause counts. */
   end(cause: CallCause): void {
     if (this.#cause) return
     this.#cause = cause
-    const { status, headers } = this.#hooks.farewell(cause, this)
+    const { status, headers } = this.#owner.farewell(cause, this)
     switch (this.#dialog.kind) {
       case 'incoming':
         this.#dialog.invite.refuse(status, { headers })
@@ -211,13 +220,13 @@ export class Leg {
         break
     }
     this.#state = this.#wasConnected ? 'null' : 'fail'
-    this.#hooks.ended(this, cause)
-    this.#resolveEnded(cause)
+    this.#owner.legEnded(this, cause)
+    this.#ended?.resolve(cause)
   }
 
   /** The attempt has failed by itself: nobody is left to be told. */
   failed(cause: CallCause): void {
-    if (this.#dialog.kind === 'outgoing') this.#dialog = { kind: 'none' }
+    if (this.#dialog.kind === 'outgoing') this.#dialog = NO_DIALOG
     this.end(cause)
   }
 
@@ -245,13 +254,13 @@ export class Leg {
   #tellDialog(callId: string, callerTag?: string): void {
     if (callId === this.#told) return
     this.#told = callId
-    this.#hooks.dialog(this, callId, callerTag)
+    this.#owner.legNamed(this, callId, callerTag)
   }
 
   #enter(state: ConnectionState): void {
     if (this.#cause) return
     this.#state = state
-    this.#hooks.changed(this)
+    this.#owner.legChanged(this)
   }
 }
 
