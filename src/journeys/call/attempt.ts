@@ -1,12 +1,11 @@
 import { newId, TielineError } from '#lib/index.ts'
 import { ResourceUnavailable } from '#platform/resource/index.ts'
-import { type Leg, type LegFacts, NotAcceptable } from '#platform/switch/index.ts'
+import { type Leg, type LegFacts, type LegMedia, NotAcceptable } from '#platform/switch/index.ts'
 import {
   type AttemptEnd,
   causeOf,
   causeOfStatus,
   retryAfterMs,
-  rewrite,
   type ShownCaller,
   serverUri,
   triesNext,
@@ -15,6 +14,7 @@ import type { CallCause, CallOut, Demand, LeaseDetail, TrunkConfig } from '#plat
 import {
   formatNameAddr,
   formatUri,
+  type Hop,
   type OutgoingInvite,
   type Session,
   SipFailure,
@@ -22,8 +22,8 @@ import {
 } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import { blame } from './codecs.ts'
-import { type Hops, hopsOf, type NextHop, silenceOf, tellAlive, tellSilent } from './hops.ts'
-import { callerHeaders, type SentOn } from './identity.ts'
+import { type Hops, hopsOf, type NextHop, silenceOf, tellAlive, tellSilent, untold } from './hops.ts'
+import { callerHeaders, type SentOn, saidOn } from './identity.ts'
 import { faceFamily } from './media.ts'
 import { type Offer, ownOffer, passedOn, prepareMedia } from './offer.ts'
 import type { Patience } from './patience.ts'
@@ -66,7 +66,7 @@ export interface AttemptOptions {
   onLeg?(leg: Leg): void
 }
 
-/** Takes one road: leases first, then the leg, then audio, then the INVITE. @throws ResourceUnavailable, CallOver */
+/** Takes one road: leases first, then the leg, then audio, then the INVITE. @throws CallOver */
 export async function attempt(options: AttemptOptions): Promise<Attempt> {
   const { call, road, direct, emergency, patience } = options
   const down = road.via === 'channel' && channelTrouble(call)
@@ -76,8 +76,9 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   if (road.via === 'trunk' && !emergency && !call.x.pace.take(road.trunk, call.x.clock.now()))
     return { kind: 'failed', leg: null, cause: causeOf('switch', 'trunk-pace'), moveOn: true }
   const id = newId('leg')
-  const refused = admitted(call, demands(options, id))
-  if (refused) return { kind: 'failed', leg: null, cause: causeOfError(refused), moveOn: true, refused }
+  const refused = refusalOf(call, demands(options, id))
+  // Another trunk may have a channel left.
+  if (refused) return unleased(refused, { moveOn: refused.refusal.limitedBy === 'trunk' })
   const realm = road.via === 'channel' ? call.subscriber.id : 'node'
   const number = road.via === 'channel' ? road.user : road.number
   const facts: LegFacts = { id, direction: 'out', via: road.via, realm, party: { number } }
@@ -87,32 +88,32 @@ export async function attempt(options: AttemptOptions): Promise<Attempt> {
   leg.users = options.users
   options.onLeg?.(leg)
   call.event('leg.originated', { leg, data: { via: road.via, number } })
-  const forget = patience.tell((cause) => leg.end(cause))
+  patience.add(leg)
   try {
-    const hops = await hopsOf(call, road, leg, { emergency })
+    const found = hopsOf(call, road, leg, { emergency })
+    const hops = found instanceof Promise ? await found : found
     if (!direct) await prepareMedia(call, leg, hops.hops[0]?.hop.address)
     if (leg.cause) return { kind: 'failed', leg, cause: leg.cause, moveOn: false }
     const offer = direct ? passedOn(call, leg) : ownOffer(call, leg, options.listener)
     return await tryHops(options, leg, hops, offer)
   } catch (error) {
     if (!(error instanceof TielineError)) throw error
-    if (error instanceof ResourceUnavailable) leg.failed(causeOfError(error))
-    if (error instanceof ResourceUnavailable) throw error
+    if (error instanceof ResourceUnavailable) {
+      leg.failed(causeOfError(error))
+      return unleased(error, { moveOn: false })
+    }
     if (error instanceof NotAcceptable) return fail(leg, causeOf('switch', 'not-acceptable', error.message))
     const unnamed = error.verdict.code === 'name-not-resolved'
     const cause = causeOf('network', unnamed ? 'channel-down' : 'media-lost', error.message)
     leg.failed(cause)
     return { kind: 'failed', leg, cause, moveOn: unnamed }
   } finally {
-    forget()
+    patience.remove(leg)
   }
 }
 
-/** Leases them, or says that the trunk has no channel left, which another one may have. @throws ResourceUnavailable */
-function admitted(call: Call, wanted: readonly Demand[]): ResourceUnavailable | null {
-  const refused = refusalOf(call, wanted)
-  if (refused && refused.refusal.limitedBy !== 'trunk') throw refused
-  return refused
+function unleased(refused: ResourceUnavailable, { moveOn }: { moveOn: boolean }): Attempt {
+  return { kind: 'failed', leg: null, cause: causeOfError(refused), moveOn, refused }
 }
 
 /** Leases them, or says why not. */
@@ -140,13 +141,13 @@ function channelTrouble(call: Call): string | false {
 }
 
 function demands({ call, road, emergency, direct, out }: AttemptOptions, leg: Leg['id']): Demand[] {
-  const mark: LeaseDetail = emergency ? { emergency: true } : {}
-  const kinds: Demand[] = [
-    road.via === 'trunk'
-      ? { kind: 'trunk.out', count: 1, leg, trunk: road.trunk.id, detail: { number: road.number, ...mark }, out }
-      : { kind: 'channel.leg', count: 1, leg },
-  ]
+  const kinds: Demand[] = []
+  if (road.via === 'trunk') {
+    const detail: LeaseDetail = emergency ? { number: road.number, emergency } : { number: road.number }
+    kinds.push({ kind: 'trunk.out', count: 1, leg, trunk: road.trunk.id, detail, out })
+  } else kinds.push({ kind: 'channel.leg', count: 1, leg })
   if (direct) return kinds
+  const mark: LeaseDetail = emergency ? { emergency } : {}
   if (call.originating) return [...kinds, { kind: 'voice.port', count: 1, leg, detail: mark }]
   kinds.push({ kind: 'voice.port', count: 1, leg, detail: mark }, { kind: 'voice.relay', count: 1, leg, detail: mark })
   const { a } = call
@@ -178,14 +179,14 @@ function leaseFor({ call, road, out }: AttemptOptions, leg: Leg, number: string)
  * @throws ResourceUnavailable where a far end refuses an offer that was narrow for want of a transcoder, and where none of the numbers
  * that a carrier has sent the call on to may be called
  */
-async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops, first: Offer): Promise<Attempt> {
+async function tryHops(options: AttemptOptions, leg: Leg, hops: Hops, first: Offer): Promise<Attempt> {
   const { call, road } = options
   let offer = first
-  const nowhere = () => ['No address of its gateways is known', ...untold()].join('; ')
-  let cause = causeOf('network', 'no-trunk', hops.length === 0 ? nowhere() : undefined)
-  const vain = new Vain()
-  const redirects = new Redirects(call, road)
-  const left = [...hops]
+  let cause: CallCause | null = null
+  let vain: Vain | null = null
+  let redirects: Redirects | null = null
+  const left = hops.hops
+  const count = left.length
   // Of the places that a carrier has named: the first that may not be called, as long as none has been asked.
   let refused: ResourceUnavailable | null = null
   let asked = false
@@ -196,13 +197,11 @@ async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops
     asked = true
     if (!options.direct && (await faceFamily(call, leg, next.hop.address))) offer = ownOffer(call, leg, options.listener)
     if (options.direct && call.a.offered !== null) offer = passedOn(call, leg)
-    const end = await tryOffers(
-      options,
-      leg,
-      next,
-      silenceOf(call, road, { count: hops.length, isLast: options.lastRoad && left.length === 0 }),
-      offer.sdp,
-    )
+    const silenceMs = silenceOf(call, road, { count, isLast: options.lastRoad && left.length === 0 })
+    const media = call.media.get(leg.id)
+    const said = await ask(options, leg, next, silenceMs, media?.offerAnew() ?? offer.sdp)
+    const clear = inClear(media, leg, said)
+    const end = clear === null ? said : await ask(options, leg, next, silenceMs, clear)
     const isAnswer = !(end instanceof Error)
     // Where the leg has ended since the answer came, the session ends at once.
     if (isAnswer) leg.connect(end)
@@ -216,7 +215,9 @@ async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops
     if (narrow instanceof ResourceUnavailable) throw narrow
     const how = attemptEnd(end)
     tellFailed(call, next, end, how)
+    vain ??= new Vain()
     if (triesNext(how)) vain.add(next.hop, { status: how.kind === 'status' ? how.status : null })
+    redirects ??= new Redirects(call, road)
     const elsewhere = redirects.follow(end)
     if (elsewhere) {
       // RFC 3261 §8.1.3.4: what it names takes the place of what was left.
@@ -224,13 +225,14 @@ async function tryHops(options: AttemptOptions, leg: Leg, { hops, untold }: Hops
       asked = false
       refused = null
     } else if (!triesNext(how) || left.length === 0) {
-      if (triesNext(how)) cause = vain.explain(cause, untold())
+      if (triesNext(how)) cause = vain.explain(cause, untold(call, road, hops))
       leg.failed(cause)
       return { kind: 'failed', leg, cause, moveOn: movesOn(options, how, cause) }
     }
     call.log.warn({ leg: leg.id, status: cause.sip, left: left.length }, 'a server does not serve: the next one is tried')
   }
   if (refused && !asked) throw refused
+  cause ??= causeOf('network', 'no-trunk', ['No address of its gateways is known', ...untold(call, road, hops)].join('; '))
   leg.failed(cause)
   return { kind: 'failed', leg, cause, moveOn: road.via === 'trunk' }
 }
@@ -251,24 +253,21 @@ function movesOn({ road, emergency }: AttemptOptions, how: AttemptEnd, { reason 
 /** Said by whoever was called, and not by the network on the way there. */
 const FINAL_TO_EMERGENCIES: ReadonlySet<string> = new Set(['busy', 'busy-everywhere', 'declined', 'cancelled'])
 
-/** Sends the offer; where it asks for protection, is refused for it and can do without, once more in the clear. */
-async function tryOffers(
-  options: AttemptOptions,
-  leg: Leg,
-  next: NextHop,
-  silenceMs: number,
-  offer: string,
-): Promise<Session | Error> {
-  const media = options.call.media.get(leg.id)
-  for (let said: string | null = media?.offerAnew() ?? offer; ; ) {
-    const invite = sendInvite(options, leg, next, silenceMs, said)
-    leg.originate(invite)
-    // A leg that ends meanwhile cancels it.
-    const end = await invite.answered.catch((error: Error) => error)
-    const refused = !leg.cause && end instanceof SipFailure && REFUSED_MEDIA.has(end.status)
-    said = refused ? (media?.offerInClear() ?? null) : null
-    if (said === null) return end
-  }
+/** Sends an offer, and resolves with what that comes to. A leg that ends meanwhile cancels it. */
+function ask(options: AttemptOptions, leg: Leg, next: NextHop, silenceMs: number, offer: string): Promise<Session | Error> {
+  const invite = sendInvite(options, leg, next, silenceMs, offer)
+  leg.originate(invite)
+  return invite.answered.catch(asValue)
+}
+
+function asValue(error: Error): Error {
+  return error
+}
+
+/** An offer that can do without the protection that it has asked for, and was refused for it; else null. */
+function inClear(media: LegMedia | undefined, leg: Leg, end: Session | Error): string | null {
+  const refused = !leg.cause && end instanceof SipFailure && REFUSED_MEDIA.has(end.status)
+  return refused ? (media?.offerInClear() ?? null) : null
 }
 
 function sendInvite(
@@ -279,24 +278,16 @@ function sendInvite(
   offer: string,
 ): OutgoingInvite {
   const realm = call.x.realms.get(leg.facts.realm)!
-  const said = (number: string) => (road.via === 'trunk' ? rewrite(number, road.trunk.numbers?.out) : number)
-  const user = road.via === 'channel' ? road.user : said(road.number)
-  const params = hop.transport === 'udp' ? {} : { params: { transport: hop.transport } }
-  const contact = road.via === 'channel' ? road.contact?.uri : undefined
-  const plain = () => contact ?? formatUri({ user, host: hop.address, port: hop.port, ...params })
-  const uri = given ?? (server ? serverUri(server, user) : plain())
-  const here = realm.localFor(hop.address).address
+  const user = road.via === 'channel' ? road.user : saidOn(road, road.number)
+  const uri = given ?? (server ? serverUri(server, user) : uriOf(road, user, hop))
+  const host = realm.localFor(hop.address).address
+  const caller = formatUri({ user: saidOn(road, shown.number), host })
   const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
-  headers.push(...callerHeaders({ call, road, shown, said, sentOn, host: here, uri }))
+  headers.push(...callerHeaders({ call, road, shown, caller, sentOn, host, uri }))
   return realm.agent.invite({
     uri,
     to: hop,
-    from: shown.anonymous
-      ? '"Anonymous" <sip:anonymous@anonymous.invalid>'
-      : formatNameAddr({
-          ...(shown.name ? { displayName: shown.name } : {}),
-          uri: { user: said(shown.number), host: here },
-        }),
+    from: shown.anonymous ? ANONYMOUS : formatNameAddr({ displayName: shown.name, uri: caller }),
     toHeader: `<${uri}>`,
     headers,
     body: { type: 'application/sdp', content: offer },
@@ -306,6 +297,14 @@ function sendInvite(
       if (!leg.cause) onProvisional(leg, response)
     },
   })
+}
+
+const ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+
+/** Where nobody else says what is asked for. */
+function uriOf(road: Road, user: string, { address: host, port, transport }: Hop): string {
+  const contact = road.via === 'channel' ? road.contact?.uri : undefined
+  return contact ?? formatUri({ user, host, port, ...(transport === 'udp' ? {} : { params: { transport } }) })
 }
 
 function attemptEnd(error: Error): AttemptEnd {

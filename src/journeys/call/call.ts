@@ -221,9 +221,10 @@ export class Call implements LegOwner {
   whileUp<T>(promise: Promise<T>): Promise<T> {
     if (this.#cause) return Promise.reject(OVER)
     return new Promise((resolve, reject) => {
-      const forget = this.onOver(() => reject(OVER))
+      const over = () => reject(OVER)
+      this.onOver(over)
       const settled = (settle: () => void) => {
-        forget()
+        this.forget(over)
         settle()
       }
       promise.then(
@@ -233,12 +234,13 @@ export class Call implements LegOwner {
     })
   }
 
-  /** Calls `run` when the call is over; what comes back takes that back. */
-  onOver(run: () => void): () => void {
+  /** Calls `run` when the call is over; {@link forget} takes that back. */
+  onOver(run: () => void): void {
     this.#onOver = [...this.#onOver, run]
-    return () => {
-      this.#onOver = this.#onOver.filter((other) => other !== run)
-    }
+  }
+
+  forget(run: () => void): void {
+    this.#onOver = this.#onOver.filter((other) => other !== run)
   }
 
   /** @throws CallOver */

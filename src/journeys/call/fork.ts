@@ -20,10 +20,9 @@ function isTelephone(road: Road): boolean {
   return road.via === 'channel' && road.contact !== undefined
 }
 
-/** All of these roads at once. @throws ResourceUnavailable when there was room for none, CallOver */
-export function attemptAll(options: Omit<AttemptOptions, 'road'>, roads: readonly Road[]): Promise<Attempt> {
-  const [only] = roads
-  if (only && roads.length === 1) return attempt({ ...options, road: only })
+/** All of these roads at once; `options` are for the first of them. @throws CallOver */
+export function attemptAll(options: AttemptOptions, roads: readonly Road[]): Promise<Attempt> | Attempt {
+  if (roads.length === 1) return attempt(options)
   return firstOf(roads.map((road) => (onLeg) => attempt({ ...options, road, onLeg: (leg) => tell(leg, onLeg, options.onLeg) })))
 }
 
@@ -33,12 +32,12 @@ export function tell(leg: Leg, ...told: (((leg: Leg) => void) | undefined)[]): v
 }
 
 /** A way to an answer; it tells of each leg that it makes. */
-export type Start = (onLeg: (leg: Leg) => void) => Promise<Attempt>
+export type Start = (onLeg: (leg: Leg) => void) => Promise<Attempt> | Attempt
 
 /**
  * All at once (PITFALLS S13, S17): the first answer wins, and the others are told that the call was completed elsewhere,
  * also those that begin a leg only afterwards. A refusal for everywhere (6xx) ends them all; other refusals count when all
- * have refused. @throws ResourceUnavailable when there was room for none, CallOver
+ * have refused. @throws CallOver
  */
 export async function firstOf(starts: readonly Start[]): Promise<Attempt> {
   const legs = new Set<Leg>()
@@ -69,7 +68,7 @@ export async function firstOf(starts: readonly Start[]): Promise<Attempt> {
     else reject(errors[0])
   }
   for (const start of starts) {
-    start(onLeg).then(
+    Promise.resolve(start(onLeg)).then(
       (end) => settle(end),
       (error: unknown) => settle(null, error),
     )

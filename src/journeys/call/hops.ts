@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { Leg } from '#platform/switch/index.ts'
 import { type GatewayServer, patience, serverHop } from '#platform/trunk/index.ts'
+import type { TrunkConfig } from '#platform/words/index.ts'
 import { formatUri, type Hop } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import type { Road } from './road.ts'
@@ -19,27 +20,36 @@ export interface NextHop {
   number?: string
 }
 
-/** All of them, in order, and what DNS does not tell of others, as it is known when it is asked for. */
+/** All of them, in order, and the names of a site that DNS tells nothing of. */
 export interface Hops {
   hops: NextHop[]
-  untold(): readonly string[]
+  unknown: readonly string[]
 }
+
+const NONE: readonly string[] = []
 
 /**
  * Where the INVITE goes. None where no server of a trunk is known; who has asked to be left alone is, except by an
  * emergency call. @throws NameNotResolved
  */
-export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { emergency: boolean }): Promise<Hops> {
+export function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { emergency: boolean }): Promise<Hops> | Hops {
   if (road.via === 'trunk') {
-    const { gateways } = call.x
-    const ready = gateways.ready(road.trunk)
-    if (ready) await Promise.race([ready, leg.ended])
-    const hops: NextHop[] = []
-    for (const server of gateways.order(road.trunk))
-      if (emergency || !gateways.rests(server)) hops.push({ server, hop: serverHop(road.trunk, server) })
-    return { hops, untold: () => gateways.untold(road.trunk) }
+    const ready = call.x.gateways.ready(road.trunk)
+    return ready
+      ? Promise.race([ready, leg.ended]).then(() => ofTrunk(call, road.trunk, emergency))
+      : ofTrunk(call, road.trunk, emergency)
   }
-  if (road.contact) return { hops: [{ hop: road.contact.hop }], untold: () => [] }
+  return road.contact ? { hops: [{ hop: road.contact.hop }], unknown: NONE } : ofSite(call, road, leg)
+}
+
+function ofTrunk({ x: { gateways } }: Call, trunk: TrunkConfig, emergency: boolean): Hops {
+  const hops: NextHop[] = []
+  for (const server of gateways.order(trunk))
+    if (emergency || !gateways.rests(server)) hops.push({ server, hop: serverHop(trunk, server) })
+  return { hops, unknown: NONE }
+}
+
+async function ofSite(call: Call, road: Road & { via: 'channel' }, leg: Leg): Promise<Hops> {
   const site = call.x.realms.get(call.subscriber.id)!
   const { host, port, transport } = road
   const wanted = { name: host, port, transport }
@@ -55,7 +65,13 @@ export async function hopsOf(call: Call, road: Road, leg: Leg, { emergency }: { 
       ...(named ? { uri: uriAt(road) } : {}),
     }),
   )
-  return { hops, untold: () => unknown.map((name) => `DNS does not tell the address of ${name}`) }
+  return { hops, unknown }
+}
+
+/** What DNS does not tell, as it is known now, in sentences. */
+export function untold(call: Call, road: Road, { unknown }: Hops): readonly string[] {
+  if (road.via === 'trunk') return call.x.gateways.untold(road.trunk)
+  return unknown.map((name) => `DNS does not tell the address of ${name}`)
 }
 
 function uriAt({ user, host, port, transport }: Road & { via: 'channel' }): string {

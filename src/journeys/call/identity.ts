@@ -8,6 +8,8 @@ import { freshSignatures } from './signature.ts'
 /** Diversions that are read and passed on; a call that was sent on more often says no more of it. */
 const MOST = 5
 
+const NO_DIVERSIONS: readonly Diversion[] = []
+
 const VERSTAT = /;verstat=(TN-Validation-Passed|TN-Validation-Failed|No-TN-Validation)\b/i
 
 /** What a carrier says of the caller's number (3GPP TS 24.229 §7.2A.20). Undefined where it says nothing, or nothing known. */
@@ -71,8 +73,8 @@ interface Showing {
   call: Call
   road: Road
   shown: ShownCaller
-  /** The trunk's form of a number. */
-  said(number: string): string
+  /** The URI of whoever is shown. */
+  caller: string
   /** Our address towards the far end. */
   host: string
   /** The Request-URI that goes out. */
@@ -86,10 +88,9 @@ interface Showing {
  * caller's signature: what the policy of the trunk says. To a site, which knows its caller from From, goes who of its own users
  * sent the call on, by the names that it knows; to a carrier the number that was called stands for all of them.
  */
-export function callerHeaders({ call, road, shown, said, host, uri, sentOn: users }: Showing): [string, string][] {
+export function callerHeaders({ call, road, shown, caller, host, uri, sentOn: users }: Showing): [string, string][] {
   const headers: [string, string][] = []
-  const addressOf = (number: string) => formatNameAddr({ uri: { user: said(number), host } })
-  if (road.via === 'trunk' && shown.number !== 'anonymous') headers.push(['P-Asserted-Identity', addressOf(shown.number)])
+  if (road.via === 'trunk' && shown.number !== 'anonymous') headers.push(['P-Asserted-Identity', formatNameAddr({ uri: caller })])
   if (shown.anonymous) headers.push(['Privacy', 'id'])
   if (road.via === 'channel') {
     headers.push(
@@ -101,14 +102,19 @@ export function callerHeaders({ call, road, shown, said, host, uri, sentOn: user
   if (road.via !== 'trunk' || call.facts.direction !== 'in' || shown.number !== call.facts.from.number) return headers
   const { diversion = 'diversion', identity = 'pass' } = road.trunk
   const sentOn = road.number !== call.facts.to.number
-  const diversions = [
-    ...(sentOn ? [{ number: call.facts.to.number, reason: users[0] ? WHY[users[0].why] : whySentOn(call) }] : []),
-    ...(call.facts.diversions ?? []),
-  ]
+  const before = call.facts.diversions ?? NO_DIVERSIONS
+  const last = sentOn && { number: call.facts.to.number, reason: users[0] ? WHY[users[0].why] : whySentOn(call) }
+  const diversions = last ? [last, ...before] : before
+  const addressOf = (number: string) => formatNameAddr({ uri: { user: saidOn(road, number), host } })
   if (diversion === 'diversion') headers.push(...diversions.slice(0, MOST).map((d) => byDiversion(d, addressOf)))
   if (diversion === 'history-info' && diversions.length > 0) headers.push(byHistory(diversions.slice(0, MOST), addressOf, uri))
   if (identity === 'pass' && !sentOn && !shown.anonymous) headers.push(...signatures(call))
   return headers
+}
+
+/** A number in the form of the trunk that a road leads over. */
+export function saidOn(road: Road, number: string): string {
+  return road.via === 'trunk' ? rewrite(number, road.trunk.numbers?.out) : number
 }
 
 /** What became of the last that was tried, as RFC 5806 says it. */

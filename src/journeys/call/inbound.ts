@@ -5,7 +5,7 @@ import type { IncomingInvite } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { readArrival } from './arrival.ts'
 import { attend, isAttended } from './attend.ts'
-import { Call } from './call.ts'
+import { Call, type CallFacts } from './call.ts'
 import { policyOf } from './codecs.ts'
 import { decideWithoutAgent } from './default.ts'
 import type { Exchange } from './exchange.ts'
@@ -35,17 +35,12 @@ function recognise(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Cal
   if (maxForwards < 1) return refuse(invite, 'too-many-hops')
   if (trunk.media === 'relay' && !acceptsOffer(invite.request.description, policyOf(trunk)))
     return refuse(invite, 'not-acceptable')
-  const call = new Call(x, owner.subscriber, {
-    id: newId('call', x.clock.wall()),
-    direction: 'in',
-    from,
-    to: { ...to, number: owner.number },
-    anonymous,
-    startedAt: instantOf(x.clock, x.boot),
-    maxForwards,
-    emergency: false,
-    ...(diversions.length > 0 ? { diversions } : {}),
-  })
+  to.number = owner.number
+  const startedAt = instantOf(x.clock, x.boot)
+  const id = newId('call', startedAt.wall)
+  const facts: CallFacts = { id, direction: 'in', from, to, anonymous, startedAt, maxForwards, emergency: false }
+  if (diversions.length > 0) facts.diversions = diversions
+  const call = new Call(x, owner.subscriber, facts)
   call.addLeg({ id: newId('leg'), direction: 'in', via: 'trunk', realm: 'node', party: from, trunk: trunk.id }).arrive(invite)
   return call
 }

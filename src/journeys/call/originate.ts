@@ -131,20 +131,37 @@ async function raise(call: Call, wanted: Wanted, { onLeg, ears }: { onLeg: () =>
     if (status > 100 && !rung.has(leg)) call.event('leg.delivered', { leg, data: { sip: status } })
     if (status > 100) rung.add(leg)
   }
-  const out: CallOut = { counted: new Set() }
+  const out: CallOut = { counted: [] }
   using pickup = new Pickup(call)
-  const searching = walkRoads(call, patience, roads, async (group, lastRoad) => {
+  const search = walkRoads(call, patience, roads, (group, lastRoad) => {
     const road = group[0]!
     // Whom an emergency is told by is called at the subscriber's cost all the same, where that is outside (PITFALLS F14).
     const emergency = road.via === 'trunk' ? directory.isEmergency(road.number) : call.facts.emergency
     const shown = shownTo(call, road, wanted.callerId)
     if ('refused' in shown) give(call, causeOf('switch', 'caller-id'))
-    const how = { call, shown, out, emergency, direct: false, patience, lastRoad, users: [], sentOn: [], onProvisional, onLeg }
+    const how = {
+      call,
+      road,
+      shown,
+      out,
+      emergency,
+      direct: false,
+      patience,
+      lastRoad,
+      users: [],
+      sentOn: [],
+      onProvisional,
+      onLeg,
+    }
     return attemptAll(how, group)
   })
+  const searching = Promise.resolve(search)
   const end = await answerOrPickup(pickup, { searching, patience, takeIn: (taking) => takesPlace(call, taking) })
   call.throwIfOver()
-  if (end.kind === 'failed') give(call, end.cause)
+  if (end.kind === 'failed') {
+    if (end.refused) throw end.refused
+    give(call, end.cause)
+  }
   pickup.answered = true
   patience.satisfied()
   if (end.kind === 'answered') answered(call, end.leg, end.session)

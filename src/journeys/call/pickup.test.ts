@@ -106,7 +106,7 @@ test('who comes while nobody looks, between one target and the next, is the firs
   const pickup = call.pickup!
   const joiner = { call: ringingFor(acme, { pickup: false }), leg: {} } as unknown as Joiner
   const leg = {} as Leg
-  const patience = { giveUp() {} } as unknown as Patience
+  const patience = { end() {} } as unknown as Patience
   const unanswered = { kind: 'failed' } as Attempt
   const first = await answerOrPickup(pickup, { searching: Promise.resolve(unanswered), patience, takeIn: () => assert.fail() })
   assert.equal(first, unanswered)

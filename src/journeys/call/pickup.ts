@@ -7,7 +7,7 @@ import type { Call } from './call.ts'
 import { answerCaller, callerSettled } from './connect.ts'
 import { answerBody } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
-import { verbError } from './over.ts'
+import { OVER, verbError } from './over.ts'
 import type { Patience } from './patience.ts'
 import { causeOfError } from './run.ts'
 import { audible, move, takeOver } from './take-over.ts'
@@ -113,43 +113,44 @@ export interface Taking {
  * Waits until somebody answers where it rings, or somebody else has taken the call before that. It rings on until then: whoever comes
  * and can't be had is told, and so is whoever comes while another one is on its way in. @throws CallOver
  */
-export async function answerOrPickup(
+export function answerOrPickup(
   pickup: Pickup,
   { searching, patience, takeIn }: { searching: Promise<Attempt>; patience: Patience; takeIn(taking: Taking): Promise<Leg> },
 ): Promise<Attempt | { kind: 'picked'; leg: Leg }> {
   const { call } = pickup
-  for (;;) {
-    const next = await foundOrCame(searching, pickup)
-    if (next.kind !== 'came') return next
-    const { joiner } = next
-    let found = false
-    const settled = () => {
+  let found = false
+  let coming = false
+  return new Promise((resolve, reject) => {
+    const settled = (settle: () => void) => {
       found = true
+      if (!coming) settle()
     }
-    searching.then(settled, settled)
-    const letGo = () => {
+    searching.then(
+      (end) => settled(() => resolve(end)),
+      (error: unknown) => settled(() => reject(error)),
+    )
+    const letGo = (joiner: Joiner) => {
       if (found) throw new AnsweredElsewhere()
       tellDiverted(call, joiner)
-      patience.giveUp(causeOf('switch', 'answered-elsewhere'))
+      patience.end(causeOf('switch', 'answered-elsewhere'))
     }
-    try {
-      const leg = await takeIn({ joiner, letGo })
-      const late = await searching.catch(() => null)
-      if (late?.kind === 'answered') late.leg.end(causeOf('switch', 'answered-elsewhere'))
-      return { kind: 'picked', leg }
-    } catch (error) {
-      call.throwIfOver()
-      if (!(error instanceof TielineError)) throw error
-      pickup.failed(joiner.call.cause ?? causeOfError(error))
-    }
-  }
-}
-
-/** What the search comes to, or who comes before that. */
-function foundOrCame(searching: Promise<Attempt>, pickup: Pickup): Promise<Attempt | { kind: 'came'; joiner: Joiner }> {
-  return new Promise((resolve, reject) => {
-    pickup.onCame((joiner) => resolve({ kind: 'came', joiner }))
-    searching.then(resolve, reject)
+    pickup.onCame(async (joiner) => {
+      // It stays with the pickup for whoever looks next.
+      if (found) return
+      coming = true
+      try {
+        const leg = await takeIn({ joiner, letGo: () => letGo(joiner) })
+        const late = await searching.catch(() => null)
+        if (late?.kind === 'answered') late.leg.end(causeOf('switch', 'answered-elsewhere'))
+        resolve({ kind: 'picked', leg })
+      } catch (error) {
+        if (call.cause) return reject(OVER)
+        if (!(error instanceof TielineError)) return reject(error)
+        coming = false
+        pickup.failed(joiner.call.cause ?? causeOfError(error))
+        if (found) resolve(searching)
+      }
+    })
   })
 }
 

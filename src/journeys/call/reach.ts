@@ -1,9 +1,8 @@
-import { ResourceUnavailable } from '#platform/resource/index.ts'
+import type { ResourceUnavailable } from '#platform/resource/index.ts'
 import type { Leg } from '#platform/switch/index.ts'
 import { causeOf, dialStatus, emergencyCaller, type Reason, type ShownCaller, shownCaller } from '#platform/trunk/index.ts'
 import type { CallCause, CallOut, DialResult, DialStrategy, Target, Via } from '#platform/words/index.ts'
-import type { SipResponse } from '#protocol/sip/index.ts'
-import type { Attempt } from './attempt.ts'
+import type { Attempt, AttemptOptions } from './attempt.ts'
 import type { Call } from './call.ts'
 import { connect } from './connect.ts'
 import type { Ears } from './ears.ts'
@@ -12,7 +11,6 @@ import { Patience } from './patience.ts'
 import { answerOrPickup, Pickup, pickedUp, type Taking } from './pickup.ts'
 import { type Music, Ringing } from './ringing.ts'
 import { type Road, roadsTo } from './road.ts'
-import { causeOfError } from './run.ts'
 import { callUser, type UserSearch } from './user.ts'
 import { walkRoads } from './walk.ts'
 
@@ -53,11 +51,12 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   let asked = false
   for (const turn of turns) {
     using patience = new Patience(call, options)
-    const count = { alone: turn.length === 1, single: targets.length === 1 }
-    const search: Search = { call, options, ringing, patience, ...count, path: [], sentOn: [] }
+    const [alone, single] = [turn.length === 1, targets.length === 1]
+    const search: Search = { call, options, ringing, patience, alone, single, path: NONE, sentOn: NONE }
     const [only] = turn
-    const searching =
-      turn.length === 1 && only ? walk(search, only) : firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one)))
+    const searching = Promise.resolve(
+      turn.length === 1 && only ? walk(search, only) : firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one))),
+    )
     const takeIn = (taking: Taking) => pickedUp(call, options.listener ?? call.a, taking)
     const end = await answerOrPickup(pickup, { searching, patience, takeIn })
     if (end.kind === 'picked') {
@@ -90,18 +89,15 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   return failed(call, last)
 }
 
+const NONE: readonly never[] = []
+
 interface Search extends UserSearch {
   options: ReachOptions
 }
 
-/** A user by what is stored for it, anything else by its roads. What is refused for want of a lease is one that has failed. */
-async function walk(search: Search, target: Target, itself = false): Promise<Attempt> {
-  try {
-    return await ('user' in target && !itself ? callUser(search, target.user, walk) : takeRoads(search, target))
-  } catch (error) {
-    if (!(error instanceof ResourceUnavailable)) throw error
-    return { kind: 'failed', leg: null, cause: causeOfError(error), moveOn: false, refused: error }
-  }
+/** A user by what is stored for it, anything else by its roads. */
+function walk(search: Search, target: Target, itself = false): Promise<Attempt> | Attempt {
+  return 'user' in target && !itself ? callUser(search, target.user, walk) : takeRoads(search, target)
 }
 
 /** The roads to one target in their order, until one of them answers or has said why not. */
@@ -111,14 +107,15 @@ function takeRoads(search: Search, target: Target): Promise<Attempt> | Attempt {
   const contacts = (user: string) => call.x.telephones.contacts(call.subscriber.id, user)
   const roads = roadsTo(target, { via: options.via, subscriber: call.subscriber, directory, contacts })
   if ('refused' in roads) return nowhere(roads.refused)
-  const out: CallOut = { counted: new Set() }
+  const out: CallOut = { counted: [] }
   return walkRoads(call, patience, roads, (group, lastRoad) => {
     const road = group[0]!
     const emergency = road.via === 'trunk' && directory.isEmergency(road.number)
     const shown = show(call, road, emergency, options.callerId)
     if ('refused' in shown) return nowhere('caller-id')
-    const how = {
+    const how: AttemptOptions = {
       call,
+      road,
       shown,
       out,
       emergency,
@@ -128,10 +125,9 @@ function takeRoads(search: Search, target: Target): Promise<Attempt> | Attempt {
       lastRoad,
       users: path,
       sentOn,
-      onProvisional: (leg: Leg, response: SipResponse) =>
-        ringing.provisional(leg, response, { alone: alone && group.length === 1 }),
-      ...(onLeg ? { onLeg } : {}),
+      onProvisional: (leg, response) => ringing.provisional(leg, response, { alone: alone && group.length === 1 }),
     }
+    if (onLeg) how.onLeg = onLeg
     return attemptAll(how, group)
   })
 }
@@ -152,11 +148,9 @@ function show(call: Call, road: Road, emergency: boolean, wished: string | undef
   if (road.via === 'channel' && wished === undefined) {
     return { number: party.number, anonymous, ...(party.name ? { name: party.name } : {}) }
   }
-  return shownCaller({
-    subscriber: call.subscriber,
-    wished,
-    ...(direction === 'in' ? { vouched: { party, anonymous } } : { presented: party }),
-  })
+  const { subscriber } = call
+  if (direction === 'in') return shownCaller({ subscriber, wished, vouched: { party, anonymous } })
+  return shownCaller({ subscriber, wished, presented: party })
 }
 
 /** Audio passes by us only between two trunks that both say so, and where nothing of ours has been heard yet. */

@@ -45,14 +45,16 @@ export function roadsTo(target: Target, options: RoadOptions): Road[] | { refuse
   // By what else stands in it nobody could tell what it costs (PITFALLS F14).
   const number = dialledForm(target.number)
   if (number.startsWith('+') && !isNumber(number)) return { refused: 'incomplete-number' }
-  const roads = overTrunks(number, directory).filter(({ trunk }) => !named || trunk === named)
+  const roads = overTrunks(number, directory, named)
   return roads.length > 0 ? roads : { refused: 'no-route' }
 }
 
-/** The trunks that may carry a call to this number, one after the other. */
-function overTrunks(dialled: string, directory: TrunkDirectory): (Road & { via: 'trunk' })[] {
+/** The trunks that may carry a call to this number, one after the other; `named` is the only one that is asked for. */
+function overTrunks(dialled: string, directory: TrunkDirectory, named?: TrunkConfig): Road[] {
   const number = dialledForm(dialled)
-  return directory.carriersOf(number).map((trunk) => ({ via: 'trunk', trunk, number }))
+  const carriers = directory.carriersOf(number)
+  if (named) return carriers.includes(named) ? [{ via: 'trunk', trunk: named, number }] : []
+  return carriers.map((trunk) => ({ via: 'trunk', trunk, number }))
 }
 
 /** All that the telephone is registered at, rung at once. */

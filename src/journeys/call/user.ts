@@ -40,7 +40,7 @@ export interface UserSearch {
 type Failed = Attempt & { kind: 'failed' }
 
 /** Takes the roads to one target. `itself`: of a user its own telephone alone. */
-type Take<S> = (search: S, target: Target, itself: boolean) => Promise<Attempt>
+type Take<S> = (search: S, target: Target, itself: boolean) => Promise<Attempt> | Attempt
 
 /** Whether the site has a telephone or another user of this name. */
 export function isUser(x: Exchange, subscriber: SubscriberConfig, name: string): boolean {

@@ -5,17 +5,14 @@ import { takenTogether } from './fork.ts'
 import type { Patience } from './patience.ts'
 import type { Road } from './road.ts'
 
-/**
- * Takes roads in their order until one of them answers or has said why not; the events tell of each that does not serve.
- * @throws ResourceUnavailable where the last one has no channel left, CallOver
- */
-export async function walkRoads(
-  call: Call,
-  patience: Patience,
-  roads: readonly Road[],
-  take: (group: readonly Road[], lastRoad: boolean) => Promise<Attempt> | Attempt,
-): Promise<Attempt> {
-  const groups = takenTogether(roads)
+type Take = (group: readonly Road[], lastRoad: boolean) => Promise<Attempt> | Attempt
+
+/** Takes roads in their order until one of them answers or has said why not; the events tell of each that does not serve. @throws CallOver */
+export function walkRoads(call: Call, patience: Patience, roads: readonly Road[], take: Take): Promise<Attempt> | Attempt {
+  return roads.length === 1 ? take(roads, true) : walkGroups(call, patience, takenTogether(roads), take)
+}
+
+async function walkGroups(call: Call, patience: Patience, groups: readonly Road[][], take: Take): Promise<Attempt> {
   let soonest = Number.POSITIVE_INFINITY
   for (const [i, group] of groups.entries()) {
     const next = groups[i + 1]?.[0]
@@ -26,7 +23,6 @@ export async function walkRoads(
     // Whichever serves again first is worth another call.
     if (resting) soonest = Math.min(soonest, end.cause.retryAfterSeconds ?? soonest)
     if (!end.moveOn || !next || patience.spent) {
-      if (end.refused) throw end.refused
       return resting ? { ...end, cause: { ...end.cause, retryAfterSeconds: soonest } } : end
     }
     tellDiverted(call, end, group[0]!, next)

@@ -238,7 +238,7 @@ function settled({ counts, heldMs, heldMicros }: Meter): Counts {
 export function metAmong(meters: readonly Meter[], now: Moment, out: CallOut | undefined) {
   for (const meter of meters) {
     const { minutesPerDay } = meter.limits
-    const limits = out?.counted.has(meter.class) ? (minutesPerDay === undefined ? {} : { minutesPerDay }) : meter.limits
+    const limits = out?.counted.includes(meter.class) ? (minutesPerDay === undefined ? {} : { minutesPerDay }) : meter.limits
     const met = metBy(meter.counts, limits, now)
     if (met) return { ...met, class: meter.class }
   }

@@ -218,7 +218,7 @@ export class TollGate {
     return overClass(found.name)
   }
 
-  #began(lease: Lease, out: CallOut = { counted: new Set() }): void {
+  #began(lease: Lease, out: CallOut = { counted: [] }): void {
     if (lease.detail?.emergency || !isOfCall(lease)) return
     const found = lease.kind === 'trunk.out' ? this.#finder.of(lease.detail?.number ?? '') : undefined
     const account = lease.kind === 'trunk.out' ? this.#account(lease.subscriber, found) : this.#accounts.get(lease.subscriber)
@@ -226,9 +226,9 @@ export class TollGate {
     const meters = lease.kind === 'trunk.out' ? account.metersOf(found) : []
     if (meters.length === 0 && !account.purse) return
     const now = this.#moment(account)
-    for (const meter of meters.filter(({ class: name }) => !out.counted.has(name))) {
+    for (const meter of meters.filter(({ class: name }) => !out.counted.includes(name))) {
       begin(meter.counts, now)
-      out.counted.add(meter.class)
+      out.counted = [...out.counted, meter.class]
     }
     const running = this.#runs.begin(account, lease, { meters, meterage: this.#prices.meterage(account, lease) })
     if (running) this.#runs.grant(running)

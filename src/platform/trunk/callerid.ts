@@ -34,11 +34,8 @@ export function shownCaller(options: {
     return own ? { number: own, anonymous: false } : { refused: 'caller-id' }
   }
   if (vouched) {
-    return {
-      number: vouched.party.number,
-      anonymous: vouched.anonymous,
-      ...(vouched.party.name ? { name: vouched.party.name } : {}),
-    }
+    const { party, anonymous } = vouched
+    return party.name ? { number: party.number, name: party.name, anonymous } : { number: party.number, anonymous }
   }
   const own = presented && ownNumber(subscriber, presented.number)
   const number = own ?? subscriber.numbers[0]?.number

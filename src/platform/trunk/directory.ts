@@ -38,9 +38,10 @@ export function createDirectory({ trunks, subscribers, emergency, locations }: D
   }
   const emergencies = new Set(emergency.numbers.map(dialledForm))
   const ordered = trunks.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0))
+  const choosy = trunks.some(({ destinations }) => destinations !== undefined)
   return {
     trunks: ordered,
-    carriersOf: (number) => (emergencies.has(number) ? ordered : ordered.filter((trunk) => mayCarry(trunk, number))),
+    carriersOf: (number) => (!choosy || emergencies.has(number) ? ordered : ordered.filter((trunk) => mayCarry(trunk, number))),
     sourceOf: (address) => locations.sourceOf(address),
     bySource(address) {
       const source = locations.sourceOf(address)

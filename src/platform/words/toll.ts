@@ -84,7 +84,7 @@ export interface TollBalance {
  */
 export interface CallOut {
   /** The classes towards whose limits it has been counted; `` for all calls. */
-  readonly counted: Set<string>
+  counted: readonly string[]
 }
 
 /** How far a limit is used up. */

@@ -63,7 +63,7 @@ export function parseNameAddr(text: string): NameAddr {
  * `uri` is either parts, or a text that is already a URI.
  * @throws SipParseError 400 when the URI cannot be one.
  */
-export function formatNameAddr(address: { displayName?: string; uri: UriParts | string }): string {
+export function formatNameAddr(address: { displayName?: string | undefined; uri: UriParts | string }): string {
   const uri = typeof address.uri === 'string' ? address.uri : formatUri(address.uri)
   if (unfitForUri(uri)) throw new SipParseError(400, 'Malformed URI')
   const name = address.displayName?.toWellFormed()
