@@ -41,7 +41,7 @@ const HEX = Buffer.from('0123456789abcdef')
 const BYTES = 16
 /** Where an id is put together, and turned into one piece of text: joined of several it would be copied wherever it is used. */
 const made = Buffer.alloc(64)
-const random = Buffer.alloc(BYTES * 64)
+const random = Buffer.alloc(BYTES * 256)
 let taken = random.length
 
 /** Makes a new id: time-ordered by `wall` (ms since the epoch), the rest random. */

@@ -12,7 +12,6 @@ import {
   type Instant,
   instantOf,
   type Lease,
-  type LegView,
   type MediaStats,
   type Party,
   type PlatformEvent,
@@ -314,8 +313,9 @@ export class Call implements LegOwner {
 
   /** What a leg holds is billable from now on. */
   answered(leg: Leg): void {
-    this.answeredAt ??= this.now()
-    this.x.registry.answered(this.leasesOf(leg).map((lease) => lease.id))
+    const at = this.now()
+    this.answeredAt ??= at
+    this.x.registry.answeredFor(this.id, leg.id, at)
   }
 
   leasesOf(leg: Leg): Lease[] {
@@ -369,24 +369,6 @@ export class Call implements LegOwner {
     this.closing = [...this.closing, closed]
   }
 
-  view(): CallView {
-    const { id, from, to, startedAt } = this.facts
-    return {
-      id,
-      subscriber: this.subscriber.id,
-      state: this.phase,
-      from,
-      to,
-      startedAt: new Date(startedAt.wall).toISOString(),
-      ...(this.answeredAt ? { answeredAt: new Date(this.answeredAt.wall).toISOString() } : {}),
-      legs: this.legs.filter((leg) => !leg.cause).map((leg) => this.#viewOf(leg)),
-    }
-  }
-
-  #viewOf(leg: Leg): LegView {
-    return this.holds.has(leg) ? { ...leg.view(), state: 'hold' } : leg.view()
-  }
-
   legNamed(leg: Leg, callId: string, callerTag?: string): void {
     const { realm, direction } = leg.facts
     const { trace, calls } = this.x
@@ -417,12 +399,8 @@ export class Call implements LegOwner {
     this.keys?.delete(leg)
     this.#unpair(leg, cause.reason)
     const sounds = this.media.has(leg.id)
-    const held = this.leasesOf(leg).filter(({ kind }) => !(sounds && kind === 'voice.port'))
-    registry.release(
-      held.map(({ id }) => id),
-      cause.reason,
-      endOf(leg),
-    )
+    // Its port is given back when voice says so.
+    registry.releaseFor(this.id, leg.id, cause.reason, { ...endOf(leg), but: sounds ? 'voice.port' : undefined })
     if (!leg.wasConnected) {
       this.event('leg.failed', { leg, cause })
       this.closeMedia(leg)

@@ -20,7 +20,7 @@ export class Carrying {
   constructor(call: Call, b: Leg) {
     this.#call = call
     this.#b = b
-    this.#joinedAt = call.leasesOf(b).find((lease) => lease.answered)?.answered ?? call.now()
+    this.#joinedAt = call.x.registry.answeredSince(call.id, b.id) ?? call.now()
     call.phase = 'joined'
     this.#life = watchLife(call, [call.a, b])
     this.wishOrEnd = new Promise((resolve) => {

@@ -18,6 +18,7 @@ import { pauseRecordings } from './recording.ts'
 import { split } from './split.ts'
 import { transferByCommand } from './transfer.ts'
 import { hangup } from './verb.ts'
+import { viewOf } from './view.ts'
 
 type HoldParams = VerbMethods['call.hold']['params']
 type Aside = (call: Call, params: never, signal: AbortSignal) => unknown
@@ -80,6 +81,6 @@ export function kill(x: Exchange, id: Id<'call'>): { found: boolean } {
 /** The calls that are up; of one subscriber alone where it is named. */
 export function list(x: Exchange, subscriber?: Id<'sub'>): CallView[] {
   const views: CallView[] = []
-  for (const call of x.calls.values()) if (!subscriber || call.subscriber.id === subscriber) views.push(call.view())
+  for (const call of x.calls.values()) if (!subscriber || call.subscriber.id === subscriber) views.push(viewOf(call))
   return views
 }

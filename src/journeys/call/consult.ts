@@ -50,7 +50,7 @@ export function complete(call: Call): null {
 export async function follow(call: Call, wished: Consultation, b: Leg): Promise<{ leg: Leg } | DialResult> {
   const { a } = call
   using _room = mayGoBack(call)
-  const joinedAt = call.leasesOf(b).find((lease) => lease.answered)?.answered ?? call.now()
+  const joinedAt = call.x.registry.answeredSince(call.id, b.id) ?? call.now()
   const decision = Promise.withResolvers<'complete' | 'back'>()
   const consulting: Consulting = { leg: null, decide: decision.resolve }
   call.consulting = consulting

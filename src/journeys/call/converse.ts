@@ -47,7 +47,7 @@ function carryOut(call: Call, wish: Wish, b: Leg): Promise<{ leg: Leg } | DialRe
 
 /** The dialled leg goes on by itself, and for this call it is as if it were over. */
 function part(call: Call, { begin }: Split, b: Leg): DialResult {
-  const joinedAt = call.leasesOf(b).find((lease) => lease.answered)?.answered ?? call.now()
+  const joinedAt = call.x.registry.answeredSince(call.id, b.id) ?? call.now()
   call.wish = null
   call.phase = 'verb'
   begin(b)

@@ -44,7 +44,7 @@ const GONE: ReadonlySet<string> = new Set(['session-expired', 'dialog-gone', 'me
 export function goneSince(call: Call, leg: Leg, { reason }: CallCause): Instant | null {
   if (!GONE.has(reason) || !leg.session || (call.media.has(leg.id) && !call.holds.has(leg))) return null
   const heard = before(call, call.x.clock.now() - leg.session.heardAt)
-  const answered = call.leasesOf(leg).find((lease) => lease.answered)?.answered
+  const answered = call.x.registry.answeredSince(call.id, leg.id)
   return answered && answered.boot === heard.boot && answered.mono > heard.mono ? answered : heard
 }
 

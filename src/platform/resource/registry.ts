@@ -15,7 +15,7 @@ import {
 } from '#platform/words/index.ts'
 import { decide, type Limit } from './admission.ts'
 import { LeaseHold } from './hold.ts'
-import { count, holders, type Place, standing, Tally } from './tally.ts'
+import { count, type Held, holders, type Place, standing, Tally } from './tally.ts'
 import { ResourceUnavailable } from './unavailable.ts'
 import type { ResourceUse } from './use.ts'
 
@@ -88,7 +88,8 @@ export class ResourceRegistry {
       const place = this.#tally.place(subscriber, demand.kind, demand.trunk)
       const emergency = demand.detail?.emergency === true
       const limit = decide(standing(place), demand.count, emergency)
-      const further = limit ? null : this.#options.refuses?.(subscriber, demand, demands.slice(0, places.length))
+      const beside = places.length > 0 ? demands.slice(0, places.length) : NOTHING
+      const further = limit ? null : this.#options.refuses?.(subscriber, demand, beside)
       if (limit || further) {
         for (const [i, taken] of places.entries())
           count(taken, holder, -demands[i]!.count, demands[i]!.detail?.emergency === true)
@@ -100,7 +101,7 @@ export class ResourceRegistry {
     const taken = this.#now()
     return places.map((place, i) => {
       const lease = leaseOf(request, demands[i]!, taken)
-      this.#keep({ lease, place })
+      this.#keep(heldAt(place, lease))
       this.#options.record({ type: 'lease.taken', at: taken, lease }, demands[i])
       return lease
     })
@@ -134,10 +135,25 @@ export class ResourceRegistry {
   answered(leases: readonly Id<'lse'>[], at: Instant = this.#now()): void {
     for (const id of leases) {
       const lease = this.#leases.get(id)?.lease
-      if (!lease || lease.answered) continue
-      lease.answered = at
-      this.#options.record({ type: 'lease.answered', at, lease: id })
+      if (lease) this.#answer(lease, at)
     }
+  }
+
+  /** The same for all that a call holds for a leg. */
+  answeredFor(call: Id<'call'>, leg: Id<'leg'>, at: Instant): void {
+    for (const { lease } of this.#holders.get(call) ?? NOBODY) if (lease.leg === leg) this.#answer(lease, at)
+  }
+
+  /** Since when what a call holds for a leg is billable; undefined where it is not. */
+  answeredSince(call: Id<'call'>, leg: Id<'leg'>): Instant | undefined {
+    for (const { lease } of this.#holders.get(call) ?? NOBODY) if (lease.leg === leg && lease.answered) return lease.answered
+    return undefined
+  }
+
+  #answer(lease: Lease, at: Instant): void {
+    if (lease.answered) return
+    lease.answered = at
+    this.#options.record({ type: 'lease.answered', at, lease: lease.id })
   }
 
   /**
@@ -148,16 +164,18 @@ export class ResourceRegistry {
     const at = options.at ?? this.#now()
     for (const id of leases) {
       const held = this.#leases.get(id)
-      if (!held) continue
-      this.#forget(held)
-      const { lease } = held
-      lease.released = at
-      if (options.unbilled) delete lease.answered
-      lease.reason = reason
-      if (options.detail) lease.detail = { ...lease.detail, ...options.detail }
-      this.#options.record(
-        options.review ? { type: 'lease.released', at, lease, review: true } : { type: 'lease.released', at, lease },
-      )
+      if (held) this.#giveBack(held, at, reason, options)
+    }
+  }
+
+  /** The same for all that a call holds for a leg, but for one kind where that is named. */
+  releaseFor(call: Id<'call'>, leg: Id<'leg'>, reason: string, options: Release & { but?: Kind | undefined } = {}): void {
+    const held = this.#holders.get(call)
+    if (!held) return
+    const at = options.at ?? this.#now()
+    for (const one of [...held]) {
+      const { lease } = one
+      if (lease.leg === leg && lease.kind !== options.but) this.#giveBack(one, at, reason, options)
     }
   }
 
@@ -168,16 +186,27 @@ export class ResourceRegistry {
     return ids.length
   }
 
+  #giveBack(held: Held, at: Instant, reason: string, options: Release): void {
+    this.#forget(held)
+    const { lease } = held
+    lease.released = at
+    if (options.unbilled) delete lease.answered
+    lease.reason = reason
+    if (options.detail) lease.detail = { ...lease.detail, ...options.detail }
+    this.#options.record(
+      options.review ? { type: 'lease.released', at, lease, review: true } : { type: 'lease.released', at, lease },
+    )
+  }
+
   /** Another call of the same subscriber holds what `from` held for a leg: nothing is taken, nothing is given back. */
   move(leg: Id<'leg'>, from: Id<'call'>, to: Id<'call'>): void {
     for (const held of [...(this.#holders.get(from) ?? [])]) {
       if (held.lease.leg !== leg) continue
-      const { lease, place } = held
-      const emergency = lease.detail?.emergency === true
+      const { lease } = held
       this.#forget(held)
       lease.call = to
       this.#keep(held)
-      count(place, to, lease.count, emergency)
+      countHeld(held, 1)
       this.#options.record({ type: 'lease.moved', at: this.#now(), lease: { ...lease } })
     }
   }
@@ -189,12 +218,12 @@ export class ResourceRegistry {
   cut(id: Id<'lse'>, at: Instant, reason: string): Lease | null {
     const held = this.#leases.get(id)
     if (!held) return null
-    const { lease, place } = held
-    const { answered: _, ...same } = lease
+    const { answered: _, ...same } = held.lease
     const next: Lease = { ...same, id: newId('lse', at.wall), taken: at }
     this.release([id], reason, { at })
-    count(place, holderOf(next), next.count, next.detail?.emergency === true)
-    this.#keep({ lease: next, place })
+    const cut = { ...held, lease: next }
+    countHeld(cut, 1)
+    this.#keep(cut)
     this.#options.record({ type: 'lease.taken', at, lease: next })
     return next
   }
@@ -215,9 +244,9 @@ export class ResourceRegistry {
   restore(leases: readonly Lease[]): void {
     for (const lease of leases) {
       if (lease.released || this.#leases.has(lease.id)) continue
-      const place = this.#tally.place(lease.subscriber, lease.kind, lease.detail?.trunk)
-      count(place, holderOf(lease), lease.count, lease.detail?.emergency === true)
-      this.#keep({ lease: { ...lease }, place })
+      const held = heldAt(this.#tally.place(lease.subscriber, lease.kind, lease.detail?.trunk), { ...lease })
+      countHeld(held, 1)
+      this.#keep(held)
     }
   }
 
@@ -254,15 +283,19 @@ export class ResourceRegistry {
   }
 }
 
-/** A lease, and where it is counted. */
-interface Held {
-  lease: Lease
-  place: Place
+const NOTHING: readonly Demand[] = []
+const NOBODY: readonly Held[] = []
+
+/** The place is the lease's from now on. */
+function heldAt(place: Place, lease: Lease): Held {
+  place.lease = lease
+  return place as Held
 }
 
 /** Counts it in, or out by -1. */
-function countHeld({ lease, place }: Held, sign: 1 | -1): void {
-  count(place, holderOf(lease), sign * lease.count, lease.detail?.emergency === true)
+function countHeld(held: Held, sign: 1 | -1): void {
+  const { lease } = held
+  count(held, holderOf(lease), sign * lease.count, lease.detail?.emergency === true)
 }
 
 function holderOf({ call, agent }: Lease): Holder {

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { Holder, Kind, Refusal } from '#platform/words/index.ts'
+import type { Holder, Kind, Lease, Refusal } from '#platform/words/index.ts'
 import type { Standing } from './admission.ts'
 import type { ResourceConfiguration } from './registry.ts'
 import type { ResourceUse } from './use.ts'
@@ -29,12 +29,18 @@ interface Channels {
   holders: Map<Holder, { subscriber: Id<'sub'>; count: number }>
 }
 
-/** Where a demand is counted: found once, at admission, and kept with the lease. */
+/** Where a demand is counted: found once, at admission, and kept for its lease. */
 export interface Place {
   readonly subscriber: Id<'sub'>
   readonly pool: Pool
   readonly share: Share
   readonly channels: Channels | null
+  lease: Lease | null
+}
+
+/** A lease, where it is counted. */
+export interface Held extends Place {
+  lease: Lease
 }
 
 const UNLIMITED = Number.POSITIVE_INFINITY
@@ -66,7 +72,7 @@ export class Tally {
   /** Where a demand of this kind is counted. Good until the next {@link configure}. */
   place(subscriber: Id<'sub'>, kind: Kind, trunk: Id<'trk'> | undefined): Place {
     const pool = this.#pool(kind)
-    return { subscriber, pool, share: shareOf(pool, subscriber), channels: trunk ? channelsOf(pool, trunk) : null }
+    return { subscriber, pool, share: shareOf(pool, subscriber), channels: trunk ? channelsOf(pool, trunk) : null, lease: null }
   }
 
   /** What is in use of one kind by one subscriber. */

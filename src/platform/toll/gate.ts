@@ -41,6 +41,8 @@ export class TollGate {
   #finder = classFinder([])
   readonly #prices: Prices
   #configured = new Map<Id<'sub'>, Terms>()
+  /** Whether any class, limit or balance is configured: without, nothing is asked. */
+  #isAny = false
   /** What a former process has left is taken up. */
   #restored = false
 
@@ -67,6 +69,7 @@ export class TollGate {
         { rules, timeZone, plan, spent, prepaid },
       ]),
     )
+    this.#isAny = tollClasses.length > 0 || subscribers.some(({ toll, prepaid }) => toll?.limits || prepaid)
     for (const account of this.#accounts.values()) {
       const terms = this.#configured.get(account.subscriber)
       account.change(terms ?? NOTHING, tollClasses)
@@ -81,6 +84,7 @@ export class TollGate {
 
   /** Why this may not be leased, with what is asked for at the same time; null where it may. Of what is asked `ahead` nobody is told. */
   refuses(subscriber: Id<'sub'>, demand: Demand, beside: readonly Demand[] = [], ahead = false): Refusal | null {
+    if (!this.#isAny && this.#accounts.size === 0) return null
     // What an agent holds the ledger charges, whatever is left: a program is not taken away for want of a balance.
     if (demand.detail?.emergency || AGENT_KINDS.has(demand.kind)) return null
     const out = demand.kind === 'trunk.out'
@@ -94,6 +98,8 @@ export class TollGate {
 
   /** Sees what the registry records of leases, and at which position it stands; of one that is taken, which call out it is. */
   saw(record: JournalRecord, position: number, out?: CallOut): void {
+    // Whatever is asked for has its account by now, if it has one.
+    if (this.#accounts.size === 0) return
     if (record.type === 'lease.taken') this.#began(record.lease, out)
     else if (record.type === 'lease.answered') this.#runs.answered(record.lease, record.at)
     else if (record.type === 'lease.moved') this.#runs.moved(record.lease)
@@ -220,10 +226,10 @@ export class TollGate {
 
   #began(lease: Lease, out: CallOut = { counted: [] }): void {
     if (lease.detail?.emergency || !isOfCall(lease)) return
-    const found = lease.kind === 'trunk.out' ? this.#finder.of(lease.detail?.number ?? '') : undefined
-    const account = lease.kind === 'trunk.out' ? this.#account(lease.subscriber, found) : this.#accounts.get(lease.subscriber)
-    if (!account || (lease.kind !== 'trunk.out' && !account.purse)) return
-    const meters = lease.kind === 'trunk.out' ? account.metersOf(found) : []
+    const account = this.#accounts.get(lease.subscriber)
+    const isOut = lease.kind === 'trunk.out'
+    if (!account || (!isOut && !account.purse)) return
+    const meters = isOut ? account.metersOf(this.#finder.of(lease.detail?.number ?? '')) : []
     if (meters.length === 0 && !account.purse) return
     const now = this.#moment(account)
     for (const meter of meters.filter(({ class: name }) => !out.counted.includes(name))) {
