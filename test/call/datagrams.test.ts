@@ -6,16 +6,31 @@ import { type Id, run, silentLog } from '#lib/index.ts'
 import { loadLibc, namespacePath, Sockets } from '#platform/channel/index.ts'
 import { DatagramSocket } from '#platform/switch/datagram-socket.ts'
 import { HeldSockets } from '#platform/switch/held-socket.ts'
-import { Outbox } from '#platform/switch/index.ts'
-import { DatagramSender, loadLibc as loadLoop } from '#protocol/posix/index.ts'
+import { type Datagrams, Outbox } from '#platform/switch/index.ts'
+import {
+  DatagramReceiver,
+  DatagramSender,
+  loadLibc as loadLoop,
+  Readable,
+  reserve,
+  SOCKADDR_BYTES,
+  writeSockaddr,
+} from '#protocol/posix/index.ts'
+import type { Hop } from '#protocol/sip/index.ts'
 import { inside, instanceName, until } from './channel-world.ts'
 
 const REALM: Id<'sub'> = 'sub_00000000000000000000000000000001'
 const OURS = '10.9.0.1'
 const THEIRS = '10.9.0.2'
+const PORT = 5070
 
 const libc = loadLibc()
-const sender = new DatagramSender(loadLoop())
+const loop = loadLoop()
+const ways: Datagrams = {
+  libc: loop,
+  sender: new DatagramSender(loop),
+  receiver: new DatagramReceiver<Hop>(loop, (address, port) => ({ transport: 'udp', address, port })),
+}
 
 /** A site's namespace with a cable to another machine, which nobody has asked for its hardware address yet. */
 async function place() {
@@ -34,14 +49,14 @@ async function place() {
     near,
     far,
     /** A socket as host hands it over, in the hands of the switch. */
-    async socket(address: string): Promise<DatagramSocket> {
-      const request = { realm: REALM, namespace: namespacePath(near), purpose: 'dns', address, port: 0 } as const
+    async socket(address: string, port = 0): Promise<DatagramSocket> {
+      const request = { realm: REALM, namespace: namespacePath(near), purpose: 'dns', address, port } as const
       const handle = await new Promise<unknown>((resolve, reject) => {
         // Never told that it has left, the sender does not close what is now ours.
         const send = (_message: unknown, sent: unknown) => resolve(sent)
         new Sockets(libc).open(request, { connected: true, send } as never).catch(reject)
       })
-      const socket = new DatagramSocket(handle, address, sender)
+      const socket = new DatagramSocket(handle, address, ways)
       open.push(socket)
       return socket
     },
@@ -52,7 +67,8 @@ async function place() {
       const texts: string[] = []
       socket.on('message', (bytes) => texts.push(bytes.toString().trimEnd()))
       open.push(socket)
-      return { address, port, texts }
+      const send = (bytes: Uint8Array, to: number) => socket.send(bytes, to, address)
+      return { address, port, texts, send }
     },
     async [Symbol.asyncDispose]() {
       for (const one of open) one.close()
@@ -168,4 +184,78 @@ test('what finds no room is counted, where a socket is full and where there is n
   await new Promise(setImmediate)
   assert.ok(outbox.dropped > 1000, `${outbox.dropped} were dropped`)
   sockets.close()
+})
+
+test('what comes is heard from whoever sent it, by either family, one after the other with what it leads to, and leaves in one turn', async () => {
+  await using here = await place()
+  for (const address of ['127.0.0.1', '::1']) {
+    const seen: string[] = []
+    const hops = new Set<Hop>()
+    const outbox = new Outbox({ flush: () => void seen.push('write') })
+    const sockets = new HeldSockets(outbox, silentLog, (bytes, from) => {
+      seen.push(String(bytes))
+      hops.add(from)
+      void Promise.resolve().then(() => {
+        seen.push(`what ${bytes} leads to`)
+        sockets.at(address).send(bytes, from)
+      })
+    })
+    const [socket, other] = [await here.socket(address, PORT), await here.listener(here.near, address)]
+    for (let i = 0; i < 3; i++) other.send(text(i), PORT)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    sockets.at(address).take(socket)
+    await until('all have been answered', () => other.texts.length === 3)
+    assert.deepEqual(other.texts, ['0', '1', '2'])
+    assert.deepEqual(seen, ['0', 'what 0 leads to', '1', 'what 1 leads to', '2', 'what 2 leads to', 'write'])
+    assert.deepEqual([...hops], [{ transport: 'udp', address, port: other.port }], 'a place is one object')
+    other.send(Buffer.alloc(0), PORT)
+    other.send(text('x'.repeat(65_000)), PORT)
+    await until('the largest has come back', () => other.texts.length === 5)
+    assert.deepEqual(
+      other.texts.slice(3).map(({ length }) => length),
+      [0, 65_000],
+    )
+  }
+})
+
+test('more than are taken at once are all heard in their order, and of one that is closed meanwhile nothing more', async () => {
+  await using here = await place()
+  const seen: number[] = []
+  const sockets = new HeldSockets(new Outbox({ flush() {} }), silentLog, (bytes) => {
+    seen.push(Number(String(bytes)))
+    if (seen.length === 52) sockets.close()
+  })
+  const [socket, other] = [await here.socket('127.0.0.1', PORT), await here.listener(here.near, '127.0.0.1')]
+  for (let i = 0; i < 100; i++) other.send(text(i), PORT)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  sockets.at('127.0.0.1').take(socket)
+  await until('it has been closed', () => seen.length === 52)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 52 }, (_, i) => i),
+  )
+})
+
+test('a socket with an error is read on', async () => {
+  await using here = await place()
+  const [{ fd, port }, other] = [
+    libc.inNamespace(namespacePath(here.near), () => libc.bindUdp('127.0.0.1', 0)),
+    await here.listener(here.near, '127.0.0.1'),
+  ]
+  const counts: number[] = []
+  const readable = new Readable(fd, () => void counts.push(ways.receiver.receive(fd)))
+  // Connected, it is told that nobody listens where it has sent.
+  const nobody = Buffer.alloc(SOCKADDR_BYTES)
+  const memory = reserve(SOCKADDR_BYTES)
+  const length = writeSockaddr(memory.bytes, 0, '127.0.0.1', 1)
+  assert.equal(loop.connect(fd, memory.address, length), 0)
+  assert.ok(ways.sender.send(fd, nobody, '127.0.0.1', 1))
+  await until('its error has been read', () => counts.includes(-1))
+  writeSockaddr(memory.bytes, 0, other.address, other.port)
+  assert.equal(loop.connect(fd, memory.address, length), 0)
+  other.send(text('there'), port)
+  await until('what comes then is read', () => counts.includes(1))
+  readable.close()
+  loop.close(fd)
 })

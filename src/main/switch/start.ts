@@ -19,6 +19,7 @@ import { AgentMemory, ResourceRegistry } from '#platform/resource/index.ts'
 import { createSealer, subscriberSealer } from '#platform/subscriber/index.ts'
 import {
   Configuration,
+  type Datagrams,
   Load,
   MessageCount,
   Outbox,
@@ -44,7 +45,8 @@ import {
   type SocketHandover,
   type StartMessage,
 } from '#platform/words/index.ts'
-import { DatagramSender, loadLibc } from '#protocol/posix/index.ts'
+import { DatagramReceiver, DatagramSender, loadLibc } from '#protocol/posix/index.ts'
+import type { Hop } from '#protocol/sip/index.ts'
 import { AgentDoor } from './agents.ts'
 import { nodeDns, watchCarriers } from './carriers.ts'
 import { telephonePasswords, trunkCredentials, trunkPasswords } from './credentials.ts'
@@ -66,6 +68,13 @@ function loopUtilization(): () => number {
     last = now
     return utilization
   }
+}
+
+/** Datagrams past Node. A place that is known is the same object each time: nobody writes to it. */
+function throughLibc(): Datagrams {
+  const libc = loadLibc()
+  const receiver = new DatagramReceiver<Hop>(libc, (address, port) => ({ transport: 'udp', address, port }))
+  return { libc, sender: new DatagramSender(libc), receiver }
 }
 
 export interface Switch {
@@ -167,7 +176,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     clock,
     log,
     outbox,
-    sender: new DatagramSender(loadLibc()),
+    datagrams: throughLibc(),
     ask,
     random: Math.random,
     accepts: (realm, from, bytes) => reception.accepts(realm, from, bytes),

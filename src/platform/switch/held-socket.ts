@@ -1,5 +1,6 @@
 import type { Log } from '#lib/index.ts'
-import type { DatagramSocket, Place } from './datagram-socket.ts'
+import type { Hop } from '#protocol/sip/index.ts'
+import type { DatagramSocket, Hearer, Place } from './datagram-socket.ts'
 import type { Outbox } from './outbox.ts'
 
 /** Datagrams that wait for a socket that host has not handed over yet; more are dropped, as a network would. */
@@ -9,14 +10,14 @@ const WAITING = 256
  * One handed-over socket, which may come late, be replaced, or go. A socket that host keeps a duplicate of is never
  * closed twice by us: we only let go of our own.
  */
-class HeldSocket {
+class HeldSocket implements Hearer {
   readonly #outbox: Outbox
   readonly #log: Log
-  readonly #receive: (bytes: Uint8Array, from: Place) => void
+  readonly #receive: (bytes: Uint8Array, from: Hop) => void
   #socket: DatagramSocket | null = null
   #waiting: { bytes: Uint8Array; to: Place }[] = []
 
-  constructor(outbox: Outbox, log: Log, receive: (bytes: Uint8Array, from: Place) => void) {
+  constructor(outbox: Outbox, log: Log, receive: (bytes: Uint8Array, from: Hop) => void) {
     this.#outbox = outbox
     this.#log = log
     this.#receive = receive
@@ -25,15 +26,16 @@ class HeldSocket {
   take(socket: DatagramSocket): void {
     this.#socket?.close()
     this.#socket = socket
-    socket.listen(
-      (bytes, from) => this.#came(bytes, from),
-      (error) => this.#log.warn({ err: error }, 'a socket reported an error'),
-    )
+    socket.listen(this)
     for (const { bytes, to } of this.#waiting.splice(0)) this.#write(bytes, to)
   }
 
+  begin(): void {
+    this.#outbox.begin()
+  }
+
   /** Whatever is wrong with a datagram, or with us, the process goes on without it. */
-  #came(bytes: Uint8Array, from: Place): void {
+  came(bytes: Uint8Array, from: Hop): void {
     // Whoever forges port 0 as his own cannot be answered.
     if (from.port === 0) return
     try {
@@ -41,6 +43,14 @@ class HeldSocket {
     } catch (error) {
       this.#log.error({ err: error }, 'a datagram could not be handled')
     }
+  }
+
+  end(): void {
+    this.#outbox.deliver()
+  }
+
+  failed(error: Error): void {
+    this.#log.warn({ err: error }, 'a socket reported an error')
   }
 
   /** Leaves at the end of the turn, behind the journal's write. To port 0, which DNS may name, goes nothing: dgram throws. */
@@ -71,7 +81,7 @@ export class HeldSockets {
   readonly #four: HeldSocket
   readonly #six: HeldSocket
 
-  constructor(outbox: Outbox, log: Log, receive: (bytes: Uint8Array, from: Place) => void) {
+  constructor(outbox: Outbox, log: Log, receive: (bytes: Uint8Array, from: Hop) => void) {
     this.#four = new HeldSocket(outbox, log, receive)
     this.#six = new HeldSocket(outbox, log, receive)
   }

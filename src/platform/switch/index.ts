@@ -1,5 +1,6 @@
 export { Configuration } from './configuration.ts'
 export { MessageCount } from './count.ts'
+export type { Datagrams } from './datagram-socket.ts'
 export { KeptFile } from './kept-file.ts'
 export { type DialogSnapshot, type Farewell, Leg, type LegFacts, type LegOwner } from './leg.ts'
 export { Load } from './load.ts'

@@ -12,7 +12,9 @@ export class Outbox {
   dropped = 0
   readonly #flush: () => void
   #letters: Letter[] = []
+  /** The end of this turn will come. */
   #scheduled = false
+  readonly #atEnd = () => this.deliver()
 
   constructor(options: { flush(): void }) {
     this.#flush = options.flush
@@ -24,14 +26,19 @@ export class Outbox {
     this.wake()
   }
 
+  /** Whoever says this says when the turn ends, too: by {@link deliver}, before the loop goes on. */
+  begin(): void {
+    this.#scheduled = true
+  }
+
   /** Something was appended: this turn ends with a write, also where nothing leaves. */
   wake(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => this.deliver())
+    setImmediate(this.#atEnd)
   }
 
-  /** The end of the turn; called early only by a process that stops. */
+  /** The end of the turn; of one that nobody has begun, early only by a process that stops. */
   deliver(): void {
     this.#scheduled = false
     this.#flush()

@@ -2,7 +2,6 @@ import { connect, isIPv6, Socket as NetSocket, Server } from 'node:net'
 import { type Clock, type Id, type Log, token } from '#lib/index.ts'
 import type { ChannelConfig, Realm, SeenMessage, SocketHandover } from '#platform/words/index.ts'
 import type { Ask } from '#protocol/dns/index.ts'
-import type { DatagramSender } from '#protocol/posix/index.ts'
 import {
   type Credentials,
   createUserAgent,
@@ -18,7 +17,7 @@ import {
 } from '#protocol/sip/index.ts'
 import { Connections, type Streams } from './connections.ts'
 import type { MessageCount } from './count.ts'
-import { DatagramSocket } from './datagram-socket.ts'
+import { DatagramSocket, type Datagrams } from './datagram-socket.ts'
 import { HeldSockets } from './held-socket.ts'
 import type { Outbox } from './outbox.ts'
 import { SipNames } from './sip-names.ts'
@@ -65,7 +64,7 @@ export interface RealmsOptions {
   clock: Clock
   log: Log
   outbox: Outbox
-  sender: DatagramSender
+  datagrams: Datagrams
   /** Whether a datagram from there is looked at; strangers are counted by whoever answers. */
   accepts(realm: Realm, from: Hop, bytes?: Uint8Array): boolean
   /** Whether another address than a dialog's own may speak inside it. */
@@ -134,9 +133,7 @@ export class Realms {
       const { other } = made.places
       return other && there.includes(':') === other.address.includes(':') ? other : local
     }
-    const sip = new HeldSockets(outbox, log, (bytes, { address, port }) =>
-      agent.receive(bytes, { transport: 'udp', address, port }),
-    )
+    const sip = new HeldSockets(outbox, log, (bytes, from) => agent.receive(bytes, from))
     const agent = createUserAgent({
       clock,
       log,
@@ -262,7 +259,7 @@ export class Realms {
   }
 
   #datagrams(handle: unknown, address: string): DatagramSocket {
-    return new DatagramSocket(handle, address, this.#options.sender)
+    return new DatagramSocket(handle, address, this.#options.datagrams)
   }
 
   #adoptSip(realm: Realm, address: string, port: number, socket: DatagramSocket): void {

@@ -1,3 +1,4 @@
+export { DatagramReceiver } from './datagram-receiver.ts'
 export { DatagramSender } from './datagram-sender.ts'
 export {
   EPOLL_CTL_ADD,
@@ -12,4 +13,5 @@ export {
   MSG_DONTWAIT,
   reserve,
 } from './libc.ts'
+export { Readable, settle } from './readable.ts'
 export { portOf, readSockaddr, SOCKADDR_BYTES, sameHost, samePort, writeSockaddr } from './sockaddr.ts'

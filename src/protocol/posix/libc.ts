@@ -6,6 +6,8 @@ import koffi from 'koffi'
  */
 export interface Libc {
   recvfrom(fd: number, into: number, length: number, flags: number, address: number, addressLength: number): number
+  /** Into what `count` headers of `struct mmsghdr` say; how many datagrams came. */
+  recvmmsg(fd: number, headers: number, count: number, flags: number, timeout: number): number
   recv(fd: number, into: number, length: number, flags: number): number
   sendto(fd: number, from: number, length: number, flags: number, address: number, addressLength: number): number
   send(fd: number, from: number, length: number, flags: number): number
@@ -23,6 +25,8 @@ export interface Libc {
   /** Duplicates a descriptor; the copy is closed in child processes. */
   duplicate(fd: number): number
   errno(): number
+  /** The name of a network interface; its number where that has none. */
+  interfaceName(index: number): string
   /** The account of the process at the other end of a Unix socket; −1 when nobody can say. */
   peerUid(fd: number): number
 }
@@ -47,9 +51,11 @@ export const EPOLL_FLAGS = CLOEXEC
 export function loadLibc(): Libc {
   const libc = koffi.load(null)
   const fcntl = libc.func('int fcntl(int fd, int command, ...)')
+  const ifIndexToName = libc.func('str if_indextoname(uint32_t index, _Out_ void *name)')
   const getsockopt = libc.func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ uint32_t *length)')
   return {
     recvfrom: libc.func('recvfrom', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'int64']),
+    recvmmsg: libc.func('recvmmsg', 'int', ['int', 'int64', 'uint32', 'int', 'int64']),
     recv: libc.func('recv', 'int', ['int', 'int64', 'uint32', 'int']),
     sendto: libc.func('sendto', 'int', ['int', 'int64', 'uint32', 'int', 'int64', 'uint32']),
     send: libc.func('send', 'int', ['int', 'int64', 'uint32', 'int']),
@@ -65,6 +71,7 @@ export function loadLibc(): Libc {
     close: libc.func('close', 'int', ['int']),
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0),
     errno: () => koffi.errno(),
+    interfaceName: (index) => ifIndexToName(index, Buffer.alloc(16)) ?? String(index),
     peerUid(fd) {
       const credentials = Buffer.alloc(12)
       return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, [12]) < 0 ? -1 : credentials.readUInt32LE(4)

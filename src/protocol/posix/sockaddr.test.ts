@@ -42,8 +42,19 @@ test('what is no plain address has no length', () => {
 
 test('what was written is read again', () => {
   const bytes = new Uint8Array(SOCKADDR_BYTES + 1)
-  for (const [address, read = address] of [['192.0.2.255'], ['2001:db8::7', '2001:db8:0:0:0:0:0:7']]) {
-    writeSockaddr(bytes, 1, address!, 65_535)
-    assert.deepEqual(readSockaddr(bytes, 1), { address: read, port: 65_535 })
+  const six = [
+    '2001:db8::7',
+    '::',
+    '::1',
+    '1::',
+    '1:0:2::3',
+    '1::2:0:0:3',
+    '1:2:3:4:5:6:7:0',
+    '::ffff:192.0.2.1',
+    '1:0:2:3:4:5:6:7',
+  ]
+  for (const address of ['192.0.2.255', '0.0.0.0', ...six, '10::10:0:0:0', '::10:0:0', 'fe80::a00:1']) {
+    writeSockaddr(bytes, 1, address, 65_535)
+    assert.deepEqual(readSockaddr(bytes, 1), { address, port: 65_535 })
   }
 })

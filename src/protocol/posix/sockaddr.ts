@@ -87,10 +87,19 @@ export function portOf(bytes: Uint8Array, start: number): number {
   return (bytes[start + 2]! << 8) | bytes[start + 3]!
 }
 
-/** What `struct sockaddr_in` or `sockaddr_in6` at `start` says. An IPv6 address has all its groups. */
+/** What `struct sockaddr_in` or `sockaddr_in6` at `start` says, as Node would (RFC 5952), but for the scope of an IPv6 address. */
 export function readSockaddr(bytes: Uint8Array, start: number): { address: string; port: number } {
   const port = portOf(bytes, start)
   if (bytes[start] === AF_INET) return { address: bytes.subarray(start + 4, start + 8).join('.'), port }
   const words = Array.from({ length: 8 }, (_, i) => ((bytes[start + 8 + 2 * i]! << 8) | bytes[start + 9 + 2 * i]!).toString(16))
-  return { address: words.join(':'), port }
+  const mapped = words.slice(0, 6).join() === '0,0,0,0,0,ffff'
+  if (mapped) return { address: `::ffff:${bytes.subarray(start + 20, start + 24).join('.')}`, port }
+  return { address: shortened(words.join(':')), port }
+}
+
+/** The first of the longest runs of zeros, of two or more, is two colons. */
+function shortened(address: string): string {
+  const runs = address.match(/\b0(?::0\b)+/g) ?? []
+  const longest = runs.reduce((a, b) => (b.length > a.length ? b : a), '')
+  return longest ? address.replace(new RegExp(`(?:^|:)\\b${longest}\\b(?:$|:)`), '::') : address
 }
