@@ -222,3 +222,39 @@ test('what was lost of a call is written as a whole once there is room, so that 
   assert.deepEqual(again.replay().calls, [{ call, state: { step: 3 } }])
   await again.close()
 })
+
+test('once the reserve is given up, what is shipped makes room at once, also where a lease is held since long (O05)', {
+  skip: root ? false : 'needs root',
+}, async (t) => {
+  const directory = smallDisk(t, 1024 * 1024)
+  const clock = new TurnedClock()
+  const sizes = { reserveBytes: 200_000, segmentBytes: 150_000 }
+  const journal = await openJournal({ directory, clock, boot: 'b1', node: 'n1', log: silentLog, ...sizes })
+  const { record, subscriber } = writing(clock)
+  const at = instantOf(clock, 'b1')
+  const lease = { id: newId('lse'), subscriber, kind: 'trunk.in', count: 1, call: newId('call'), taken: at }
+  journal.append({ type: 'lease.taken', at, lease })
+  const write = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      journal.append(record())
+      journal.flush()
+    }
+    await journal.sync()
+    journal.shipped(journal.status().synced)
+  }
+  await write(300)
+  assert.equal(journal.status().segments, 3, 'to write again what lives in the first would cost more than it gains')
+  // Somebody else takes the rest of the disk.
+  execFileSync('sh', ['-c', 'cat /dev/zero > "$1" || true', 'sh', join(directory, 'other')], { stdio: 'ignore' })
+  for (let i = 0; i < 100; i++) {
+    await write(20)
+    clock.turn(50)
+  }
+  const { failedWrites, backlogBytes, segments, reserve } = journal.status()
+  assert.deepEqual({ failedWrites, backlogBytes, reserve }, { failedWrites: 0, backlogBytes: 0, reserve: 'released' })
+  assert.ok(segments <= 2, `${segments} segments`)
+  await journal.close()
+  const again = await openJournal({ directory, clock, boot: 'b2', node: 'n1', log: silentLog, reserveBytes: 0 })
+  assert.deepEqual(again.replay().leases, [lease])
+  await again.close()
+})

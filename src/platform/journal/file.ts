@@ -275,7 +275,7 @@ export class FileJournal implements Journal {
   /**
    * Removes the oldest segments whose records have been shipped, once what lives in them has been written again further
    * on, and what ended it has reached the disk. Writing again waits until the files are several times what is live, so
-   * that it stays a small part of all writing.
+   * that it stays a small part of all writing, or until room is short: then it is what makes some.
    */
   #reclaim(): void {
     while (this.#segments.length > 1 && this.#segments[1]!.first - 1 <= this.#shipped) {
@@ -283,7 +283,8 @@ export class FileJournal implements Journal {
       const live = this.#live.in(oldest.first, CARRY_AT_ONCE)
       if (live.length > 0) {
         const bytes = this.#segments.reduce((sum, s) => sum + s.bytes, 0)
-        if (bytes >= 4 * (this.#options.segmentBytes + this.#live.bytes)) this.#carry(live)
+        const short = this.#disk.reserve === 'released'
+        if (short || bytes >= 4 * (this.#options.segmentBytes + this.#live.bytes)) this.#carry(live)
         return
       }
       if (this.#syncedLines < this.#live.leftAt(oldest.first)) {
