@@ -1,6 +1,6 @@
 import { digitsOf, e164, rewrite } from '#platform/trunk/index.ts'
 import type { Diversion, NumberRule, Party, TrunkConfig } from '#platform/words/index.ts'
-import { type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
+import { HEADER, type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
 import { readDiversions, readVerstat } from './identity.ts'
 
 /** What an INVITE says of who calls whom, in our words. */
@@ -21,7 +21,7 @@ export interface Arrival {
 export function readArrival(request: SipRequest, options: { trusted: boolean; trunk?: TrunkConfig }): Arrival {
   const asserted = options.trusted ? assertedIdentity(request) : null
   const from = asserted ?? request.from
-  const privacy = request.header('privacy')
+  const privacy = request.header(HEADER.privacy)
   const withheld = privacy !== undefined && /\bid\b|\buser\b/i.test(privacy)
   const anonymous = withheld || isAnonymous(userOf(from)) || request.from.uri.host === ANONYMOUS_HOST
   const rules = options.trunk?.numbers?.in
@@ -44,9 +44,9 @@ function isAnonymous(user: string): boolean {
 }
 
 function assertedIdentity(request: SipRequest): NameAddr | null {
-  if (request.header('p-asserted-identity') === undefined) return null
+  if (!request.has(HEADER.assertedIdentity)) return null
   try {
-    const first = request.list('p-asserted-identity')[0]
+    const first = request.list(HEADER.assertedIdentity)[0]
     const address = first === undefined ? null : parseNameAddr(first)
     return address?.uri.user ? address : null
   } catch {

@@ -282,14 +282,13 @@ function sendInvite(
   const uri = given ?? (server ? serverUri(server, user) : uriOf(road, user, hop))
   const host = realm.localFor(hop.address).address
   const caller = formatUri({ user: saidOn(road, shown.number), host })
-  const headers: [string, string][] = [['Max-Forwards', String(call.facts.maxForwards - 1)]]
-  headers.push(...callerHeaders({ call, road, shown, caller, sentOn, host, uri }))
   return realm.agent.invite({
     uri,
     to: hop,
     from: shown.anonymous ? ANONYMOUS : formatNameAddr({ displayName: shown.name, uri: caller }),
     toHeader: `<${uri}>`,
-    headers,
+    maxForwards: call.facts.maxForwards - 1,
+    headers: callerHeaders({ call, road, shown, caller, sentOn, host, uri }),
     body: { type: 'application/sdp', content: offer },
     firstResponseMs: silenceMs,
     onResent: () => leg.touch(),

@@ -1,6 +1,6 @@
 import { e164, rewrite, type ShownCaller } from '#platform/trunk/index.ts'
 import type { Diversion, NumberRule } from '#platform/words/index.ts'
-import { formatNameAddr, formatUri, type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
+import { formatNameAddr, formatUri, HEADER, type NameAddr, parseNameAddr, type SipRequest } from '#protocol/sip/index.ts'
 import type { Call } from './call.ts'
 import type { Road } from './road.ts'
 import { freshSignatures } from './signature.ts'
@@ -19,9 +19,11 @@ export function readVerstat(address: string): string | undefined {
 
 /** Who sent a call on before it came, the last one first: by Diversion (RFC 5806), else by History-Info (RFC 7044). */
 export function readDiversions(request: SipRequest, rules: readonly NumberRule[] | undefined): Diversion[] {
-  if (request.header('diversion') === undefined && request.header('history-info') === undefined) return []
-  const told = addresses(request, 'diversion').map((address) => [address, address.params.get('reason') ?? 'unknown'] as const)
-  const entries = addresses(request, 'history-info')
+  if (!request.has(HEADER.diversion) && !request.has(HEADER.historyInfo)) return []
+  const told = addresses(request, HEADER.diversion).map(
+    (address) => [address, address.params.get('reason') ?? 'unknown'] as const,
+  )
+  const entries = addresses(request, HEADER.historyInfo)
   // Each entry is a target that was tried; why it was left stands in the one behind it (RFC 4458).
   const left = entries.slice(0, -1).map((address, i) => [address, REASONS[causeIn(entries[i + 1]!)] ?? 'unknown'] as const)
   return (told.length > 0 ? told : left.reverse()).slice(0, MOST).flatMap(([address, reason]) => {
@@ -32,7 +34,7 @@ export function readDiversions(request: SipRequest, rules: readonly NumberRule[]
   })
 }
 
-function addresses(request: SipRequest, name: string): NameAddr[] {
+function addresses(request: SipRequest, name: number): NameAddr[] {
   try {
     return request.list(name).map(parseNameAddr)
   } catch {
@@ -90,7 +92,7 @@ interface Showing {
  */
 export function callerHeaders({ call, road, shown, caller, host, uri, sentOn: users }: Showing): [string, string][] {
   const headers: [string, string][] = []
-  if (road.via === 'trunk' && shown.number !== 'anonymous') headers.push(['P-Asserted-Identity', formatNameAddr({ uri: caller })])
+  if (road.via === 'trunk' && shown.number !== 'anonymous') headers.push(['P-Asserted-Identity', `<${caller}>`])
   if (shown.anonymous) headers.push(['Privacy', 'id'])
   if (road.via === 'channel') {
     headers.push(

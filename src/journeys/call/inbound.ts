@@ -1,7 +1,7 @@
 import { newId } from '#lib/index.ts'
 import { acceptsOffer } from '#platform/switch/index.ts'
 import { type Demand, instantOf, type TrunkConfig } from '#platform/words/index.ts'
-import type { IncomingInvite } from '#protocol/sip/index.ts'
+import { HEADER, type IncomingInvite } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { readArrival } from './arrival.ts'
 import { attend, isAttended } from './attend.ts'
@@ -17,7 +17,7 @@ import { run } from './run.ts'
  * the stored default route is taken where no agent does, and the end is always the same.
  */
 export function inbound(x: Exchange, trunk: TrunkConfig, invite: IncomingInvite): Promise<void> | undefined {
-  if (invite.request.header('replaces') !== undefined) return replace(x, trunk, invite)
+  if (invite.request.has(HEADER.replaces)) return replace(x, trunk, invite)
   const call = recognise(x, trunk, invite)
   if (!call) return undefined
   return run(call, async () => {

@@ -2,7 +2,7 @@ import { newId } from '#lib/index.ts'
 import { acceptsOffer } from '#platform/switch/index.ts'
 import { causeOf } from '#platform/trunk/index.ts'
 import { type Demand, instantOf, type SubscriberConfig } from '#platform/words/index.ts'
-import type { IncomingInvite } from '#protocol/sip/index.ts'
+import { HEADER, type IncomingInvite } from '#protocol/sip/index.ts'
 import { admitCall, refuse } from './admit.ts'
 import { loops, readArrival } from './arrival.ts'
 import { attend } from './attend.ts'
@@ -25,7 +25,7 @@ export async function outbound(x: Exchange, subscriber: SubscriberConfig, invite
   const { user = '' } = invite.request.target
   // An emergency call is nothing else, whatever it says: nobody was asked who places it.
   if (!x.directory().isEmergency(user)) {
-    if (invite.request.header('replaces') !== undefined) return replace(x, subscriber, invite)
+    if (invite.request.has(HEADER.replaces)) return replace(x, subscriber, invite)
     if (slotNamed(x, subscriber.id, user)) return pickUpFromSite(x, subscriber, user, invite)
   }
   const call = recognise(x, subscriber, invite)

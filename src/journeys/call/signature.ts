@@ -1,4 +1,4 @@
-import type { SipRequest } from '#protocol/sip/index.ts'
+import { HEADER, type SipRequest } from '#protocol/sip/index.ts'
 
 /** How far a signature's moment may be from now, either way, s: a verifier takes no other (RFC 8224 §6.2.2). */
 const FRESH_SECONDS = 60
@@ -11,10 +11,11 @@ const DATE = /^[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/
  * one that cannot be read is somebody else's to judge. `wall` in ms since the epoch.
  */
 export function freshSignatures(request: SipRequest, wall: number): [string, string][] {
-  const date = request.header('date')
+  if (!request.has(HEADER.identity)) return []
+  const date = request.header(HEADER.date)
   const dated = date !== undefined && DATE.test(date) ? Date.parse(date) / 1000 : null
   if (dated !== null && !isFresh(dated, wall)) return []
-  const fresh = request.headers('identity').filter((value) => {
+  const fresh = request.headers(HEADER.identity).filter((value) => {
     const signed = signedAt(value)
     if (signed === 'compact') return dated !== null
     return signed === null || (isFresh(signed, wall) && (dated === null || Math.abs(dated - signed) <= FRESH_SECONDS))

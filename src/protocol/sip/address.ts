@@ -65,7 +65,8 @@ export function parseNameAddr(text: string): NameAddr {
  */
 export function formatNameAddr(address: { displayName?: string | undefined; uri: UriParts | string }): string {
   const uri = typeof address.uri === 'string' ? address.uri : formatUri(address.uri)
-  if (unfitForUri(uri)) throw new SipParseError(400, 'Malformed URI')
+  // What was made of parts is escaped.
+  if (uri === address.uri && unfitForUri(uri)) throw new SipParseError(400, 'Malformed URI')
   const name = address.displayName?.toWellFormed()
   if (!name) return `<${uri}>`
   return `${name.split(' ').every(isToken) ? name : quote(name)} <${uri}>`
@@ -98,13 +99,20 @@ export class Via {
   readonly rport: boolean
   #params: Params | undefined
 
-  constructor(text: string, transport: string, sentBy: { host: string; port: number | undefined }, told: ViaParams) {
+  constructor(
+    text: string,
+    transport: string,
+    host: string,
+    port: number | undefined,
+    branch: string | undefined,
+    rport: boolean,
+  ) {
     this.text = text
     this.transport = transport
-    this.host = sentBy.host
-    this.port = sentBy.port
-    this.branch = told.branch
-    this.rport = told.rport
+    this.host = host
+    this.port = port
+    this.branch = branch
+    this.rport = rport
   }
 
   get params(): Params {
@@ -112,11 +120,6 @@ export class Via {
     this.#params ??= parseParams(this.text, semicolon < 0 ? this.text.length : semicolon)
     return this.#params
   }
-}
-
-export interface ViaParams {
-  branch: string | undefined
-  rport: boolean
 }
 
 const SENT_PROTOCOL = /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+/i
@@ -143,5 +146,5 @@ export function parseVia(text: string): Via {
   const { host, port, end } = parseHostPort(sentBy, 0)
   if (end < sentBy.length) throw new SipParseError(400, 'Malformed Via')
   const params = parseParams(text, semicolon < 0 ? text.length : semicolon)
-  return new Via(text, transport, { host, port }, { branch: params.get('branch'), rport: params.has('rport') })
+  return new Via(text, transport, host, port, params.get('branch'), params.has('rport'))
 }

@@ -1,4 +1,4 @@
-import { type NameAddr, parseNameAddr, parseVia, Via } from './address.ts'
+import { type NameAddr, parseNameAddr, parseVia, type Via } from './address.ts'
 import { findLine, findNumber, type Head, PER_LINE } from './head.ts'
 import { knownMethod, methodAt } from './methods.ts'
 import { bodyOfType } from './multipart.ts'
@@ -142,9 +142,7 @@ abstract class SipMessage {
     const { text, codes, lines } = this.#head
     const i = findNumber(lines, HEADER.via)
     if (i < 0) throw new SipParseError(400, 'Missing via')
-    const value = this.#value(i)
-    const plain = codes && readPlainVia(text, codes, lines[i + 2]!, lines[i + 3]!)
-    return plain ? new Via(value, 'UDP', plain, plain) : parseVia(splitList(value)[0] ?? '')
+    return (codes && readPlainVia(text, codes, lines[i + 2]!, lines[i + 3]!)) ?? parseVia(splitList(this.#value(i))[0] ?? '')
   }
 
   /** How many there are, over all lines. */

@@ -70,6 +70,8 @@ export const HEADER = {
   privacy: numbered('privacy'),
   diversion: numbered('diversion'),
   historyInfo: numbered('history-info'),
+  identity: numbered('identity'),
+  date: numbered('date'),
 } as const
 
 /** From this one on the numbers are those of {@link CREDENTIALS}. */

@@ -246,8 +246,6 @@ class InviteRequest implements RequestMaker, OwnName {
   readonly contact: string
   readonly callId: string
   readonly #from: string
-  readonly #maxForwards: number | undefined
-  readonly #headers: HeaderList
   #sequence = 1
   #seconds = INTERVAL_S
 
@@ -257,13 +255,10 @@ class InviteRequest implements RequestMaker, OwnName {
     this.contact = core.contact(options.contact, options.to)
     this.callId = options.callId ?? token(16)
     this.#from = `${options.from};tag=${this.localTag}`
-    const { maxForwards, headers } = splitMaxForwards(options.headers ?? [])
-    this.#maxForwards = maxForwards
-    this.#headers = headers
   }
 
   make(via: string): RequestParts {
-    const { uri, toHeader, body } = this.options
+    const { uri, toHeader, maxForwards, headers, body } = this.options
     return {
       method: 'INVITE',
       uri,
@@ -272,10 +267,10 @@ class InviteRequest implements RequestMaker, OwnName {
       to: toHeader,
       callId: this.callId,
       sequence: this.#sequence,
-      maxForwards: this.#maxForwards,
+      maxForwards,
       contact: this.contact,
       capable: true,
-      headers: this.#headers,
+      headers,
       interval: askInterval(this.#seconds),
       body,
       fromTag: this.localTag,
@@ -302,11 +297,3 @@ export function sendInvite(core: Core, options: InviteOptions): SentInvite {
   invite.start(request)
   return invite
 }
-
-/** Max-Forwards has its own place; the rest follows as it is. */
-export function splitMaxForwards(headers: HeaderList): { maxForwards: number | undefined; headers: HeaderList } {
-  const i = headers.findIndex(([name]) => name.length === MAX_FORWARDS.length && name.toLowerCase() === MAX_FORWARDS)
-  return i < 0 ? { maxForwards: undefined, headers } : { maxForwards: Number(headers[i]![1]), headers: headers.toSpliced(i, 1) }
-}
-
-const MAX_FORWARDS = 'max-forwards'

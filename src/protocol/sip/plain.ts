@@ -1,3 +1,4 @@
+import { Via } from './address.ts'
 import { inHost, inParam, inToken, inUser } from './codes.ts'
 
 /**
@@ -156,17 +157,8 @@ export function digitsAt(codes: Uint8Array, max: number, start: number, end: num
 
 const SENT_BY_UDP = octetsOf('SIP/2.0/UDP ')
 
-/** A Via over UDP, the only one of its line, whose parameters are tokens. */
-export interface PlainVia {
-  host: string
-  port: number | undefined
-  branch: string | undefined
-  /** Whether it has `rport`, with a value or without. */
-  rport: boolean
-}
-
-/** Its parts, cut out of the text that its octets are; null where it is not plain. */
-export function readPlainVia(text: string, codes: Uint8Array, start: number, end: number): PlainVia | null {
+/** A Via over UDP, the only one of its line, whose parameters are tokens, cut out of the text that its octets are; null for another. */
+export function readPlainVia(text: string, codes: Uint8Array, start: number, end: number): Via | null {
   if (!begins(codes, start, SENT_BY_UDP)) return null
   const host = start + SENT_BY_UDP.length
   let i = host
@@ -200,5 +192,5 @@ export function readPlainVia(text: string, codes: Uint8Array, start: number, end
     if (isNamed(codes, name, stop, RPORT)) rport = true
     else if (branch === undefined && isNamed(codes, name, stop, BRANCH)) branch = text.slice(value, i)
   }
-  return { host: text.slice(host, afterHost), port, branch, rport }
+  return new Via(text.slice(start, end), 'UDP', text.slice(host, afterHost), port, branch, rport)
 }

@@ -45,8 +45,11 @@ export function grantedInterval(response: SipResponse): SessionInterval | null {
   return { seconds: granted.seconds, refresher: granted.refresher === 'uas' ? 'them' : 'us' }
 }
 
+const USUAL: HeaderList = [['Session-Expires', String(INTERVAL_S)]]
+
 /** The headers with which a request of ours asks for an interval (§7.1). */
 export function askInterval(seconds: number, refresher?: 'uac' | 'uas'): HeaderList {
+  if (seconds === INTERVAL_S && !refresher) return USUAL
   const value = refresher ? `${seconds};refresher=${refresher}` : String(seconds)
   const headers: [string, string][] = [['Session-Expires', value]]
   if (seconds > MIN_INTERVAL_S && seconds !== INTERVAL_S) headers.push(['Min-SE', String(seconds)])

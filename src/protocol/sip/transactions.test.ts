@@ -147,7 +147,7 @@ test('timer D: a repeated refusal is acknowledged again for 32 s, with the same 
   const net = new SimulatedNetwork()
   const b = peer(net, '10.0.0.2')
   const a = net.userAgent('10.0.0.1')
-  const sent = a.invite({ ...CALL, headers: [['Max-Forwards', '12']] })
+  const sent = a.invite({ ...CALL, maxForwards: 12 })
   const failed = assert.rejects(sent.answered, { reason: 'refused', status: 503 })
   net.clock.turn(5)
   const refusal = b.got[0]!.replace(/^.*\r\n/, 'SIP/2.0 503 No\r\n').replace(/(To: .*)\r/, '$1;tag=bt\r')

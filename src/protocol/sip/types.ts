@@ -148,7 +148,9 @@ export interface InviteOptions {
   /** Default: `<sip:local address:port>`. */
   contact?: string
   callId?: string
-  /** Further headers: Max-Forwards (default 70), P-Asserted-Identity, Allow, Supported … */
+  /** Default 70. */
+  maxForwards?: number
+  /** Further headers: P-Asserted-Identity, Allow, Supported … */
   headers?: HeaderList
   body?: { type: string; content: Uint8Array | string }
   /** Ms until the first response of any kind, after which the invite fails with `timeout`; default timer B (64*T1). */

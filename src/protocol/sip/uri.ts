@@ -44,12 +44,11 @@ export function parseHostPort(text: string, i: number): { host: string; port: nu
     i = close + 1
   } else {
     const start = i
-    for (; i < text.length; i++) {
-      const c = text.charCodeAt(i)
-      if (c === 58 || c === 59 || c === 63 || c === 32 || c === 9) break
-    }
+    let code = text.charCodeAt(i)
+    while (inHost(code)) code = text.charCodeAt(++i)
+    const ends = i === text.length || code === 58 || code === 59 || code === 63 || code === 32 || code === 9
+    if (!ends || i === start) throw new SipParseError(400, 'Malformed host')
     host = text.slice(start, i)
-    if (!isHost(host)) throw new SipParseError(400, 'Malformed host')
   }
   if (text.charCodeAt(i) !== 58) return { host, port: undefined, end: i }
   const start = ++i

@@ -4,7 +4,7 @@ import { Core } from './core.ts'
 import { SipFailure } from './failure.ts'
 import { ReceivedInvite } from './incoming-invite.ts'
 import { SipRequest, type SipResponse } from './message.ts'
-import { SentInvite, sendInvite, splitMaxForwards } from './outgoing-invite.ts'
+import { SentInvite, sendInvite } from './outgoing-invite.ts'
 import { OutgoingMessage } from './outgoing-message.ts'
 import { parseHead, parseMessage } from './parse.ts'
 import { SipParseError } from './parse-error.ts'
@@ -107,16 +107,15 @@ class SocketUserAgent implements UserAgent {
   }
 
   request(options: RequestOptions): Promise<SipResponse> {
-    const { maxForwards, headers } = splitMaxForwards(options.headers ?? [])
     const fixed = {
-      maxForwards,
+      maxForwards: options.maxForwards,
       method: options.method,
       uri: options.uri,
       from: `${options.from};tag=${token(8)}`,
       to: options.toHeader,
       callId: options.callId ?? token(16),
       contact: this.#core.contact(options.contact, options.to),
-      headers,
+      headers: options.headers,
       body: options.body,
     }
     let sequence = options.sequence ?? 1
