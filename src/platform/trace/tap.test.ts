@@ -60,7 +60,7 @@ test('our own INVITE that a carrier sends back to us is on both calls, each with
   ])
 })
 
-test('a dialog is remembered for 32 s after its call, and no longer', () => {
+test('a dialog is remembered for 32 s after its call, and for no longer than twice that', () => {
   const { tap, told, clock } = tapped()
   const first = owner('in', 'a')
   tap.own(first)
@@ -68,20 +68,24 @@ test('a dialog is remembered for 32 s after its call, and no longer', () => {
   clock.turn(31_000)
   tap.see(seen('in', 'BYE', 'a'))
   assert.equal(told().length, 1)
-  clock.turn(2000)
+  clock.turn(33_000)
   tap.over(newId('call'))
   assert.equal(tap.size, 0)
+  tap.see(seen('in', 'BYE', 'a'))
+  assert.equal(told().length, 1)
 })
 
-test('O03 a call is its own subscriber’s alone, while it is up and for 32 s', () => {
+test('O03 a call is its own subscriber’s alone, while it is up and for at least 32 s, at most 64', () => {
   const { tap, clock } = tapped()
   const leg = owner('in', 'a')
   assert.equal(tap.isCallOf(leg.call, leg.subscriber), false)
   tap.own(leg)
   assert.deepEqual([tap.isCallOf(leg.call, leg.subscriber), tap.isCallOf(leg.call, newId('sub'))], [true, false])
   tap.over(leg.call)
+  clock.turn(31_000)
+  tap.over(newId('call'))
   assert.equal(tap.isCallOf(leg.call, leg.subscriber), true)
-  clock.turn(32_000)
+  clock.turn(33_000)
   tap.over(newId('call'))
   assert.equal(tap.isCallOf(leg.call, leg.subscriber), false)
 })
@@ -101,16 +105,48 @@ test('a leg that goes over to another call is in the trace of that one from then
   tap.see(seen('in', 'INVITE', 'a'))
   tap.own(later)
   tap.see(seen('in', 'INFO', 'a'))
+  assert.equal(tap.isCallOf(former.call, former.subscriber), true, 'whose only leg has gone')
   tap.over(former.call)
-  clock.turn(40_000)
+  clock.turn(70_000)
   tap.own({ ...owner('in', 'c'), callId: 'y' })
   tap.see(seen('in', 'BYE', 'a'))
   assert.deepEqual(calls(), [former.call, later.call, later.call])
+  assert.equal(tap.isCallOf(later.call, later.subscriber), true)
   tap.over(later.call)
   tap.over(later.call)
-  clock.turn(40_000)
+  clock.turn(70_000)
   tap.over(newId('call'))
   assert.equal(tap.size, 1, 'of the call that is up')
+})
+
+test('a call that is up is known however long it takes, and what is over beside it is not', () => {
+  const { tap, told, clock } = tapped()
+  const long = owner('in', 'a')
+  tap.own(long)
+  for (let i = 0; i < 10; i++) {
+    const short = { ...owner('in', 'b'), callId: `short-${i}` }
+    tap.own(short)
+    tap.over(short.call)
+    clock.turn(20_000)
+  }
+  tap.see(seen('in', 'BYE', 'a'))
+  tap.see(seen('in', 'BYE', 'b', 'short-9'))
+  tap.see(seen('in', 'BYE', 'b', 'short-4'))
+  assert.deepEqual(told(), ['in: BYE in a', 'in: BYE in b'])
+  assert.ok(tap.size < 6, `${tap.size}`)
+})
+
+test('a Call-ID that its caller uses again, with another tag, is the later call’s', () => {
+  const { tap, calls } = tapped()
+  const [first, second] = [owner('in', 'a'), owner('in', 'b')]
+  tap.see(seen('in', 'INVITE', 'a'))
+  tap.own(first)
+  tap.over(first.call)
+  tap.see(seen('in', 'INVITE', 'b'))
+  tap.own(second)
+  tap.see(seen('out', 200, 'b'))
+  tap.see(seen('in', 'BYE', 'b'))
+  assert.deepEqual(calls(), [first.call, second.call, second.call, second.call])
 })
 
 const MESSAGE = [

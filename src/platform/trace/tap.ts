@@ -51,36 +51,72 @@ export interface TraceSink {
 /** A message is seen before anybody knows which call it begins; so many wait to be known. */
 const UNKNOWN = 64
 
-/** Ms for which a dialog is remembered after its call: repeats and answers to BYE come in this time. */
+/** Ms for which a dialog is remembered after its call, and twice as long at most: repeats and answers to BYE come in this time. */
 const LINGER_MS = 32_000
 
-/** The legs of one Call-ID in one realm. */
-interface Legs {
-  callerTag: string | undefined
-  in: OwnedDialog | null
-  out: OwnedDialog | null
+interface Unknown {
+  readonly seen: SeenMessage
+  readonly wall: number
+  /** A leg that has the same Call-ID, and has neither sent nor received this. */
+  other: KnownDialog | null
 }
 
-interface KnownDialog extends OwnedDialog {
-  readonly before: KnownDialog | null
+/** Dialogs of one call that are asked whether a message is theirs before it is looked for among all. */
+const NEAR = 4
+
+class KnownDialog implements OwnedDialog {
+  readonly owner: DialogOwner
+  readonly call: Traced
+  /** By which it is found, and the other one with the same Call-ID, if it has one. */
+  readonly key: string
+  twin: KnownDialog | null
+  callerTag: string | undefined
+  /** The one of its call before it. */
+  before: KnownDialog | null
+  in: DialogPlace | null = null
+  out: DialogPlace | null = null
+
+  constructor(owner: DialogOwner, call: Traced, key: string, twin: KnownDialog | null) {
+    this.owner = owner
+    this.call = call
+    this.key = key
+    this.twin = twin
+    this.before = call.last
+    call.last = this
+    if (twin) twin.twin = this
+  }
+
+  /** Sets the tag of whoever began both. */
+  know(callerTag: string | undefined): void {
+    this.callerTag = callerTag
+    if (this.twin) this.twin.callerTag = callerTag
+  }
 }
 
 class Traced implements TracedCall {
   readonly id: Id<'call'>
+  readonly subscriber: Id<'sub'>
   lines = 0
   batch: object | null = null
   number = 0
   /** The last of its dialogs; each knows the one before. */
-  dialogs: KnownDialog | null = null
-  ended = false
-  /** Monotonic ms. */
-  endedAt = 0
-  /** The one that ended after it. */
-  next: Traced | null = null
+  last: KnownDialog | null = null
 
-  constructor(id: Id<'call'>) {
+  constructor(id: Id<'call'>, subscriber: Id<'sub'>) {
     this.id = id
+    this.subscriber = subscriber
   }
+}
+
+/**
+ * What is known of one time, thrown away together when it is old enough: taken out one by one, what is over would cost more than
+ * it does lying there.
+ */
+class Age {
+  /** Of two with the same Call-ID the later one. */
+  readonly dialogs = new Map<string, KnownDialog>()
+  /** That ended in it. */
+  readonly over = new Map<Id<'call'>, Traced>()
 }
 
 /**
@@ -90,89 +126,133 @@ class Traced implements TracedCall {
 export class Tap {
   readonly #clock: Clock
   readonly #sinks: readonly TraceSink[]
-  /** By realm and Call-ID. */
-  readonly #legs = new Map<Realm, Map<string, Legs>>()
-  readonly #calls = new Map<Id<'call'>, Traced>()
-  /** Ended calls in the order of their ends. */
-  #firstEnded: Traced | null = null
-  #lastEnded: Traced | null = null
-  readonly #unknown: { seen: SeenMessage; wall: number }[] = []
+  readonly #up = new Map<Id<'call'>, Traced>()
+  /** What came since `#since`, or was up then; and what was known before. */
+  #young = new Age()
+  #old = new Age()
+  /** Monotonic ms. */
+  #since = 0
+  /** What was seen or told last is mostly of the call of what comes next, which need not be looked for then. */
+  #latest: Traced = NO_CALL
+  readonly #unknown: Unknown[] = []
 
   constructor(options: { clock: Clock; sinks: readonly TraceSink[] }) {
     this.#clock = options.clock
     this.#sinks = options.sinks
   }
 
-  /** Dialogs that are known. */
+  /** Call-IDs that are known. */
   get size(): number {
-    let size = 0
-    for (const legs of this.#legs.values()) size += legs.size
+    let size = this.#young.dialogs.size
+    for (const key of this.#old.dialogs.keys()) if (!this.#young.dialogs.has(key)) size++
     return size
   }
 
   /** Whether it is a call of this subscriber, up or over for less than a while. */
   isCallOf(call: Id<'call'>, subscriber: Id<'sub'>): boolean {
-    return this.#calls.get(call)?.dialogs?.owner.subscriber === subscriber
+    const known = this.#upOf(call) ?? this.#young.over.get(call) ?? this.#old.over.get(call)
+    return known?.subscriber === subscriber
   }
 
   see(seen: SeenMessage): void {
     if (this.#sinks.length === 0) return
-    const legs = this.#legs.get(seen.realm)?.get(seen.callId)
-    const dialog = legs && dialogOf(legs, seen)
     const wall = this.#clock.wall()
-    if (dialog) this.#pass(seen, wall, dialog)
-    else {
+    const known = this.#near(seen) ?? this.#find(seen)
+    const dialog = known && sender(known, seen)
+    if (dialog) {
+      this.#latest = dialog.call
+      this.#pass(seen, wall, dialog)
+    } else {
       if (this.#unknown.length >= UNKNOWN) this.#unknown.shift()
-      this.#unknown.push({ seen, wall })
+      this.#unknown.push({ seen, wall, other: known })
     }
   }
 
   /** A leg has this dialog, or will: what was seen of it before is the leg's too. */
   own(owner: DialogOwner): void {
     if (this.#sinks.length === 0) return
-    this.#forgetEnded()
-    const legs = this.#legsOf(owner)
-    const known = legs[owner.direction]?.owner
-    if (known && known.leg === owner.leg && known.call === owner.call) return
-    const call = this.#callOf(owner.call)
-    const dialog: KnownDialog = { owner, call, in: null, out: null, before: call.dialogs }
-    call.dialogs = dialog
-    legs[owner.direction] = dialog
-    legs.callerTag ??= owner.callerTag ?? this.#tagOfFirst(owner)
-    for (let i = 0; i < this.#unknown.length; ) {
-      const { seen, wall } = this.#unknown[i]!
-      if (isOf(seen, owner) && dialogOf(legs, seen) === dialog) {
-        this.#unknown.splice(i, 1)
-        this.#pass(seen, wall, dialog)
-      } else i++
-    }
+    this.#age()
+    const first = this.#unknown.find(({ seen }) => isOf(seen, owner))
+    const key = keyOf(owner)
+    // Whatever was seen has been looked for.
+    const known = first ? first.other : this.#at(key)
+    const former = known && legOf(known, owner.direction)
+    if (former && former.owner.leg === owner.leg && former.owner.call === owner.call) return
+    // A leg that has gone over to another call is that one's.
+    if (former) leave(former)
+    const call = this.#upOf(owner.call) ?? this.#begin(owner)
+    const dialog = new KnownDialog(owner, call, key, known && legOf(known, opposite(owner.direction)))
+    dialog.know(owner.callerTag ?? known?.callerTag ?? this.#tagOfFirst(owner))
+    this.#young.dialogs.set(key, dialog)
+    if (first) this.#passUnknown(dialog)
   }
 
   /** What the journal is told of a call, and the text that it has of it. */
   record(record: JournalRecord, json: string): void {
     if (this.#sinks.length === 0) return
-    const call = callOfRecord(record)
-    if (!call) return
-    const traced = this.#calls.get(call)
-    for (const sink of this.#sinks) sink.record?.(call, traced, record.at.wall, json)
+    const id = callOfRecord(record)
+    if (!id) return
+    const call = this.#upOf(id)
+    if (call) this.#latest = call
+    for (const sink of this.#sinks) sink.record?.(id, call, record.at.wall, json)
   }
 
   /** The call is over; its dialogs are remembered for a while. */
   over(id: Id<'call'>): void {
-    const call = this.#calls.get(id)
-    if (call && !call.ended) {
-      call.ended = true
-      call.endedAt = this.#clock.now()
-      if (this.#lastEnded) this.#lastEnded.next = call
-      else this.#firstEnded = call
-      this.#lastEnded = call
-      // Made again for what comes late, which is little.
-      for (let { dialogs: dialog } = call; dialog; dialog = dialog.before) {
-        dialog.in = null
-        dialog.out = null
+    this.#age()
+    const call = this.#up.get(id)
+    if (!call) return
+    this.#up.delete(id)
+    this.#young.over.set(id, call)
+    // Made again for what comes late, which is little.
+    for (let { last: dialog } = call; dialog; dialog = dialog.before) {
+      dialog.in = null
+      dialog.out = null
+    }
+  }
+
+  /** What leaves is mostly of the call of what came last, and has its Call-ID from where that has it. */
+  #near({ direction, realm, callId }: SeenMessage): KnownDialog | null {
+    if (direction === 'in') return null
+    let { last: dialog } = this.#latest
+    for (let i = 0; dialog && i < NEAR; i++, dialog = dialog.before)
+      if (dialog.owner.callId === callId && dialog.owner.realm === realm) return dialog
+    return null
+  }
+
+  #find(seen: SeenMessage): KnownDialog | null {
+    // A request that begins something is answered before anybody owns it.
+    const last = this.#unknown.at(-1)
+    return last && isOf(seen, last.seen) ? last.other : this.#at(keyOf(seen))
+  }
+
+  #at(key: string): KnownDialog | null {
+    return this.#young.dialogs.get(key) ?? this.#old.dialogs.get(key) ?? null
+  }
+
+  #upOf(id: Id<'call'>): Traced | undefined {
+    return id === this.#latest.id ? this.#latest : this.#up.get(id)
+  }
+
+  #begin({ call: id, subscriber }: DialogOwner): Traced {
+    const call = new Traced(id, subscriber)
+    this.#up.set(id, call)
+    return call
+  }
+
+  #passUnknown(dialog: KnownDialog): void {
+    for (let i = 0; i < this.#unknown.length; ) {
+      const unknown = this.#unknown[i]!
+      const { seen, wall } = unknown
+      if (!isOf(seen, dialog.owner)) i++
+      else if (sender(dialog, seen) === dialog) {
+        this.#unknown.splice(i, 1)
+        this.#pass(seen, wall, dialog)
+      } else {
+        unknown.other = dialog
+        i++
       }
     }
-    this.#forgetEnded()
   }
 
   #pass(seen: SeenMessage, wall: number, dialog: OwnedDialog): void {
@@ -188,61 +268,52 @@ export class Tap {
     return undefined
   }
 
-  #callOf(id: Id<'call'>): Traced {
-    let call = this.#calls.get(id)
-    if (!call) {
-      call = new Traced(id)
-      this.#calls.set(id, call)
-    }
-    return call
-  }
-
-  #legsOf({ realm, callId }: DialogOwner): Legs {
-    let ofRealm = this.#legs.get(realm)
-    if (!ofRealm) {
-      ofRealm = new Map()
-      this.#legs.set(realm, ofRealm)
-    }
-    let legs = ofRealm.get(callId)
-    if (!legs) {
-      legs = { callerTag: undefined, in: null, out: null }
-      ofRealm.set(callId, legs)
-    }
-    return legs
-  }
-
-  #forgetEnded(): void {
-    const until = this.#clock.now() - LINGER_MS
-    for (let call = this.#firstEnded; call && call.endedAt <= until; call = this.#firstEnded) {
-      this.#firstEnded = call.next
-      if (!call.next) this.#lastEnded = null
-      this.#calls.delete(call.id)
-      for (let { dialogs: dialog } = call; dialog; dialog = dialog.before) this.#forget(dialog)
-    }
-  }
-
-  #forget(dialog: OwnedDialog): void {
-    const { realm, callId, direction } = dialog.owner
-    const ofRealm = this.#legs.get(realm)
-    const legs = ofRealm?.get(callId)
-    // A leg that has gone over to another call is that one's.
-    if (!ofRealm || legs?.[direction] !== dialog) return
-    legs[direction] = null
-    if (!legs.in && !legs.out) ofRealm.delete(callId)
-    if (ofRealm.size === 0) this.#legs.delete(realm)
+  /** What is up is known on; what is over, for as long again, so that it is forgotten within two such times. */
+  #age(): void {
+    const now = this.#clock.now()
+    const age = now - this.#since
+    if (age < LINGER_MS) return
+    this.#since = now
+    this.#old = age < 2 * LINGER_MS ? this.#young : new Age()
+    this.#young = new Age()
+    for (const call of this.#up.values())
+      for (let { last: dialog } = call; dialog; dialog = dialog.before) this.#young.dialogs.set(dialog.key, dialog)
+    this.#latest = NO_CALL
   }
 }
 
-function isOf(seen: SeenMessage, { realm, callId }: DialogOwner): boolean {
+const NO_CALL = new Traced('call_', 'sub_')
+
+/** A Call-ID has no blank. */
+function keyOf({ realm, callId }: { realm: Realm; callId: string }): string {
+  return realm === 'node' ? callId : `${realm} ${callId}`
+}
+
+function opposite(direction: DialogOwner['direction']): DialogOwner['direction'] {
+  return direction === 'in' ? 'out' : 'in'
+}
+
+function leave(dialog: KnownDialog): void {
+  const { call } = dialog
+  if (call.last === dialog) call.last = dialog.before
+  else for (let { last: later } = call; later; later = later.before) if (later.before === dialog) later.before = dialog.before
+}
+
+/** The leg of that direction, of this one and its twin. */
+function legOf(dialog: KnownDialog, direction: DialogOwner['direction']): KnownDialog | null {
+  return dialog.owner.direction === direction ? dialog : dialog.twin
+}
+
+function isOf(seen: SeenMessage, { realm, callId }: { realm: Realm; callId: string }): boolean {
   return seen.callId === callId && seen.realm === realm
 }
 
-/** Of the two legs that a Call-ID may have here, the dialog of the one that sent or received this message. */
-function dialogOf(legs: Legs, { is, direction, fromTag }: SeenMessage): OwnedDialog | null {
-  const { callerTag } = legs
+/** Of the two legs that a Call-ID may have here, the one that sent or received this message. */
+function sender(dialog: KnownDialog, { is, direction, fromTag }: SeenMessage): KnownDialog | null {
+  const { callerTag } = dialog
   // Of a former process: only where there is no doubt.
-  if (callerTag === undefined) return legs.in && legs.out ? null : (legs.in ?? legs.out)
+  if (callerTag === undefined) return dialog.twin ? null : dialog
   // A request that leaves, and its answer that comes back, has our own tag in From.
   const ours = (typeof is === 'string') === (direction === 'out')
-  return ours === (fromTag === callerTag) ? legs.out : legs.in
+  return legOf(dialog, ours === (fromTag === callerTag) ? 'out' : 'in')
 }
