@@ -2,6 +2,7 @@ import { closeSync, fdatasync, fsync, openSync, unlinkSync, writeFileSync, write
 import { statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { loadLibc } from '#protocol/posix/index.ts'
 
 const dataSync = promisify(fdatasync)
 const fullSync = promisify(fsync)
@@ -14,6 +15,7 @@ export class Disk {
   readonly #directory: string
   readonly #reserve: string
   readonly #reserveBytes: number
+  readonly #libc = loadLibc()
   #fd: number
   #retired: number[] = []
   #directoryChanged = true
@@ -36,12 +38,15 @@ export class Disk {
     return this.#held ? 'held' : 'released'
   }
 
-  /** Writes what it can and says how much that was; less than all means that the disk takes no more. */
-  write(bytes: Uint8Array): { written: number; error?: Error } {
-    let written = 0
-    while (written < bytes.length) {
+  /**
+   * Writes the first `length` bytes, as far as it can, and says how many those were; less than all means that the disk takes no
+   * more. What libc does not take at once goes Node's way, which says why.
+   */
+  write(bytes: Uint8Array, length: number): { written: number; error?: Error } {
+    let written = Math.max(0, this.#libc.writeBytes(this.#fd, bytes, length))
+    while (written < length) {
       try {
-        written += writeSync(this.#fd, bytes, written)
+        written += writeSync(this.#fd, bytes, written, length - written)
       } catch (error) {
         if (!this.#held) return { written, error: error as Error }
         this.#unlinkReserve()

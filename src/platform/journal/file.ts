@@ -88,7 +88,7 @@ export class FileJournal implements Journal {
 
   flush(): void {
     if (this.#buffer.length === 0 || this.#closed) return
-    const { written, error } = this.#disk.write(this.#buffer.bytes())
+    const { written, error } = this.#disk.write(this.#buffer.bytes(), this.#buffer.length)
     this.#active.bytes += written
     const lines = error ? this.#buffer.lines(written) : this.#lines - this.#writtenLines
     this.#writtenLines += lines

@@ -61,10 +61,10 @@ export class LineBuffer {
     return !joins
   }
 
-  /** The bytes that wait, in whole lines; good until the next `add` or `drop`. */
+  /** The bytes that wait, in whole lines: the first `length` of these. Good until the next `add` or `drop`. */
   bytes(): Uint8Array {
     this.#close()
-    return this.#bytes.subarray(0, this.#length)
+    return this.#bytes
   }
 
   /** How many lines end in the first `n` bytes. */

@@ -20,6 +20,8 @@ export interface Libc {
   eventfd(initial: number, flags: number): number
   read(fd: number, into: number, length: number): number
   write(fd: number, from: number, length: number): number
+  /** `write` of bytes that lie wherever V8 has put them. */
+  writeBytes(fd: number, bytes: Uint8Array, length: number): number
   usleep(microseconds: number): number
   close(fd: number): number
   /** Duplicates a descriptor; the copy is closed in child processes. */
@@ -67,6 +69,7 @@ export function loadLibc(): Libc {
     eventfd: libc.func('eventfd', 'int', ['uint32', 'int']),
     read: libc.func('read', 'int', ['int', 'int64', 'uint32']),
     write: libc.func('write', 'int', ['int', 'int64', 'uint32']),
+    writeBytes: libc.func('write', 'int', ['int', 'const void *', 'uint32']),
     usleep: libc.func('usleep', 'int', ['uint32']),
     close: libc.func('close', 'int', ['int']),
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0),
