@@ -2,8 +2,8 @@ import type { Id } from '#lib/index.ts'
 
 /**
  * A line of the file: 16 octets, a body, and up to 7 octets of nothing, since lines begin at multiples of 8. The octets are, in little
- * endian, the length of the line without those (32 bits), what it is (8), whose it is (24), and the wall-clock ms (64, as a
- * double). The body is a message or a record of the journal as it is. Whose it is says the last line of kind HEAD with the
+ * endian, the length of the line without those (32 bits), what it is (2), a check of these three (6), whose it is (24), and the
+ * wall-clock ms (64, as a double). The body is a message or a record of the journal as it is. Whose it is says the last line of kind HEAD with the
  * same number before it, whose body is text that begins with the id of the call and a blank.
  */
 export interface Line {
@@ -22,6 +22,16 @@ export const RECORD = 3
 const FIXED = 16
 const KIND_AT = 4
 const WALL_AT = 8
+
+const KIND_BITS = 3
+
+/**
+ * No power of 2 is a multiple of 63: any one bit that is turned over makes another check, and no line is told as another call's. It is
+ * 1 to 63; lines of former releases have 0.
+ */
+function checkOf(length: number, kind: number, owner: number): number {
+  return (((length % 63) + kind + (owner % 63)) % 63) + 1
+}
 
 /** Octets of a character in UTF-8 for each of its units in UTF-16, at most. */
 const LONGEST = 3
@@ -94,7 +104,7 @@ export class WaitingLines {
     if (typeof body === 'string') length = this.#bytes.write(body, bodyAt, 'utf8')
     else this.#bytes.set(body, bodyAt)
     this.#words[begin / 4] = FIXED + length
-    this.#words[begin / 4 + 1] = kind + owner * 256
+    this.#words[begin / 4 + 1] = kind + checkOf(FIXED + length, kind, owner) * 4 + owner * 256
     this.#doubles[begin / 8 + 1] = wall
     this.#length = aligned(bodyAt + length)
     for (let i = bodyAt + length; i < this.#length; i++) this.#bytes[i] = 0
@@ -116,6 +126,8 @@ export class CallLines {
   readonly #show: (line: Line) => void
   /** Heads of the call by their numbers, as far as the file has been read. */
   readonly #heads = new Map<number, string>()
+  /** Lines that were passed over. */
+  damaged = 0
 
   constructor(call: Id<'call'>, show: (line: Line) => void) {
     this.#begins = Buffer.from(`${call} `)
@@ -133,11 +145,17 @@ export class CallLines {
       next = aligned(end)
       if (next > bytes.length) break
       const owner = bytes.readUIntLE(at + KIND_AT + 1, 3)
-      if (bytes[at + KIND_AT] === HEAD) this.#meet(owner, bytes, at + FIXED, end)
+      const kind = bytes[at + KIND_AT]! & KIND_BITS
+      const check = bytes[at + KIND_AT]! >> 2
+      if (check !== 0 && check !== checkOf(end - at, kind, owner)) {
+        // It may have been a head: whose the others are is not known until it is said anew.
+        this.#heads.clear()
+        this.damaged += 1
+      } else if (kind === HEAD) this.#meet(owner, bytes, at + FIXED, end)
       else {
         wall = bytes.readDoubleLE(at + WALL_AT)
         const head = this.#heads.size > 0 ? this.#heads.get(owner) : undefined
-        if (head !== undefined) this.#show({ kind: bytes[at + KIND_AT]!, wall, head, body: bytes.subarray(at + FIXED, end) })
+        if (head !== undefined) this.#show({ kind, wall, head, body: bytes.subarray(at + FIXED, end) })
       }
     }
     return { end: at, wall }

@@ -114,6 +114,7 @@ export class TraceStore implements TraceSink, AsyncDisposable {
       const { end, wall } = lines.look(bytes)
       return wall > until ? -1 : end
     })
+    damaged += lines.damaged
     if (damaged > 0) this.#options.log.warn({ call, damaged }, 'damaged lines of a trace were passed over')
     const [first] = found
     if (!first) return null
