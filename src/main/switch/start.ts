@@ -111,13 +111,13 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     onAppend: (record, json) => wire.tap.record(record, json),
   })
   const configuration = new Configuration({ directory, log })
-  let dirty = new Set<Call>()
+  /** One that is there twice has not changed the second time. */
+  let dirty: Call[] = []
   const now = () => instantOf(clock, boot)
   const outbox = new Outbox({
     flush() {
-      // Made anew: a Set that is cleared leaves its table behind, which is old, and all that was in it with it.
       const changed = dirty
-      if (changed.size > 0) dirty = new Set()
+      if (changed.length > 0) dirty = []
       for (const call of changed) {
         const entry = call.cause ? null : recordOf(call, now())
         if (entry) journal.append(entry)
@@ -264,7 +264,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     channelState: (subscriber) => channels.get(subscriber),
     record,
     save(call) {
-      dirty.add(call)
+      if (dirty.at(-1) !== call) dirty.push(call)
       outbox.wake()
     },
     slots: new Map(),

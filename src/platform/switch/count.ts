@@ -1,43 +1,68 @@
 import type { Metric } from '#platform/words/index.ts'
 
-const KNOWN = new Set([
+const METHODS = [
   ...['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK', 'REFER', 'NOTIFY'],
   ...['REGISTER', 'SUBSCRIBE', 'MESSAGE', 'PUBLISH'],
-])
+]
+/** Statuses begin there, and what is none is counted as 0. */
+const FIRST_STATUS = 100
+const OTHER = 0
 
-/** How many there were of one kind. */
+/** How many messages there were in one direction. What a far end can choose makes no new label. */
 class Counts {
-  readonly #counts = new Map<string | number, { n: number }>()
+  readonly #requests = new Map([...METHODS, 'other'].map((method) => [method, { n: 0 }]))
+  readonly #others = this.#requests.get('other')!
+  /** By status, up to 699. */
+  readonly #responses = new Float64Array(700)
 
-  add(what: string | number): void {
-    const count = this.#counts.get(what)
-    if (count) count.n += 1
-    else this.#counts.set(what, { n: 1 })
+  see(is: string | number): void {
+    if (typeof is === 'string') (this.#requests.get(is) ?? this.#others).n += 1
+    else this.#responses[is >= FIRST_STATUS && is < this.#responses.length ? is : OTHER]! += 1
   }
 
-  samples(direction: string, label: string): Metric['samples'] {
-    return [...this.#counts].map(([what, { n }]) => ({ labels: { direction, [label]: String(what) }, value: n }))
+  requests(direction: string): Metric['samples'] {
+    return [...this.#requests].flatMap(([method, { n }]) => (n > 0 ? [{ labels: { direction, method }, value: n }] : []))
+  }
+
+  responses(direction: string): Metric['samples'] {
+    return [...this.#responses.entries()].flatMap(([status, n]) =>
+      n > 0 ? [{ labels: { direction, code: status === OTHER ? 'other' : String(status) }, value: n }] : [],
+    )
   }
 }
 
-/** Counts the SIP messages of all realms. What a far end can choose makes no new label. */
+/** Counts the SIP messages of all realms. */
 export class MessageCount {
-  readonly #requests = { in: new Counts(), out: new Counts() }
-  readonly #responses = { in: new Counts(), out: new Counts() }
+  readonly #in = new Counts()
+  readonly #out = new Counts()
   #sentAgain = 0
 
-  /** A message on the wire, by its method or its status; `again` where it has left before. */
-  see(direction: 'in' | 'out', is: string | number, again: boolean): void {
-    if (typeof is === 'string') this.#requests[direction].add(KNOWN.has(is) ? is : 'other')
-    else this.#responses[direction].add(is >= 100 && is <= 699 ? is : 'other')
+  /** One that has come, by its method or its status. */
+  came(is: string | number): void {
+    this.#in.see(is)
+  }
+
+  /** One that leaves; `again` where it has left before. */
+  left(is: string | number, again: boolean): void {
+    this.#out.see(is)
     if (again) this.#sentAgain += 1
   }
 
   /** `repeats`: messages that came again. */
   metrics(repeats: number): Metric[] {
     return [
-      counter('tieline_sip_requests_total', 'SIP requests, repeats included', 'method', this.#requests),
-      counter('tieline_sip_responses_total', 'SIP responses by status, repeats included', 'code', this.#responses),
+      {
+        name: 'tieline_sip_requests_total',
+        help: 'SIP requests, repeats included',
+        type: 'counter',
+        samples: [...this.#in.requests('in'), ...this.#out.requests('out')],
+      },
+      {
+        name: 'tieline_sip_responses_total',
+        help: 'SIP responses by status, repeats included',
+        type: 'counter',
+        samples: [...this.#in.responses('in'), ...this.#out.responses('out')],
+      },
       {
         name: 'tieline_sip_retransmissions_total',
         help: 'SIP messages sent or received once more',
@@ -49,8 +74,4 @@ export class MessageCount {
       },
     ]
   }
-}
-
-function counter(name: string, help: string, label: string, counts: { in: Counts; out: Counts }): Metric {
-  return { name, help, type: 'counter', samples: [...counts.in.samples('in', label), ...counts.out.samples('out', label)] }
 }

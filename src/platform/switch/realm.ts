@@ -146,7 +146,7 @@ export class Realms {
           const from = localFor(to.address)
           const { bytes } = message
           onMessage(seenOut(realm, from, message, bytes, to))
-          count.see('out', message.is, message.sent++ > 0)
+          count.left(message.is, message.sent++ > 0)
           if (to.transport === 'udp') sip.at(from.address).send(bytes, to)
           // Behind the journal's write, as everything that leaves.
           else outbox.post({ send: () => connections.send(bytes, to) })
@@ -154,7 +154,7 @@ export class Realms {
         suspect: (hop) => connections.suspect(hop),
       },
       observe(message, bytes, from) {
-        count.see('in', message instanceof SipRequest ? message.method : message.status, false)
+        count.came(message instanceof SipRequest ? message.method : message.status)
         const seen = seenIn(realm, localFor(from.address), message, bytes, from)
         if (seen) onMessage(seen)
       },
