@@ -17,12 +17,14 @@ import {
   type PlatformEvent,
   type SubscriberConfig,
 } from '#platform/words/index.ts'
+import type { IncomingReinvite, IncomingRequest } from '#protocol/sip/index.ts'
 import type { Answering } from './answering.ts'
 import type { Carrying } from './carry.ts'
 import { isKept } from './codecs.ts'
 import type { Seat } from './conference.ts'
 import type { Consulting } from './consult.ts'
 import type { Desk } from './desk.ts'
+import { acknowledged, requested } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { farewell } from './farewell.ts'
 import type { Hold } from './hold.ts'
@@ -34,6 +36,7 @@ import { OF_PAIR } from './pair.ts'
 import type { Pickup } from './pickup.ts'
 import type { ProgressEar } from './progress.ts'
 import type { CallRecording } from './recording.ts'
+import { reinvited } from './renegotiate.ts'
 import type { Slot } from './slot.ts'
 import type { SavedCall } from './snapshot.ts'
 import type { Move } from './survive.ts'
@@ -62,7 +65,6 @@ const NOTHING = Promise.resolve(null)
 /** What a call has none of until it is needed: most calls have nothing of it to their end. */
 const NONE: readonly never[] = []
 const NO_MEDIA: ReadonlyMap<Id<'leg'>, LegMedia> = new Map()
-const NO_HOLDS: ReadonlyMap<Leg, Hold> = new Map()
 
 /** A call: its legs, its leases, its events, its one cause. {@link close} says how it gives back what it has taken. */
 export class Call implements LegOwner {
@@ -103,6 +105,8 @@ export class Call implements LegOwner {
   /** Where it is parked. */
   slot: Slot | null = null
   keys: Map<Leg, LegKeys> | null = null
+  /** Legs that we hold, once there has been one. */
+  holds: Map<Leg, Hold> | null = null
   /** Its sound is being moved to another voice process. */
   moving: Move | null = null
   /** Whether a program has commanded anything for it. */
@@ -120,7 +124,6 @@ export class Call implements LegOwner {
   direct = false
   #phase: CallView['state'] = 'setup'
   #media: Map<Id<'leg'>, LegMedia> | null = null
-  #holds: Map<Leg, Hold> | null = null
   #onJoined: readonly (() => void)[] = NONE
   #onOver: readonly (() => void)[] = NONE
   #log: Log | null = null
@@ -128,7 +131,7 @@ export class Call implements LegOwner {
   /** What the end of its sound is waited for by. */
   closing: readonly Promise<unknown>[] = NONE
   /** Work that its end waits for, each for so many ms. */
-  lastWords: readonly { done: Promise<void>; longestMs: number }[] = NONE
+  lastWords: readonly { done: Promise<unknown>; longestMs: number }[] = NONE
   /** The next switch carries it on: nothing of it is given back here. */
   handedOver = false
   readonly limit: Timer
@@ -168,20 +171,6 @@ export class Call implements LegOwner {
 
   dropMedia(leg: Leg): void {
     this.#media?.delete(leg.id)
-  }
-
-  /** Legs that we hold. */
-  get holds(): ReadonlyMap<Leg, Hold> {
-    return this.#holds ?? NO_HOLDS
-  }
-
-  putHold(leg: Leg, hold: Hold): void {
-    this.#holds ??= new Map()
-    this.#holds.set(leg, hold)
-  }
-
-  dropHold(leg: Leg): void {
-    this.#holds?.delete(leg)
   }
 
   get phase(): CallView['state'] {
@@ -345,10 +334,7 @@ export class Call implements LegOwner {
 
   /** The call's last event waits for `work`, as long as it is `longestMs` after its end. */
   awaitBeforeEnd(work: Promise<unknown>, longestMs: number): void {
-    const done = work.then(
-      () => {},
-      () => {},
-    )
+    const done = work.catch(() => {})
     this.lastWords = [...this.lastWords, { done, longestMs }]
   }
 
@@ -390,12 +376,28 @@ export class Call implements LegOwner {
     return farewell(cause, leg)
   }
 
+  legReinvited(leg: Leg, invite: IncomingReinvite): void {
+    void reinvited(this, leg, invite)
+  }
+
+  legRequested(leg: Leg, request: IncomingRequest): void {
+    requested(this, leg, request)
+  }
+
+  legAcknowledged(leg: Leg, body: Uint8Array): void {
+    acknowledged(this, leg, body)
+  }
+
+  descriptionOf(leg: Leg): string | null {
+    return this.media.get(leg.id)?.description ?? leg.description
+  }
+
   legEnded(leg: Leg, cause: CallCause): void {
     const { registry } = this.x
     showLeg(this, leg)
     // Where the call has ended first, this leg was there.
     if (!this.#cause) leg.provenUntil ??= goneSince(this, leg, cause)
-    this.dropHold(leg)
+    this.holds?.delete(leg)
     this.keys?.delete(leg)
     this.#unpair(leg, cause.reason)
     const sounds = this.media.has(leg.id)

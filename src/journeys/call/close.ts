@@ -42,7 +42,7 @@ function closeAudio(call: Call): Promise<unknown> | undefined {
   return Promise.allSettled([...closing, ...lastWords.map(({ done, longestMs }) => atMost(call, done, longestMs))])
 }
 
-function atMost(call: Call, done: Promise<void>, longestMs: number): Promise<void> {
+function atMost(call: Call, done: Promise<unknown>, longestMs: number): Promise<unknown> {
   let timer: Timer | undefined
   const enough = new Promise<void>((resolve) => {
     timer = call.x.clock.after(longestMs, resolve, { keepAlive: true })

@@ -5,7 +5,7 @@ import type { Session } from '#protocol/sip/index.ts'
 import { bringTogether } from './bring-over.ts'
 import type { Call } from './call.ts'
 import type { Pairing } from './codecs.ts'
-import { answerBody, watchDialog } from './dialog.ts'
+import { answerBody } from './dialog.ts'
 import { textOf } from './offer.ts'
 import { CallOver, callOver } from './over.ts'
 import { pairUp } from './pair.ts'
@@ -31,7 +31,7 @@ export async function connect(
     // RFC 3311: what the same fork has asked for since its reliable answer stands.
     const updated = mediaB && mediaB.updatedBy !== null && mediaB.updatedBy === session.snapshot().remoteTag
     if (mediaB && answer.length > 0 && !updated) mediaB.readAnswer(answer)
-    watchDialog(call, b, session)
+    b.listen()
     call.event('leg.established', { leg: b })
     if (call.a.incoming?.settled) await callerSettled(call)
     if (b.cause) return
@@ -74,7 +74,7 @@ export function answerCaller(call: Call, content: string): void {
   }
   if (!call.media.has(a.id)) a.description = content
   a.connect(session)
-  watchDialog(call, a, session)
+  a.listen()
   call.event('leg.established', { leg: a })
 }
 

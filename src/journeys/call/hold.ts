@@ -21,7 +21,7 @@ export interface Hold {
 export async function hold(call: Call, params: Params<'call.hold'>, by = 'agent'): Promise<null> {
   const leg = meant(call, params.party ?? 'caller')
   if (!leg || !isFree(call)) throw verbError('invalid-argument', 'only a leg that is joined to another one can be held')
-  if (call.holds.has(leg)) return null
+  if (call.holds?.has(leg)) return null
   const source = params.music ? promptOf(call, params.music) : null
   const other = partnerOf(call, leg)
   if (other) await bothAudible(call, leg, other)
@@ -35,10 +35,10 @@ export async function retrieve(call: Call, params: Params<'call.retrieve'>): Pro
     call.consulting.decide('back')
     return null
   }
-  const legs = params.party ? [meant(call, params.party)] : [...call.holds.keys()]
+  const legs = params.party ? [meant(call, params.party)] : [...(call.holds?.keys() ?? [])]
   for (const leg of legs) if (leg) await lift(call, leg)
   const b = partnerOf(call, call.a)
-  if (b && isFree(call) && call.holds.size === 0 && legs.length > 0) await joinAudio(call, call.a, b)
+  if (b && isFree(call) && !call.holds?.size && legs.length > 0) await joinAudio(call, call.a, b)
   return null
 }
 
@@ -46,7 +46,8 @@ export async function retrieve(call: Call, params: Params<'call.retrieve'>): Pro
 export async function holdLeg(call: Call, leg: Leg, options: { source: PromptSource | null; by: string }): Promise<void> {
   const { source, by } = options
   const held: Hold = { by, music: source ? { verb: newId('verb'), source, lease: lease(call, kindsOf(source), leg) } : null }
-  call.putHold(leg, held)
+  call.holds ??= new Map()
+  call.holds.set(leg, held)
   call.event('leg.held', { leg, data: { by } })
   call.save()
   const media = call.media.get(leg.id)
@@ -63,9 +64,9 @@ export async function holdLeg(call: Call, leg: Leg, options: { source: PromptSou
 
 /** It is held no more; to whom it talks then is its caller's to say. Nothing where it is not held. */
 export async function lift(call: Call, leg: Leg): Promise<void> {
-  const held = call.holds.get(leg)
+  const held = call.holds?.get(leg)
   if (!held) return
-  call.dropHold(leg)
+  call.holds?.delete(leg)
   if (held.music) {
     call.media.get(leg.id)?.endpoint.stop(held.music.verb)
     held.music.lease[Symbol.dispose]()
@@ -78,7 +79,7 @@ export async function lift(call: Call, leg: Leg): Promise<void> {
 
 /** What is held when two legs do not talk any more: whoever is left is free for what comes next. */
 export async function liftAll(call: Call): Promise<void> {
-  for (const leg of [...call.holds.keys()]) await lift(call, leg)
+  for (const leg of [...(call.holds?.keys() ?? [])]) await lift(call, leg)
 }
 
 /** A telephone is told (RFC 3264 §8.4), so that it can show it; a carrier hears the music. */

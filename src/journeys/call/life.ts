@@ -26,7 +26,7 @@ export function watchLife(call: Call, legs: readonly Leg[]): Watch {
 async function heard(call: Call, leg: Leg, state: 'silent' | 'flowing', silentMs: number, watch: Watch): Promise<void> {
   if (watch.stopped || leg.cause) return
   call.event(state === 'silent' ? 'media.silent' : 'media.flowing', { leg, data: { silentMs } })
-  if (state === 'flowing' || leg.state === 'hold' || call.holds.has(leg)) return
+  if (state === 'flowing' || leg.state === 'hold' || call.holds?.has(leg)) return
   const lastHeard = before(call, silentMs)
   if (await proves(call, leg, watch)) return
   leg.provenUntil = lastHeard
@@ -42,7 +42,7 @@ const GONE: ReadonlySet<string> = new Set(['session-expired', 'dialog-gone', 'me
  * the dialog, and not before it was answered (PITFALLS B06). Null for other causes, and where its sound shows that it was there until now.
  */
 export function goneSince(call: Call, leg: Leg, { reason }: CallCause): Instant | null {
-  if (!GONE.has(reason) || !leg.session || (call.media.has(leg.id) && !call.holds.has(leg))) return null
+  if (!GONE.has(reason) || !leg.session || (call.media.has(leg.id) && !call.holds?.has(leg))) return null
   const heard = before(call, call.x.clock.now() - leg.session.heardAt)
   const answered = call.x.registry.answeredSince(call.id, leg.id)
   return answered && answered.boot === heard.boot && answered.mono > heard.mono ? answered : heard

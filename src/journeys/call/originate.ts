@@ -6,7 +6,6 @@ import type { Session, SipResponse } from '#protocol/sip/index.ts'
 import { attend } from './attend.ts'
 import { Call } from './call.ts'
 import { dial } from './dial.ts'
-import { watchDialog } from './dialog.ts'
 import { type Ears, ears } from './ears.ts'
 import type { Exchange } from './exchange.ts'
 import { attemptAll } from './fork.ts'
@@ -187,7 +186,7 @@ function answered(call: Call, leg: Leg, session: Session): void {
     leg.end(causeOf('switch', 'not-acceptable'))
     throw error
   }
-  watchDialog(call, leg, session)
+  leg.listen()
   call.event('leg.established', { leg })
   call.answered(leg)
   call.phase = 'verb'

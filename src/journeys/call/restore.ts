@@ -10,7 +10,6 @@ import { policyOf, sideOf } from './codecs.ts'
 import { joinAudio } from './connect.ts'
 import { converse } from './converse.ts'
 import { decideWithoutAgent } from './default.ts'
-import { watchDialog } from './dialog.ts'
 import type { Exchange } from './exchange.ts'
 import { liftAll } from './hold.ts'
 import { keepMedia } from './media.ts'
@@ -90,7 +89,7 @@ function takeUp(
         listenAgain(call, snapshot)
         await claimed(call)
         if (call.pair) listenForTones(call, ...call.pair)
-        const held = call.holds.size > 0
+        const held = call.holds !== null
         await unheld(call, left)
         if (held) await joinAudio(call, a, b)
         call.end((await converse(call, b)).cause)
@@ -110,7 +109,7 @@ async function claimed(call: Call): Promise<void> {
 
 /** Whoever commanded that a leg is held is not there any more: it is held no longer, and hears no music. */
 async function unheld(call: Call, left: Left): Promise<void> {
-  if (call.holds.size === 0) return
+  if (!call.holds?.size) return
   await claimed(call)
   for (const leg of call.holds.keys()) {
     for (const lease of call.leasesOf(leg)) {
@@ -188,9 +187,12 @@ function restoreLeg(call: Call, snapshot: LegSnapshot): Leg {
     case 'session': {
       const session = realm.agent.restoreSession(dialog.session)
       leg.connect(session)
-      watchDialog(call, leg, session)
+      leg.listen()
       if (snapshot.held) leg.hold(true)
-      if (snapshot.holding) call.putHold(leg, { by: 'restart', music: null })
+      if (snapshot.holding) {
+        call.holds ??= new Map()
+        call.holds.set(leg, { by: 'restart', music: null })
+      }
       break
     }
   }

@@ -78,7 +78,7 @@ function snapshotOf(call: Call): CallSnapshot {
     const media = sound?.snapshot()
     const { description } = leg
     const snapshot: LegSnapshot = { facts: leg.facts, held: leg.state === 'hold', dialog }
-    if (call.holds.has(leg)) snapshot.holding = true
+    if (call.holds?.has(leg)) snapshot.holding = true
     if (leg.named) snapshot.named = true
     if (media) snapshot.media = media
     if (description) snapshot.description = description

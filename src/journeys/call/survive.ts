@@ -59,9 +59,9 @@ async function move(call: Call, legs: Set<Leg>, agoMs: number): Promise<void> {
 
 /** Who talked to each other does again, and who is held hears what it heard. */
 async function soundAgain(call: Call): Promise<void> {
-  const [a, b] = call.legs.filter((leg) => leg.isConnected && call.media.has(leg.id) && !call.holds.has(leg))
+  const [a, b] = call.legs.filter((leg) => leg.isConnected && call.media.has(leg.id) && !call.holds?.has(leg))
   if (a && b && (isFree(call) || call.consulting)) await joinAudio(call, a, b)
-  for (const [leg, { music }] of call.holds) {
+  for (const [leg, { music }] of call.holds ?? []) {
     if (!music) continue
     const playing = call.media.get(leg.id)?.endpoint.play({ verb: music.verb, source: music.source, loop: 0 })
     playing?.catch((error: unknown) => call.log.info({ err: error, leg: leg.id }, 'a held leg does not hear what it should'))

@@ -3,7 +3,6 @@ import type { CallCause, Demand, Lease } from '#platform/words/index.ts'
 import type { Call } from './call.ts'
 import { refuse } from './codecs.ts'
 import { bringIn, joinAudio } from './connect.ts'
-import { watchDialog } from './dialog.ts'
 import { keepMedia, openMedia } from './media.ts'
 import { checkPair } from './pair.ts'
 import type { Joiner } from './wish.ts'
@@ -100,7 +99,6 @@ export function move(call: Call, { call: from, leg }: Joiner, cause: CallCause |
     keepMedia(call, leg, media)
     media.endpoint.move(call.id).catch((error: unknown) => media.onFault?.(error))
   }
-  if (leg.session) watchDialog(call, leg, leg.session)
   if (cause) from.end(cause)
   call.save()
 }

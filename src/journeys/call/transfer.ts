@@ -31,7 +31,7 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
   if ('leg' in reached) {
     call.wish = null
     await lift(call, call.a)
-    call.dropHold(by)
+    call.holds?.delete(by)
     const whom = attended ? { call: to.joiner.call.id } : { target: to.target }
     call.event('leg.transferred', { leg: call.a, data: { by: by.id, to: reached.leg.id, ...whom } })
     void partWith(call, transfer)
@@ -46,7 +46,7 @@ export async function follow(call: Call, transfer: Transfer, b: Leg): Promise<{ 
     return { ...reached.failed, status: 'answered' }
   }
   if (by !== b) call.promote(by)
-  if (call.holds.size === 0) await joinAudio(call, call.a, b)
+  if (!call.holds?.size) await joinAudio(call, call.a, b)
   call.save()
   // Last, for it may ask again as soon as it knows.
   call.wish = null

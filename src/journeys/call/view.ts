@@ -12,7 +12,7 @@ export function viewOf(call: Call): CallView {
   if (call.answeredAt) view.answeredAt = new Date(call.answeredAt.wall).toISOString()
   for (const leg of call.legs) {
     if (leg.cause) continue
-    view.legs.push(call.holds.has(leg) ? { ...leg.view(), state: 'hold' } : leg.view())
+    view.legs.push(call.holds?.has(leg) ? { ...leg.view(), state: 'hold' } : leg.view())
   }
   return view
 }

@@ -3,12 +3,15 @@ import type { CallCause, ConnectionState, Direction, Instant, LegView, Party, Re
 import type {
   HeaderList,
   IncomingInvite,
+  IncomingReinvite,
+  IncomingRequest,
   IncomingSnapshot,
   OutgoingInvite,
   OutgoingSnapshot,
   Session,
   SessionEnd,
   SessionSnapshot,
+  SessionUser,
 } from '#protocol/sip/index.ts'
 
 /** What stays the same about a leg from its first moment to its last. */
@@ -55,6 +58,12 @@ export interface LegOwner {
   legEnded(leg: Leg, cause: CallCause): void
   /** What the other side is told for a cause. */
   farewell(cause: CallCause, leg: Leg): Farewell
+  /** Inside its dialog: a re-INVITE; INFO, UPDATE, REFER …; and with what body our 2xx was acknowledged. */
+  legReinvited(leg: Leg, invite: IncomingReinvite): void
+  legRequested(leg: Leg, request: IncomingRequest): void
+  legAcknowledged(leg: Leg, body: Uint8Array): void
+  /** What its far end was last told; null where it was told nothing. */
+  descriptionOf(leg: Leg): string | null
 }
 
 const NO_DIALOG: Dialog = { kind: 'none' }
@@ -69,7 +78,7 @@ const NOBODY: readonly string[] = []
  *
  * Whatever happens, `owner.legEnded` is called exactly once (PITFALLS C07).
  */
-export class Leg {
+export class Leg implements SessionUser {
   readonly facts: LegFacts
   /** What its far end was last told, where audio passes by us; {@link LegMedia} knows it otherwise. */
   description: string | null = null
@@ -180,8 +189,33 @@ export class Leg {
       return
     }
     this.#wasConnected = true
-    session.whenEnded((end) => this.end(endCause(end.by, this.facts.direction)))
     this.#enter('connected')
+  }
+
+  /** What comes inside its dialog is heard from now on. Every change of it is in the journal before it is answered. */
+  listen(): void {
+    this.session?.serve(this)
+  }
+
+  onReinvite(invite: IncomingReinvite): void {
+    this.#owner.legReinvited(this, invite)
+  }
+
+  onRequest(request: IncomingRequest): void {
+    this.#owner.legRequested(this, request)
+  }
+
+  onAcknowledged(body: Uint8Array): void {
+    this.#owner.legAcknowledged(this, body)
+  }
+
+  onEnded({ by }: SessionEnd): void {
+    this.end(endCause(by, this.facts.direction))
+  }
+
+  describe(): { type: string; content: string } | undefined {
+    const content = this.#owner.descriptionOf(this)
+    return content === null ? undefined : { type: 'application/sdp', content }
   }
 
   /** Another call hears of it from now on. */

@@ -15,6 +15,11 @@ export class Acknowledgement {
     return this.#promised.promise
   }
 
+  /** What the ACK said, once it has come. */
+  get body(): Uint8Array | null {
+    return this.#word instanceof Uint8Array ? this.#word : null
+  }
+
   comes(body: Uint8Array): void {
     this.#word ??= body
     this.#tell()

@@ -26,11 +26,13 @@ function scene(options: { knows?: string; stranger?: boolean } = {}) {
       if (challenge) return invite.refuse(401, { headers: challenge })
       invites.push(invite)
       const session = invite.accept({ contact: `<sip:1@${CARRIER}>` })!
-      session.onReinvite = (reinvite) => {
-        const again = passes(reinvite.request)
-        if (again) reinvite.refuse(401, { headers: again })
-        else reinvite.accept({})
-      }
+      session.serve({
+        onReinvite(reinvite) {
+          const again = passes(reinvite.request)
+          if (again) reinvite.refuse(401, { headers: again })
+          else reinvite.accept({})
+        },
+      })
     },
     onRequest(incoming) {
       const challenge = passes(incoming.request)
@@ -132,10 +134,12 @@ test('S10 what was asked before the answer and is challenged behind it counts on
         numbers.push(update.request.cseq.sequence)
         // The answer overtakes the challenge.
         const session = invite.accept({ contact: `<sip:1@${CARRIER}>` })!
-        session.onRequest = (incoming) => {
-          numbers.push(incoming.request.cseq.sequence)
-          incoming.respond(200)
-        }
+        session.serve({
+          onRequest(incoming) {
+            numbers.push(incoming.request.cseq.sequence)
+            incoming.respond(200)
+          },
+        })
         const verdict = guard.check(update.request, () => 'right')
         network.clock.after(100, () => update.respond(401, 'user' in verdict ? {} : { headers: verdict.challenge }))
       }

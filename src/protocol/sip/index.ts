@@ -35,6 +35,7 @@ export type {
   Session,
   SessionEnd,
   SessionSnapshot,
+  SessionUser,
   SipTransport,
   Subscription,
   Transport,

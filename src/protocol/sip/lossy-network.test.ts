@@ -41,7 +41,7 @@ async function run(seed: number) {
   const invites: IncomingInvite[] = []
   const hangUp = (side: Session[], ms: number) => net.clock.after(ms, () => side.forEach((s) => void s.bye()))
   const answer = (session: Session) => {
-    session.onReinvite = (invite) => invite.accept({ body: SDP })
+    session.serve({ onReinvite: (invite) => void invite.accept({ body: SDP }) })
   }
   const b = net.userAgent('10.0.0.2', {
     onInvite(invite) {

@@ -30,8 +30,8 @@ test('a confirmed session goes on in another process: either side can re-INVITE 
     const second = net.userAgent('10.0.0.1')
     const restored = second.restoreSession(snapshot)
     await restored.acknowledged
-    other!.onReinvite = (invite) => invite.accept({ body: SDP })
-    restored.onReinvite = (invite) => invite.accept({ body: SDP })
+    other!.serve({ onReinvite: (invite) => void invite.accept({ body: SDP }) })
+    restored.serve({ onReinvite: (invite) => void invite.accept({ body: SDP }) })
     for (const session of [restored, other!]) {
       const answer = session.reinvite(SDP)
       await net.clock.turnAsync(20)

@@ -86,7 +86,7 @@ test('S30 S33 the refresher refreshes at half of the interval by UPDATE, and the
 
 test('S33 a callee that is the refresher refreshes, and the caller does not', async () => {
   const { net, a, b, ours, theirs } = await timed('90;refresher=uas')
-  theirs.describe = () => SDP
+  theirs.serve({ describe: () => SDP })
   await net.clock.turnAsync(300_000, 1000)
   assert.deepEqual([a.counts.sessions, net.count(/^UPDATE/, '10.0.0.1')], [1, 0])
   void ours.bye()
@@ -141,10 +141,12 @@ test('a refresh by re-INVITE where the far end takes no UPDATE, and 491 is waite
     onInvite(invite) {
       const session = invite.accept({ body: SDP, headers: [['Allow', 'INVITE, ACK, BYE']] })
       if (!session) return
-      session.onReinvite = (reinvite) => {
-        if (refused++ === 0) reinvite.refuse(491)
-        else void reinvite.accept({ body: SDP })
-      }
+      session.serve({
+        onReinvite(reinvite) {
+          if (refused++ === 0) reinvite.refuse(491)
+          else void reinvite.accept({ body: SDP })
+        },
+      })
       accepted.push(session)
     },
   })
@@ -152,7 +154,7 @@ test('a refresh by re-INVITE where the far end takes no UPDATE, and 491 is waite
   const sent = a.invite(CALL)
   await net.clock.turnAsync(100)
   const session = await sent.answered
-  session.describe = () => SDP
+  session.serve({ describe: () => SDP })
   await net.clock.turnAsync(910_000, 5000)
   assert.deepEqual([refused, net.count(/^UPDATE/), a.counts.sessions], [2, 0, 1])
   void session.bye()

@@ -22,7 +22,7 @@ test('a call is answered, acknowledged and hung up, and nothing is left', async 
 test('S21 each repeated 200 is acknowledged again, also after a re-INVITE and after BYE', async () => {
   const { net, a, b, ours, theirs } = await connected()
   const first = net.sent.find((d) => /^SIP\/2.0 200(?:.*\r\n)+CSeq: 1 INVITE/.test(d.text))!
-  theirs.onReinvite = (invite) => invite.accept({ body: SDP })
+  theirs.serve({ onReinvite: (invite) => void invite.accept({ body: SDP }) })
   const repeat = async () => {
     const before = net.count(/^ACK(?:.*\r\n)+CSeq: 1 ACK/)
     a.receive(Buffer.from(first.text), first.from)
@@ -66,8 +66,7 @@ test('S06 a request to a dialog that is gone gets 481, and 481 ends a session', 
 test('S05 CSeq: out of order gets 500 with Retry-After; INFO beside a re-INVITE gets its own answer', async () => {
   const { net, ours, theirs } = await connected()
   const open: IncomingReinvite[] = []
-  theirs.onReinvite = (invite) => open.push(invite)
-  theirs.onRequest = (request) => request.respond(200)
+  theirs.serve({ onReinvite: (invite) => void open.push(invite), onRequest: (request) => request.respond(200) })
   const reinvite = ours.reinvite(SDP)
   await net.clock.turnAsync(10)
   const info = ours.request('INFO', { body: { type: 'application/dtmf-relay', content: 'Signal=1' } })
@@ -89,7 +88,7 @@ test('S05 CSeq: out of order gets 500 with Retry-After; INFO beside a re-INVITE 
 
 test('S01 re-INVITE glare: both get 491, and the session lives on', async () => {
   const { net, a, b, ours, theirs } = await connected()
-  for (const session of [ours, theirs]) session.onReinvite = (invite) => invite.accept({ body: SDP })
+  for (const session of [ours, theirs]) session.serve({ onReinvite: (invite) => void invite.accept({ body: SDP }) })
   const both = Promise.all([ours.reinvite(SDP), theirs.reinvite(SDP)])
   await assert.rejects(ours.reinvite(SDP), { reason: 'glare', status: 491 })
   await net.clock.turnAsync(20)
@@ -108,10 +107,12 @@ test('S01 a thousand times both ask at once: 491 at most once each, both get the
   const { net, a, b, ours, theirs } = await connected()
   const seen = new Map<Session, string>()
   for (const session of [ours, theirs]) {
-    session.onReinvite = (invite) => {
-      seen.set(session, Buffer.from(invite.request.body).toString())
-      void invite.accept({ body: SDP })
-    }
+    session.serve({
+      onReinvite(invite) {
+        seen.set(session, Buffer.from(invite.request.body).toString())
+        void invite.accept({ body: SDP })
+      },
+    })
   }
   const random = seededRandom(14)
   const wait = (ms: number) => new Promise<void>((resolve) => void net.clock.after(ms, resolve))
@@ -151,7 +152,7 @@ test('a re-INVITE that nobody answers gets 488 after 30 s, one without handler a
   const refused = ours.reinvite(SDP)
   await net.clock.turnAsync(20)
   assert.equal((await refused).status, 488)
-  theirs.onReinvite = () => {}
+  theirs.serve({ onReinvite() {} })
   const unanswered = ours.reinvite(SDP)
   await net.clock.turnAsync(30_100, 100)
   assert.equal((await unanswered).status, 488)
@@ -163,7 +164,7 @@ test('a re-INVITE of ours that is only rung at is cancelled after 64*T1, and the
   const { net, a, b, ours, theirs } = await connected()
   const answered = ours.reinvite(SDP)
   // The far end is one that says 100 and nothing more: its own patience of 30 s is not asked.
-  theirs.onReinvite = () => {}
+  theirs.serve({ onReinvite() {} })
   net.copies = (d) => (/^SIP\/2.0 488/.test(d.text) ? 0 : 1)
   await net.clock.turnAsync(31_000, 500)
   assert.equal(net.count(/^CANCEL/), 0)

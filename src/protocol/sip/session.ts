@@ -15,16 +15,7 @@ import type { Replaces } from './replaces.ts'
 import type { ServerTransaction } from './server-transaction.ts'
 import { answerInterval, type SessionInterval, TIMER } from './session-interval.ts'
 import { SessionTimer, type TimedSession } from './session-timer.ts'
-import type {
-  HeaderList,
-  Hop,
-  IncomingReinvite,
-  IncomingRequest,
-  ResponseOptions,
-  Session,
-  SessionEnd,
-  SessionSnapshot,
-} from './types.ts'
+import type { HeaderList, Hop, ResponseOptions, Session, SessionEnd, SessionSnapshot, SessionUser } from './types.ts'
 
 /** Confirmed until either side ends it; then `ending` while our BYE is unanswered or has to wait for an ACK. */
 type State = 'confirmed' | 'ending' | 'over'
@@ -34,14 +25,11 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   readonly remoteBody: Uint8Array
   /** Of the clock's `now`. */
   heardAt: number
-  onReinvite?: ((invite: IncomingReinvite) => void) | undefined
-  onRequest?: ((request: IncomingRequest) => void) | undefined
-  describe?: (() => ResponseOptions['body']) | undefined
   readonly #core: Core
   readonly #dialog: Dialog
   readonly #acknowledgement = new Acknowledgement()
   #end: SessionEnd | null = null
-  #whenEnded: ((end: SessionEnd) => void) | null = null
+  #user: SessionUser | null = null
   /** Made for whoever asks. */
   #ended: PromiseWithResolvers<SessionEnd> | null = null
   #state: State = 'confirmed'
@@ -71,7 +59,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   /** Acknowledges the 2xx that made the session (§13.2.2.4). */
   sendAck(sequence: number): SentAck {
     const ack = this.#requests.ack(sequence)
-    this.#acknowledgement.comes(this.remoteBody)
+    this.#acknowledges(this.remoteBody)
     return ack
   }
 
@@ -87,16 +75,27 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     return this.#ended.promise
   }
 
-  whenEnded(told: (end: SessionEnd) => void): void {
-    if (this.#end) void Promise.resolve(this.#end).then(told)
-    else this.#whenEnded = told
+  serve(user: SessionUser): void {
+    this.#user = user
+    const { body } = this.#acknowledgement
+    if (body) this.#tellAcknowledged(body)
+    if (this.#end) this.#tellEnd(this.#end)
+    if (this.#state === 'over') this.#user = null
+  }
+
+  #acknowledges(body: Uint8Array): void {
+    this.#acknowledgement.comes(body)
+    this.#tellAcknowledged(body)
+  }
+
+  #tellAcknowledged(body: Uint8Array): void {
+    const user = this.#user
+    if (user?.onAcknowledged) void Promise.resolve(body).then((acknowledged) => user.onAcknowledged?.(acknowledged))
   }
 
   #tellEnd(end: SessionEnd): void {
-    this.#end = end
-    this.#ended?.resolve(end)
-    if (this.#whenEnded) void Promise.resolve(end).then(this.#whenEnded)
-    this.#whenEnded = null
+    const user = this.#user
+    if (user?.onEnded) void Promise.resolve(end).then((told) => user.onEnded?.(told))
   }
 
   get #requests(): OwnRequests {
@@ -121,7 +120,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   /** RFC 4028 §7.4: by UPDATE where the far end takes it, by a re-INVITE that changes nothing where it doesn't. */
   refresh(headers: HeaderList): Promise<SipResponse> {
     if (this.#state !== 'confirmed') return Promise.reject(new SipFailure('gone', 481))
-    const body = this.describe?.()
+    const body = this.#user?.describe?.()
     if (this.#dialog.updates || !body) return this.#requests.request('UPDATE', { headers: [...headers, ['Supported', TIMER]] })
     if (this.#busy) return Promise.reject(new SipFailure('glare', 491))
     return this.#requests.reinvite(body, headers)
@@ -184,7 +183,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
       return
     }
     if (pending) this.#ack = SentAck.former(this.#core, this.#dialog, pending.sequence, pending)
-    this.#acknowledgement.comes(new Uint8Array(0))
+    this.#acknowledges(new Uint8Array(0))
   }
 
   repeatAck(sequence: number): void {
@@ -198,7 +197,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     answer.stop()
     this.#answer = null
     answer.onAck?.(ack.description)
-    this.#acknowledgement.comes(ack.description)
+    this.#acknowledges(ack.description)
     this.#flushBye()
   }
 
@@ -230,11 +229,11 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     const received =
       request.method === 'UPDATE' ? this.#onUpdate(request, transaction) : new ReceivedRequest(request, transaction)
     if (!received) return
-    if (!this.onRequest) {
+    if (!this.#user?.onRequest) {
       answerByDefault(received)
       return
     }
-    this.onRequest(received)
+    this.#user.onRequest(received)
   }
 
   /** RFC 3311 §5.2: an offer beside an open one of ours gets 491, beside one of theirs 500. */
@@ -267,7 +266,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
       return void transaction.respond({ status: 500, headers: [retryAfter()] })
     }
     if (this.#inviting) return void transaction.respond({ status: 491 })
-    if (!this.onReinvite) return void transaction.respond({ status: 488 })
+    if (!this.#user?.onReinvite) return void transaction.respond({ status: 488 })
     const timed = answerInterval(request)
     const reinvite: ReceivedReinvite = new ReceivedReinvite(this.#core, request, transaction, (accepted) => {
       this.#reinvite = null
@@ -279,7 +278,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     if (timed.kind === 'granted') reinvite.headers = timed.headers
     reinvite.contact = this.#dialog.contact
     this.#reinvite = reinvite
-    this.onReinvite(reinvite)
+    this.#user.onReinvite(reinvite)
   }
 
   refreshed(response: SipResponse): void {
@@ -300,7 +299,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   /** Ended by us, since the far end has not done what proves that it lives. */
   #giveUp(by: 'no-ack' | 'expired'): void {
     if (this.#state === 'over') return
-    if (this.#state === 'confirmed') this.#tellEnd({ by })
+    if (this.#state === 'confirmed') this.#ends({ by })
     if (this.#waitingBye) {
       this.#flushBye()
       return
@@ -316,7 +315,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     return new Promise((done) => {
       if (this.#answer) this.#waitingBye = { headers, done }
       else this.#sendBye(headers, done)
-      this.#tellEnd({ by: 'local' })
+      this.#ends({ by: 'local' })
     })
   }
 
@@ -358,10 +357,16 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     this.#finish({ by: 'gone' })
   }
 
+  #ends(end: SessionEnd): void {
+    this.#end = end
+    this.#ended?.resolve(end)
+    this.#tellEnd(end)
+  }
+
   #finish(end: SessionEnd): void {
     if (this.#state === 'over') return
     // Whoever has left this state has said why.
-    if (this.#state === 'confirmed') this.#tellEnd(end)
+    if (this.#state === 'confirmed') this.#ends(end)
     this.#state = 'over'
     this.#timer?.stop()
     if (this.#answer) {
@@ -372,9 +377,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     this.#core.dialogs.delete(this)
     this.#core.sessions--
     // The INVITE lingers for its late answers, and the session with it, but not the call behind it.
-    this.onReinvite = undefined
-    this.onRequest = undefined
-    this.describe = undefined
+    this.#user = null
     this.#waitingBye?.done()
     this.#waitingBye = null
   }

@@ -297,8 +297,8 @@ export interface Session {
    */
   readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
-  /** The same for the one who holds it, without a promise for as long as it is up; never within a call of the session's own. */
-  whenEnded(told: (end: SessionEnd) => void): void
+  /** Whom it is for, from now on: it is told of all that comes, and, where that was before, of the ACK and the end. */
+  serve(user: SessionUser): void
   /** When the far end last said something inside it that shows that it has it, too: ms of the clock's `now`. */
   readonly heardAt: number
   /** Sends BYE; does nothing when it is over. Resolves when answered or timed out. */
@@ -311,12 +311,21 @@ export interface Session {
   /** The ACK, with our answer, of a re-INVITE without an offer. */
   acknowledge(body: ResponseOptions['body']): void
   request(method: string, options?: ResponseOptions): Promise<SipResponse>
-  /** One handler each; without one, re-INVITE gets 488 and INFO, UPDATE … 405 or 200 as the RFC says. */
-  onReinvite?: ((invite: IncomingReinvite) => void) | undefined
-  onRequest?: ((request: IncomingRequest) => void) | undefined
-  /** What we last described, for a refresh by re-INVITE (RFC 4028) where the far end does not take UPDATE. */
-  describe?: (() => ResponseOptions['body']) | undefined
   snapshot(): SessionSnapshot
+}
+
+/** Whom a session is for. One object, and no promise or callback for each of these as long as the session is up. */
+export interface SessionUser {
+  /** Without it a re-INVITE gets 488. */
+  onReinvite?(invite: IncomingReinvite): void
+  /** Without it INFO, UPDATE … get 405 or 200 as the RFC says. */
+  onRequest?(request: IncomingRequest): void
+  /** What we last described, for a refresh by re-INVITE (RFC 4028) where the far end does not take UPDATE. */
+  describe?(): ResponseOptions['body']
+  /** The ACK of our 2xx has come, with this body; of a session that we invited at once. Never within a call of the session's own. */
+  onAcknowledged?(body: Uint8Array): void
+  /** It has ended. Never within a call of the session's own. */
+  onEnded?(end: SessionEnd): void
 }
 
 /** An ACK is told by its branch, as the dialog tells the rest. Its text stands where it has a body; older releases kept that alone. */
