@@ -26,14 +26,19 @@ function compare(before: unknown, after: unknown, path: string, steps: PatchStep
 }
 
 function compareMembers(before: Json, after: Json, path: string, steps: PatchStep[]): void {
+  let left = 0
+  for (const _ in before) left++
   for (const name in after) {
     const value = after[name]
     if (value === undefined) continue
     const former = own(before, name)
+    if (former !== undefined) left--
     if (former === value) continue
     if (former === undefined) steps.push({ op: 'add', path: `${path}/${escaped(name)}`, value })
     else compare(former, value, `${path}/${escaped(name)}`, steps)
   }
+  // Most have the same members.
+  if (left === 0) return
   for (const name in before) {
     if (own(after, name) === undefined && before[name] !== undefined)
       steps.push({ op: 'remove', path: `${path}/${escaped(name)}` })

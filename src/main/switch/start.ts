@@ -39,11 +39,11 @@ import {
   type JournalRecord,
   LINKS,
   type Realm,
-  rfc3339,
   SHARED,
   type SipTls,
   type SocketHandover,
   type StartMessage,
+  timeText,
 } from '#platform/words/index.ts'
 import { DatagramReceiver, DatagramSender, loadLibc } from '#protocol/posix/index.ts'
 import type { Hop } from '#protocol/sip/index.ts'
@@ -108,7 +108,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
   const wire = watchWire({ config, traces, clock, log })
   const journal = await openJournal({
     ...{ directory: path.join(directory, 'journal'), clock, boot, node: config.node, log },
-    onAppend: (record, json) => wire.tap.record(record, json),
+    onAppend: (record, text) => wire.tap.record(record, text),
   })
   const configuration = new Configuration({ directory, log })
   /** One that is there twice has not changed the second time. */
@@ -260,7 +260,7 @@ export async function startSwitch({ start, clock, log, limits }: StartOptions): 
     telephones,
     lamps,
     pace: new CallPace(),
-    instantText: rfc3339(),
+    instantText: timeText,
     channelState: (subscriber) => channels.get(subscriber),
     record,
     save(call) {

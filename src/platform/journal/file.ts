@@ -1,12 +1,13 @@
 import { unlinkSync } from 'node:fs'
 import type { Id, Timer } from '#lib/index.ts'
-import { instantOf, type JournalEntry, type JournalRecord } from '#platform/words/index.ts'
+import { instantOf, isStateOfCall, type JournalEntry, type JournalRecord, wholeText } from '#platform/words/index.ts'
 import { Disk } from './disk.ts'
 import type { Journal, JournalOptions, JournalStatus, Replay } from './journal.ts'
 import { LineBuffer } from './line.ts'
 import type { LiveState } from './live.ts'
 import { type Head, openToAppend, type Segment, segmentPath, walk } from './segment.ts'
-import { isStateOfCall, textOf } from './text.ts'
+import { isShort, jsonOf, writeRecord } from './short.ts'
+import { CommonWriting } from './told.ts'
 
 /** What opening found and made ready. */
 export interface Opened {
@@ -33,6 +34,7 @@ export class FileJournal implements Journal {
   #active: Segment
   readonly #disk: Disk
   readonly #buffer = new LineBuffer()
+  readonly #common = new CommonWriting()
   #position: number
   #written: number
   #synced: number
@@ -77,12 +79,15 @@ export class FileJournal implements Journal {
   append(record: JournalRecord): number {
     if (record.type === 'event') record.event.number = this.#live.nextNumber(record.event.subscriber)
     else if (record.type === 'call' || record.type === 'call.changed') record.number = this.#live.nextNumberOf(record.call)
-    const json = textOf(record)
+    const { length } = this.#buffer
+    const short = isShort(record)
+    const json = jsonOf(record, short)
     const position = ++this.#position
-    if (this.#buffer.length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lose(record)
-    else this.#line(position, json)
+    const from = this.#line(position, record, short, json)
     this.#live.evolve(record, json, this.#active.first, this.#lines)
-    this.#options.onAppend(record, json)
+    const { bytes, length: to } = this.#buffer.octets
+    this.#options.onAppend(record, { bytes, from, to })
+    if (length > this.#options.backlogBytes && !record.type.startsWith('lease.')) this.#lose(record, length)
     return position
   }
 
@@ -144,15 +149,19 @@ export class FileJournal implements Journal {
     let offset = known && i >= 0 ? this.#cursor.offset : 0
     for (i = Math.max(0, i); i < this.#segments.length; i++, offset = 0) {
       const segment = this.#segments[i]!
-      const end = walk(segment, offset, (position, json) => {
-        stopped = taken >= limit || position > this.#synced || (length > 0 && length + json.length > READ_AT_ONCE)
+      const end = walk(segment, offset, (position, { text, common }) => {
+        stopped = taken >= limit || position > this.#synced
         if (stopped) return false
         if (position <= at) return true
+        if (!isStateOfCall(text)) {
+          const json = wholeText(text, common)
+          stopped = length > 0 && length + json.length > READ_AT_ONCE
+          if (stopped) return false
+          length += json.length
+          taken++
+          take(position, json)
+        }
         at = position
-        if (isStateOfCall(json)) return true
-        length += json.length
-        taken++
-        take(position, json)
         return true
       })
       this.#cursor = { from: taken === 0 ? from : at, position: at, segment: segment.first, offset: end }
@@ -198,11 +207,21 @@ export class FileJournal implements Journal {
     return instantOf(this.#options.clock, this.boot)
   }
 
-  #line(position: number, json: string): void {
-    if (this.#buffer.add(position, json)) this.#lines++
+  /** Says where its text begins. */
+  #line(position: number, record: JournalRecord, short: boolean, json: string): number {
+    const { octets } = this.#buffer
+    if (this.#buffer.begin(position)) {
+      this.#lines++
+      this.#common.forget()
+    }
+    if (short) this.#common.before(record, octets)
+    const from = octets.length
+    writeRecord(record, short, json, octets)
+    return from
   }
 
-  #lose(record: JournalRecord): void {
+  #lose(record: JournalRecord, length: number): void {
+    if (this.#buffer.takeBack(length)) this.#lines--
     this.#lost++
     if (record.type === 'call' || record.type === 'call.changed') this.#owed.add(record.call)
   }
@@ -218,7 +237,8 @@ export class FileJournal implements Journal {
 
   #head(): void {
     const head: Head = { type: 'segment', first: this.#active.first, carried: this.#live.carried() }
-    this.#line(0, JSON.stringify(head))
+    if (this.#buffer.begin(0)) this.#lines++
+    this.#buffer.octets.text(JSON.stringify(head))
   }
 
   #beat(): void {
@@ -300,7 +320,7 @@ export class FileJournal implements Journal {
 
   #carry(live: { record: JournalRecord; json: string }[]): void {
     for (const { record, json } of live) {
-      this.#line(0, json)
+      this.#line(0, record, isShort(record), json)
       this.#live.evolve(record, json, this.#active.first, this.#lines)
     }
     this.flush()

@@ -206,12 +206,15 @@ test('a record that is damaged further up is passed over and counted', async (t)
   await again.close()
 })
 
-test('a journal of an older release, with a line for each record, is read', async (t) => {
+test('a journal of an older release, with a line for each record or for each turn, is read', async (t) => {
   const directory = directoryOf(t)
   const w = world(directory)
   const [a, b] = [w.lease(), w.lease()]
-  const lines = [w.taken(a), w.event(), w.taken(b), w.released(a)].map((record, i) => {
-    const text = `${100 + i} ${JSON.stringify(record)}`
+  const turns = [[w.taken(a)], [w.event(), w.taken(b)], [w.released(a)]]
+  let position = 100
+  const lines = turns.map((records) => {
+    const text = `${position} ${records.map((record) => JSON.stringify(record)).join('\t')}`
+    position += records.length
     return `${crc32(text).toString(16).padStart(8, '0')} ${text}\n`
   })
   writeFileSync(join(directory, '0000000000000100.journal'), lines.join(''))

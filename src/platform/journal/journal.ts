@@ -1,5 +1,5 @@
 import type { Clock, Id, Log } from '#lib/index.ts'
-import type { Binding, Instant, JournalEntry, JournalRecord, Lease } from '#platform/words/index.ts'
+import type { Binding, Instant, JournalEntry, JournalRecord, Lease, RecordOctets } from '#platform/words/index.ts'
 
 export interface JournalOptions {
   /** Made when it is not there. One process at a time. */
@@ -17,8 +17,8 @@ export interface JournalOptions {
   backlogBytes?: number
   /** Ms between the beats that prove that the process lives; default 5000. */
   beatMs?: number
-  /** Shown each record as it is appended, with the text that stands in the file. */
-  onAppend?: (record: JournalRecord, json: string) => void
+  /** Shown each record as it is appended, and its text as it will stand in the file ({@link wholeText}). */
+  onAppend?: (record: JournalRecord, text: RecordOctets) => void
   /** Ms between `fdatasync`s, which run beside the event loop; default 50. */
   syncMs?: number
 }

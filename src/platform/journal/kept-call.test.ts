@@ -61,7 +61,7 @@ test('a change that is damaged takes those behind it with it, and not the call',
   await first.close()
   const [name] = readdirSync(directory).filter((file) => file.endsWith('.journal'))
   const path = join(directory, name!)
-  writeFileSync(path, readFileSync(path, 'utf8').replace('"number":3,', '"number":7,'))
+  writeFileSync(path, readFileSync(path, 'utf8').replace('D3 [', 'D7 ['))
   const second = await w.open()
   assert.deepEqual(second.replay().calls, [{ call, state: stateOf(1) }])
   assert.equal(second.replay().damaged, 1)

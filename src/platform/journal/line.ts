@@ -1,15 +1,16 @@
 import { crc32 } from 'node:zlib'
-import { digitsOf } from './text.ts'
+import { Octets } from './octets.ts'
+import { recordsIn, type WrittenRecord } from './told.ts'
 
 /**
- * A line of the file: `<crc32, 8 hex digits> <position> <JSON>\n`, with a tab and more JSON for each record further, since what
- * is written together is good together, and JSON holds no tab. The position is the first one's, the others follow it; 0 marks
+ * A line of the file: `<crc32, 8 hex digits> <position> <record>\n`, with a tab and another record for each one further, since what
+ * is written together is good together, and no record holds a tab: it is JSON, or in few words ({@link wholeText}) behind what it has
+ * in common with those beside it. The position is the first one's, the others follow it; 0 marks
  * a line that is the file's own and is not read out. The checksum covers what stands between it and the line feed.
  */
 export interface Line {
   position: number
-  /** The JSON of its records. */
-  records: string[]
+  records: WrittenRecord[]
   /** Offset behind its line feed. */
   end: number
 }
@@ -27,78 +28,77 @@ const SPACE = 0x20
 const LINE_FEED = 0x0a
 const HEX = Buffer.from('0123456789abcdef')
 const CRC_BYTES = 8
+/** Stands in its place until a line is complete. */
+const NO_CRC = '00000000 '
 
-/** Lines that wait for the next write, in one buffer that is used again and again. */
+/** Lines that wait for the next write. */
 export class LineBuffer {
-  #bytes = Buffer.allocUnsafe(256 * 1024)
-  #length = 0
+  readonly octets = new Octets()
   /** Where the line begins that is not complete; -1 where there is none. */
   #open = -1
   /** The position of the record that would go on with it. */
   #next = 0
 
   get length(): number {
-    return this.#length
+    return this.octets.length
   }
 
-  /** Adds a record, to the line that is open where that can be. Says whether it begins another one. */
-  add(position: number, json: string): boolean {
-    const joins = this.#open >= 0 && position === this.#next && this.#length - this.#open < LONG
-    if (!joins) this.#close()
-    this.#room(this.#length + CRC_BYTES + 20 + json.length * 3)
-    const bytes = this.#bytes
-    let at = this.#length
-    if (joins) bytes[at++] = TAB
+  /** Makes place for a record at the end of the octets: in the line that is open where that can be. Says whether another one is begun. */
+  begin(position: number): boolean {
+    const { octets } = this
+    const joins = this.#open >= 0 && position === this.#next && octets.length - this.#open < LONG
+    if (joins) octets.byte(TAB)
     else {
-      this.#open = at
-      at += CRC_BYTES
-      at += bytes.write(` ${digitsOf(position)} `, at, 'latin1')
+      this.#close()
+      this.#open = octets.length
+      octets.word(NO_CRC)
+      octets.number(position)
+      octets.byte(SPACE)
     }
-    // By itself: joined to anything, it would be copied into another text first.
-    at += bytes.write(json, at, 'utf8')
-    this.#length = at
     this.#next = position === 0 ? 0 : position + 1
     return !joins
   }
 
-  /** The bytes that wait, in whole lines: the first `length` of these. Good until the next `add` or `drop`. */
+  /** Takes a record back that was begun at this length; the next one begins a line. Says whether it had begun one itself. */
+  takeBack(length: number): boolean {
+    const began = this.#open >= length
+    this.octets.length = began ? this.#open : length
+    if (began) this.#open = -1
+    this.#next = -1
+    return began
+  }
+
+  /** The bytes that wait, in whole lines: the first `length` of these. Good until the next `begin` or `drop`. */
   bytes(): Uint8Array {
     this.#close()
-    return this.#bytes
+    return this.octets.bytes
   }
 
   /** How many lines end in the first `n` bytes. */
   lines(n: number): number {
     let count = 0
-    for (let i = 0; i < n; i++) if (this.#bytes[i] === LINE_FEED) count++
+    for (let i = 0; i < n; i++) if (this.octets.bytes[i] === LINE_FEED) count++
     return count
   }
 
   /** Forgets the first `n` bytes: they have been written. */
   drop(n: number): void {
-    if (n < this.#length) this.#bytes.copyWithin(0, n, this.#length)
-    this.#length -= n
+    const { octets } = this
+    if (n < octets.length) octets.bytes.copyWithin(0, n, octets.length)
+    octets.length -= n
   }
 
   #close(): void {
     if (this.#open < 0) return
-    const bytes = this.#bytes
+    const { octets } = this
+    octets.byte(LINE_FEED)
     const start = this.#open + CRC_BYTES
-    let crc = crc32(bytes.subarray(start + 1, this.#length))
+    let crc = crc32(octets.bytes.subarray(start + 1, octets.length - 1))
     for (let i = start - 1; i >= this.#open; i--) {
-      bytes[i] = HEX[crc & 15]!
+      octets.bytes[i] = HEX[crc & 15]!
       crc >>>= 4
     }
-    // There is room for it: each record leaves some.
-    bytes[this.#length++] = LINE_FEED
     this.#open = -1
-  }
-
-  #room(needed: number): void {
-    if (needed <= this.#bytes.length) return
-    const bytes = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
-    this.#bytes.copy(bytes, 0, 0, this.#length)
-    this.#bytes = bytes
   }
 }
 
@@ -114,5 +114,5 @@ export function lineAt(bytes: Buffer, start: number): Line | { damaged: true; en
   const space = bytes.indexOf(SPACE, body)
   if (space < 0 || space > feed) return damaged
   const position = Number(bytes.toString('latin1', body, space))
-  return { position, records: bytes.toString('utf8', space + 1, feed).split('\t'), end: feed + 1 }
+  return { position, records: recordsIn(bytes.toString('utf8', space + 1, feed).split('\t')), end: feed + 1 }
 }

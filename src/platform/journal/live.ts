@@ -2,6 +2,7 @@ import type { Id } from '#lib/index.ts'
 import type { Instant, JournalRecord, Lease } from '#platform/words/index.ts'
 import type { Replay } from './journal.ts'
 import { KeptCall } from './kept-call.ts'
+import { isShort, jsonOf } from './short.ts'
 
 /** What must not be forgotten, and in which segment it stands. */
 interface Kept {
@@ -67,7 +68,7 @@ export class LiveState {
     return this.#left.get(segment) ?? 0
   }
 
-  /** Takes one record in, which stands as line number `line` in `segment`. `json` is its text. */
+  /** Takes one record in, which stands as line number `line` in `segment`. `json` is what {@link jsonOf} says of it. */
   evolve(record: JournalRecord, json: string, segment: number, line: number): void {
     this.#prove(record.at)
     switch (record.type) {
@@ -247,5 +248,5 @@ export class LiveState {
 }
 
 function written<R extends JournalRecord>(record: R): { record: R; json: string } {
-  return { record, json: JSON.stringify(record) }
+  return { record, json: jsonOf(record, isShort(record)) }
 }

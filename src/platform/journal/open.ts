@@ -1,9 +1,10 @@
 import { mkdirSync } from 'node:fs'
-import type { JournalRecord } from '#platform/words/index.ts'
+import { type JournalRecord, wholeText } from '#platform/words/index.ts'
 import { FileJournal } from './file.ts'
 import type { Journal, JournalOptions } from './journal.ts'
 import { LiveState } from './live.ts'
 import { type Head, openToAppend, type Segment, scan, segmentPath, segmentsIn } from './segment.ts'
+import { isShort, jsonOf } from './short.ts'
 
 const MEBIBYTE = 1024 * 1024
 
@@ -29,10 +30,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let damaged = 0
   for (const segment of segments) {
     position = Math.max(position, segment.first - 1)
-    const found = scan(segment, (at, json) => {
-      const record: JournalRecord | Head = JSON.parse(json)
+    const found = scan(segment, (at, { text, common }) => {
+      const record: JournalRecord | Head = JSON.parse(wholeText(text, common))
       if (record.type === 'segment') live.carry(record.carried)
-      else live.evolve(record, json, segment.first, 0)
+      else live.evolve(record, jsonOf(record, isShort(record)), segment.first, 0)
       position = Math.max(position, at)
     })
     segment.bytes = found.end

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readFileSyn
 import { join } from 'node:path'
 import { lineAt, positionIn } from './line.ts'
 import type { Carried } from './live.ts'
+import type { WrittenRecord } from './told.ts'
 
 /** One file of the journal; its name is the position that its records begin at. */
 export interface Segment {
@@ -37,7 +38,7 @@ export function segmentsIn(directory: string): Segment[] {
  */
 export function scan(
   segment: Segment,
-  take: (position: number, json: string) => void,
+  take: (position: number, record: WrittenRecord) => void,
 ): { end: number; size: number; damaged: number } {
   const bytes = readFileSync(segment.path)
   let end = 0
@@ -54,7 +55,7 @@ export function scan(
     damaged += bad
     bad = 0
     end = line.end
-    for (const [i, json] of line.records.entries()) take(positionIn(line, i), json)
+    for (const [i, record] of line.records.entries()) take(positionIn(line, i), record)
   }
 }
 
@@ -71,7 +72,7 @@ const CHUNK = 256 * 1024
  * Walks the good records of a segment from `offset` on until `take` says false or the file ends. Answers with the offset
  * behind the last line that was taken as a whole.
  */
-export function walk(segment: Segment, offset: number, take: (position: number, json: string) => boolean): number {
+export function walk(segment: Segment, offset: number, take: (position: number, record: WrittenRecord) => boolean): number {
   const fd = openSync(segment.path, 'r')
   try {
     let chunk = Buffer.allocUnsafe(CHUNK)
@@ -80,7 +81,7 @@ export function walk(segment: Segment, offset: number, take: (position: number, 
       const bytes = chunk.subarray(0, size)
       let at = 0
       for (let line = lineAt(bytes, at); line; line = lineAt(bytes, at)) {
-        if (!('damaged' in line) && !line.records.every((json, i) => take(positionIn(line, i), json))) return offset + at
+        if (!('damaged' in line) && !line.records.every((record, i) => take(positionIn(line, i), record))) return offset + at
         at = line.end
       }
       offset += at

@@ -1,5 +1,5 @@
 import type { Id } from '#lib/index.ts'
-import type { JournalRecord, Realm, SeenMessage, TraceEntry } from '#platform/words/index.ts'
+import { type JournalRecord, type Realm, type SeenMessage, type TraceEntry, wholeText } from '#platform/words/index.ts'
 import { type Line, MESSAGE_IN, RECORD } from './line.ts'
 import type { DialogOwner } from './tap.ts'
 
@@ -9,10 +9,21 @@ export interface FoundEntry {
   entry: TraceEntry
 }
 
-/** Of the journal, what tells the course of a call: its events and its leases. Null for anything else. */
-export function callOfRecord(record: JournalRecord): Id<'call'> | null {
-  if (record.type === 'event') return record.event.call ?? null
-  return record.type === 'lease.taken' || record.type === 'lease.released' ? (record.lease.call ?? null) : null
+/** Of the journal, what tells the course of a call: its events and its leases. */
+export type CourseRecord = JournalRecord & { type: 'event' | 'lease.taken' | 'lease.released' }
+
+export function isOfCourse(record: JournalRecord): record is CourseRecord {
+  return record.type === 'event' || record.type === 'lease.taken' || record.type === 'lease.released'
+}
+
+/** Whose it is; the call is missing where it is none's. */
+export function ownerOf(record: CourseRecord): { subscriber: Id<'sub'>; call?: Id<'call'> } {
+  return record.type === 'event' ? record.event : record.lease
+}
+
+/** Whose records are, as far as that is told of the lines of a dialog. */
+export function headOfRecords(call: Id<'call'>, subscriber: Id<'sub'>): string {
+  return `${call} - ${subscriber}`
 }
 
 /** Whose the lines of a dialog are, and where they come from and go to: none of it holds a blank, nor anything but ASCII. */
@@ -22,7 +33,12 @@ export function headOf({ call, leg, subscriber }: DialogOwner, { realm, transpor
 
 /** Null for a record that tells nothing of a call's course. @throws Error where the line is damaged. */
 export function entryOf(line: Line): FoundEntry | null {
-  return line.kind === RECORD ? entryOfRecord(JSON.parse(line.body.toString('utf8'))) : entryOfMessage(line)
+  return line.kind === RECORD ? entryOfRecord(recordOf(line)) : entryOfMessage(line)
+}
+
+function recordOf({ head, wall, body }: Line): JournalRecord {
+  const [call, , subscriber] = head.split(' ') as [Id<'call'>, string, Id<'sub'>]
+  return JSON.parse(wholeText(body.toString('utf8'), { at: { wall, mono: 0, boot: '' }, subscriber, call }))
 }
 
 function entryOfMessage({ kind, head, wall, body }: Line): FoundEntry {

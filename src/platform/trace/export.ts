@@ -1,7 +1,7 @@
 import type { Id } from '#lib/index.ts'
 import type { SeenControl, SeenMessage } from '#platform/words/index.ts'
 import { encodeHep, HEP_PROTOCOL, rtcpJson } from '#protocol/hep/index.ts'
-import { entryOfRecord } from './entry.ts'
+import { type CourseRecord, entryOfRecord } from './entry.ts'
 import type { OwnedDialog, TracedCall, TraceSink } from './tap.ts'
 import type { CallLine } from './told-log.ts'
 
@@ -40,9 +40,9 @@ export class HepExport implements TraceSink {
     )
   }
 
-  record(call: Id<'call'>, _traced: TracedCall | undefined, wall: number, json: string): void {
-    const found = entryOfRecord(JSON.parse(json))
-    if (found) this.#line(call, wall, { call, subscriber: found.subscriber, ...found.entry })
+  record(call: Id<'call'>, _traced: TracedCall | undefined, record: CourseRecord): void {
+    const found = entryOfRecord(record)
+    if (found) this.#line(call, record.at.wall, { call, subscriber: found.subscriber, ...found.entry })
   }
 
   /** What is told of a call's sound by RTCP: as JSON, a packet for each report. */

@@ -1,4 +1,5 @@
 import type { Id } from '#lib/index.ts'
+import type { RecordOctets } from '#platform/words/index.ts'
 
 /**
  * A line of the file: 16 octets, a body, and up to 7 octets of nothing, since lines begin at multiples of 8. The octets are, in little
@@ -89,6 +90,13 @@ export class WaitingLines {
     if (wall > this.#latest) this.#latest = wall
   }
 
+  /** The same of octets that lie among others. */
+  copy(kind: number, wall: number, { number }: LineOwner, { bytes, from, to }: RecordOctets): void {
+    const at = this.#begin(kind, wall, number, to - from)
+    bytes.copy(this.#bytes, at, from, to)
+    if (wall > this.#latest) this.#latest = wall
+  }
+
   clear(): void {
     this.#length = 0
     this.#latest = 0
@@ -97,17 +105,31 @@ export class WaitingLines {
   }
 
   #add(kind: number, wall: number, owner: number, body: string | Uint8Array): void {
+    if (typeof body === 'string') {
+      const begin = this.#length
+      this.#room(aligned(begin + FIXED + body.length * LONGEST))
+      this.#end(begin, this.#bytes.write(body, begin + FIXED, 'utf8'), kind, wall, owner)
+    } else {
+      const at = this.#begin(kind, wall, owner, body.length)
+      this.#bytes.set(body, at)
+    }
+  }
+
+  /** Makes place for a body of this length, and says where. */
+  #begin(kind: number, wall: number, owner: number, length: number): number {
     const begin = this.#length
-    const bodyAt = begin + FIXED
-    this.#room(aligned(bodyAt + body.length * LONGEST))
-    let { length } = body
-    if (typeof body === 'string') length = this.#bytes.write(body, bodyAt, 'utf8')
-    else this.#bytes.set(body, bodyAt)
+    this.#room(aligned(begin + FIXED + length))
+    this.#end(begin, length, kind, wall, owner)
+    return begin + FIXED
+  }
+
+  #end(begin: number, length: number, kind: number, wall: number, owner: number): void {
     this.#words[begin / 4] = FIXED + length
     this.#words[begin / 4 + 1] = kind + checkOf(FIXED + length, kind, owner) * 4 + owner * 256
     this.#doubles[begin / 8 + 1] = wall
-    this.#length = aligned(bodyAt + length)
-    for (let i = bodyAt + length; i < this.#length; i++) this.#bytes[i] = 0
+    const end = begin + FIXED + length
+    this.#length = aligned(end)
+    for (let i = end; i < this.#length; i++) this.#bytes[i] = 0
   }
 
   #room(needed: number): void {

@@ -40,9 +40,12 @@ function opened(directory: string, maxBytes = 1 << 20, log = silentLog) {
     store.message({ ...sent, ...named, bytes }, bytes, clock.wall(), dialogOf(call))
   }
   const cleared = (call: Id<'call'>) => {
-    const { wall } = instantOf(clock, 'b')
-    const event = { id: newId('evt'), subscriber, number: 1, at: '', type: 'call.cleared', call, data: {} }
-    store.record(call, dialogOf(call).call, wall, JSON.stringify({ type: 'event', at: { wall }, event }))
+    const at = instantOf(clock, 'b')
+    const time = new Date(at.wall).toISOString()
+    const event = { id: newId('evt'), subscriber, number: 1, at: time, type: 'call.cleared', call, data: {} } as const
+    const record = { type: 'event', at, event } as const
+    const bytes = Buffer.from(`what is before it\tE${event.id} 1 call.cleared - \tand behind it`)
+    store.record(call, dialogOf(call).call, record, { bytes, from: bytes.indexOf('E'), to: bytes.lastIndexOf('\t') })
   }
   const texts = async (call: Id<'call'>) =>
     (await store.read(call))?.entries.map((entry) => (entry.kind === 'sip' ? entry.message : entry.kind))

@@ -1,6 +1,6 @@
 import type { Clock, Id, Log, Timer } from '#lib/index.ts'
-import type { CallTrace, SeenMessage } from '#platform/words/index.ts'
-import { entryOf, type FoundEntry, headOf } from './entry.ts'
+import type { CallTrace, RecordOctets, SeenMessage } from '#platform/words/index.ts'
+import { type CourseRecord, entryOf, type FoundEntry, headOf, headOfRecords, ownerOf } from './entry.ts'
 import { CallLines, type Line, type LineOwner, MESSAGE_IN, MESSAGE_OUT, RECORD, WaitingLines } from './line.ts'
 import { Ring } from './ring.ts'
 import type { DialogPlace, OwnedDialog, TracedCall, TraceSink } from './tap.ts'
@@ -72,12 +72,12 @@ export class TraceStore implements TraceSink, AsyncDisposable {
     lines.add(seen.direction === 'in' ? MESSAGE_IN : MESSAGE_OUT, wall, place, content)
   }
 
-  record(call: Id<'call'>, traced: TracedCall | undefined, wall: number, json: string): void {
+  record(call: Id<'call'>, traced: TracedCall | undefined, record: CourseRecord, text: RecordOctets): void {
     if (!this.#takes(call, traced)) return
     const lines = this.#waiting
     const owner: LineOwner = traced ?? { batch: null, number: 0 }
-    if (!lines.knows(owner)) lines.introduce(owner, `${call} `)
-    lines.add(RECORD, wall, owner, json)
+    if (!lines.knows(owner)) lines.introduce(owner, headOfRecords(call, ownerOf(record).subscriber))
+    lines.copy(RECORD, record.at.wall, owner, text)
   }
 
   /** All that is known of a call, in order. One after the other, however many ask: each may look through all that is kept. */

@@ -1,6 +1,6 @@
 import type { Clock, Id } from '#lib/index.ts'
-import type { JournalRecord, Realm, SeenMessage } from '#platform/words/index.ts'
-import { callOfRecord } from './entry.ts'
+import type { JournalRecord, Realm, RecordOctets, SeenMessage } from '#platform/words/index.ts'
+import { type CourseRecord, isOfCourse, ownerOf } from './entry.ts'
 import type { LineOwner } from './line.ts'
 import { kept } from './redact.ts'
 
@@ -45,7 +45,7 @@ export interface TraceSink {
   /** A message as it may be kept: its own octets are not to be looked at, but those of `content`. */
   message(seen: SeenMessage, content: Uint8Array, wall: number, dialog: OwnedDialog): void
   /** What the journal was told, and its text there. The call is unknown before its first dialog, and long after its end. */
-  record?(call: Id<'call'>, traced: TracedCall | undefined, wall: number, json: string): void
+  record?(call: Id<'call'>, traced: TracedCall | undefined, record: CourseRecord, text: RecordOctets): void
 }
 
 /** A message is seen before anybody knows which call it begins; so many wait to be known. */
@@ -187,14 +187,14 @@ export class Tap {
     if (first) this.#passUnknown(dialog)
   }
 
-  /** What the journal is told of a call, and the text that it has of it. */
-  record(record: JournalRecord, json: string): void {
-    if (this.#sinks.length === 0) return
-    const id = callOfRecord(record)
+  /** What the journal is told of a call, and its text there. */
+  record(record: JournalRecord, text: RecordOctets): void {
+    if (this.#sinks.length === 0 || !isOfCourse(record)) return
+    const { call: id } = ownerOf(record)
     if (!id) return
     const call = this.#upOf(id)
     if (call) this.#latest = call
-    for (const sink of this.#sinks) sink.record?.(id, call, record.at.wall, json)
+    for (const sink of this.#sinks) sink.record?.(id, call, record, text)
   }
 
   /** The call is over; its dialogs are remembered for a while. */

@@ -26,6 +26,9 @@ export function instantOf(clock: Clock, boot: string): Instant {
   return last
 }
 
+/** Wall-clock ms by RFC 3339: of those who ask in a row for the same, the same text. */
+export const timeText = rfc3339()
+
 /**
  * Writes wall-clock ms as `Date.prototype.toISOString` does, which is asked once a second: what is written in a row is mostly of the
  * same one, and much of it of the same millisecond.
