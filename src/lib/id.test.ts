@@ -8,6 +8,32 @@ test('an id is its prefix and a UUIDv7 of the given moment', () => {
   assert.equal(Number.parseInt(id.slice(5, 17), 16), Date.UTC(2026, 10, 23))
 })
 
+test('each id is of its own prefix and moment, whatever the one before was', () => {
+  const [early, late] = [Date.UTC(1970, 0, 1), Date.UTC(2500, 0, 1)]
+  const asked = [
+    ['evt', early],
+    ['evt', early],
+    ['evt', late],
+    ['call', late],
+    ['evt', late + 0.9],
+    ['node', 1],
+  ] as const
+  for (const [prefix, wall] of asked) {
+    const id = newId(prefix, wall)
+    assert.ok(isId(prefix, id), id)
+    assert.equal(Number.parseInt(id.slice(prefix.length + 1, prefix.length + 13), 16), Math.floor(wall))
+    assert.match(id.slice(prefix.length + 13), /^7[0-9a-f]{3}[89ab]/)
+  }
+})
+
+test('every other digit of an id is random', () => {
+  const ids = Array.from({ length: 1000 }, () => newId('call', 1))
+  for (let i = 'call_'.length + 13; i < ids[0]!.length; i++) {
+    const digits = new Set(ids.map((id) => id[i])).size
+    assert.equal(digits, i === 'call_'.length + 16 ? 4 : 16, `digit ${i}`)
+  }
+})
+
 test('ids sort by time and do not repeat', () => {
   const ids = Array.from({ length: 10_000 }, (_, i) => newId('lse', 1_000 + i))
   assert.deepEqual(ids, ids.toSorted())
