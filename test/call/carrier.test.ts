@@ -9,6 +9,7 @@ import { Password } from '../peer/sip/password.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { readSdp } from '../peer/sip/sdp.ts'
 import { DID, World } from './harness.ts'
+import { answeredEarly, ringing, TAKES_UPDATE } from './scripted-call.ts'
 
 const CALLER = '+32470123456'
 
@@ -85,7 +86,7 @@ test('F05 a PBX that asks for the trunk’s password by its realm, at INVITE, re
   ]
   for (const status of [401, 407]) {
     const pbx = ScriptedLeg.await(world.pbx)
-    const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
     const invite = await pbx.next('INVITE')
     pbx.reply(invite, status, { headers: challenge })
     await pbx.next('ACK')
@@ -96,7 +97,7 @@ test('F05 a PBX that asks for the trunk’s password by its realm, at INVITE, re
     assert.doesNotMatch(JSON.stringify(pbx.heard), /authorization/i)
   }
   const pbx = ScriptedLeg.await(world.pbx)
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
   const invite = await pbx.next('INVITE')
   pbx.reply(invite, 200, { body: pbx.sdp() })
   await pbx.next('ACK')
@@ -124,7 +125,7 @@ for (const algorithm of ['MD5', 'SHA-256'] as const) {
     const asked = ['INVITE', 'INFO', 'BYE'].map((method) => listen(world, method)) as [Message[], Message[], Message[]]
     // The one in hand is refused, and its nonce called stale: that is no wrong password.
     gate.stale = 1
-    const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
     a.ack(await a.next('200 INVITE'))
     const [invites, infos, byes] = asked
     assert.equal(invites.length, 3)
@@ -156,16 +157,9 @@ for (const algorithm of ['MD5', 'SHA-256'] as const) {
 test('S45 S10 RFC 3311 an UPDATE of ours before the answer is challenged, also behind the answer: it is sent again with credentials, and its answer crosses', async () => {
   await using world = await World.open({ media: 'direct' })
   await setTrunk(world, 'other', { credentials: credentials(world) })
-  const b = ScriptedLeg.await(world.second)
-  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
-  const body = ScriptedLeg.await(world.carrier).sdp({ port: 30_100 })
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body })
-  const invite = await b.next('INVITE')
-  const answer: [string, string][] = [['Require', '100rel'], ['RSeq', '7'], allow]
-  b.reply(invite, 183, { headers: answer, body: b.sdp({ port: 31_100 }) })
-  b.reply(await b.next('PRACK'), 200)
-  a.prack(await a.next('183'))
-  await a.next('200 PRACK')
+  const call = await ringing(world, { headers: [['Supported', '100rel'], TAKES_UPDATE], sdp: { port: 30_100 } })
+  const { a, b, invite } = call
+  await answeredEarly(call, { headers: [TAKES_UPDATE], sdp: { port: 31_100 } })
   const challenge = (nonce: string): [string, string][] => [
     ['Proxy-Authenticate', `Digest realm="carrier", nonce="${nonce}", qop="auth", algorithm=MD5`],
   ]

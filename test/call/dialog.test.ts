@@ -5,6 +5,7 @@ import { cseqOf, headerOf, type Message, tagOf } from '../peer/sip/message.ts'
 import { RawEnd, rawRequest } from '../peer/sip/raw.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { DID, World } from './harness.ts'
+import { reliable, ringing } from './scripted-call.ts'
 
 /** Sound passes by, so that each leg is what the other one is told, message by message. */
 let world: World
@@ -13,16 +14,8 @@ before(async () => {
 })
 after(() => world[Symbol.asyncDispose]())
 
-/** A call that rings at the other carrier; both ends are played by the test. */
-async function ringing(headers: [string, string][] = []) {
-  const b = ScriptedLeg.await(world.second)
-  const body = ScriptedLeg.await(world.carrier).sdp()
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body, headers })
-  return { a, b, invite: await b.next('INVITE') }
-}
-
 async function up() {
-  const { a, b, invite } = await ringing()
+  const { a, b, invite } = await ringing(world)
   b.reply(invite, 200, { body: b.sdp() })
   const ack = await b.next('ACK')
   const answer = await a.next('200 INVITE')
@@ -66,7 +59,7 @@ test('S21 an ACK that is lost comes again with each repeat of its 200: at once, 
 })
 
 test('S23 a 200 that does not arrive is sent again after T1 and twice that, and no more once it is acknowledged', async () => {
-  const { a, b, invite } = await ringing()
+  const { a, b, invite } = await ringing(world)
   b.reply(invite, 200, { body: b.sdp() })
   await b.next('ACK')
   const began = performance.now()
@@ -81,17 +74,16 @@ test('S23 a 200 that does not arrive is sent again after T1 and twice that, and 
 })
 
 test('S13 S08 S17 two forks of one INVITE ring reliably and both answer: a PRACK each, one call, and the other has its ACK and a BYE', async () => {
-  const { a, b, invite } = await ringing()
+  const { a, b, invite } = await ringing(world)
   const from = (await world.events()).length
   const answered = async () => (await world.leases()).filter((lease) => lease.kind === 'trunk.out' && lease.answered).length
   const before = await answered()
   const says = (fork: string, status: number, number?: number) => {
     b.shown = `sip:${fork}@${b.socket.address}:5060`
-    const reliable: [string, string][] = [
-      ['Require', '100rel'],
-      ['RSeq', `${number}`],
-    ]
-    b.reply(invite, status, { tag: fork, ...(number ? { headers: reliable } : {}), ...(status === 200 ? { body: b.sdp() } : {}) })
+    b.reply(invite, status, {
+      ...{ tag: fork, headers: number ? reliable(number) : [] },
+      ...(status === 200 ? { sdp: {} } : {}),
+    })
   }
   says('one', 180, 100)
   says('two', 180, 7)
@@ -136,7 +128,7 @@ test('S13 S08 S17 two forks of one INVITE ring reliably and both answer: a PRACK
 })
 
 test('S09 reliable ringing is repeated to a caller until its PRACK is answered, and never after', async () => {
-  const { a, b, invite } = await ringing([['Require', '100rel']])
+  const { a, b, invite } = await ringing(world, { headers: [['Require', '100rel']] })
   b.reply(invite, 180)
   await until('it to be repeated', () => a.count(180) === 3, 4000)
   const ring = await a.next('180')

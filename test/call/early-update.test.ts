@@ -6,25 +6,28 @@ import { until } from '../peer/clock.ts'
 import { headerOf } from '../peer/sip/message.ts'
 import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { readSdp } from '../peer/sip/sdp.ts'
-import { DID, World } from './harness.ts'
+import { World } from './harness.ts'
+import { answeredEarly, reliable, ringing, TAKES_UPDATE } from './scripted-call.ts'
 
 const TONES = [440, 700, 1000]
 
-function reliable(number: number): [string, string][] {
-  return [
-    ['Require', '100rel'],
-    ['RSeq', String(number)],
-  ]
-}
-
 /** A caller with ears, which knows reliable ringing, and whose call rings at the other carrier. */
-async function ringing(world: World) {
-  const b = ScriptedLeg.await(world.second)
+async function heardRinging(world: World) {
   const ear = await Phone.open({ address: `${world.net}.2` })
   world.defer(() => void ear[Symbol.asyncDispose]())
-  const body = ScriptedLeg.await(world.carrier).sdp({ port: ear.local.port, payloads: [8, 0] })
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel']], body })
-  return { a, b, ear, invite: await b.next('INVITE') }
+  const sdp = { port: ear.local.port, payloads: [8, 0] }
+  return { ear, ...(await ringing(world, { headers: [['Supported', '100rel']], sdp })) }
+}
+
+/** Two who say that they take UPDATE, with sound that passes by us. */
+const beside = (world: World, port = 30_100) =>
+  ringing(world, { headers: [['Supported', '100rel'], TAKES_UPDATE], sdp: { port } })
+
+/** And the callee has answered early. */
+async function answeredBeside(world: World, { port, tag }: { port?: number; tag?: string } = {}) {
+  const call = await beside(world, port)
+  await answeredEarly(call, { headers: [TAKES_UPDATE], sdp: { port: 31_100 }, ...(tag ? { tag } : {}) })
+  return call
 }
 
 /** A telephone of the callee's side that speaks a tone towards what it was told. */
@@ -50,7 +53,7 @@ async function stillHears(...ends: [phone: Phone, hz: number][]): Promise<void> 
 
 test('RFC 3311 a callee that has answered reliably makes another offer by UPDATE: it is answered, its sound moves and changes codec, and the 200 changes nothing', async () => {
   await using world = await World.open({ voice: true })
-  const { a, b, ear, invite } = await ringing(world)
+  const { a, b, ear, invite } = await heardRinging(world)
   const first = await speaker(world, invite.body, 440)
   // Before its answer nothing may be asked: our own offer is open.
   b.reply(invite, 180, { headers: reliable(9) })
@@ -59,11 +62,7 @@ test('RFC 3311 a callee that has answered reliably makes another offer by UPDATE
   await a.next('200 PRACK')
   b.ask('UPDATE', { body: b.sdp({ port: first.local.port }) })
   await b.next('491 UPDATE')
-  b.reply(invite, 183, { headers: reliable(10), body: b.sdp({ port: first.local.port }) })
-  b.reply(await b.next('PRACK'), 200)
-  const told = await a.next('183')
-  a.prack(told)
-  await a.next('200 PRACK')
+  const told = await answeredEarly({ a, b, invite }, { sdp: { port: first.local.port } })
   await until('the first', () => ear.tone(TONES) === 440, 3000)
   const second = await Phone.open({ address: `${world.net}.3`, codec: 'PCMA' })
   world.defer(() => void second[Symbol.asyncDispose]())
@@ -100,7 +99,7 @@ test('RFC 3311 a callee that has answered reliably makes another offer by UPDATE
 
 test('RFC 3311 a caller makes another offer by UPDATE before the answer: not before its PRACK, in order, and the 200 says what stands', async () => {
   await using world = await World.open({ voice: true })
-  const { a, b, ear, invite } = await ringing(world)
+  const { a, b, ear, invite } = await heardRinging(world)
   const mouth = await speaker(world, invite.body, 440)
   const offer = (port: number, version: number, payloads = [0]) => ({ body: a.sdp({ port, version, payloads }) })
   b.reply(invite, 183, { body: b.sdp({ port: mouth.local.port }) })
@@ -141,12 +140,8 @@ test('RFC 3311 a caller makes another offer by UPDATE before the answer: not bef
 
 test('RFC 3311 where sound passes by us an UPDATE before the answer goes to the other side and its answer comes back; crossing ones meet 491', async () => {
   await using world = await World.open({ media: 'direct' })
-  const b = ScriptedLeg.await(world.second)
-  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
-  const sdp = ScriptedLeg.await(world.carrier).sdp({ port: 30_100 })
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body: sdp })
-  const invite = await b.next('INVITE')
-  b.reply(invite, 183, { headers: [...reliable(10), allow], body: b.sdp({ port: 31_100 }) })
+  const { a, b, invite } = await beside(world)
+  b.reply(invite, 183, { headers: [...reliable(10), TAKES_UPDATE], sdp: { port: 31_100 } })
   b.reply(await b.next('PRACK'), 200)
   const rings = await a.next('183')
   b.ask('UPDATE', { body: b.sdp({ port: 31_200, version: 2 }) })
@@ -183,15 +178,7 @@ test('RFC 3311 where sound passes by us an UPDATE before the answer goes to the 
 
 test('RFC 3311 where sound passes by us, what one fork has asked for by UPDATE does not stand for another one that answers', async () => {
   await using world = await World.open({ media: 'direct' })
-  const b = ScriptedLeg.await(world.second)
-  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
-  const sdp = ScriptedLeg.await(world.carrier).sdp({ port: 30_100 })
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body: sdp })
-  const invite = await b.next('INVITE')
-  b.reply(invite, 183, { tag: 'one', headers: [...reliable(10), allow], body: b.sdp({ port: 31_100 }) })
-  b.reply(await b.next('PRACK'), 200)
-  a.prack(await a.next('183'))
-  await a.next('200 PRACK')
+  const { a, b, invite } = await answeredBeside(world, { tag: 'one' })
   a.ask('UPDATE', { body: a.sdp({ port: 30_200, version: 2 }) })
   // An offer that is accepted without an answer has none.
   b.reply(await b.next('UPDATE'), 200)
@@ -220,15 +207,7 @@ async function nextServer(world: World): Promise<ScriptedLeg> {
 test('S34 where sound passes by us, the next server is offered what the caller has offered last', async () => {
   await using world = await World.open({ media: 'direct' })
   const next = await nextServer(world)
-  const b = ScriptedLeg.await(world.second)
-  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
-  const sdp = ScriptedLeg.await(world.carrier).sdp({ port: 30_100 })
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body: sdp })
-  const invite = await b.next('INVITE')
-  b.reply(invite, 183, { headers: [...reliable(10), allow], body: b.sdp({ port: 31_100 }) })
-  b.reply(await b.next('PRACK'), 200)
-  a.prack(await a.next('183'))
-  await a.next('200 PRACK')
+  const { a, b, invite } = await answeredBeside(world)
   a.ask('UPDATE', { body: a.sdp({ port: 30_200, version: 2 }) })
   b.reply(await b.next('UPDATE'), 200, { body: b.sdp({ port: 31_200, version: 2 }) })
   await a.next('200 UPDATE')
@@ -249,11 +228,8 @@ test('S34 where sound passes by us, the next server is offered what the caller h
 test('S34 a server that has asked for something else by UPDATE and then does not serve narrows nothing of what the next one is offered', async () => {
   await using world = await World.open({ voice: true })
   const next = await nextServer(world)
-  const { a, b, invite } = await ringing(world)
-  b.reply(invite, 183, { headers: reliable(10), body: b.sdp({ port: 31_100 }) })
-  b.reply(await b.next('PRACK'), 200)
-  a.prack(await a.next('183'))
-  await a.next('200 PRACK')
+  const { a, b, invite } = await heardRinging(world)
+  await answeredEarly({ a, b, invite }, { sdp: { port: 31_100 } })
   b.ask('UPDATE', { body: b.sdp({ port: 31_200, payloads: [8], version: 2, direction: 'inactive' }) })
   assert.match((await b.next('200 UPDATE')).body, /a=inactive/)
   b.reply(invite, 503)
@@ -278,17 +254,9 @@ test('S34 RFC 3311 where the next trunk does not let sound pass by us, its sound
   const relayed = { ...other!, id: newId('trk'), name: 'relayed', gateways, media: 'relay' as const }
   await world.publish({ ...snapshot, number: snapshot.number + 1, trunks: [other!, relayed, main!] })
   const next = ScriptedLeg.await(world.pbx)
-  const b = ScriptedLeg.await(world.second)
   const [ear, moved] = await Promise.all([2, 2].map((last) => Phone.open({ address: `${world.net}.${last}` })))
   for (const phone of [ear!, moved!]) world.defer(() => void phone[Symbol.asyncDispose]())
-  const allow: [string, string] = ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE']
-  const sdp = ScriptedLeg.await(world.carrier).sdp({ port: ear!.local.port })
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Supported', '100rel'], allow], body: sdp })
-  const invite = await b.next('INVITE')
-  b.reply(invite, 183, { headers: [...reliable(10), allow], body: b.sdp({ port: 31_100 }) })
-  b.reply(await b.next('PRACK'), 200)
-  a.prack(await a.next('183'))
-  await a.next('200 PRACK')
+  const { a, b, invite } = await answeredBeside(world, { port: ear!.local.port })
   a.ask('UPDATE', { body: a.sdp({ port: moved!.local.port, version: 2 }) })
   b.reply(await b.next('UPDATE'), 200, { body: b.sdp({ port: 31_200, version: 2 }) })
   await a.next('200 UPDATE')

@@ -4,20 +4,17 @@ import { createSealer } from '#platform/subscriber/index.ts'
 import { Phone } from '../interop/voice-phone.ts'
 import { until } from '../peer/clock.ts'
 import { cseqOf, headerOf } from '../peer/sip/message.ts'
-import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { readSdp } from '../peer/sip/sdp.ts'
-import { DID, World } from './harness.ts'
+import { World } from './harness.ts'
+import { ringing } from './scripted-call.ts'
 
 const TONES = [440, 700, 1000]
 const CHALLENGE: [string, string] = ['Proxy-Authenticate', 'Digest realm="carrier", nonce="n1", qop="auth", algorithm=MD5']
 
 /** A caller with ears whose call rings at the other carrier. */
-async function ringing(world: World) {
-  const b = ScriptedLeg.await(world.second)
+async function heardRinging(world: World) {
   const ear = await Phone.open({ address: `${world.net}.2` })
-  const body = ScriptedLeg.await(world.carrier).sdp({ port: ear.local.port })
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body })
-  return { a, b, ear, invite: await b.next('INVITE') }
+  return { ear, ...(await ringing(world, { sdp: { port: ear.local.port } })) }
 }
 
 /** A telephone of the callee's side that speaks a tone towards what was offered. */
@@ -33,7 +30,7 @@ for (const policy of ['pass', 'ignore'] as const) {
     await using world = await World.open({ voice: true })
     const trunks = world.snapshot.trunks.map((trunk) => ({ ...trunk, earlyMedia: policy }))
     await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-    const { a, b, ear, invite } = await ringing(world)
+    const { a, b, ear, invite } = await heardRinging(world)
     await using _ear = ear
     await using mouth = await speaker(world, invite.body, 700)
     b.reply(invite, 183, { body: b.sdp({ port: mouth.local.port }) })
@@ -55,7 +52,7 @@ for (const policy of ['pass', 'ignore'] as const) {
 
 test('S16 a second early dialog, with another tag and codec, takes the place of the first, and the answer keeps it', async () => {
   await using world = await World.open({ voice: true })
-  const { a, b, ear, invite } = await ringing(world)
+  const { a, b, ear, invite } = await heardRinging(world)
   await using _ear = ear
   await using first = await speaker(world, invite.body, 440)
   b.reply(invite, 183, { body: b.sdp({ port: first.local.port }) })
@@ -83,7 +80,7 @@ test('S11 an INVITE that was challenged has another number: the PRACK of its rel
   const credentials = { user: 'tl', password: createSealer(world.sealingKey).seal('circle of life') }
   const trunks = world.snapshot.trunks.map((trunk) => ({ ...trunk, ...(trunk.name === 'other' ? { credentials } : {}) }))
   await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-  const { a, b, ear, invite } = await ringing(world)
+  const { a, b, ear, invite } = await heardRinging(world)
   await using _ear = ear
   b.reply(invite, 407, { headers: [CHALLENGE] })
   await b.next('ACK')

@@ -116,7 +116,7 @@ test('S54 where the sound passes by, T.38 goes from leg to leg, and so does its 
   await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
   decide = async (call) => void (await call.do('call.dial', { target: { trunk: 'other', number: '+3225559000' } }))
   const b = ScriptedLeg.await(world.second)
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
   b.reply(await b.next('INVITE'), 200, { body: b.sdp() })
   await b.next('ACK')
   a.ack(await a.next('200 INVITE'))
@@ -148,7 +148,7 @@ test('S03 a call with its program alone, no other leg: hold, retrieve, UPDATE an
     await call.do('call.answer', {})
     await call.do('call.gather', { maxDigits: 20, timeoutSeconds: 60 }).catch(() => {})
   }
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+  const a = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
   a.ack(await a.next('200 INVITE'))
   await until('its program', async () => (await world.link.call('call.list', {}))[0]?.state === 'verb', 3000)
   const relay: [string, string] = ['Content-Type', 'application/dtmf-relay']

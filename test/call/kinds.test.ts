@@ -153,7 +153,7 @@ test('voice.port: where none is to be had a call is refused by its kind, and so 
       (await world.records()).slice(from).flatMap((record) => (record.type === 'event' ? [record.event] : []))
     {
       await using _none = await only('voice.port', 0, limitedBy)
-      const caller = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+      const caller = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
       const refusal = await caller.next(`${status}`)
       caller.ack(refusal)
       assert.equal(headerOf(refusal, 'retry-after'), retryAfter)
@@ -163,7 +163,7 @@ test('voice.port: where none is to be had a call is refused by its kind, and so 
       await world.quiet()
     }
     await using _one = await only('voice.port', 1, limitedBy)
-    const caller = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
+    const caller = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
     caller.ack(await caller.next('200 INVITE'))
     caller.reply(await caller.next('BYE'), 200)
     await world.quiet()

@@ -6,11 +6,11 @@ import { sleep, until } from '../peer/clock.ts'
 import type { FarEnd } from '../peer/sip/far-end.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
-import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { StreamPeer } from '../peer/sip/stream-peer.ts'
 import { createTestCa } from './agent-ca.ts'
 import { DID } from './harness.ts'
 import { CALLER, NAME, NamesWorld } from './names-world.ts'
+import { ringing } from './scripted-call.ts'
 import { TURNED, turn } from './turned-clock.ts'
 
 /** What a far end is sent, by method. */
@@ -371,11 +371,9 @@ test('§17.1.2.2 S34 one of several servers that says 100 has 64*T1 from when it
   const others = listen(next, 'INFO')
   names.srv([{ last: 3 }, { last: 4 }])
   await names.name()
-  const b = ScriptedLeg.await(world.second)
+  const { a, b, invite } = await ringing(world)
   b.shown = `sip:x@${NAME}`
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body: ScriptedLeg.await(world.carrier).sdp() })
-  const invite = await b.next('INVITE')
-  b.reply(invite, 200, { body: b.sdp() })
+  b.reply(invite, 200, { sdp: {} })
   await b.next('ACK')
   a.ack(await a.next('200 INVITE'))
   const pass = async (seconds: number) => {

@@ -302,8 +302,7 @@ for (const why of ['for which there is no room', 'whose telephone is gone'] as c
     const { allocations } = world.snapshot.subscribers[0]!
     const allow = (ceiling: number) =>
       world.change({ allocations: allocations.map((one) => (one.kind === 'voice.relay' ? { ...one, ceiling } : one)) })
-    const body = ScriptedLeg.await(world.carrier).sdp()
-    const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Require', '100rel']], body })
+    const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers: [['Require', '100rel']], sdp: {} })
     const rings = await a.next('180')
     const pick = () =>
       world.pbx.place({

@@ -59,8 +59,7 @@ async function withCaller(program: (call: Commanded) => Promise<void>): Promise<
     await done.promise
     await call.do('call.hangup', {})
   }
-  const body = ScriptedLeg.await(world.carrier).sdp({ port: phone.local.port })
-  const caller = ScriptedLeg.place(world.carrier, world.node, DID, { body })
+  const caller = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: { port: phone.local.port } })
   const answer = await caller.next('200 INVITE')
   caller.ack(answer)
   phone.towards(readSdp(answer.body)!)

@@ -2,26 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { until } from '../peer/clock.ts'
 import { cseqOf, formatMessage, headerOf } from '../peer/sip/message.ts'
-import { ScriptedLeg } from '../peer/sip/scripted.ts'
 import { readSdp } from '../peer/sip/sdp.ts'
-import { DID, World, type WorldOptions } from './harness.ts'
-
-const RELIABLE: [string, string][] = [
-  ['Require', '100rel'],
-  ['RSeq', '77'],
-]
-
-async function ringing(options: WorldOptions, headers: [string, string][]) {
-  const world = await World.open(options)
-  const b = ScriptedLeg.await(world.second)
-  const sdp = ScriptedLeg.await(world.carrier).sdp()
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { headers, body: sdp })
-  return { world, a, b, invite: await b.next('INVITE') }
-}
+import { World } from './harness.ts'
+import { answeredEarly, reliable, ringing } from './scripted-call.ts'
 
 test('S12 the caller requires 100rel and the callee does not: its ringing is reliable, and the 200 waits for its PRACK', async () => {
-  const { world, a, b, invite } = await ringing({ voice: true }, [['Require', '100rel']])
-  await using _ = world
+  await using world = await World.open({ voice: true })
+  const { a, b, invite } = await ringing(world, { headers: [['Require', '100rel']] })
   b.reply(invite, 180)
   const rings = await a.next('180')
   assert.equal(headerOf(rings, 'require'), '100rel')
@@ -38,10 +25,10 @@ test('S12 the caller requires 100rel and the callee does not: its ringing is rel
 })
 
 test('S12 S10 the callee answers reliably and the caller knows nothing of it; a 200 without SDP keeps what was said before', async () => {
-  const { world, a, b, invite } = await ringing({ media: 'direct' }, [])
-  await using _ = world
+  await using world = await World.open({ media: 'direct' })
+  const { a, b, invite } = await ringing(world)
   assert.match(headerOf(invite, 'supported'), /100rel/)
-  b.reply(invite, 183, { headers: RELIABLE, body: b.sdp({ port: 31_700 }) })
+  b.reply(invite, 183, { headers: reliable(77), body: b.sdp({ port: 31_700 }) })
   const prack = await b.next('PRACK')
   assert.equal(headerOf(prack, 'rack'), `77 ${cseqOf(invite).number} INVITE`)
   b.reply(prack, 200)
@@ -58,8 +45,8 @@ test('S12 S10 the callee answers reliably and the caller knows nothing of it; a 
 })
 
 test('S14 S40 early media without sound, then 180: the caller is told that it rings; what we send fits a datagram', async () => {
-  const { world, a, b, invite } = await ringing({ voice: true }, [])
-  await using _ = world
+  await using world = await World.open({ voice: true })
+  const { a, b, invite } = await ringing(world)
   assert.ok(formatMessage(invite).length < 1200)
   b.reply(invite, 183, { body: b.sdp() })
   assert.ok(readSdp((await a.next('183')).body))
@@ -72,8 +59,8 @@ test('S14 S40 early media without sound, then 180: the caller is told that it ri
 })
 
 test('S32 the callee’s 422 is nobody’s failure: the call is asked for again with a longer interval', async () => {
-  const { world, a, b, invite } = await ringing({ media: 'direct' }, [])
-  await using _ = world
+  await using world = await World.open({ media: 'direct' })
+  const { a, b, invite } = await ringing(world)
   b.reply(invite, 422, { headers: [['Min-SE', '2400']] })
   await b.next('ACK')
   const again = await b.next('INVITE')
@@ -91,11 +78,10 @@ test('S32 the callee’s 422 is nobody’s failure: the call is asked for again 
 })
 
 test('RFC 3311 §5.2 a callee that has rung reliably updates its early dialog: taken without an offer, refused with one that nobody speaks, and the call goes on', async () => {
-  const { world, a, b, invite } = await ringing({ voice: true }, [])
-  await using _ = world
-  b.reply(invite, 183, { headers: RELIABLE, body: b.sdp({ port: 31_700 }) })
-  b.reply(await b.next('PRACK'), 200)
-  await a.next('183')
+  await using world = await World.open({ voice: true })
+  const call = await ringing(world)
+  const { a, b, invite } = call
+  await answeredEarly(call, { sdp: { port: 31_700 } })
   b.ask('UPDATE')
   await b.next('200 UPDATE')
   b.ask('UPDATE', { body: b.sdp({ port: 31_710, version: 2 }).replace('m=audio', 'm=video') })
@@ -113,10 +99,8 @@ test('RFC 3311 §5.2 a callee that has rung reliably updates its early dialog: t
   a.ask('BYE')
   b.reply(await b.next('BYE'), 200)
   await world.quiet()
-  const again = ScriptedLeg.place(world.carrier, world.node, DID, { body: a.sdp() })
-  const c = ScriptedLeg.await(world.second)
-  const rung = await c.next('INVITE')
-  c.reply(rung, 183, { headers: RELIABLE, body: c.sdp() })
+  const { a: again, b: c, invite: rung } = await ringing(world)
+  c.reply(rung, 183, { headers: reliable(77), body: c.sdp() })
   c.reply(await c.next('PRACK'), 200)
   c.reply(rung, 486)
   await c.next('ACK')

@@ -29,8 +29,7 @@ async function heard(program: (call: Commanded, phone: Phone) => Promise<void>):
     await program(call, phone).then(done.resolve, done.reject)
     await call.do('call.hangup', {})
   }
-  const body = ScriptedLeg.await(world.carrier).sdp({ port: phone.local.port })
-  const caller = ScriptedLeg.place(world.carrier, world.node, DID, { body })
+  const caller = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: { port: phone.local.port } })
   const answer = await caller.next('200 INVITE')
   caller.ack(answer)
   phone.towards(readSdp(answer.body)!)

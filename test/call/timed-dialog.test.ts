@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sleep } from '../peer/clock.ts'
 import { headerOf } from '../peer/sip/message.ts'
-import { ScriptedLeg } from '../peer/sip/scripted.ts'
-import { DID, World } from './harness.ts'
+import type { ScriptedLeg } from '../peer/sip/scripted.ts'
+import { World } from './harness.ts'
+import { ringing } from './scripted-call.ts'
 import { TURNED, turn as turnOn } from './turned-clock.ts'
 
 let world: World
@@ -28,13 +29,6 @@ async function turnIn(legs: ScriptedLeg[], seconds: number): Promise<void> {
   }
 }
 
-async function ringing(headers: [string, string][] = []) {
-  const b = ScriptedLeg.await(world.second)
-  const body = ScriptedLeg.await(world.carrier).sdp()
-  const a = ScriptedLeg.place(world.carrier, world.node, DID, { body, headers })
-  return { a, b, invite: await b.next('INVITE') }
-}
-
 const interval = (value: string): [string, string][] => [
   ['Supported', 'timer'],
   ['Session-Expires', value],
@@ -43,7 +37,7 @@ const interval = (value: string): [string, string][] => [
 
 /** A call whose two legs have these session timers. */
 async function timed(caller: string, callee: string) {
-  const { a, b, invite } = await ringing(interval(caller))
+  const { a, b, invite } = await ringing(world, { headers: interval(caller) })
   b.reply(invite, 200, { body: b.sdp(), headers: [...interval(callee), ['Require', 'timer']] })
   await b.next('ACK')
   const answer = await a.next('200 INVITE')
@@ -68,7 +62,7 @@ async function end() {
 }
 
 test('S22 B06 a caller that never acknowledges its 200: both legs get BYE after 64*T1, the reason is told, and nobody pays for its leg', async () => {
-  const { a, b, invite } = await ringing()
+  const { a, b, invite } = await ringing(world)
   b.reply(invite, 200, { body: b.sdp() })
   await b.next('ACK')
   await a.next('200 INVITE')
@@ -100,7 +94,7 @@ test('S22 B06 a caller that never acknowledges its 200: both legs get BYE after 
 })
 
 test('S12 a caller that asks for reliable ringing and never acknowledges it gets 500, and whom it called a CANCEL', async () => {
-  const { a, b, invite } = await ringing([['Require', '100rel']])
+  const { a, b, invite } = await ringing(world, { headers: [['Require', '100rel']] })
   b.reply(invite, 180)
   await a.next('180')
   await turn(31)

@@ -4,9 +4,19 @@ import { cseqOf, headerOf, headersOf, hostOf, type Message, uriOf } from './mess
 import { writeSdp } from './sdp.ts'
 import { type Hop, newBranch, newTag, type SipSocket } from './socket.ts'
 
+export interface SdpOptions {
+  direction?: 'sendrecv' | 'sendonly' | 'inactive'
+  port?: number
+  address?: string
+  version?: number
+  payloads?: number[]
+}
+
 export interface Said {
   headers?: [string, string][]
   body?: string
+  /** A description of this end as the body. */
+  sdp?: SdpOptions
   /** Who calls, in an INVITE that begins a dialog. */
   from?: string
   /** The answer is another fork's, which speaks for this end from now on. */
@@ -95,7 +105,7 @@ export class ScriptedLeg {
     if (said.tag) this.#local = this.#local.replace(/tag=[^;]+/, `tag=${said.tag}`)
     const tag = /tag=([^;]+)/.exec(this.#local)?.[1] ?? ''
     const headers = [...(status > 100 ? [this.contact] : []), ...(said.headers ?? [])]
-    const message = this.socket.response(request, status, 'X', tag, headers, said.body ?? '')
+    const message = this.socket.response(request, status, 'X', tag, headers, this.#bodyOf(said))
     const via = headersOf(request, 'via')[0]!
     this.socket.send(message, hostOf(`sip:${/UDP ([^;]+)/.exec(via)![1]}`))
   }
@@ -135,15 +145,7 @@ export class ScriptedLeg {
   }
 
   /** A description of ours. */
-  sdp(
-    options: {
-      direction?: 'sendrecv' | 'sendonly' | 'inactive'
-      port?: number
-      address?: string
-      version?: number
-      payloads?: number[]
-    } = {},
-  ): string {
+  sdp(options: SdpOptions = {}): string {
     const { direction = 'sendrecv', port = 30_000, address = this.socket.address, version = 1, payloads = [0] } = options
     return writeSdp({ address, port, payloads, telephoneEvent: 101, direction }, version)
   }
@@ -152,7 +154,12 @@ export class ScriptedLeg {
     return ['Contact', `<${this.shown ?? `sip:x@${this.socket.address}:${this.socket.port}`}>`]
   }
 
+  #bodyOf({ body, sdp }: Said): string {
+    return body ?? (sdp ? this.sdp(sdp) : '')
+  }
+
   #request(method: string, branch: string, sequence: number, said: Said): Message {
+    const body = this.#bodyOf(said)
     const headers: [string, string][] = [
       this.socket.via(branch),
       ['Max-Forwards', '70'],
@@ -162,9 +169,9 @@ export class ScriptedLeg {
       ['CSeq', `${sequence} ${method}`],
       ...(method === 'INVITE' || method === 'UPDATE' ? [this.contact] : []),
       ...(said.headers ?? []),
-      ...(said.body && !said.headers?.some(([name]) => name === 'Content-Type') ? [SDP] : []),
+      ...(body && !said.headers?.some(([name]) => name === 'Content-Type') ? [SDP] : []),
     ]
-    return { method, uri: this.#target, headers, body: said.body ?? '' }
+    return { method, uri: this.#target, headers, body }
   }
 
   #begin(invite: Message): void {
