@@ -3,25 +3,19 @@ import { after, before, test } from 'node:test'
 import { Watch } from '#journeys/watch/index.ts'
 import { run, silentLog, type TielineError } from '#lib/index.ts'
 import type { Alarm, AlarmChange } from '#platform/words/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, startBench, until } from './bench.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 let trunk: string
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
   const body = { name: 'main', gateways: [{ address: '203.0.113.10' }, { address: '203.0.113.11' }] }
   trunk = (await bench.api<{ id: string }>('POST', '/v1/trunks', { body })).body.id
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 /** What does not belong to the machine that the test runs on. */
 const own = ({ code }: Alarm) => code !== 'disk-scarce'

@@ -29,6 +29,7 @@ import {
 } from '#platform/words/index.ts'
 import { type LinkServer, serveLink } from '#protocol/link/index.ts'
 import { type Control, startControl } from '../../src/main/control/start.ts'
+import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 
 /** For a process with an environment of its own: what the tests have compiled, it need not compile again. */
 export const COMPILED = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('NODE_COMPILE_CACHE')))
@@ -62,9 +63,10 @@ export interface Fakes {
   leases: Lease[]
 }
 
-/** The control process on a database of its own, with host and switch as far ends of real links. */
+/** The control process on a PostgreSQL of its own, with host and switch as far ends of real links. */
 export interface Bench extends AsyncDisposable {
   control: Control
+  postgres: TestPostgres
   fakes: Fakes
   operatorKey: string
   state: string
@@ -83,8 +85,14 @@ export interface ApiOptions {
   idempotencyKey?: string
 }
 
-export async function startBench(databaseUrl: string): Promise<Bench> {
+/** `databaseIn` prepares another database than the first one, and answers its connection string. */
+export async function startBench(databaseIn?: (postgres: TestPostgres) => Promise<string>): Promise<Bench> {
+  await using stack = new AsyncDisposableStack()
+  const postgres = await startPostgres()
+  stack.defer(() => postgres.stop())
+  const databaseUrl = (await databaseIn?.(postgres)) ?? postgres.url
   const state = mkdtempSync(join(tmpdir(), 'tlctl-'))
+  stack.defer(() => rmSync(state, { recursive: true, force: true }))
   const run = join(state, 'run')
   mkdirSync(run)
   const config = configAt(state)
@@ -118,12 +126,16 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     await servers.get(name)?.close()
     servers.delete(name)
   }
+  stack.defer(async () => {
+    for (const server of servers.values()) await server.close()
+  })
   await startLink('host')
   await startLink('switch')
   const start = { config, directory: join(state, 'control'), run, sealingKey: randomBytes(32).toString('base64'), databaseUrl }
   const startOne = () => startControl({ start, clock: systemClock, log: silentLog })
   const bench: Bench = {
     control: await startOne(),
+    postgres,
     fakes,
     operatorKey: '',
     state,
@@ -137,14 +149,12 @@ export async function startBench(databaseUrl: string): Promise<Bench> {
     },
     stopLink,
     startLink,
-    async [Symbol.asyncDispose]() {
-      await bench.control.close()
-      for (const server of servers.values()) await server.close()
-      rmSync(state, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
+  stack.defer(() => bench.control.close())
   await untilReady(bench)
   bench.operatorKey = readFileSync(join(state, 'control', 'operator.key'), 'utf8').trim()
+  const all = stack.move()
   return bench
 }
 

@@ -6,21 +6,17 @@ import { after, before, test } from 'node:test'
 import { type Id, newId } from '#lib/index.ts'
 import { type Invoice, parseMicros, standardPlan } from '#platform/billing/index.ts'
 import type { Lease, UsageRecord } from '#platform/words/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, installed, journal, startBench, until } from './bench.ts'
 import { run } from './tieline.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 let directory: string
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   directory = mkdtempSync(join(tmpdir(), 'tieline-bill-'))
 })
 after(async () => {
   await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
   rmSync(directory, { recursive: true, force: true })
 })
 

@@ -4,24 +4,18 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, startBench } from './bench.ts'
 import { run as inside, type Outcome, start, tieline as started } from './tieline.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const INSTALL = ['--site-network', '192.168.1.0/24', '--pbx', '192.168.1.10', '--default-route', 'pbx:100']
 
-let postgres: TestPostgres
 let bench: Bench
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 beforeEach(() => {
   bench.fakes.agents.length = 0
 })

@@ -6,22 +6,16 @@ import { after, before, test } from 'node:test'
 import { createSealer } from '#platform/subscriber/index.ts'
 import type { Alarm, SnapshotChange } from '#platform/words/index.ts'
 import { createTestCa } from '../call/agent-ca.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, installed, startBench } from './bench.ts'
 import { run as inside } from './tieline.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   await installed(bench, 'acme', '+3225550101')
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 const run = (...args: string[]) => inside(bench, ...args)
 

@@ -7,21 +7,15 @@ import type { Command } from 'commander'
 import { newId } from '#lib/index.ts'
 import type { SiteConfig, SnapshotChange, TrunkConfig } from '#platform/words/index.ts'
 import { buildProgram } from '../../src/main/cli/program.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, eventRecord, type InstalledBody, journal, startBench, until } from './bench.ts'
 import { run as inside, tieline as started } from './tieline.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 const tieline = (...args: string[]) => started(bench, ...args)
 const run = (...args: string[]) => inside(bench, ...args)

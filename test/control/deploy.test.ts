@@ -5,7 +5,6 @@ import { after, before, test } from 'node:test'
 import type { Id } from '#lib/index.ts'
 import { packBundle } from '#platform/agent/index.ts'
 import type { CandidateStatus } from '#platform/words/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, startBench, until } from './bench.ts'
 
 interface Version {
@@ -14,14 +13,12 @@ interface Version {
   failure: { reason: string; log: string[] } | null
 }
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 let tarball: Buffer
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
   const directory = join(bench.state, 'program')
   mkdirSync(directory)
@@ -29,10 +26,7 @@ before(async () => {
   writeFileSync(join(directory, 'index.js'), 'export default {}\n')
   tarball = await packBundle(directory)
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 /** All with the subscriber's own key: it deploys for itself. */
 async function ask<T>(method: string, what: string, body?: object): Promise<{ status: number; body: T }> {

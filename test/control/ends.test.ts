@@ -4,25 +4,19 @@ import { sql } from 'kysely'
 import { silentLog } from '#lib/index.ts'
 import type { ChannelConfig, Snapshot } from '#platform/words/index.ts'
 import { Store } from '#store/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, installed, startBench } from './bench.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 test('a subscriber that had networks of IPv6 before channels had IPv6 has its ends at the next start, one without has none', async () => {
   const acme = await installed(bench, 'acme', '+3225550101')
   const globex = await installed(bench, 'globex', '+3225550102')
   {
-    await using store = new Store({ databaseUrl: postgres.url, log: silentLog })
+    await using store = new Store({ databaseUrl: bench.postgres.url, log: silentLog })
     // As the release before has stored it.
     await sql`update channel set site_networks = site_networks || '{fd12:3456::/64}', mtu = 1200
       where subscriber_id = (select id from subscriber where name = 'acme')`.execute(store.db)

@@ -7,26 +7,20 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { PlatformEvent } from '#platform/words/index.ts'
 import { Client } from '../../src/main/cli/client.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, COMPILED, eventRecord, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 /** Events so far. */
 let made = 0
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 /** So many events more, of some 2.5 kB each. Resolves when they can be read. */
 async function happen(events: number): Promise<void> {

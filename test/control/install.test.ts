@@ -5,23 +5,17 @@ import { after, before, describe, it } from 'node:test'
 import pg from 'pg'
 import { uuidOf } from '#lib/index.ts'
 import type { Allocation, Snapshot, SnapshotChange } from '#platform/words/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, order, startBench } from './bench.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 async function rows(text: string, values: unknown[] = []) {
-  const client = new pg.Client({ connectionString: postgres.url })
+  const client = new pg.Client({ connectionString: bench.postgres.url })
   await client.connect()
   try {
     return (await client.query(text, values)).rows

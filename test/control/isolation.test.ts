@@ -3,24 +3,18 @@ import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { newId, silentLog } from '#lib/index.ts'
 import { Store } from '#store/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, eventRecord, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 let globex: InstalledBody
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
   globex = await installed(bench, 'globex', '+3225550102')
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 interface Operation {
   method: string
@@ -226,7 +220,7 @@ describe('the database, whatever the API asks of it', () => {
   const TENANTS = ['number', 'allocation', 'channel', 'certificate', 'api_key', 'telephone', 'subscriber'] as const
 
   it('shows a subscriber’s transaction its own rows alone, and not even those without a subscriber', async () => {
-    await using store = new Store({ databaseUrl: postgres.url, log: silentLog })
+    await using store = new Store({ databaseUrl: bench.postgres.url, log: silentLog })
     await store.migrate()
     for (const table of TENANTS) {
       const column = table === 'subscriber' ? 'id' : 'subscriber_id'
@@ -251,7 +245,7 @@ describe('the database, whatever the API asks of it', () => {
   })
 
   it('lets a subscriber’s transaction neither write another’s rows, nor its own terms, nor see the platform’s', async () => {
-    await using store = new Store({ databaseUrl: postgres.url, log: silentLog })
+    await using store = new Store({ databaseUrl: bench.postgres.url, log: silentLog })
     await store.migrate()
     const other = globex.subscriber.id.slice(4)
     const row = { id: other, subscriber_id: other, hash: 'x', created_at: new Date(), expires_at: null, revoked_at: null }

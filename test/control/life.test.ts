@@ -4,22 +4,16 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { newId } from '#lib/index.ts'
 import type { PlatformEvent, SnapshotChange } from '#platform/words/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, eventRecord, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 const events = async (query = '') => (await bench.api<{ items: PlatformEvent[] }>('GET', `/v1/events?${query}`)).body.items
 
@@ -101,7 +95,7 @@ describe('the journal', () => {
   })
 
   it('waits while the database is away; the API says 503 and comes back by itself (PITFALLS O08)', async () => {
-    await postgres.crash()
+    await bench.postgres.crash()
     const { status, body, headers } = await bench.api<{ type: string; detail: string }>('GET', '/v1/subscribers')
     assert.equal(status, 503)
     assert.equal(body.type, 'urn:tieline:problem:database-away')
@@ -109,7 +103,7 @@ describe('the journal', () => {
     assert.ok(headers.get('retry-after'))
     const { position } = journal(bench, eventRecord(acme.subscriber.id, 103))
     assert.equal((await bench.api('GET', '/v1/health', { key: null })).status, 503)
-    await postgres.start()
+    await bench.postgres.start()
     await until('the event', () => bench.fakes.shipped === position)
     await until('health', async () => (await bench.api('GET', '/v1/health', { key: null })).status === 200)
     assert.equal((await events('subscriber=acme&after=102')).length, 1)

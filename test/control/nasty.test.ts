@@ -5,17 +5,14 @@ import fc from 'fast-check'
 import { type Id, newId } from '#lib/index.ts'
 import { checkVerb } from '#platform/agent/index.ts'
 import { standardPlan } from '#platform/billing/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, order, startBench } from './bench.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 const call: Id<'call'> = newId('call')
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
   const party = { number: '+32470123456' }
   const about = { id: call, subscriber: acme.subscriber.id, state: 'joined' as const, from: party, to: party }
@@ -24,10 +21,7 @@ before(async () => {
   await send('POST /v1/plans', { ...(PLAN as object), name: 'ahead', prepaid: true, recurring: [], taxes: [] })
   await installed(bench, 'ahead', '+3225550102', { plan: 'ahead' })
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, startBench } from './bench.ts'
 
 interface Operation {
@@ -9,22 +8,17 @@ interface Operation {
   responses: Record<string, { content?: Record<string, { schema?: object }> }>
 }
 
-let postgres: TestPostgres
 let bench: Bench
 let operations: [name: string, path: string, operation: Operation][]
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   const { body } = await bench.api<{ paths: Record<string, Record<string, Operation>> }>('GET', '/v1/openapi.json', { key: null })
   operations = Object.entries(body.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, one]): [string, string, Operation] => [`${method.toUpperCase()} ${path}`, path, one]),
   )
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 const lacking = (lacks: (operation: Operation, path: string) => boolean) =>
   operations.filter(([, path, operation]) => lacks(operation, path)).map(([name]) => name)

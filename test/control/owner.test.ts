@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import pg from 'pg'
-import { startPostgres } from '../peer/postgres.ts'
 import { installed, startBench } from './bench.ts'
 
 async function run(url: string, ...statements: string[]): Promise<void> {
@@ -16,10 +15,10 @@ async function run(url: string, ...statements: string[]): Promise<void> {
 
 describe('another PostgreSQL than the embedded one', () => {
   it('serves with an owner that is no superuser, and row-level security holds there too (PITFALLS T02)', async () => {
-    await using postgres = await startPostgres()
-    await run(postgres.url, 'create role owner login createrole nosuperuser', 'create database owned owner owner')
-    const url = postgres.url.replace('//tieline@', '//owner@').replace('/tieline?', '/owned?')
-    await using bench = await startBench(url)
+    await using bench = await startBench(async ({ url }) => {
+      await run(url, 'create role owner login createrole nosuperuser', 'create database owned owner owner')
+      return url.replace('//tieline@', '//owner@').replace('/tieline?', '/owned?')
+    })
     const acme = await installed(bench, 'acme', '+3225550101')
     await installed(bench, 'globex', '+3225550102')
     assert.equal((await bench.api('GET', '/v1/subscribers/globex', { key: acme.apiKey })).status, 404)

@@ -8,7 +8,6 @@ import { newId, silentLog } from '#lib/index.ts'
 import { type Invoice, type Plan, standardPlan } from '#platform/billing/index.ts'
 import type { AlarmChange, Lease, Snapshot, SubscriberConfig, TollBalance } from '#platform/words/index.ts'
 import { Store } from '#store/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 import { done } from './tieline.ts'
 
@@ -16,18 +15,15 @@ const plan: Plan = {
   ...standardPlan,
   ...{ name: 'ahead', title: 'Paid in advance', prepaid: true, recurring: [], taxes: [] },
 }
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 let directory: string
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   directory = mkdtempSync(join(tmpdir(), 'tieline-ahead-'))
 })
 after(async () => {
   await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
   rmSync(directory, { recursive: true, force: true })
 })
 
@@ -95,7 +91,7 @@ test('B03 B09 money is paid in once for each key, for good, and the switch has i
   assert.deepEqual([one.status, two.status, one.body.id === two.body.id], [201, 201, true])
   assert.equal(told()!.prepaid?.balanceMicros, 10_500_000)
   // The answer is forgotten after a day, or with the process that was killed before it was kept: the money is not.
-  await using store = new Store({ databaseUrl: postgres.url, log: silentLog })
+  await using store = new Store({ databaseUrl: bench.postgres.url, log: silentLog })
   await store.migrate()
   await store.transaction('platform', (tx) => sql`delete from idempotency`.execute(tx))
   const again = await topUp('10.50', 'payment-1', { reference: 'wire 1' })
@@ -214,7 +210,7 @@ test('B09 another plan is another way to pay; a balance keeps its currency', asy
   assert.equal(told()?.prepaid?.sinceMs, since, 'whoever has the plan pays in advance since it got it')
   await bench.api('PATCH', '/v1/subscribers/acme', { body: { plan: 'standard' } })
   assert.equal(told()?.prepaid, undefined)
-  await using store = new Store({ databaseUrl: postgres.url, log: silentLog })
+  await using store = new Store({ databaseUrl: bench.postgres.url, log: silentLog })
   await store.migrate()
   await store.transaction('platform', (tx) => sql`delete from idempotency`.execute(tx))
   const again = await topUp('10.50', 'payment-1', { reference: 'wire 1' })

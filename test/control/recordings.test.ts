@@ -7,28 +7,22 @@ import { type RecordingFacts, RecordingShelf, RecordingWriter } from '#platform/
 import { subscriberSealer } from '#platform/subscriber/index.ts'
 import { SHARED } from '#platform/words/index.ts'
 import { readWav } from '#protocol/soundfile/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, startBench, until } from './bench.ts'
 import { done } from './tieline.ts'
 
 const DAY_MS = 86_400_000
 const SOUND = Int16Array.from({ length: 12_000 }, (_, i) => i)
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 let recording: Id<'rec'>
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
   recording = await recorded()
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 /** As voice leaves one, so many days ago. */
 async function recorded(days = 0): Promise<Id<'rec'>> {

@@ -2,22 +2,16 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Id, newId } from '#lib/index.ts'
 import type { AlarmChange, Lease, Snapshot, SubscriberConfig, TollClass, TollRules, TollUse } from '#platform/words/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, journal, startBench, until } from './bench.ts'
 import { done } from './tieline.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 const cli = async <T>(...args: string[]): Promise<T> => JSON.parse(await done(bench, ...args, '--json'))
 

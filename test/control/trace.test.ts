@@ -1,24 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { newId } from '#lib/index.ts'
-import { startPostgres, type TestPostgres } from '../peer/postgres.ts'
 import { type Bench, type InstalledBody, installed, startBench } from './bench.ts'
 
-let postgres: TestPostgres
 let bench: Bench
 let acme: InstalledBody
 let globex: InstalledBody
 
 before(async () => {
-  postgres = await startPostgres()
-  bench = await startBench(postgres.url)
+  bench = await startBench()
   acme = await installed(bench, 'acme', '+3225550101')
   globex = await installed(bench, 'globex', '+3225550102')
 })
-after(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  await postgres?.stop()
-})
+after(() => bench?.[Symbol.asyncDispose]())
 
 test('O03 T02 a trace is for the operator whole, for its subscriber without the carrier’s addresses, for others not there', async () => {
   const call = newId('call')
