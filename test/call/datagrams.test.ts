@@ -218,10 +218,11 @@ test('what comes is heard from whoever sent it, by either family, one after the 
   }
 })
 
-test('more than are taken at once are all heard in their order, and of one that is closed meanwhile nothing more', async () => {
+test('more than are taken at once are all heard in their order, in turns that end, and of one that is closed meanwhile nothing more', async () => {
   await using here = await place()
   const seen: number[] = []
-  const sockets = new HeldSockets(new Outbox({ flush() {} }), silentLog, (bytes) => {
+  let turns = 0
+  const sockets = new HeldSockets(new Outbox({ flush: () => void turns++ }), silentLog, (bytes) => {
     seen.push(Number(String(bytes)))
     if (seen.length === 52) sockets.close()
   })
@@ -235,6 +236,7 @@ test('more than are taken at once are all heard in their order, and of one that 
     seen,
     Array.from({ length: 52 }, (_, i) => i),
   )
+  assert.equal(turns, 2)
 })
 
 test('a socket with an error is read on', async () => {

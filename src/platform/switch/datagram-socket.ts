@@ -7,6 +7,9 @@ import type { Hop } from '#protocol/sip/index.ts'
 /** Datagrams that wait for a socket which takes no more; beyond them they are dropped, as a network would. */
 const QUEUED = 1024
 
+/** So many datagrams end a turn, though there are more: others have their turn, too. */
+const HEARD = 32
+
 const EAGAIN = 11
 
 export interface Place {
@@ -61,15 +64,20 @@ export class DatagramSocket {
     this.#readable = { fd, poll: new Readable(fd, () => this.#read(fd, hearer)) }
   }
 
+  /** What comes while something is heard is of the same turn: so several messages leave behind one write. */
   #read(fd: number, hearer: Hearer): void {
     const { receiver, libc } = this.#ways
-    const count = receiver.receive(fd)
-    if (count < 0 && libc.errno() !== EAGAIN) hearer.failed(new Error(`recvmmsg: ${getSystemErrorName(-libc.errno())}`))
     hearer.begin()
-    // Nothing is heard from one that what came first has closed.
-    for (let i = 0; i < count && this.#fd >= 0; i++) {
-      hearer.came(receiver.bytes(i), receiver.from(i))
-      settle()
+    for (let heard = 0; heard < HEARD && this.#fd >= 0; ) {
+      const count = receiver.receive(fd)
+      if (count < 0 && libc.errno() !== EAGAIN) hearer.failed(new Error(`recvmmsg: ${getSystemErrorName(-libc.errno())}`))
+      if (count <= 0) break
+      // Nothing is heard from one that what came first has closed.
+      for (let i = 0; i < count && this.#fd >= 0; i++) {
+        hearer.came(receiver.bytes(i), receiver.from(i))
+        settle()
+      }
+      heard += count
     }
     hearer.end()
   }
