@@ -107,9 +107,12 @@ export function callerHeaders({ call, road, shown, caller, host, uri, sentOn: us
   const before = call.facts.diversions ?? NO_DIVERSIONS
   const last = sentOn && { number: call.facts.to.number, reason: users[0] ? WHY[users[0].why] : whySentOn(call) }
   const diversions = last ? [last, ...before] : before
-  const addressOf = (number: string) => formatNameAddr({ uri: { user: saidOn(road, number), host } })
-  if (diversion === 'diversion') headers.push(...diversions.slice(0, MOST).map((d) => byDiversion(d, addressOf)))
-  if (diversion === 'history-info' && diversions.length > 0) headers.push(byHistory(diversions.slice(0, MOST), addressOf, uri))
+  if (diversions.length > 0) {
+    const told = diversions.slice(0, MOST)
+    const addressOf = (number: string) => formatNameAddr({ uri: { user: saidOn(road, number), host } })
+    if (diversion === 'diversion') headers.push(...told.map((d) => byDiversion(d, addressOf)))
+    if (diversion === 'history-info') headers.push(byHistory(told, addressOf, uri))
+  }
   if (identity === 'pass' && !sentOn && !shown.anonymous) headers.push(...signatures(call))
   return headers
 }

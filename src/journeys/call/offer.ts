@@ -9,11 +9,11 @@ export interface Offer {
   choice: Choice
 }
 
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
-
 /** A description as text, as it goes on to a far end that hears the other one directly. */
 export function textOf(description: Uint8Array): string {
-  return UTF8.decode(description)
+  // A Buffer's own way says the same as a TextDecoder, which takes twice as long.
+  const { buffer, byteOffset, length } = description
+  return (description instanceof Buffer ? description : Buffer.from(buffer, byteOffset, length)).toString()
 }
 
 /** The caller's own offer, where audio passes by us: the last that it has made. */

@@ -9,13 +9,20 @@ export class NameAddr {
   readonly displayName: string
   /** The URI as it came, without brackets. */
   readonly address: string
-  readonly params: Params
+  /** As text until they are asked for, where that is known to be without a fault. */
+  #params: Params | string
   #uri: SipUri | undefined
 
-  constructor(displayName: string, address: string, params: Params) {
+  constructor(displayName: string, address: string, params: Params | string, uri?: SipUri) {
     this.displayName = displayName
     this.address = address
-    this.params = params
+    this.#params = params
+    this.#uri = uri
+  }
+
+  get params(): Params {
+    if (typeof this.#params === 'string') this.#params = parseParams(this.#params, 0)
+    return this.#params
   }
 
   /** @throws SipParseError 400 or 416; never for the From, To and Contact of a message that the user agent let through. */

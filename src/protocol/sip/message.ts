@@ -4,7 +4,7 @@ import { knownMethod, methodAt } from './methods.ts'
 import { bodyOfType } from './multipart.ts'
 import { FIRST_CREDENTIAL, HEADER } from './names.ts'
 import { SipParseError } from './parse-error.ts'
-import { begins, digitsAt, octetsOf, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
+import { begins, digitsAt, octetsOf, readPlainAddress, readPlainUri, readPlainVia, tagOfPlain, uriOfPlain } from './plain.ts'
 import { isToken, parseDigits, skipBlanks, splitList, unfitForTag, unfold } from './text.ts'
 import { parseUri, type SipUri } from './uri.ts'
 
@@ -197,13 +197,25 @@ abstract class SipMessage {
     void this.callId
   }
 
+  /** The plain URI without parameters that stands there; null for another. */
+  protected plainUri(start: number, length: number): SipUri | null {
+    const { text, codes } = this.#head
+    return codes && readPlainUri(text, codes, start, start + length)
+  }
+
+  #readParty(i: number): NameAddr {
+    const { text, codes, lines } = this.#head
+    const plain = codes && readPlainAddress(text, codes, lines[i + 2]!, lines[i + 3]!)
+    return plain ?? parseNameAddr(this.#value(i))
+  }
+
   get from(): NameAddr {
-    this.#from ??= parseNameAddr(this.#value(this.#single(HEADER.from, 'from')))
+    this.#from ??= this.#readParty(this.#single(HEADER.from, 'from'))
     return this.#from
   }
 
   get to(): NameAddr {
-    this.#to ??= parseNameAddr(this.#value(this.#single(HEADER.to, 'to')))
+    this.#to ??= this.#readParty(this.#single(HEADER.to, 'to'))
     return this.#to
   }
 
@@ -344,7 +356,7 @@ export class SipRequest extends SipMessage {
 
   /** The Request-URI, parsed. */
   get target(): SipUri {
-    this.#target ??= parseUri(this.uri)
+    this.#target ??= (this.#plain ? this.plainUri(this.method.length + 1, this.uri.length) : null) ?? parseUri(this.uri)
     return this.#target
   }
 

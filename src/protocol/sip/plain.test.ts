@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseNameAddr, parseVia } from './address.ts'
 import { parseMessage } from './parse.ts'
-import { isPlainUri, readPlainVia, tagOfPlain } from './plain.ts'
-import { parseUri } from './uri.ts'
+import { isPlainUri, readPlainAddress, readPlainUri, readPlainVia, tagOfPlain } from './plain.ts'
+import { parseUri, type SipUri } from './uri.ts'
 
 const BITS = [
   'sip:',
@@ -49,6 +49,37 @@ test('a plain address is one that the parser reads without a fault, with the sam
     { numRuns: 5000, seed: 3261 },
   )
   assert.ok(plain > 300, `${plain} of them were plain`)
+})
+
+test('a plain address and a plain URI are read as the parser reads them', () => {
+  let [addresses, uris] = [0, 0]
+  const whole = (uri: SipUri) => ({ ...uri, params: [...uri.params] })
+  const values = text(
+    '<sip:a@h>',
+    '<sip:a@h:5060>;tag=',
+    '"A;<b" <sip:a@h>',
+    ' A b\t<sip:h>;TAG=1;',
+    'sip:a@h',
+    'sip:@h',
+    'sip:h:1',
+  )
+  fc.assert(
+    fc.property(values, (value) => {
+      const address = readPlainAddress(value, Buffer.from(value), 0, value.length)
+      if (address) {
+        addresses++
+        const parsed = parseNameAddr(value)
+        assert.deepEqual([address.displayName, address.address, address.tag], [parsed.displayName, parsed.address, parsed.tag])
+        assert.deepEqual([...address.params], [...parsed.params])
+        assert.deepEqual(whole(address.uri), whole(parsed.uri))
+      }
+      const uri = readPlainUri(value, Buffer.from(value), 0, value.length)
+      if (uri) uris++
+      if (uri) assert.deepEqual(whole(uri), whole(parseUri(value)))
+    }),
+    { numRuns: 5000, seed: 3261 },
+  )
+  assert.ok(addresses > 200 && uris > 200, `${addresses} and ${uris} of them were plain`)
 })
 
 test('what nearly everybody writes is plain', () => {

@@ -1,5 +1,7 @@
-import { Via } from './address.ts'
+import { NameAddr, Via } from './address.ts'
 import { inHost, inParam, inToken, inUser } from './codes.ts'
+import { NO_PARAMS } from './params.ts'
+import type { SipUri } from './uri.ts'
 
 /**
  * What nearly everybody writes, recognised in one pass over its octets and without making anything of it: whatever is plain here is
@@ -96,13 +98,41 @@ export function tagOfPlain(codes: Uint8Array, start: number, end: number): numbe
 export function uriOfPlain(text: string, codes: Uint8Array, start: number, end: number): string | null {
   // A name in quotes may hold a bracket.
   if (codes[start] === QUOTE || tagOfPlain(codes, start, end) < 0) return null
-  let open = start
-  while (open < end && codes[open] !== LESS) open++
+  const open = indexOf(codes, LESS, start, end)
   const first = open < end ? open + 1 : start
-  const behind = open < end ? GREATER : SEMICOLON
-  let stop = first
-  while (stop < end && codes[stop] !== behind) stop++
-  return text.slice(first, stop)
+  return text.slice(first, indexOf(codes, open < end ? GREATER : SEMICOLON, first, end))
+}
+
+/** A plain URI without parameters, cut out of the text that its octets are; null for another. */
+export function readPlainUri(text: string, codes: Uint8Array, start: number, end: number): SipUri | null {
+  if (endOfUri(codes, start, end) !== end) return null
+  const first = start + SIP.length
+  const at = indexOf(codes, AT, first, end)
+  const host = at < end ? at + 1 : first
+  const stop = indexOf(codes, COLON, host, end)
+  const user = at < end ? text.slice(first, at) : undefined
+  const port = stop < end ? digitsAt(codes, 65_535, stop + 1, end)! : undefined
+  return { scheme: 'sip', user, host: text.slice(host, stop), port, params: NO_PARAMS, headers: undefined }
+}
+
+/** A plain address in brackets whose URI has no parameters, cut out of the text that its octets are; null for another. */
+export function readPlainAddress(text: string, codes: Uint8Array, start: number, end: number): NameAddr | null {
+  if (tagOfPlain(codes, start, end) < 0) return null
+  const quoted = codes[start] === QUOTE
+  const behindName = quoted ? indexOf(codes, QUOTE, start + 1, end) : start
+  const open = indexOf(codes, LESS, behindName, end)
+  const close = indexOf(codes, GREATER, open, end)
+  const uri = readPlainUri(text, codes, open + 1, close)
+  if (!uri) return null
+  const name = quoted ? text.slice(start + 1, behindName) : text.slice(start, open).trim()
+  return new NameAddr(name, text.slice(open + 1, close), text.slice(close + 1, end), uri)
+}
+
+/** `end` where there is none. */
+function indexOf(codes: Uint8Array, code: number, start: number, end: number): number {
+  let i = start
+  while (i < end && codes[i] !== code) i++
+  return i
 }
 
 /** The first `tag` of the parameters from `i` on, all of them tokens with tokens. */
