@@ -402,7 +402,7 @@ export class Call implements LegOwner {
     this.#unpair(leg, cause.reason)
     const sounds = this.media.has(leg.id)
     // Its port is given back when voice says so.
-    registry.releaseFor(this.id, leg.id, cause.reason, { ...endOf(leg), but: sounds ? 'voice.port' : undefined })
+    registry.releaseFor({ call: this.id, leg: leg.id, but: sounds ? 'voice.port' : null }, cause.reason, endOf(leg))
     if (!leg.wasConnected) {
       this.event('leg.failed', { leg, cause })
       this.closeMedia(leg)

@@ -51,11 +51,12 @@ export async function reach(call: Call, options: ReachOptions): Promise<{ leg: L
   let asked = false
   for (const turn of turns) {
     using patience = new Patience(call, options)
-    const [alone, single] = [turn.length === 1, targets.length === 1]
+    const alone = turn.length === 1
+    const single = targets.length === 1
     const search: Search = { call, options, ringing, patience, alone, single, path: NONE, sentOn: NONE }
     const [only] = turn
     const searching = Promise.resolve(
-      turn.length === 1 && only ? walk(search, only) : firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one))),
+      alone && only ? walk(search, only) : firstOf(turn.map((one) => (onLeg) => walk({ ...search, onLeg }, one))),
     )
     const takeIn = (taking: Taking) => pickedUp(call, options.listener ?? call.a, taking)
     const end = await answerOrPickup(pickup, { searching, patience, takeIn })

@@ -40,6 +40,13 @@ export interface Release {
   detail?: LeaseDetail
 }
 
+/** What a call holds for a leg, but for one kind where that is named. */
+export interface LegHold {
+  call: Id<'call'>
+  leg: Id<'leg'>
+  but: Kind | null
+}
+
 /** What a call, or an agent, needs, all or none. */
 export type Request = { subscriber: Id<'sub'>; demands: readonly Demand[] } & (
   | { call: Id<'call'>; agent?: undefined }
@@ -169,13 +176,13 @@ export class ResourceRegistry {
   }
 
   /** The same for all that a call holds for a leg, but for one kind where that is named. */
-  releaseFor(call: Id<'call'>, leg: Id<'leg'>, reason: string, options: Release & { but?: Kind | undefined } = {}): void {
+  releaseFor({ call, leg, but }: LegHold, reason: string, options: Release): void {
     const held = this.#holders.get(call)
     if (!held) return
     const at = options.at ?? this.#now()
     for (const one of [...held]) {
       const { lease } = one
-      if (lease.leg === leg && lease.kind !== options.but) this.#giveBack(one, at, reason, options)
+      if (lease.leg === leg && lease.kind !== but) this.#giveBack(one, at, reason, options)
     }
   }
 

@@ -209,8 +209,9 @@ export class Leg implements SessionUser {
     this.#owner.legAcknowledged(this, body)
   }
 
+  /** Its session is over by itself: nobody is left to be told. */
   onEnded({ by }: SessionEnd): void {
-    this.end(endCause(by, this.facts.direction))
+    if (!this.#cause) this.#over(endCause(by, this.facts.direction))
   }
 
   describe(): { type: string; content: string } | undefined {
@@ -237,25 +238,32 @@ export class Leg implements SessionUser {
 
   /** Ends it in whatever state it is; the far end is told. The first cause counts. */
   end(cause: CallCause): void {
-    if (this.#cause) return
+    if (!this.#cause) this.#over(cause, this.#dialog)
+  }
+
+  /** `told`: the dialog whose far end has to hear of it. */
+  #over(cause: CallCause, told = NO_DIALOG): void {
     this.#cause = cause
-    const { status, headers } = this.#owner.farewell(cause, this)
-    switch (this.#dialog.kind) {
+    if (told.kind !== 'none') this.#tell(told, this.#owner.farewell(cause, this))
+    this.#state = this.#wasConnected ? 'null' : 'fail'
+    this.#owner.legEnded(this, cause)
+    this.#ended?.resolve(cause)
+  }
+
+  #tell(dialog: Dialog, { status, headers }: Farewell): void {
+    switch (dialog.kind) {
       case 'incoming':
-        this.#dialog.invite.refuse(status, { headers })
+        dialog.invite.refuse(status, { headers })
         break
       case 'outgoing':
-        this.#dialog.invite.cancel(headers)
+        dialog.invite.cancel(headers)
         break
       case 'session':
-        void this.#dialog.session.bye(headers)
+        void dialog.session.bye(headers)
         break
       case 'none':
         break
     }
-    this.#state = this.#wasConnected ? 'null' : 'fail'
-    this.#owner.legEnded(this, cause)
-    this.#ended?.resolve(cause)
   }
 
   /** The attempt has failed by itself: nobody is left to be told. */
