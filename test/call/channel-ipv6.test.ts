@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { CommandFailed } from '#lib/index.ts'
 import { namespacePath } from '#platform/channel/index.ts'
 import type { SubscriberConfig } from '#platform/words/index.ts'
-import { channelWorld, inside, PBX_ADDRESS, PLATFORM_ADDRESS, SIX, until, type World } from './channel-world.ts'
+import {
+  capture,
+  channelWorld,
+  inside,
+  PBX_ADDRESS,
+  PLATFORM_ADDRESS,
+  packets,
+  SIX,
+  until,
+  untilUp,
+  type World,
+} from './channel-world.ts'
 
 /** A subscriber whose site has IPv6 beside IPv4. */
 function dual(world: World, name: string, slot: number, changes: Partial<SubscriberConfig['channel']> = {}): SubscriberConfig {
@@ -17,37 +26,6 @@ function withIpv6(config: SubscriberConfig, changes: Partial<SubscriberConfig['c
   const siteNetworks = [...config.channel.siteNetworks, SIX.network]
   return { ...config, channel: { ...config.channel, ipv6: SIX.ends, siteNetworks, ...changes } }
 }
-
-async function untilUp(world: World, ...subscribers: SubscriberConfig[]): Promise<void> {
-  for (const { id, name } of subscribers) {
-    await until(`the channel of ${name} is up`, async () => {
-      await world.channels.poll()
-      return world.channels.get(id)?.status.state === 'up'
-    })
-  }
-}
-
-/** Captures what of ICMP passes in a namespace; the answer ends it and gives its patterns. */
-async function capture(namespace: string): Promise<() => Promise<string>> {
-  const args = [`--net=${namespacePath(namespace)}`, '--', 'tcpdump', '-ni', 'any', '--immediate-mode', '-xx', '-l', 'icmp6']
-  const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  let [text, said] = ['', '']
-  child.stdout.on('data', (chunk) => {
-    text += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    said += chunk
-  })
-  await until('tcpdump listens', () => said.includes('listening on'))
-  return async () => {
-    const closed = once(child, 'close')
-    child.kill('SIGINT')
-    await closed
-    return text
-  }
-}
-
-const packets = (text: string, pattern: string) => text.split(`${pattern} ${pattern} ${pattern} ${pattern} ${pattern}`).length - 1
 
 interface Addressed {
   ifname: string
@@ -73,7 +51,7 @@ test('two offices with the same IPv6 network are reached at once, and no packet 
   assert.deepEqual(await addresses(world.namespaceOf(acme), '-6'), [SIX.ends.address], 'its own address alone, and at once')
   const patterns = ['aaaa', 'bbbb']
   const places = [world.namespaceOf(acme), sites[0]!.lan, world.namespaceOf(globex), sites[1]!.lan]
-  const captures = await Promise.all(places.map(capture))
+  const captures = await Promise.all(places.map((place) => capture(place, 'icmp6')))
   await Promise.all([acme, globex].map((each, i) => ping(world.namespaceOf(each), SIX.pbx, '-c', '5', '-p', patterns[i]!)))
   const seen = await Promise.all(captures.map((end) => end()))
   for (const [i, text] of seen.entries()) {

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,6 +50,41 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 
 export function inside(namespace: string, ...command: string[]): Promise<string> {
   return run('nsenter', [`--net=${namespacePath(namespace)}`, '--', ...command])
+}
+
+/** The channels of these subscribers are up. */
+export async function untilUp(world: World, ...subscribers: SubscriberConfig[]): Promise<void> {
+  for (const { id, name } of subscribers) {
+    await until(`the channel of ${name} is up`, async () => {
+      await world.channels.poll()
+      return world.channels.get(id)?.status.state === 'up'
+    })
+  }
+}
+
+/** Captures the packets of a namespace by a filter of tcpdump's; the answer ends it and gives them in hexadecimal. */
+export async function capture(namespace: string, filter: string): Promise<() => Promise<string>> {
+  const args = [`--net=${namespacePath(namespace)}`, '--', 'tcpdump', '-ni', 'any', '--immediate-mode', '-xx', '-l', filter]
+  const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [text, said] = ['', '']
+  child.stdout.on('data', (chunk) => {
+    text += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    said += chunk
+  })
+  await until('tcpdump listens', () => said.includes('listening on'))
+  return async () => {
+    const closed = once(child, 'close')
+    child.kill('SIGINT')
+    await closed
+    return text
+  }
+}
+
+/** Captured packets whose payload is the pattern over and over. */
+export function packets(text: string, pattern: string): number {
+  return text.split(`${pattern} ${pattern} ${pattern} ${pattern} ${pattern}`).length - 1
 }
 
 /** A UDP port of the node that is free at this moment, below the ephemeral range. */

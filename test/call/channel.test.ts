@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { CommandFailed, run } from '#lib/index.ts'
 import { checkChannel, namespacePath, type OpenTunnel, planChannel } from '#platform/channel/index.ts'
 import type { SubscriberConfig } from '#platform/words/index.ts'
-import { channelWorld, inside, PBX_ADDRESS, PLATFORM_ADDRESS, RULES, until, type World } from './channel-world.ts'
+import {
+  capture,
+  channelWorld,
+  inside,
+  PBX_ADDRESS,
+  PLATFORM_ADDRESS,
+  packets,
+  RULES,
+  until,
+  untilUp,
+  type World,
+} from './channel-world.ts'
 
 const NOBODY = { name: 'nobody', gid: 65534 }
-
-async function untilUp(world: World, subscriber: SubscriberConfig): Promise<void> {
-  await until('the channel is up', async () => {
-    await world.channels.poll()
-    return world.channels.get(subscriber.id)?.status.state === 'up'
-  })
-}
 
 /** What of this world's platform is on the machine. */
 async function traces(world: World): Promise<string[]> {
@@ -39,7 +41,7 @@ test('two offices with the same addresses are reached at once, and no packet of 
   // Each office's pings carry a pattern of its own; every namespace is watched for both.
   const patterns = ['aaaa', 'bbbb']
   const places = [world.namespaceOf(acme), sites[0]!.lan, world.namespaceOf(globex), sites[1]!.lan]
-  const captures = await Promise.all(places.map(capture))
+  const captures = await Promise.all(places.map((place) => capture(place, 'icmp')))
   await Promise.all(
     [acme, globex].map((subscriber, i) =>
       inside(world.namespaceOf(subscriber), 'ping', '-c', '5', '-i', '0.05', '-W', '2', '-p', patterns[i]!, PBX_ADDRESS),
@@ -48,36 +50,10 @@ test('two offices with the same addresses are reached at once, and no packet of 
   const seen = await Promise.all(captures.map((end) => end()))
   for (const [i, text] of seen.entries()) {
     const own = i < 2 ? 0 : 1
-    assert.ok(count(text, patterns[own]!) >= 10, `${places[i]} sees its own packets`)
-    assert.equal(count(text, patterns[1 - own]!), 0, `${places[i]} sees nothing of the other office`)
+    assert.ok(packets(text, patterns[own]!) >= 10, `${places[i]} sees its own packets`)
+    assert.equal(packets(text, patterns[1 - own]!), 0, `${places[i]} sees nothing of the other office`)
   }
 })
-
-/** Captures a namespace's packets; the answer ends it and gives them in hexadecimal. */
-async function capture(namespace: string): Promise<() => Promise<string>> {
-  const args = [`--net=${namespacePath(namespace)}`, '--', 'tcpdump', '-ni', 'any', '--immediate-mode', '-xx', '-l', 'icmp']
-  const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  let text = ''
-  let said = ''
-  child.stdout.on('data', (chunk) => {
-    text += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    said += chunk
-  })
-  await until('tcpdump listens', () => said.includes('listening on'))
-  return async () => {
-    const closed = once(child, 'close')
-    child.kill('SIGINT')
-    await closed
-    return text
-  }
-}
-
-/** Packets whose payload is the pattern over and over. */
-function count(text: string, pattern: string): number {
-  return text.split(`${pattern} ${pattern} ${pattern} ${pattern} ${pattern}`).length - 1
-}
 
 test('a namespace has lo and its tunnel, no way out, and its port ranges to itself (R06)', async () => {
   await using world = channelWorld()

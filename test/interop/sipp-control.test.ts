@@ -6,6 +6,7 @@ import { Program } from '../call/program.ts'
 import { until } from '../peer/clock.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
 import { startSipp } from '../peer/sipp.ts'
+import { OK } from '../peer/sipp-scenario.ts'
 
 const CALLS = 3
 
@@ -45,16 +46,7 @@ ${extra}Content-Length: 0
 
 const notified = (sipfrag: string, variable: string) => `<recv request="NOTIFY"><action>
 <ereg regexp="SIP/2.0 ${sipfrag}" search_in="body" check_it="true" assign_to="${variable}"/></action></recv>
-<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>`
+${OK}`
 
 /** SIPp as the site's PBX: answers, transfers whoever called, hears how that goes, and is let go. */
 const REFERRING = `<?xml version="1.0" encoding="UTF-8"?>
@@ -71,16 +63,7 @@ ${request('REFER', 1, 'Refer-To: <sip:+32470999999@tieline.test>\n')}
 ${notified('100', '3')}
 ${notified('200', '4')}
 <recv request="BYE"></recv>
-<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
+${OK}
 <Reference variables="3,4"/>
 </scenario>
 `

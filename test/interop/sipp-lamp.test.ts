@@ -6,6 +6,7 @@ import { until } from '../peer/clock.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
 import { register } from '../peer/sip/register.ts'
 import { startSipp } from '../peer/sipp.ts'
+import { OK } from '../peer/sipp-scenario.ts'
 
 const PASSWORD = 'circle-of-life'
 
@@ -29,16 +30,7 @@ const EVENT = 'Event: dialog\nAccept: application/dialog-info+xml\n'
 /** A NOTIFY whose body, or Subscription-State, is like this; it is answered. */
 const told = (pattern: string, variable: string, where = 'search_in="body"') => `<recv request="NOTIFY"><action>
 <ereg regexp="${pattern}" ${where} check_it="true" assign_to="${variable}"/></action></recv>
-<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>`
+${OK}`
 
 /** SIPp as the telephone 102: registers, watches 101, is told of a call from ringing to its end, and ends it. */
 const WATCHING = `<?xml version="1.0" encoding="UTF-8"?>

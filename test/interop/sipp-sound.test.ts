@@ -15,6 +15,7 @@ import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
 import { startSipp } from '../peer/sipp.ts'
+import { OK } from '../peer/sipp-scenario.ts'
 import { type Datagram, udpPcap } from './udp-pcap.ts'
 import { eventPayload } from './voice-phone.ts'
 
@@ -29,17 +30,6 @@ interface Offer {
   /** Payload type of telephone-events; none where it is not said. */
   events?: number
 }
-
-const OK = `<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>`
 
 const sdp = ({ port, events }: Offer) => `v=0
 o=- 1 1 IN IP4 [local_ip]

@@ -38,3 +38,15 @@ export const recv = (response: number, extra = '', action = '') =>
 /** The header has to be like this. */
 export const must = (header: string, regexp: string, variable: string) =>
   `<ereg regexp="${regexp}" search_in="hdr" header="${header}" check_it="true" assign_to="${variable}"/>`
+
+/** 200 for a request inside the dialog. */
+export const OK = `<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>`

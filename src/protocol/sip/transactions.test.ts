@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hop, SimulatedNetwork } from './simulated-network.ts'
-import type { IncomingInvite, SipTransport } from './types.ts'
+import type { IncomingInvite, SipTransport, UserAgentOptions } from './types.ts'
 
 const CALL = { uri: 'sip:b@10.0.0.2', to: hop('10.0.0.2'), from: '<sip:a@10.0.0.1>', toHeader: '<sip:b@10.0.0.2>' }
 
@@ -92,35 +92,36 @@ test('timer E waits T2 after a provisional answer; timer K absorbs repeats for T
   assert.equal(a.counts.transactions, 0)
 })
 
-test('timer F runs from the start, whenever a provisional answer comes: what is cut for silence has what is left of it (§17.1.2.2)', async () => {
+/** A request that is cut for silence after so many ms, and hears 100 after 2900 ms and nothing else. */
+async function tried(silenceMs: number, options: Partial<UserAgentOptions> = {}) {
   const net = new SimulatedNetwork()
   const b = peer(net, '10.0.0.2')
-  const a = net.userAgent('10.0.0.1')
-  let over = false
-  const failed = assert.rejects(a.request({ ...CALL, method: 'OPTIONS', silenceMs: 3000 }), { reason: 'timeout' })
-  void failed.then(() => (over = true))
+  const a = net.userAgent('10.0.0.1', options)
+  const outcome = { over: false }
+  const failed = assert.rejects(a.request({ ...CALL, method: 'OPTIONS', silenceMs }), { reason: 'timeout' })
+  void failed.then(() => {
+    outcome.over = true
+  })
   await net.clock.turnAsync(2900)
   b.send(b.got[0]!.replace(/^.*\r\n/, 'SIP/2.0 100 Trying\r\n'), '10.0.0.1')
+  return { net, a, outcome }
+}
+
+test('timer F runs from the start, whenever a provisional answer comes: what is cut for silence has what is left of it (§17.1.2.2)', async () => {
+  const { net, a, outcome } = await tried(3000)
   await net.clock.turnAsync(29_000)
-  assert.equal(over, false)
+  assert.equal(outcome.over, false)
   await net.clock.turnAsync(200)
-  assert.equal(over, true)
+  assert.equal(outcome.over, true)
   assert.equal(a.counts.transactions, 0)
 })
 
 test('a patience longer than timer F cuts nothing: a provisional answer does not shorten what is left (§17.1.2.2)', async () => {
-  const net = new SimulatedNetwork()
-  const b = peer(net, '10.0.0.2')
-  const a = net.userAgent('10.0.0.1', { timers: { t1: 50 } })
-  let over = false
-  const failed = assert.rejects(a.request({ ...CALL, method: 'OPTIONS', silenceMs: 4000 }), { reason: 'timeout' })
-  void failed.then(() => (over = true))
-  await net.clock.turnAsync(2900)
-  b.send(b.got[0]!.replace(/^.*\r\n/, 'SIP/2.0 100 Trying\r\n'), '10.0.0.1')
+  const { net, outcome } = await tried(4000, { timers: { t1: 50 } })
   await net.clock.turnAsync(200)
-  assert.equal(over, false)
+  assert.equal(outcome.over, false)
   await net.clock.turnAsync(200)
-  assert.equal(over, true)
+  assert.equal(outcome.over, true)
 })
 
 test('timers G, H and I: a refusal is repeated until its ACK, which is then absorbed for T4', () => {
