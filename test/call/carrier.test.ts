@@ -29,23 +29,11 @@ const stateOf = async (world: World, name: string) => {
   return (await world.link.call('trunk.state', {})).find((state) => state.trunk === id)
 }
 
-/** What the far end is sent, by method. */
-function listen(world: World, method: string): Message[] {
-  const seen: Message[] = []
-  const { socket } = world.second
-  const receive = socket.onRequest
-  socket.onRequest = (message, from) => {
-    if (message.method === method) seen.push(message)
-    receive(message, from)
-  }
-  return seen
-}
-
 test('S44 S45 F05 a carrier that challenges INVITE and BYE is answered; nobody else ever sees the credentials', async () => {
   await using world = await World.open()
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
-  const invites = listen(world, 'INVITE')
+  const invites = world.second.requests('INVITE')
   const strangers: string[] = []
   const { socket } = world.carrier
   const receive = socket.onRequest
@@ -122,7 +110,7 @@ for (const algorithm of ['MD5', 'SHA-256'] as const) {
     world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
     const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life', algorithm })
     await setTrunk(world, 'other', { credentials: credentials(world) })
-    const asked = ['INVITE', 'INFO', 'BYE'].map((method) => listen(world, method)) as [Message[], Message[], Message[]]
+    const asked = ['INVITE', 'INFO', 'BYE'].map((method) => world.second.requests(method)) as [Message[], Message[], Message[]]
     // The one in hand is refused, and its nonce called stale: that is no wrong password.
     gate.stale = 1
     const a = ScriptedLeg.place(world.carrier, world.node, DID, { sdp: {} })
@@ -288,7 +276,7 @@ test('S34 S35 a dead gateway and one that says 503 are passed by; the dead one i
 
 test('S37 OPTIONS: a gateway that stops to answer is down after three, and back with its first answer', async () => {
   await using world = await World.open()
-  const asked = listen(world, 'OPTIONS')
+  const asked = world.second.requests('OPTIONS')
   await setTrunk(world, 'other', { optionsSeconds: 1 })
   await until('OPTIONS', () => asked.length >= 1, 3000)
   const { socket } = world.second
@@ -307,7 +295,7 @@ test('number rules: a carrier with national numbers, in and out; calls per secon
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   await setTrunk(world, 'main', { numbers: { in: [{ prefix: '0', replace: '+32' }], out: [] } })
   await setTrunk(world, 'other', { numbers: { in: [], out: [{ prefix: '+32', replace: '0' }] }, callsPerSecond: 1 })
-  const invites = listen(world, 'INVITE')
+  const invites = world.second.requests('INVITE')
   const place = () => world.carrier.place({ to: world.node, from: '0470123456', number: DID.replace('+32', '0') })
   const calls = [await place(), await place()]
   await until('both to be decided', () => calls.every((call) => call.phase !== 'setup'), 3000)

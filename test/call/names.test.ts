@@ -3,8 +3,7 @@ import { test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { createSealer } from '#platform/subscriber/index.ts'
 import { sleep, until } from '../peer/clock.ts'
-import type { FarEnd } from '../peer/sip/far-end.ts'
-import { headerOf, type Message } from '../peer/sip/message.ts'
+import { headerOf } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
 import { StreamPeer } from '../peer/sip/stream-peer.ts'
 import { createTestCa } from './agent-ca.ts'
@@ -12,17 +11,6 @@ import { DID } from './harness.ts'
 import { CALLER, NAME, NamesWorld } from './names-world.ts'
 import { ringing } from './scripted-call.ts'
 import { TURNED, turn } from './turned-clock.ts'
-
-/** What a far end is sent, by method. */
-function listen({ socket }: FarEnd, method: string): Message[] {
-  const seen: Message[] = []
-  const receive = socket.onRequest
-  socket.onRequest = (message, from) => {
-    if (message.method === method) seen.push(message)
-    receive(message, from)
-  }
-  return seen
-}
 
 const asked = (names: NamesWorld) => names.dns.questions.map(({ type, name }) => `${type} ${name}`)
 
@@ -33,7 +21,7 @@ test('S34 S35 of three SRV targets one is dead and one says 503: the third has t
   const bogus = await names.server(5)
   names.srv([{ last: 9 }, { last: 4 }, { last: 3 }])
   names.dns.records[NAME] = names.address(5)
-  const invites = listen(names.world.second, 'INVITE')
+  const invites = names.world.second.requests('INVITE')
   await names.name()
   const first = await names.up()
   assert.ok(first.ms > 1400 && first.ms < 3000, `after ${Math.round(first.ms)} ms`)
@@ -137,7 +125,7 @@ test('S36 NAPTR says TCP, its SRV the port: the call goes there; a port that is 
   call.hangup()
   await until('BYE by TCP', () => peer.requests('BYE').length === 1, 2000)
   names.dns.questions.length = 0
-  const invites = listen(names.world.second, 'INVITE')
+  const invites = names.world.second.requests('INVITE')
   await names.name({}, { port: 5060 })
   const next = await names.up()
   assert.equal(invites[0]?.uri, `sip:+3225559000@${NAME}:5060`)
@@ -310,7 +298,7 @@ test('O07 a gateway is replaced, by DNS while the switch is dead or by the opera
   }
   await hangUp(0)
   await names.name({}, { address: names.address(4), port: 5060 }, false)
-  const invites = listen(world.carrier, 'INVITE')
+  const invites = world.carrier.requests('INVITE')
   await world.change({ defaultRoute: { trunk: 'main', number: '+3225559000' } })
   await hangUp(1)
   await names.name({}, { address: names.address(3), port: 5060 }, false)
@@ -368,7 +356,7 @@ test('§17.1.2.2 S34 one of several servers that says 100 has 64*T1 from when it
   await using names = await NamesWorld.open({ ...TURNED, media: 'direct' })
   const { world } = names
   const next = await names.server(4)
-  const others = listen(next, 'INFO')
+  const others = next.requests('INFO')
   names.srv([{ last: 3 }, { last: 4 }])
   await names.name()
   const { a, b, invite } = await ringing(world)

@@ -32,12 +32,7 @@ async function answerTo(
 test('S56 F08 F09 names and users of every kind: the INVITE that goes on can be read, its user is the same, no line is new', async () => {
   await using world = await World.open({ subscriber: { defaultRoute: { trunk: 'other', number: '+3225559000' } } })
   world.second.rules = [{ user: '*', does: 486 }]
-  const seen: Message[] = []
-  const receive = world.second.socket.onRequest
-  world.second.socket.onRequest = (message, from) => {
-    if (message.method === 'INVITE') seen.push(message)
-    receive(message, from)
-  }
+  const seen = world.second.requests('INVITE')
   await using raw = await RawEnd.open(`${world.net}.2`)
   let n = 0
   let passed = 0

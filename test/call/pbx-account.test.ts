@@ -6,7 +6,7 @@ import { until } from '../peer/clock.ts'
 import type { Call } from '../peer/sip/call.ts'
 import { type Account, digestAnswer } from '../peer/sip/digest.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
-import { headerOf, type Message } from '../peer/sip/message.ts'
+import { headerOf } from '../peer/sip/message.ts'
 import { register } from '../peer/sip/register.ts'
 import { DID, PUBLIC, World } from './harness.ts'
 
@@ -30,16 +30,6 @@ async function open(pbx: Partial<PbxConfig> = {}) {
   office.rules = [{ user: '*', does: 'answer', ringMs: 5, tone: 700 }]
   world.carrier.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   return { world, office, site }
-}
-
-function invitesTo(end: FarEnd): Message[] {
-  const seen: Message[] = []
-  const receive = end.socket.onRequest
-  end.socket.onRequest = (message, from) => {
-    if (message.method === 'INVITE') seen.push(message)
-    receive(message, from)
-  }
-  return seen
 }
 
 const over = (call: Call) => until('its end', () => call.phase === 'ended', 4000)
@@ -66,7 +56,7 @@ async function withDigest(
 test('a PBX that registers as one account gets all numbers of its subscriber, each by its own name; unregistered, over the trunk', async () => {
   const { world, office } = await open()
   await using _ = world
-  const invites = invitesTo(office)
+  const invites = office.requests('INVITE')
   const at = { to: world.siteSwitch, ...ACCOUNT, expires: 60 }
   assert.equal((await register(office.socket, { ...at, contact: `<sip:office@${world.net}.80:5080;ob=1>` })).status, 200)
   for (const number of [DID, PUBLIC]) {
@@ -80,7 +70,7 @@ test('a PBX that registers as one account gets all numbers of its subscriber, ea
   }
   // Its contact is taken back: what is left is its public number.
   assert.equal((await register(office.socket, { ...at, contact: '*', expires: 0 })).status, 200)
-  const seen = invitesTo(world.carrier)
+  const seen = world.carrier.requests('INVITE')
   const call = await world.second.place({ to: world.node, from: CALLER, number: DID })
   await up(call)
   assert.match(seen[0]!.uri ?? '', new RegExp(`^sip:\\${PUBLIC}@`))

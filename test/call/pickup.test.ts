@@ -25,13 +25,7 @@ async function open() {
   world.defer(() => desk.close())
   desk.rules = [{ user: '101', does: 'ring' }]
   assert.equal((await register(desk.socket, { to: world.siteSwitch, user: '101', password: PASSWORD, expires: 60 })).status, 200)
-  const invites: Message[] = []
-  const receive = desk.socket.onRequest
-  desk.socket.onRequest = (message, from) => {
-    if (message.method === 'INVITE') invites.push(message)
-    receive(message, from)
-  }
-  return { world, desk, invites }
+  return { world, desk, invites: desk.requests('INVITE') }
 }
 
 /** The Replaces by which whoever knows of the ringing dialog asks for it. */

@@ -51,12 +51,7 @@ export class SiteNamesWorld implements AsyncDisposable {
   async server(last: number): Promise<FarEnd & AsyncDisposable & { invites: Message[] }> {
     const end = await FarEnd.open({ address: this.at(last), port: 5060, name: `pbx${last}`, watched: [] })
     end.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
-    const invites: Message[] = []
-    const receive = end.socket.onRequest
-    end.socket.onRequest = (message, from) => {
-      if (message.method === 'INVITE') invites.push(message)
-      receive(message, from)
-    }
+    const invites = end.requests('INVITE')
     return Object.assign(end, { invites, [Symbol.asyncDispose]: async () => void (await end.close()) })
   }
 

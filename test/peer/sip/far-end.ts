@@ -39,6 +39,17 @@ export class FarEnd {
     return call
   }
 
+  /** All that it is asked from now on by this method, oldest first; it treats that as before. */
+  requests(method: string): Message[] {
+    const asked: Message[] = []
+    const receive = this.socket.onRequest
+    this.socket.onRequest = (message, from) => {
+      if (message.method === method) asked.push(message)
+      receive(message, from)
+    }
+    return asked
+  }
+
   async place(options: PlaceOptions): Promise<OutgoingCall> {
     const call = new OutgoingCall(this.#id(), this.socket, await this.#stream(), options)
     this.#calls.set(call.id, call)
