@@ -1,4 +1,3 @@
-import type { Id } from '#lib/index.ts'
 import type { Common, Instant, JournalRecord } from '#platform/words/index.ts'
 import type { Octets } from './octets.ts'
 
@@ -75,7 +74,7 @@ export interface WrittenRecord {
   common: Common
 }
 
-const NOTHING: Common = { at: { wall: 0, mono: 0, boot: '' }, subscriber: 'sub_', call: 'call_' }
+const NOTHING: Common = { wall: '0', mono: '0', boot: '', subscriber: '', call: '' }
 
 /** The records among the words of a line. */
 export function recordsIn(words: readonly string[]): WrittenRecord[] {
@@ -89,10 +88,10 @@ export function recordsIn(words: readonly string[]): WrittenRecord[] {
 }
 
 function commonOf(text: string, before: Common): Common {
-  const [wall, mono, boot = before.at.boot, subscriber = before.subscriber, call = before.call] = text.slice(1).split(' ')
-  return {
-    at: { wall: Number(wall), mono: Number(mono), boot },
-    subscriber: subscriber as Id<'sub'>,
-    call: call as Id<'call'>,
-  }
+  const blank = text.indexOf(' ')
+  const wall = text.slice(1, blank)
+  const afterMono = text.indexOf(' ', blank + 1)
+  if (afterMono < 0) return { ...before, wall, mono: text.slice(blank + 1) }
+  const [boot = '', subscriber = '', call = ''] = text.slice(afterMono + 1).split(' ')
+  return { wall, mono: text.slice(blank + 1, afterMono), boot, subscriber, call }
 }

@@ -37,8 +37,8 @@ export function entryOf(line: Line): FoundEntry | null {
 }
 
 function recordOf({ head, wall, body }: Line): JournalRecord {
-  const [call, , subscriber] = head.split(' ') as [Id<'call'>, string, Id<'sub'>]
-  return JSON.parse(wholeText(body.toString('utf8'), { at: { wall, mono: 0, boot: '' }, subscriber, call }))
+  const [call = '', , subscriber = ''] = head.split(' ')
+  return JSON.parse(wholeText(body.toString('utf8'), { wall: `${wall}`, mono: '0', boot: '', subscriber, call }))
 }
 
 function entryOfMessage({ kind, head, wall, body }: Line): FoundEntry {

@@ -1,11 +1,12 @@
-import type { Id } from '#lib/index.ts'
-import { type Instant, timeText } from './time.ts'
+import { timeText } from './time.ts'
 
-/** When a record was made, and whose it is: said once for all that have it in common. */
+/** When records were made, and whose they are: said once for those that have it in common, in the digits and words of the text. */
 export interface Common {
-  at: Instant
-  subscriber: Id<'sub'>
-  call: Id<'call'>
+  readonly wall: string
+  readonly mono: string
+  readonly boot: string
+  readonly subscriber: string
+  readonly call: string
 }
 
 /** Where a record's text is; good until whoever is shown it returns. */
@@ -29,12 +30,13 @@ export interface RecordOctets {
  * What is not there is `-`. Ids, kinds, types and boots have no blank and need no escaping; what others can choose is JSON. A lease that is
  * released tells all of itself again, since usage follows from this one record.
  */
-export function wholeText(text: string, { at, subscriber, call }: Common): string {
-  const now = instant(at)
+export function wholeText(text: string, common: Common): string {
+  const { subscriber, call } = common
+  const { now, time } = momentOf(common)
   switch (text[0]) {
     case 'E': {
       const [id, number, type, leg, rest] = words(text, 4)
-      const event = `{"id":"${id}","subscriber":"${subscriber}","number":${number},"at":"${timeText(at.wall)}","type":"${type}","call":"${call}"`
+      const event = `{"id":"${id}","subscriber":"${subscriber}","number":${number},"at":"${time}","type":"${type}","call":"${call}"`
       return `{"type":"event","at":${now},"event":${event}${member('leg', leg!)}${rest || ',"data":{}'}}}`
     }
     case 'T': {
@@ -46,7 +48,7 @@ export function wholeText(text: string, { at, subscriber, call }: Common): strin
       return `{"type":"lease.answered","at":${now},"lease":"${text.slice(1)}"}`
     case 'R': {
       const [id, kind, count, leg, wall, mono, answeredWall, answeredMono, reason] = words(text, 8)
-      const instantAt = (wall: string, mono: string) => `{"wall":${wall},"mono":${mono},"boot":"${at.boot}"}`
+      const instantAt = (wall: string, mono: string) => `{"wall":${wall},"mono":${mono},"boot":"${common.boot}"}`
       const lease = `{"id":"${id}","subscriber":"${subscriber}","kind":"${kind}","count":${count},"call":"${call}","taken":${instantAt(wall!, mono!)}`
       const answered = answeredWall === '-' ? '' : `,"answered":${instantAt(answeredWall!, answeredMono!)}`
       return `{"type":"lease.released","at":${now},"lease":${lease}${member('leg', leg!)}${answered},"released":${now},"reason":${reason}}}`
@@ -87,6 +89,15 @@ function member(name: string, word: string): string {
   return word === '-' ? '' : `,"${name}":"${word}"`
 }
 
-function instant({ wall, mono, boot }: Instant): string {
-  return `{"wall":${wall},"mono":${mono},"boot":"${boot}"}`
+/** What many records have in common is made once for all of them. */
+let last: Common | null = null
+let moment = { now: '', time: '' }
+
+function momentOf(common: Common): typeof moment {
+  if (common !== last) {
+    const { wall, mono, boot } = common
+    moment = { now: `{"wall":${wall},"mono":${mono},"boot":"${boot}"}`, time: timeText(Number(wall)) }
+    last = common
+  }
+  return moment
 }
