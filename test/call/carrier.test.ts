@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId } from '#lib/index.ts'
 import { createSealer } from '#platform/subscriber/index.ts'
-import type { TrunkConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
 import { cseqOf, headerOf, type Message } from '../peer/sip/message.ts'
 import { Password } from '../peer/sip/password.ts'
@@ -12,12 +11,6 @@ import { DID, World } from './harness.ts'
 import { answeredEarly, ringing, TAKES_UPDATE } from './scripted-call.ts'
 
 const CALLER = '+32470123456'
-
-/** Publishes changes of one trunk. */
-async function setTrunk(world: World, name: string, change: Partial<TrunkConfig>): Promise<void> {
-  const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === name ? { ...trunk, ...change } : trunk))
-  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-}
 
 const credentials = (world: World, password = 'circle of life') => ({
   user: 'tl',
@@ -41,7 +34,7 @@ test('S44 S45 F05 a carrier that challenges INVITE and BYE is answered; nobody e
     strangers.push(...message.headers.map(([name]) => name))
     receive(message, from)
   }
-  await setTrunk(world, 'other', { credentials: credentials(world) })
+  await world.changeTrunk('other', { credentials: credentials(world) })
   const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
   await until('an answer', () => call.phase === 'up', 3000)
   assert.deepEqual(
@@ -66,8 +59,8 @@ test('S44 S45 F05 a carrier that challenges INVITE and BYE is answered; nobody e
 
 test('F05 a PBX that asks for the trunk’s password by its realm, at INVITE, re-INVITE and BYE, is never told a word of it', async () => {
   await using world = await World.open({ voice: true, subscriber: { defaultRoute: { pbx: '101' } } })
-  await setTrunk(world, 'other', { credentials: credentials(world) })
-  await setTrunk(world, 'main', { credentials: credentials(world) })
+  await world.changeTrunk('other', { credentials: credentials(world) })
+  await world.changeTrunk('main', { credentials: credentials(world) })
   const challenge: [string, string][] = [
     ['Proxy-Authenticate', 'Digest realm="carrier", nonce="n1", qop="auth", algorithm=MD5'],
     ['WWW-Authenticate', 'Digest realm="carrier", nonce="n2", algorithm=MD5'],
@@ -109,7 +102,7 @@ for (const algorithm of ['MD5', 'SHA-256'] as const) {
     await using world = await World.open({ media: 'direct' })
     world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
     const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life', algorithm })
-    await setTrunk(world, 'other', { credentials: credentials(world) })
+    await world.changeTrunk('other', { credentials: credentials(world) })
     const asked = ['INVITE', 'INFO', 'BYE'].map((method) => world.second.requests(method)) as [Message[], Message[], Message[]]
     // The one in hand is refused, and its nonce called stale: that is no wrong password.
     gate.stale = 1
@@ -144,7 +137,7 @@ for (const algorithm of ['MD5', 'SHA-256'] as const) {
 
 test('S45 S10 RFC 3311 an UPDATE of ours before the answer is challenged, also behind the answer: it is sent again with credentials, and its answer crosses', async () => {
   await using world = await World.open({ media: 'direct' })
-  await setTrunk(world, 'other', { credentials: credentials(world) })
+  await world.changeTrunk('other', { credentials: credentials(world) })
   const call = await ringing(world, { headers: [['Supported', '100rel'], TAKES_UPDATE], sdp: { port: 30_100 } })
   const { a, b, invite } = call
   await answeredEarly(call, { headers: [TAKES_UPDATE], sdp: { port: 31_100 } })
@@ -209,7 +202,7 @@ test('S44 a wrong password ends the call as forbidden, after one try', async () 
   await using world = await World.open()
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
-  await setTrunk(world, 'other', { credentials: credentials(world, 'wrong') })
+  await world.changeTrunk('other', { credentials: credentials(world, 'wrong') })
   const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
   await until('a refusal', () => call.phase === 'ended', 3000)
   assert.equal(call.report().final?.status, 403)
@@ -221,7 +214,7 @@ test('S37 S57 a trunk registers where its calls go, leaves when told to, and say
   await using world = await World.open()
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
   const gate = new Password(world.second.socket, { user: 'tl', password: 'circle of life' })
-  await setTrunk(world, 'other', { credentials: credentials(world), registerSeconds: 60 })
+  await world.changeTrunk('other', { credentials: credentials(world), registerSeconds: 60 })
   await until('a registration', () => gate.registers.length === 1, 3000)
   const [register] = gate.registers
   assert.match(headerOf(register!, 'contact'), new RegExp(`<sip:tl@${world.node.address}:5060>`))
@@ -229,7 +222,7 @@ test('S37 S57 a trunk registers where its calls go, leaves when told to, and say
   await until('its state', async () => (await stateOf(world, 'other'))?.registration?.state === 'registered', 2000)
   assert.match((await stateOf(world, 'other'))!.registration!.text, /^registered at .* for 60 s$/)
   // The same publication again changes nothing.
-  await setTrunk(world, 'other', {})
+  await world.changeTrunk('other', {})
   assert.equal(gate.registers.length, 1)
   // Without registration it is taken back.
   const before = gate.registers.length
@@ -246,7 +239,7 @@ test('S34 S35 a dead gateway and one that says 503 are passed by; the dead one i
   world.pbx.rules = [{ user: '*', does: 503 }]
   const at = (last: number) => ({ address: `${world.net}.${last}`, port: 5060 })
   // The site's PBX stands in for a gateway that cannot serve; nobody is at .9.
-  await setTrunk(world, 'other', { gateways: [at(9), at(74), at(3)] })
+  await world.changeTrunk('other', { gateways: [at(9), at(74), at(3)] })
   const begun = performance.now()
   const call = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
   await until('an answer', () => call.phase === 'up', 5000)
@@ -262,10 +255,10 @@ test('S34 S35 a dead gateway and one that says 503 are passed by; the dead one i
   const next = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
   await until('an answer', () => next.phase === 'up', 3000)
   assert.ok(performance.now() - second < 1000, 'the dead one is not waited for again')
-  await setTrunk(world, 'other', { gateways: [at(3), at(9)], maxOut: 5 })
+  await world.changeTrunk('other', { gateways: [at(3), at(9)], maxOut: 5 })
   assert.deepEqual([call.phase, next.phase], ['up', 'up'])
   // All that is left says 503 or nothing: the caller is told so, and not 503.
-  await setTrunk(world, 'other', { gateways: [at(74)] })
+  await world.changeTrunk('other', { gateways: [at(74)] })
   const last = await world.carrier.place({ to: world.node, from: CALLER, number: DID })
   await until('a refusal', () => last.phase === 'ended', 3000)
   assert.equal(last.report().final?.status, 500)
@@ -277,7 +270,7 @@ test('S34 S35 a dead gateway and one that says 503 are passed by; the dead one i
 test('S37 OPTIONS: a gateway that stops to answer is down after three, and back with its first answer', async () => {
   await using world = await World.open()
   const asked = world.second.requests('OPTIONS')
-  await setTrunk(world, 'other', { optionsSeconds: 1 })
+  await world.changeTrunk('other', { optionsSeconds: 1 })
   await until('OPTIONS', () => asked.length >= 1, 3000)
   const { socket } = world.second
   const receive = socket.onRequest
@@ -293,8 +286,8 @@ test('S37 OPTIONS: a gateway that stops to answer is down after three, and back 
 test('number rules: a carrier with national numbers, in and out; calls per second are held', async () => {
   await using world = await World.open()
   world.second.rules = [{ user: '*', does: 'answer', ringMs: 5 }]
-  await setTrunk(world, 'main', { numbers: { in: [{ prefix: '0', replace: '+32' }], out: [] } })
-  await setTrunk(world, 'other', { numbers: { in: [], out: [{ prefix: '+32', replace: '0' }] }, callsPerSecond: 1 })
+  await world.changeTrunk('main', { numbers: { in: [{ prefix: '0', replace: '+32' }], out: [] } })
+  await world.changeTrunk('other', { numbers: { in: [], out: [{ prefix: '+32', replace: '0' }] }, callsPerSecond: 1 })
   const invites = world.second.requests('INVITE')
   const place = () => world.carrier.place({ to: world.node, from: '0470123456', number: DID.replace('+32', '0') })
   const calls = [await place(), await place()]

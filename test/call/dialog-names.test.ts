@@ -22,8 +22,7 @@ after(() => names[Symbol.asyncDispose]())
 beforeEach(async () => {
   sbc = `sbc${++tests}.${NAME}`
   const gateways = [3, 4, 6].map((last) => ({ address: names.address(last), port: 5060 }))
-  const trunks = names.world.snapshot.trunks.map((trunk) => (trunk.name === 'other' ? { ...trunk, gateways } : trunk))
-  await names.world.publish({ ...names.world.snapshot, number: names.world.snapshot.number + 1, trunks })
+  await names.world.changeTrunk('other', { gateways })
   for (const { heard } of others) heard.length = 0
   for (const name of Object.keys(names.dns.records)) delete names.dns.records[name]
   names.dns.mood = {}

@@ -199,8 +199,7 @@ test('RFC 3311 where sound passes by us, what one fork has asked for by UPDATE d
 /** The callee's trunk has two gateways: the second carrier, and this one. */
 async function nextServer(world: World): Promise<ScriptedLeg> {
   const gateways = [3, 74].map((last) => ({ address: `${world.net}.${last}`, port: 5060 }))
-  const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === 'other' ? { ...trunk, gateways } : trunk))
-  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  await world.changeTrunk('other', { gateways })
   return ScriptedLeg.await(world.pbx)
 }
 

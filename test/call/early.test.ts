@@ -78,8 +78,7 @@ test('S16 a second early dialog, with another tag and codec, takes the place of 
 test('S11 an INVITE that was challenged has another number: the PRACK of its reliable ringing names that one, and is answered when challenged itself', async () => {
   await using world = await World.open({ voice: true })
   const credentials = { user: 'tl', password: createSealer(world.sealingKey).seal('circle of life') }
-  const trunks = world.snapshot.trunks.map((trunk) => ({ ...trunk, ...(trunk.name === 'other' ? { credentials } : {}) }))
-  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  await world.changeTrunk('other', { credentials })
   const { a, b, ear, invite } = await heardRinging(world)
   await using _ear = ear
   b.reply(invite, 407, { headers: [CHALLENGE] })

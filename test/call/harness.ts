@@ -22,6 +22,7 @@ import {
   type StartMessage,
   type SubscriberConfig,
   type SwitchMethods,
+  type TrunkConfig,
 } from '#platform/words/index.ts'
 import { type CallContext, connectLink, type LinkClient, serveLink } from '#protocol/link/index.ts'
 import { until } from '../peer/clock.ts'
@@ -333,6 +334,12 @@ export class World implements AsyncDisposable {
   async change(subscriber: Partial<SubscriberConfig>): Promise<void> {
     const [acme] = this.snapshot.subscribers
     await this.publish({ ...this.snapshot, number: this.snapshot.number + 1, subscribers: [{ ...acme!, ...subscriber }] })
+  }
+
+  /** Changes one trunk in a new publication. */
+  async changeTrunk(name: string, change: Partial<TrunkConfig>): Promise<void> {
+    const trunks = this.snapshot.trunks.map((trunk) => (trunk.name === name ? { ...trunk, ...change } : trunk))
+    await this.publish({ ...this.snapshot, number: this.snapshot.number + 1, trunks })
   }
 
   async kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {

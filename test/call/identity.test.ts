@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TrunkConfig } from '#platform/words/index.ts'
 import { until } from '../peer/clock.ts'
 import { headerOf, type Message } from '../peer/sip/message.ts'
 import { DID, World } from './harness.ts'
@@ -16,11 +15,6 @@ const ALLOWED = [
   ...['via', 'max-forwards', 'from', 'to', 'call-id', 'cseq', 'contact', 'allow', 'supported', 'session-expires', 'min-se'],
   ...['p-asserted-identity', 'privacy', 'diversion', 'content-type', 'content-length'],
 ]
-
-async function setTrunk(world: World, name: string, change: Partial<TrunkConfig>): Promise<void> {
-  const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === name ? { ...trunk, ...change } : trunk))
-  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-}
 
 /** The next INVITE that a far end gets while `place` is called. */
 async function inviteTo(end: World['second'], place: () => Promise<unknown>): Promise<Message> {
@@ -62,9 +56,9 @@ test('F11 a signature goes on byte for byte to an unchanged callee, and nowhere 
     ]),
   )
   assert.deepEqual([all(both, 'identity'), all(both, 'date')], [[SIGNED], [date]], 'one of ten minutes ago stays behind')
-  await setTrunk(world, 'other', { identity: 'drop' })
+  await world.changeTrunk('other', { identity: 'drop' })
   assert.deepEqual(all(await inviteTo(world.second, place([['y', SIGNED]])), 'identity'), [])
-  await setTrunk(world, 'other', { identity: 'pass' })
+  await world.changeTrunk('other', { identity: 'pass' })
   const withheld = await inviteTo(
     world.second,
     place([
@@ -91,14 +85,14 @@ test('F11 a call that is sent on says so as the trunk wants it, and has no signa
     `<sip:${DID}@${host}>;reason=unconditional;counter=1`,
     `<sip:+3225550777@${host}>;reason=user-busy;counter=1`,
   ])
-  await setTrunk(world, 'other', { diversion: 'history-info' })
+  await world.changeTrunk('other', { diversion: 'history-info' })
   const history = await inviteTo(world.second, place([before]))
   assert.deepEqual(all(history, 'diversion'), [])
   assert.equal(
     headerOf(history, 'history-info'),
     `<sip:+3225550777@${host}>;index=1, <sip:${DID}@${host};cause=486>;index=1.1;mp=1, <${history.uri};cause=302>;index=1.1.1;mp=1`,
   )
-  await setTrunk(world, 'other', { diversion: 'none' })
+  await world.changeTrunk('other', { diversion: 'none' })
   const silent = await inviteTo(world.second, place([before]))
   assert.deepEqual([all(silent, 'diversion'), all(silent, 'history-info')], [[], []])
   await world.quiet()

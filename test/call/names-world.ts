@@ -68,8 +68,7 @@ export class NamesWorld implements AsyncDisposable {
   ): Promise<void> {
     const { world } = this
     const gateways = [{ address: NAME, ...gateway }]
-    const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === 'other' ? { ...trunk, gateways, ...change } : trunk))
-    await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+    await world.changeTrunk('other', { gateways, ...change })
     if (wait) await until('its servers', async () => (await this.state()).names[0]?.state === 'located', 5000)
   }
 

@@ -27,10 +27,7 @@ test('S57 a carrier that is away for ten minutes: its trunk is registered again 
   /** How often it asked: the clock is turned faster than answers come, so that what is asked goes out several times. */
   const distinct = () => new Set(asked.map((message) => headerOf(message, 'cseq') + headerOf(message, 'call-id'))).size
   const credentials = { user: 'tl', password: createSealer(world.sealingKey).seal('circle of life') }
-  const trunks = world.snapshot.trunks.map((trunk) =>
-    trunk.name === 'other' ? { ...trunk, credentials, registerSeconds: 120, optionsSeconds: 30 } : trunk,
-  )
-  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  await world.changeTrunk('other', { credentials, registerSeconds: 120, optionsSeconds: 30 })
   const state = async () => {
     const states = await world.link.call('trunk.state', {})
     return states.find(({ registration }) => registration !== null)?.registration?.state
@@ -70,17 +67,8 @@ test('S57 RFC 3263 §4.3 a registrar that says 100 and then takes its time is wa
   const others: Message[] = []
   spare.socket.onHeard = (message) => void (message.method === 'REGISTER' && others.push(message))
   const credentials = { user: 'tl', password: createSealer(world.sealingKey).seal('circle of life') }
-  const trunks = world.snapshot.trunks.map((trunk) =>
-    trunk.name === 'other'
-      ? {
-          ...trunk,
-          credentials,
-          registerSeconds: 3600,
-          gateways: [...trunk.gateways, { address: `${world.net}.40`, port: 5060 }],
-        }
-      : trunk,
-  )
-  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
+  const gateways = [3, 40].map((last) => ({ address: `${world.net}.${last}`, port: 5060 }))
+  await world.changeTrunk('other', { credentials, registerSeconds: 3600, gateways })
   await until('its REGISTER', () => asked.length > 0, 4000)
   // Its 100 is there before the clock is turned.
   await sleep(100)

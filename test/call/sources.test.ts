@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TrunkConfig } from '#platform/words/index.ts'
 import { sleep, until } from '../peer/clock.ts'
 import { FarEnd } from '../peer/sip/far-end.ts'
 import { DID, World } from './harness.ts'
 
 const CALLER = '+32470123456'
-
-async function main(world: World, change: Partial<TrunkConfig>): Promise<void> {
-  const trunks = world.snapshot.trunks.map((trunk) => (trunk.name === 'main' ? { ...trunk, ...change } : trunk))
-  await world.publish({ ...world.snapshot, number: world.snapshot.number + 1, trunks })
-}
 
 test('F01 F02 a carrier that calls from a network of its own is heard from there, and from nowhere else; no call goes there; O07 what is up goes on when the network is taken away', async () => {
   await using world = await World.open()
@@ -27,13 +21,13 @@ test('F01 F02 a carrier that calls from a network of its own is heard from there
     assert.deepEqual(heard, [], 'no answer at all')
   }
   await silent(40)
-  await main(world, { sources: [`${world.net}.32/27`] })
+  await world.changeTrunk('main', { sources: [`${world.net}.32/27`] })
   const inside = await end(41)
   world.defer(() => inside.close())
   const call = await place(inside)
   await until('an answer', () => call.phase === 'up', 3000)
   await silent(70)
-  await main(world, { sources: [] })
+  await world.changeTrunk('main', { sources: [] })
   assert.equal(await call.reinvite(), 200)
   await silent(42)
   world.second.calls[0]!.hangup()
@@ -56,13 +50,13 @@ test('O07 a gateway that becomes one of a network from which its carrier calls: 
   }
   const server = { gateways: [at(41)], sources: [] }
   const network = { gateways: [at(2)], sources: [`${world.net}.32/27`] }
-  await main(world, server)
+  await world.changeTrunk('main', server)
   for (const then of [network, server]) {
     const inward = await up(far, 'other')
     const before = far.calls.length
     const outward = await up(world.second, 'main')
     const callee = then === network ? far.calls[before]! : world.carrier.calls.at(-1)!
-    await main(world, then)
+    await world.changeTrunk('main', then)
     assert.deepEqual([await inward.reinvite(), await callee.reinvite()], [200, 200])
     const another = await up(far, 'other')
     const told = far.calls.length
