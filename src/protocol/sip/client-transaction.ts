@@ -96,7 +96,8 @@ export class ClientTransaction extends Timed {
       at = silentAt
       name = 'silence'
     }
-    if (repeatAt >= 0 && (at < 0 || repeatAt < at)) {
+    // Before a silence that ends with it: whoever is told gives up, and nobody would ask whether the connection lives.
+    if (repeatAt >= 0 && (at < 0 || repeatAt <= at)) {
       at = repeatAt
       name = this.#reliable ? 'suspect' : invite ? 'A' : 'E'
     }
