@@ -18,16 +18,15 @@ test('what promises and ticks wait to do is done at once, and what that leads to
   assert.deepEqual(done, ['tick', 'caught', 'promise', 'later tick'])
 })
 
-test('a tick that throws ends the process, which says why', () => {
-  const program = `
-    import { settle } from ${JSON.stringify(import.meta.resolve('./readable.ts'))}
-    setImmediate(() => {
-      process.nextTick(() => { throw new Error('a fault') })
-      settle()
-      console.log('it goes on')
-    })`
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
-  assert.equal(status, 1)
-  assert.equal(stdout, '')
-  assert.match(stderr, /a fault/)
+test('what is thrown by whoever reads, or by a tick that this leads to, ends the process, which says why', () => {
+  for (const read of ["throw new Error('a fault')", "process.nextTick(() => { throw new Error('a fault') }), settle()"]) {
+    const program = `
+      import { Readable, settle } from ${JSON.stringify(import.meta.resolve('./readable.ts'))}
+      globalThis.readable = new Readable(0, () => { ${read} })
+      setTimeout(() => console.log('it goes on'), 5000)`
+    const args = ['--input-type=module', '-e', program]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', input: 'there' })
+    assert.deepEqual([status, stdout], [1, ''])
+    assert.match(stderr, /a fault/)
+  }
 })

@@ -13,10 +13,15 @@ export class Readable {
   readonly #poll: node.PollHandle
   #closed = false
 
-  /** `read` does not throw. Promises go on when it calls {@link settle}, not by themselves. */
+  /** Promises go on when `read` calls {@link settle}, not by themselves. What it throws ends the process, as nobody can catch it. */
   constructor(fd: number, read: () => void) {
     const onPoll: OnPoll = (status) => {
-      read()
+      try {
+        read()
+      } catch (error) {
+        writeSync(2, `${inspect(error)}\n`)
+        process.exit(1)
+      }
       // A descriptor that has an error is looked at no longer, though reading has taken it away.
       if (status < 0 && !this.#closed) this.#poll.start(onPoll as never)
     }
@@ -32,12 +37,7 @@ export class Readable {
 
 const { _tickCallback: runTicks } = process as unknown as { _tickCallback(): void }
 
-/** Does what promises and ticks wait to do, as Node does after each callback of its own. A tick that throws ends the process. */
+/** Does what promises and ticks wait to do, as Node does after each callback of its own. Throws what a tick throws. */
 export function settle(): void {
-  try {
-    runTicks()
-  } catch (error) {
-    writeSync(2, `${inspect(error)}\n`)
-    process.exit(1)
-  }
+  runTicks()
 }
