@@ -57,6 +57,11 @@ export function dialogOfClient(
   }
 }
 
+/** A hop as it is now: that of a connection may become bound to it. */
+export function hopNow(hop: Hop): Hop {
+  return hop.transport === 'udp' ? hop : { ...hop }
+}
+
 /** The URI of the first Contact; undefined when there is none that can be used. */
 export function contactOf(message: SipRequest | SipResponse): string | undefined {
   try {

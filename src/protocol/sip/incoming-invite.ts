@@ -1,6 +1,6 @@
 import type { ResponseParts } from './build.ts'
 import { type Core, retryAfter } from './core.ts'
-import { dialogOfServer } from './dialog.ts'
+import { dialogOfServer, hopNow } from './dialog.ts'
 import type { DialogUser } from './dialogs.ts'
 import { type EarlyUpdates, inOrder, receiveUpdate, sendUpdate } from './early-offer.ts'
 import { SipFailure } from './failure.ts'
@@ -191,6 +191,6 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   }
 
   snapshot(): IncomingSnapshot {
-    return { message: this.request.head, source: { ...this.source }, localTag: this.#transaction.toTag }
+    return { message: this.request.head, source: hopNow(this.source), localTag: this.#transaction.toTag }
   }
 }

@@ -4,7 +4,7 @@ import type { RequestParts } from './build.ts'
 import { sendCancel } from './cancel.ts'
 import type { ClientTransaction, ClientUser } from './client-transaction.ts'
 import type { Core, RequestMaker } from './core.ts'
-import { dialogOfClient } from './dialog.ts'
+import { dialogOfClient, hopNow } from './dialog.ts'
 import type { DialogUser } from './dialogs.ts'
 import { EarlyDialogs, MOST_FORKS } from './early-dialogs.ts'
 import { SipFailure } from './failure.ts'
@@ -228,7 +228,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogUser {
 
   snapshot(): OutgoingSnapshot | null {
     const { message, hop } = this.#transaction
-    return message && { message: throughContact(message.text), hop: { ...hop } }
+    return message && { message: throughContact(message.text), hop: hopNow(hop) }
   }
 }
 

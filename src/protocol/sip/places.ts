@@ -32,7 +32,7 @@ export class Places {
     const target = dialog.routeSet[0] ?? dialog.remoteTarget
     const last = this.#last
     if (last && last.dialog === dialog && last.hop === hop && last.target === target) return last.place
-    const place = nextPlace(dialog)
+    const place = isThere(target, hop) ? null : nextPlace(dialog)
     this.#last = { dialog, hop, target, place }
     return place
   }
@@ -79,6 +79,19 @@ export class Places {
     return to.address === like.address || this.#options.reaches?.(to, like) !== false
   }
 }
+
+/** Whether it is plain that a URI leads to `hop`, as nearly every Contact does. */
+function isThere(uri: string, { address, port, transport }: Hop): boolean {
+  if (transport !== 'udp' || !uri.startsWith('sip:')) return false
+  const host = uri.indexOf('@') + 1 || 4
+  if (!uri.startsWith(address, host)) return false
+  const rest = uri.slice(host + address.length)
+  const own = port === 5060 && !rest.startsWith(':') ? '' : `:${port}`
+  if (!rest.startsWith(own)) return false
+  return rest.length === own.length || OF_UDP.has(rest.slice(own.length))
+}
+
+const OF_UDP: ReadonlySet<string> = new Set([';transport=udp', ';transport=UDP'])
 
 function same(a: Pick<Hop, 'transport' | 'address' | 'port'>, b: Hop): boolean {
   return a.address === b.address && a.port === b.port && a.transport === b.transport

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hop, SimulatedNetwork } from './simulated-network.ts'
-import type { IncomingInvite, IncomingSnapshot, InviteOptions, OutgoingSnapshot, Session, SessionSnapshot } from './types.ts'
+import type { Hop, IncomingInvite, IncomingSnapshot, InviteOptions, OutgoingSnapshot, Session, SessionSnapshot } from './types.ts'
 
 const SDP = { type: 'application/sdp', content: 'v=0\r\n' }
 const CALL: InviteOptions = {
@@ -50,9 +50,11 @@ test('a confirmed session goes on in another process: either side can re-INVITE 
 
 test('a snapshot does not change afterwards: what becomes bound to its connection later is told apart from it', async () => {
   const net = new SimulatedNetwork()
+  const deliver = net.deliver.bind(net)
+  net.deliver = (bytes, from, there) => deliver(bytes, { ...from, transport: 'tcp' }, there)
   const arrived: IncomingInvite[] = []
   net.userAgent('10.0.0.2', { onInvite: (invite) => arrived.push(invite) })
-  const to = hop('10.0.0.2')
+  const to: Hop = { ...hop('10.0.0.2'), transport: 'tcp' }
   const sent = net.userAgent('10.0.0.1').invite({ ...CALL, to })
   await net.clock.turnAsync(20)
   const [invite] = arrived

@@ -20,11 +20,11 @@ export interface Cancellable {
 export class ServerTransaction extends Timed {
   readonly key: string
   /** What a merged request shares with this one (RFC 3261 §8.2.2.2); '' inside a dialog, and of a merged one. */
-  readonly mergeKey: string
+  mergeKey = ''
   /** Whether this request has come before over another road. */
   merged = false
   readonly source: Hop
-  /** What its source has. */
+  /** All that its source address has. */
   readonly held: Held
   /** Where responses go (RFC 3261 §18.2.2, RFC 3581). */
   readonly hop: Hop
@@ -44,12 +44,12 @@ export class ServerTransaction extends Timed {
   #state: InviteServerState | RequestServerState
   #interval: number
 
-  constructor(all: Transactions, key: string, mergeKey: string, request: SipRequest, source: Hop, toTag: string, held: Held) {
+  constructor(all: Transactions, key: string, request: SipRequest, held: Held, toTag: string) {
     super()
+    const source = held.hop
     this.held = held
     this.#all = all
     this.key = key
-    this.mergeKey = mergeKey
     this.source = source
     this.toTag = toTag
     this.#request = request

@@ -3,7 +3,7 @@ import { SentAck } from './ack.ts'
 import { Acknowledgement } from './acknowledgement.ts'
 import type { ClientUser } from './client-transaction.ts'
 import { type Core, NOBODY, retryAfter } from './core.ts'
-import { contactOf, type Dialog } from './dialog.ts'
+import { contactOf, type Dialog, hopNow } from './dialog.ts'
 import type { DialogUser } from './dialogs.ts'
 import { SipFailure } from './failure.ts'
 import { answerByDefault, ReceivedRequest } from './incoming-request.ts'
@@ -383,8 +383,7 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
   }
 
   snapshot(): SessionSnapshot {
-    const { hop, routeSet } = this.#dialog
-    const snapshot: SessionSnapshot = { ...this.#dialog, hop: { ...hop }, routeSet: [...routeSet] }
+    const snapshot: SessionSnapshot = { ...this.#dialog, hop: hopNow(this.#dialog.hop) }
     const { transactions, options } = this.#core
     const [answer, ack] = [this.#answer, this.#ack]
     if (answer) {

@@ -78,7 +78,10 @@ export class TimerWheel {
 
   /** The same, for a tick of {@link tickIn}. */
   armAt(timer: Timed, at: number, name: string): void {
-    if (timer.tick >= 0) this.#unlink(timer)
+    if (timer.tick >= 0) {
+      if (timer.tick === at && timer.name === name) return
+      this.#unlink(timer)
+    }
     if (this.#size === 0) this.#done = Math.max(this.#done, Math.floor(this.#clock.now() / TICK_MS))
     timer.name = name
     const tick = Math.max(at, this.#done + 1)

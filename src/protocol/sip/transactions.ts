@@ -11,9 +11,11 @@ import type { Hop, SipTransport } from './types.ts'
 
 const COOKIE = 'z9hG4bK'
 
-/** How many server transactions a source address has. */
+/** A source address that has server transactions. */
 export interface Held {
-  readonly address: string
+  /** By which its last one came: one object for all that come the same way. */
+  hop: Hop
+  /** How many it has. */
   count: number
 }
 
@@ -77,16 +79,18 @@ export class Transactions {
   }
 
   addServer(request: SipRequest, source: Hop, toTag: string, key = serverKey(request)): ServerTransaction {
-    let merge = request.toTag === undefined ? mergeKey(request) : ''
-    const merged = merge !== '' && this.#merged.has(merge)
-    // The first one stands for all of them.
-    if (merged) merge = ''
-    const held = this.#heldOf(source.address)
-    const transaction = new ServerTransaction(this, key, merge, request, source, toTag, held)
-    transaction.merged = merged
-    this.#servers.set(transaction.key, transaction)
+    const held = this.#heldOf(source)
+    const transaction = new ServerTransaction(this, key, request, held, toTag)
+    this.#servers.set(key, transaction)
     held.count += 1
-    if (merge) this.#merged.add(merge)
+    if (request.toTag === undefined) {
+      const merge = mergeKey(request)
+      const before = this.#merged.size
+      this.#merged.add(merge)
+      // The first one stands for all of them.
+      if (this.#merged.size > before) transaction.mergeKey = merge
+      else transaction.merged = true
+    }
     return transaction
   }
 
@@ -105,18 +109,20 @@ export class Transactions {
     if (transaction.mergeKey) this.#merged.delete(transaction.mergeKey)
   }
 
-  #heldOf(address: string): Held {
-    let held = this.#held.get(address)
+  #heldOf(hop: Hop): Held {
+    let held = this.#held.get(hop.address)
     if (!held) {
-      held = { address, count: 0 }
-      this.#held.set(address, held)
+      held = { hop, count: 0 }
+      this.#held.set(hop.address, held)
+    } else if (!isAlike(held.hop, hop)) {
+      held.hop = hop
     }
     return held
   }
 
   #released(held: Held): void {
     held.count -= 1
-    if (held.count === 0 && this.#held.get(held.address) === held) this.#held.delete(held.address)
+    if (held.count === 0 && this.#held.get(held.hop.address) === held) this.#held.delete(held.hop.address)
   }
 
   close(): void {
@@ -126,6 +132,12 @@ export class Transactions {
     this.#merged.clear()
     this.#held.clear()
   }
+}
+
+/** Whether nothing tells two hops of one address apart, nor ever will: those of connections may become bound to them. */
+function isAlike(a: Hop, b: Hop): boolean {
+  if (a.port !== b.port || a.transport !== 'udp' || b.transport !== 'udp') return false
+  return a.profile === b.profile && a.name === b.name && a.large === b.large
 }
 
 /** Whether both are served by the same connection. */
