@@ -51,12 +51,13 @@ export class DatagramReceiver<Place> {
       headers[i * HEADER + 3] = 1n
       vectors[2 * i] = BigInt(this.#data.address + i * ROOM)
       vectors[2 * i + 1] = BigInt(ROOM)
-      this.#headerWords[i * HEADER * 2 + NAME_LENGTH] = SOCKADDR_BYTES
     }
   }
 
   /** How many datagrams were there, at the most 16: {@link bytes} and {@link from} have them until it is called again. −1: see `errno`. */
   receive(fd: number): number {
+    // The kernel has written how long the former names are: what comes next may be longer.
+    for (let i = 0; i < AT_ONCE; i++) this.#headerWords[i * HEADER * 2 + NAME_LENGTH] = SOCKADDR_BYTES
     return this.#libc.recvmmsg(fd, this.#headers.address, AT_ONCE, MSG_DONTWAIT, 0)
   }
 
@@ -79,10 +80,8 @@ export class DatagramReceiver<Place> {
     return bytes
   }
 
-  /** Whence it came. To be called once for each that was received. */
+  /** Whence it came. */
   from(i: number): Place {
-    // The kernel has written how long it is: what comes next may be longer.
-    this.#headerWords[i * HEADER * 2 + NAME_LENGTH] = SOCKADDR_BYTES
     const name = this.#nameWords
     const at = i * NAME
     const words = (name[at]! & 0xffff) === AF_INET ? IPV4_WORDS : IPV6_WORDS
