@@ -9,10 +9,13 @@ const acme = newId('sub')
 const globex = newId('sub')
 const carrier = newId('trk')
 
-function registry(more: Pick<RegistryOptions, 'refuses'> = {}) {
+function registry({ told, ...more }: Pick<RegistryOptions, 'refuses'> & { told?(record: JournalRecord): void } = {}) {
   const clock = new TurnedClock()
   const records: JournalRecord[] = []
-  const record = (one: JournalRecord) => void records.push(structuredClone(one))
+  const record = (one: JournalRecord) => {
+    records.push(structuredClone(one))
+    told?.(one)
+  }
   const made = new ResourceRegistry({ clock, boot: 'b1', record, ...more })
   made.configure({
     capacities: [
@@ -136,6 +139,22 @@ test('releasing, answering and restoring twice has one effect (R03)', () => {
   assert.equal(released.lease.answered?.mono, 1000)
   assert.equal(released.lease.released?.mono, 2000)
   assert.equal(released.lease.reason, 'hangup')
+})
+
+test('what is given back for a leg is given back once, also where whoever is told of the first gives back the rest (R03)', () => {
+  const [call, leg] = [newId('call'), newId('leg')]
+  const { registry: r, records } = registry({
+    told: ({ type }) => {
+      if (type === 'lease.released') r.releaseCall(call, 'all')
+    },
+  })
+  const demands = (['trunk.in', 'voice.relay'] as const).map((kind) => ({ kind, count: 1, leg }))
+  r.admit({ subscriber: acme, call, demands })
+  r.admit({ subscriber: acme, call: newId('call'), demands })
+  r.releaseFor({ call, leg, but: null }, 'hangup', {})
+  assert.equal(records.filter(({ type }) => type === 'lease.released').length, 2)
+  assert.equal(r.inUseOf(acme, 'voice.relay'), 1)
+  assert.equal(r.size, 2)
 })
 
 test('a stack carries a hold and gives it back with its reason; moved, it keeps it', async () => {

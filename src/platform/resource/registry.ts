@@ -194,8 +194,10 @@ export class ResourceRegistry {
   }
 
   #giveBack(held: Held, at: Instant, reason: string, options: Release): void {
-    this.#forget(held)
     const { lease } = held
+    // Whoever was told of the one before may have given this one back.
+    if (lease.released) return
+    this.#forget(held)
     lease.released = at
     if (options.unbilled) delete lease.answered
     lease.reason = reason
