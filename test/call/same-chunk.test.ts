@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { until } from '../peer/clock.ts'
-import { formatMessage, type Message } from '../peer/sip/message.ts'
+import { formatMessage, headerOf, type Message, uriOf } from '../peer/sip/message.ts'
 import { accepted, StreamPeer } from '../peer/sip/stream-peer.ts'
 import { World } from './harness.ts'
 import { dial, invite, place, reach } from './stream-caller.ts'
@@ -14,6 +15,46 @@ function cancelOf({ uri, headers }: Message): Message {
     body: '',
   }
 }
+
+/** The far end hangs up what it has answered by `ok`. */
+function byeBy({ address, port }: StreamPeer, asked: Message, ok: Message): Message {
+  const value = (name: string) => headerOf(ok, name)
+  return {
+    method: 'BYE',
+    uri: uriOf(headerOf(asked, 'contact')),
+    headers: [
+      ['Via', `SIP/2.0/TCP ${address}:${port};branch=z9hG4bKbye-at-once`],
+      ['From', value('to')],
+      ['To', value('from')],
+      ['Call-ID', value('call-id')],
+      ['CSeq', '1 BYE'],
+      ['Max-Forwards', '70'],
+    ],
+    body: '',
+  }
+}
+
+test('S18 a BYE that comes in one segment with the 2xx: the caller is not answered for nobody, and nothing stays leased', async () => {
+  await using world = await World.open()
+  await reach(world, { transport: 'tcp' })
+  const peer = await StreamPeer.open(`${world.net}.3`, 5060)
+  world.defer(() => peer.close())
+  const before = await place(world, await dial(world))
+  before.hangup()
+  await world.quiet()
+  const [connection] = peer.connections
+  const answer = connection!.onMessage
+  connection!.onMessage = (message) => {
+    if (message.method !== 'INVITE') return answer(message)
+    const ok = accepted(message, { address: peer.address, port: peer.port, transport: 'tcp' })
+    connection!.socket.write(Buffer.concat([formatMessage(ok), formatMessage(byeBy(peer, message, ok))]))
+  }
+  const caller = await dial(world)
+  const { answer: final } = await place(world, caller)
+  await until('the BYE to be answered', () => connection!.responses('BYE').includes(200), 2000)
+  assert.equal(final.status, 480)
+  await world.quiet()
+})
 
 test('S18 a CANCEL that comes in one segment with the 2xx: who has answered is acknowledged and let go', async () => {
   await using world = await World.open()

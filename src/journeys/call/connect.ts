@@ -34,7 +34,8 @@ export async function connect(
     b.listen()
     call.event('leg.established', { leg: b })
     if (call.a.incoming?.settled) await callerSettled(call)
-    if (b.cause) return
+    // Who has hung up in the same breath is told of in a moment: the caller is not answered for nobody.
+    if (b.cause || session.isOver) return
     // Where audio passes by us, too, what the caller was told last of this fork stands.
     const stands = a.description !== null && a.describedBy === session.snapshot().remoteTag
     const told = () => (stands ? a.description! : textOf(answer))

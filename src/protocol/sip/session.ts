@@ -75,6 +75,10 @@ export class ConfirmedSession implements Session, DialogUser, TimedSession, Answ
     return this.#ended.promise
   }
 
+  get isOver(): boolean {
+    return this.#end !== null
+  }
+
   serve(user: SessionUser): void {
     this.#user = user
     const { body } = this.#acknowledgement

@@ -297,6 +297,8 @@ export interface Session {
    */
   readonly acknowledged: Promise<{ body: Uint8Array }>
   readonly ended: Promise<SessionEnd>
+  /** Whether it has ended, which its user may not have been told yet. */
+  readonly isOver: boolean
   /** Whom it is for, from now on: it is told of all that comes, and, where that was before, of the ACK and the end. */
   serve(user: SessionUser): void
   /** When the far end last said something inside it that shows that it has it, too: ms of the clock's `now`. */
