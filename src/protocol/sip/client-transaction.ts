@@ -119,8 +119,8 @@ export class ClientTransaction extends Timed {
 
   /** Sends the request no more, and waits for an answer of any kind all the same. */
   stopRepeating(): void {
-    if (this.#repeatAt < 0) return
     this.#repeatAt = -1
+    // Also where nothing was repeated any more: what else was armed may have been called off.
     this.#arm()
   }
 

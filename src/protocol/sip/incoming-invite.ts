@@ -35,6 +35,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
   readonly #reliability: 'required' | 'supported' | null
   #reliable: ReliableProvisionals | null = null
   #unacknowledged = false
+  /** Of the newest request inside its early dialog. */
+  #sequence = 0
 
   constructor(core: Core, request: SipRequest, transaction: ServerTransaction) {
     this.#core = core
@@ -118,6 +120,8 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
     this.#reliable?.stop()
     const early = this.#early?.dialog
     const dialog = early ? Object.assign(early, { contact }) : dialogOfServer(request, source, toTag, contact)
+    // §12.2.2: what comes again of those before the answer is not news of the session.
+    dialog.remoteSequence = Math.max(dialog.remoteSequence ?? 0, this.#sequence)
     if (timed.kind === 'granted') dialog.interval = timed.interval
     const session = new ConfirmedSession(this.#core, dialog, request.description)
     session.awaitAck(request.cseq.sequence, bytes, hop)
@@ -138,6 +142,7 @@ export class ReceivedInvite implements IncomingInvite, Cancellable, DialogUser {
 
   receive(request: SipRequest, transaction: ServerTransaction): void {
     if (transaction.source.address !== this.source.address) return void transaction.respond({ status: 481 })
+    this.#sequence = Math.max(this.#sequence, request.cseq.sequence)
     switch (request.method) {
       case 'BYE':
         transaction.respond({ status: 200 })

@@ -83,6 +83,43 @@ test('S12 a caller that does not speak of 100rel never sees it', async () => {
   await leavesNothing(net, b)
 })
 
+test('§17.2.3 a PRACK that is repeated behind our 2xx gets the answer that it had, and a request that uses its branch again does not end it early', async () => {
+  const { net, got, b, invite, send, prack } = caller('Supported: 100rel\r\n')
+  invite.provisional(183, { body: SDP })
+  net.clock.turn(3)
+  const early = got.at(-1)!
+  assert.equal(prack(early, 'z9hG4bKp'), '200')
+  const first = got.at(-1)
+  const session = invite.accept({ body: SDP })!
+  net.clock.turn(3)
+  const to = /^To: (.*)$/m.exec(early)![1]!
+  send('ACK sip:10.0.0.2', 'z9hG4bKa', `To: ${to}\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n`)
+  net.clock.turn(3)
+  let heard = 0
+  session.serve({
+    onRequest(request) {
+      heard++
+      request.respond(200)
+    },
+  })
+  prack(early, 'z9hG4bKp')
+  assert.equal(got.at(-1), first)
+  assert.equal(heard, 0)
+  const info = (sequence: number) => {
+    send('INFO sip:10.0.0.2', 'z9hG4bKsame', `To: ${to}\r\nCSeq: ${sequence} INFO\r\nContent-Length: 0\r\n\r\n`)
+    net.clock.turn(3)
+  }
+  info(3)
+  net.clock.turn(20_000)
+  info(4)
+  net.clock.turn(15_000)
+  info(4)
+  assert.equal(heard, 2)
+  void session.bye()
+  net.clock.turn(70_000)
+  await leavesNothing(net, b)
+})
+
 /** A callee that answers an INVITE of ours as the test says. */
 function callee() {
   const net = new SimulatedNetwork()

@@ -104,7 +104,8 @@ export class Transactions {
   }
 
   removeServer(transaction: ServerTransaction): void {
-    this.#servers.delete(transaction.key)
+    // Whoever uses a branch again for what is newer has put that in its place.
+    if (this.#servers.get(transaction.key) === transaction) this.#servers.delete(transaction.key)
     this.#released(transaction.held)
     if (transaction.mergeKey) this.#merged.delete(transaction.mergeKey)
   }

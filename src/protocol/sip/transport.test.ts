@@ -56,6 +56,32 @@ test('§17.1: over a reliable transport a request is sent once, and its silence 
   assert.equal(agent.counts.transactions, 0)
 })
 
+test('§17.1.1.2: who rings, and was slow to say so, rings on over a reliable transport, too: timer B is over with the first 1xx', async () => {
+  const { clock, sent, agent } = place()
+  const invite = agent.invite({
+    ...{ uri: 'sip:a@192.0.2.9', to: PEER, from: '<sip:b@192.0.2.1>', toHeader: '<sip:a@192.0.2.9>' },
+    body: { type: 'application/sdp', content: 'v=0\r\n' },
+  })
+  const lines = sent[0]!.text.split('\r\n').filter((line) => /^(Via|From|Call-ID|CSeq):/.test(line))
+  const answer = (status: number) => {
+    const head = [
+      `SIP/2.0 ${status} X`,
+      ...lines,
+      'To: <sip:a@192.0.2.9>;tag=t',
+      'Contact: <sip:a@192.0.2.9>',
+      'Content-Length: 0',
+    ]
+    agent.receive(Buffer.from(`${head.join('\r\n')}\r\n\r\n`), PEER)
+  }
+  // It is asked by then whether the connection lives.
+  clock.turn(1500)
+  answer(180)
+  clock.turn(60_000)
+  answer(200)
+  const session = await invite.answered
+  assert.equal(session.callId, invite.callId)
+})
+
 test('S41 what its connection loses is sent once more, and no more than that; another profile’s loss is not its own (S43)', async () => {
   const { sent, agent, ask } = place()
   const answer = ask(PEER).then(
