@@ -48,6 +48,8 @@ function pssOf(pid: number): number {
 async function idleMemory(): Promise<{ agent: number; tunnel: number }> {
   await using stack = new AsyncDisposableStack()
   const w = await agentWorld({ after: (run) => stack.defer(async () => void (await run())) })
+  // They are all of one subscriber here.
+  w.configure(10_000, IDLE * 128)
   const version = w.bundle(PROGRAM)
   const tunnels: ChildProcess[] = []
   const supervisors = Array.from({ length: IDLE }, (_, i) => {

@@ -109,10 +109,10 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
   const records: JournalRecord[] = []
   const record = (entry: JournalRecord) => void records.push(structuredClone(entry))
   const registry = new ResourceRegistry({ clock: systemClock, boot: 'b1', record })
-  const configure = (capacity: number) =>
+  const configure = (capacity: number, ceiling = 384) =>
     registry.configure({
       capacities: [{ kind: 'agent.memory', capacity }],
-      subscribers: [{ id: acme, allocations: [{ kind: 'agent.memory', guaranteed: 128, ceiling: 384 }] }],
+      subscribers: [{ id: acme, allocations: [{ kind: 'agent.memory', guaranteed: 128, ceiling }] }],
       trunks: [],
     })
   configure(10_000)
@@ -127,7 +127,7 @@ export async function agentWorld(t: Test, onVerb: Verb = () => null) {
   return {
     registry,
     records,
-    /** The node has so much memory for agents. */
+    /** The node has so much memory for agents, and the subscriber a ceiling of its own: MiB. */
     configure,
     directory,
     netns,
