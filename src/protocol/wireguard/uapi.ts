@@ -23,10 +23,12 @@ export function uapiSet(device: DeviceConfig): string {
  */
 export function uapiNetworks({ publicKey, before, allowedIps }: NetworkChange, nobody: string): string {
   const allowed = (cidrs: readonly string[]) => cidrs.map((cidr) => `allowed_ip=${cidr}`)
-  const lines = ['set=1', `public_key=${keyToHex(publicKey)}`, 'update_only=true', ...allowed(allowedIps)]
+  const lines = ['set=1']
   const gone = before.filter((cidr) => !allowedIps.includes(cidr))
   const other = `public_key=${keyToHex(nobody)}`
+  // First: one that is only written otherwise than before has to be there in the end.
   if (gone.length > 0) lines.push(other, ...allowed(gone), other, 'remove=true')
+  lines.push(`public_key=${keyToHex(publicKey)}`, 'update_only=true', ...allowed(allowedIps))
   return `${lines.map(oneLine).join('\n')}\n\n`
 }
 

@@ -78,14 +78,19 @@ test('a userspace interface is set whole, with keys in hexadecimal', () => {
 test('other networks of a peer leave all else as it is: those that go are taken away by nobody’s key', () => {
   const { publicKey } = device.peers[0]!
   const nobody = newKeyPair().publicKey
-  const other = `public_key=${Buffer.from(nobody, 'base64').toString('hex')}`
+  const keyOf = (key: string) => `public_key=${Buffer.from(key, 'base64').toString('hex')}`
+  const [own, other] = [keyOf(publicKey), keyOf(nobody)]
   const asked = (before: string[], allowedIps: string[]) =>
-    uapiNetworks({ publicKey, before, allowedIps }, nobody).split('\n').slice(2)
+    uapiNetworks({ publicKey, before, allowedIps }, nobody).split('\n').slice(1)
   assert.deepEqual(asked(['10.0.0.0/8'], ['10.0.0.0/8', 'fd00::/8']), [
-    ...['update_only=true', 'allowed_ip=10.0.0.0/8', 'allowed_ip=fd00::/8', '', ''],
+    ...[own, 'update_only=true', 'allowed_ip=10.0.0.0/8', 'allowed_ip=fd00::/8', '', ''],
   ])
   assert.deepEqual(asked(['10.0.0.0/8', 'fd00::/8'], ['fd00::/8']), [
-    ...['update_only=true', 'allowed_ip=fd00::/8', other, 'allowed_ip=10.0.0.0/8', other, 'remove=true', '', ''],
+    ...[other, 'allowed_ip=10.0.0.0/8', other, 'remove=true', own, 'update_only=true', 'allowed_ip=fd00::/8', '', ''],
+  ])
+  // The same, written otherwise: what is given last counts.
+  assert.deepEqual(asked(['10.0.0.1/8'], ['10.0.0.0/8']), [
+    ...[other, 'allowed_ip=10.0.0.1/8', other, 'remove=true', own, 'update_only=true', 'allowed_ip=10.0.0.0/8', '', ''],
   ])
   assert.throws(() => asked([], ['fd00::/8\nprivate_key=0']), /line break/)
 })
