@@ -34,50 +34,42 @@ function byeBy({ address, port }: StreamPeer, asked: Message, ok: Message): Mess
   }
 }
 
-test('S18 a BYE that comes in one segment with the 2xx: the caller is not answered for nobody, and nothing stays leased', async () => {
-  await using world = await World.open()
+/** Calls go to a far end by TCP that sends something else with its 2xx, in one segment. Its connection is there from a call before. */
+async function farEnd(world: World, beside: (asked: Message, ok: Message, peer: StreamPeer) => Message) {
   await reach(world, { transport: 'tcp' })
   const peer = await StreamPeer.open(`${world.net}.3`, 5060)
   world.defer(() => peer.close())
   const before = await place(world, await dial(world))
   before.hangup()
   await world.quiet()
-  const [connection] = peer.connections
-  const answer = connection!.onMessage
-  connection!.onMessage = (message) => {
+  const connection = peer.connections[0]!
+  const answer = connection.onMessage
+  connection.onMessage = (message) => {
     if (message.method !== 'INVITE') return answer(message)
     const ok = accepted(message, { address: peer.address, port: peer.port, transport: 'tcp' })
-    connection!.socket.write(Buffer.concat([formatMessage(ok), formatMessage(byeBy(peer, message, ok))]))
+    connection.socket.write(Buffer.concat([formatMessage(ok), formatMessage(beside(message, ok, peer))]))
   }
-  const caller = await dial(world)
-  const { answer: final } = await place(world, caller)
-  await until('the BYE to be answered', () => connection!.responses('BYE').includes(200), 2000)
-  assert.equal(final.status, 480)
+  return connection
+}
+
+test('S18 a BYE that comes in one segment with the 2xx: the caller is not answered for nobody, and nothing stays leased', async () => {
+  await using world = await World.open()
+  const connection = await farEnd(world, (asked, ok, peer) => byeBy(peer, asked, ok))
+  const { answer } = await place(world, await dial(world))
+  await until('the BYE to be answered', () => connection.responses('BYE').includes(200), 2000)
+  assert.equal(answer.status, 480)
   await world.quiet()
 })
 
 test('S18 a CANCEL that comes in one segment with the 2xx: who has answered is acknowledged and let go', async () => {
   await using world = await World.open()
-  await reach(world, { transport: 'tcp' })
-  const peer = await StreamPeer.open(`${world.net}.3`, 5060)
-  world.defer(() => peer.close())
-  // The carrier's connection is there from a call before.
-  const before = await place(world, await dial(world))
-  before.hangup()
-  await world.quiet()
-  const [connection] = peer.connections
-  const count = (method: string) => connection!.requests(method).length
-  const [acks, byes] = [count('ACK'), count('BYE')]
   // Its own caller is called there, too.
   const wanted = invite(world)
-  const answer = connection!.onMessage
-  connection!.onMessage = (message) => {
-    if (message.method !== 'INVITE') return answer(message)
-    const ok = accepted(message, { address: peer.address, port: peer.port, transport: 'tcp' })
-    connection!.socket.write(Buffer.concat([formatMessage(ok), formatMessage(cancelOf(wanted))]))
-  }
-  connection!.send(wanted)
-  await until('the caller to hear of its CANCEL', () => connection!.responses('INVITE').includes(487), 4000)
+  const connection = await farEnd(world, () => cancelOf(wanted))
+  const count = (method: string) => connection.requests(method).length
+  const [acks, byes] = [count('ACK'), count('BYE')]
+  connection.send(wanted)
+  await until('the caller to hear of its CANCEL', () => connection.responses('INVITE').includes(487), 4000)
   await until('the answer to be acknowledged', () => count('ACK') > acks, 2000)
   await until('who has answered to be let go', () => count('BYE') > byes, 2000)
   await world.quiet()

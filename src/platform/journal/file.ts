@@ -238,6 +238,8 @@ export class FileJournal implements Journal {
   #head(): void {
     const head: Head = { type: 'segment', first: this.#active.first, carried: this.#live.carried() }
     if (this.#buffer.begin(0)) this.#lines++
+    // Nothing that this line says is said for a record that comes into it.
+    this.#common.forget()
     this.#buffer.octets.text(JSON.stringify(head))
   }
 

@@ -79,8 +79,7 @@ test('a record in few words reads as what JSON.stringify writes of it', () => {
       const octets = new Octets()
       writeRecord(record, isShort(record), jsonOf(record, isShort(record)), octets)
       const text = octets.bytes.toString('utf8', 0, octets.length)
-      if (text.startsWith('{')) return
-      assert(!text.startsWith('{') && !text.startsWith('@') && !/[\t\n]/.test(text))
+      assert(!text.startsWith('@') && !/[\t\n]/.test(text))
       short.add(text[0]!)
       assert.equal(isStateOfCall(text), made.type.startsWith('call'))
       const whole = wholeText(text, commonOf(made.at))
@@ -89,7 +88,7 @@ test('a record in few words reads as what JSON.stringify writes of it', () => {
     }),
     { numRuns: 2000, seed: 7 },
   )
-  assert.deepEqual([...short].sort(), ['A', 'C', 'D', 'E', 'R', 'T'])
+  assert.deepEqual([...short].sort(), ['A', 'C', 'D', 'E', 'R', 'T', '{'])
 })
 
 test('what stands as JSON already is what it is', () => {

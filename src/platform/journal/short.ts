@@ -119,6 +119,7 @@ function writeInstant(at: Instant | undefined, octets: Octets): void {
 
 /** What the functions above write out; a field that is added to these types and not here does not compile. */
 type Written<T, K extends keyof T> = Exclude<keyof T, K> extends never ? true : never
+type Of<T extends JournalRecord['type']> = Extract<JournalRecord, { type: T }>
 const complete: [
   Written<Instant, 'wall' | 'mono' | 'boot'>,
   Written<PlatformEvent, 'id' | 'subscriber' | 'number' | 'at' | 'type' | 'call' | 'leg' | 'cause' | 'data'>,
@@ -126,7 +127,13 @@ const complete: [
     Lease,
     'id' | 'subscriber' | 'kind' | 'count' | 'call' | 'agent' | 'taken' | 'leg' | 'detail' | 'answered' | 'released' | 'reason'
   >,
-] = [true, true, true]
+  Written<Of<'event'>, 'type' | 'at' | 'event'>,
+  Written<Of<'lease.taken'>, 'type' | 'at' | 'lease'>,
+  Written<Of<'lease.answered'>, 'type' | 'at' | 'lease'>,
+  Written<Of<'lease.released'>, 'type' | 'at' | 'lease' | 'review'>,
+  Written<Of<'call'>, 'type' | 'at' | 'call' | 'state' | 'number'>,
+  Written<Of<'call.changed'>, 'type' | 'at' | 'call' | 'number' | 'changes'>,
+] = [true, true, true, true, true, true, true, true, true]
 void complete
 
 /** Legs and their call end of one cause. */

@@ -49,8 +49,15 @@ const F_DUPFD_CLOEXEC = 1030
 export const EVENTFD_FLAGS = CLOEXEC | NONBLOCK
 export const EPOLL_FLAGS = CLOEXEC
 
-/** Loads libc; once for each thread. */
+let loaded: Libc | null = null
+
+/** libc, loaded once for each thread. */
 export function loadLibc(): Libc {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Libc {
   const libc = koffi.load(null)
   const fcntl = libc.func('int fcntl(int fd, int command, ...)')
   const ifIndexToName = libc.func('str if_indextoname(uint32_t index, _Out_ void *name)')
